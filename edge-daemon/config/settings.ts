@@ -1,0 +1,130 @@
+import { hostname } from 'node:os'
+import { LOG_LEVELS } from '../../protocol/records.ts'
+import {
+  address,
+  duration,
+  flag,
+  type Kind,
+  number,
+  oneOf,
+  optionalText,
+  optionalUrl,
+  size,
+  text,
+  textList,
+} from '../../settings/kinds.ts'
+
+/** One setting of the daemon: how it is read, what it is when nobody says, and what it means. */
+export interface Setting<T> {
+  readonly kind: Kind<T>
+  readonly preset: T
+  readonly about: string
+}
+
+function setting<T>(kind: Kind<T>, preset: NoInfer<T>, about: string): Setting<T> {
+  return { kind, preset, about }
+}
+
+/** Every setting of the daemon and its default, the one place where they stand. A path is the key in the file. */
+export const SETTINGS = {
+  node: {
+    name: setting(text(), hostname(), 'Name of this node, unique in its site.'),
+    site: setting(text(), 'default', 'Site this node belongs to.'),
+  },
+  inference: {
+    listen: setting(
+      address(),
+      { host: '0.0.0.0', port: 5000 },
+      'Where devices send pictures. Port 0 takes a free one.',
+    ),
+    bodyLimit: setting(size({ minBytes: 1024, maxBytes: 100e6 }), 10e6, 'Largest request body.'),
+    pictureMegapixels: setting(number({ min: 0.1, max: 200 }), 40, 'Largest picture, in megapixels.'),
+    queueLimit: setting(number({ min: 1, max: 10_000, integer: true }), 512, 'Requests that may wait; more get 503.'),
+    batchMax: setting(number({ min: 1, max: 256, integer: true }), 32, 'Most pictures in one run of the model.'),
+    timeout: setting(
+      duration({ minMs: 100, maxMs: 300_000 }),
+      10_000,
+      'Longest a request may take before it gets 500.',
+    ),
+  },
+  control: {
+    listen: setting(address(), { host: '127.0.0.1', port: 5443 }, 'Where consoles connect; loopback only.'),
+  },
+  models: {
+    dir: setting(text(), '/var/lib/edgedeck/models', 'Folder that holds one folder a model.'),
+    serve: setting(optionalText(), null, 'Name of the model to serve; needed when the folder holds several.'),
+  },
+  state: {
+    dir: setting(text(), '/var/lib/edgedeck', 'Where results, cursors and logs are kept.'),
+  },
+  store: {
+    maxBytes: setting(
+      size({ minBytes: 1e6, maxBytes: 1e13 }),
+      2e9,
+      'Most the store may hold; then the oldest segments go.',
+    ),
+    segmentBytes: setting(size({ minBytes: 65_536, maxBytes: 1e9 }), 16e6, 'Size at which a new segment begins.'),
+  },
+  filter: {
+    minConfidence: setting(number({ min: 0, max: 1 }), 0.6, 'A result less confident than this is abnormal.'),
+    abnormalPerSec: setting(
+      number({ min: 0, max: 100_000 }),
+      200,
+      'Abnormal results that go up each second; more are counted in a statistic.',
+    ),
+    aggregateCount: setting(number({ min: 1, max: 100_000, integer: true }), 100, 'Normal results in one statistic.'),
+    aggregateEvery: setting(
+      duration({ minMs: 1000, maxMs: 3_600_000 }),
+      60_000,
+      'Longest a statistic may wait to be full.',
+    ),
+  },
+  upstream: {
+    nats: {
+      servers: setting(textList(), [], 'NATS servers, e.g. ["nats://cloud:4222"]; empty for none.'),
+    },
+    http: {
+      url: setting(optionalUrl(), null, 'Where blocks are posted over HTTP; null for nowhere.'),
+    },
+    encoding: setting(oneOf('gzip', 'zstd'), 'gzip', 'How blocks are compressed.'),
+    blockBytes: setting(size({ minBytes: 1024, maxBytes: 512 * 1024 }), 64 * 1024, 'Largest block before compression.'),
+    ackTimeout: setting(duration({ minMs: 500, maxMs: 120_000 }), 5000, 'How long an acknowledgement may take.'),
+  },
+  health: {
+    nodeExporter: setting(optionalUrl(), null, 'A node-exporter to read the host from; null for the built-in meters.'),
+    interval: setting(duration({ minMs: 200, maxMs: 60_000 }), 1000, 'How often the host is measured.'),
+  },
+  live: {
+    interval: setting(duration({ minMs: 200, maxMs: 60_000 }), 1000, 'Time between status frames to those who look.'),
+    maxSessions: setting(number({ min: 1, max: 1000, integer: true }), 64, 'Consoles at the same time.'),
+  },
+  alerts: {
+    cpuPct: setting(number({ min: 1, max: 100 }), 80, 'CPU over this many percent raises an alert.'),
+    latency: setting(duration({ minMs: 1, maxMs: 60_000 }), 50, 'Inference p99 over this raises an alert.'),
+    diskPct: setting(number({ min: 1, max: 100 }), 90, 'A disk fuller than this many percent raises an alert.'),
+    after: setting(
+      duration({ minMs: 0, maxMs: 86_400_000 }),
+      30_000,
+      'How long a fault must last before it is an alert.',
+    ),
+    clearAfter: setting(
+      duration({ minMs: 0, maxMs: 86_400_000 }),
+      60_000,
+      'How long it must be gone before the alert is.',
+    ),
+  },
+  log: {
+    level: setting(oneOf(...LOG_LEVELS), 'info', 'Least severe level that is logged.'),
+    maxBytes: setting(size({ minBytes: 10_000, maxBytes: 1e9 }), 10e6, 'Size at which the log file is rotated.'),
+    files: setting(number({ min: 1, max: 100, integer: true }), 5, 'Rotated log files that are kept.'),
+  },
+  faults: {
+    allow: setting(flag(), false, 'Let a console set declared faults, for demos and drills. They are always shown.'),
+    slow: setting(duration({ minMs: 0, maxMs: 60_000 }), 0, 'Declared fault: added to every run of the model.'),
+  },
+} as const
+
+type Values<T> = T extends Setting<infer V> ? V : { readonly [K in keyof T]: Values<T[K]> }
+
+/** The configuration in force: durations in ms, sizes in bytes. */
+export type DaemonConfig = Values<typeof SETTINGS>

@@ -1,0 +1,74 @@
+/**
+ * Whose fault an error is, which decides who is told and what they can do:
+ * `user` typed or configured something wrong, `environment` (disk, port, permission) refuses,
+ * `peer` (another process or server) misbehaves, `bug` is ours.
+ */
+export type ErrorKind = 'user' | 'environment' | 'peer' | 'bug'
+
+/** Every stable error code with its kind and its meaning; `docs/errors.md` is generated from this table. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: ['user', 'A configuration file or variable has an unknown key, a wrong type or a wrong unit.'],
+  CONFIG_UNREADABLE: ['user', 'A configuration file does not exist or cannot be read.'],
+  CONFIG_UNSERVABLE: ['user', 'The configuration is well formed but cannot be served as it stands.'],
+  USAGE: ['user', 'The command line is not understood.'],
+  PORT_IN_USE: ['environment', 'Another process listens on the configured address.'],
+  MODEL_MISSING: ['user', 'The models directory holds no model that can be served.'],
+  MODEL_INVALID: ['user', 'A model folder is damaged: its manifest, a digest or its graph is wrong.'],
+  MODEL_FAILED: ['bug', 'The model process died or a run failed; the request can be sent again.'],
+  NOT_READY: ['environment', 'The node is starting or stopping and takes no requests yet.'],
+  OVERLOADED: ['environment', 'More requests wait than the node allows; slow down and try again.'],
+  REQUEST_MALFORMED: ['user', 'The request is not what the route takes.'],
+  REQUEST_TOO_LARGE: ['user', 'The request body is over the configured limit.'],
+  PICTURE_UNDECODABLE: ['user', 'The bytes are not a picture of a supported format.'],
+  PICTURE_TOO_LARGE: ['user', 'The picture has more pixels than the configured limit.'],
+  STORE_LOCKED: ['environment', 'Another daemon owns the state directory.'],
+  STORE_FAILING: ['environment', 'The disk refuses writes; results are served but not kept.'],
+  STORE_UNUSABLE: ['environment', 'The state directory cannot be created, read or written.'],
+  UPLINK_DOWN: ['peer', 'The upstream receiver cannot be reached; records wait in the outbox.'],
+  UPLINK_REFUSED: ['peer', 'The upstream receiver answered, and refused a block.'],
+  FRAME_INVALID: ['peer', 'A live frame is not of the protocol.'],
+  FRAME_TOO_LARGE: ['peer', 'A live frame is over the size limit.'],
+  FRAME_RATE: ['peer', 'A peer sends more frames than it may.'],
+  COMMAND_REFUSED: ['user', 'The node does not allow this command as it is configured.'],
+  NODE_UNREACHABLE: ['peer', 'A node does not answer on its address.'],
+  TERMINAL_UNSUITABLE: ['environment', 'The terminal is too small or not a terminal.'],
+  TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
+} as const satisfies Record<string, readonly [ErrorKind, string]>
+
+/** A stable error code; scripts may match on it, message texts may change. */
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** What an {@link EdgeError} is made of besides its code. */
+export interface EdgeErrorDetail {
+  /** What happened, in one sentence, without secrets. */
+  readonly message: string
+  /** What to do now, one imperative sentence each. */
+  readonly next?: readonly string[]
+  readonly cause?: unknown
+}
+
+/** The one error class: a stable code, whose fault it is, what happened and what to do next. */
+export class EdgeError extends Error {
+  readonly code: ErrorCode
+  readonly kind: ErrorKind
+  readonly next: readonly string[]
+
+  constructor(code: ErrorCode, detail: EdgeErrorDetail) {
+    super(detail.message, detail.cause === undefined ? undefined : { cause: detail.cause })
+    this.name = 'EdgeError'
+    this.code = code
+    this.kind = ERROR_CODES[code][0]
+    this.next = detail.next ?? []
+  }
+
+  /** One line for a terminal: `CODE: message. next; next`. */
+  toLine(): string {
+    const cure = this.next.length === 0 ? '' : ` → ${this.next.join('; ')}`
+    return `${this.code}: ${this.message}${cure}`
+  }
+}
+
+/** Message of anything thrown, for places that must not fail while reporting a failure. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

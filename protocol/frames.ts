@@ -1,0 +1,318 @@
+import { z } from 'zod'
+import {
+  alertRecordSchema,
+  histogramSchema,
+  logLevelSchema,
+  logRecordSchema,
+  resultRecordSchema,
+  severitySchema,
+} from './records.ts'
+
+/**
+ * Live frames: what a console and a daemon say to each other, camelCase JSON, one frame a message, whatever carries it.
+ * Counters are cumulative since the daemon's start (`instance`), so a missed frame loses no count; histograms cover the
+ * window since the last status frame that this session was sent. Times are Unix ms on the sender's clock.
+ */
+export const FRAME_VERSION = 1
+/** WebSocket subprotocol name. */
+export const LIVE_SUBPROTOCOL = 'edgedeck.v1'
+/** Path of the live feed on the control listener. */
+export const LIVE_PATH = '/live'
+/** Largest frame either side accepts, bytes of UTF-8. */
+export const MAX_FRAME_BYTES = 256 * 1024
+/** Most frames a second a daemon takes from one console; over it the session is closed with `FRAME_RATE`. */
+export const MAX_CLIENT_FRAMES_PER_SEC = 100
+
+const id = z.string().min(1).max(64)
+const at = z.int().nonnegative()
+const count = z.int().nonnegative()
+const bytes = z.int().nonnegative()
+const text = z.string().max(16_384)
+
+export const topicSchema = z.enum(['status', 'alerts', 'logs', 'results'])
+/** What can be subscribed to. */
+export type Topic = z.infer<typeof topicSchema>
+
+// ── console → daemon ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** First frame of a console. @example {"t":"hello","v":1,"at":1793000000000,"client":{"name":"edgedeck","version":"0.1.0"}} */
+const hello = z.object({
+  t: z.literal('hello'),
+  v: z.int(),
+  at,
+  client: z.object({ name: z.string().max(64), version: z.string().max(32) }),
+})
+
+/**
+ * Ask for a topic. Each frame sent under `id` costs one credit; without credit the daemon sends nothing and keeps
+ * nothing but a count: `status` is merged into the next frame, other topics are told in a `gap`. `backlog` asks for up
+ * to that many most recent kept rows first.
+ * @example {"t":"subscribe","id":"logs-1","topic":"logs","credits":32,"level":"warn","contains":"uplink","backlog":100}
+ */
+const subscribe = z.object({
+  t: z.literal('subscribe'),
+  id,
+  topic: topicSchema,
+  credits: z.int().min(0).max(10_000),
+  level: logLevelSchema.optional(),
+  contains: z.string().max(256).optional(),
+  abnormalOnly: z.boolean().optional(),
+  backlog: z.int().min(0).max(1000).optional(),
+})
+/** Grant more credits. @example {"t":"credit","id":"logs-1","n":16} */
+const credit = z.object({ t: z.literal('credit'), id, n: z.int().min(1).max(10_000) })
+/** @example {"t":"unsubscribe","id":"logs-1"} */
+const unsubscribe = z.object({ t: z.literal('unsubscribe'), id })
+/**
+ * Read what the node keeps of a topic, oldest first, `fromMs ≤ timestamp ≤ toMs`. Answered by `rows` frames and an `end`.
+ * @example {"t":"read","id":"r1","topic":"results","fromMs":1793000000000,"toMs":1793000060000,"limit":500}
+ */
+const read = z.object({
+  t: z.literal('read'),
+  id,
+  topic: z.enum(['alerts', 'logs', 'results']),
+  fromMs: at,
+  toMs: at,
+  limit: z.int().min(1).max(10_000),
+})
+/** A verb for the node; the answer is `done` or `error` with the same id. @example {"t":"command","id":"c1","verb":"fault.slow","args":{"ms":120}} */
+const command = z.object({
+  t: z.literal('command'),
+  id,
+  verb: z.string().max(64),
+  args: z.record(z.string(), z.json()),
+})
+
+// ── both ways ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Clock probe, either way. @example {"t":"ping","n":3,"at":1793000000000} */
+const ping = z.object({ t: z.literal('ping'), n: count, at })
+/** Answer to a probe: `echo` is the ping's `at`, `recvAt` and `at` are the answerer's clock (NTP, RFC 5905 section 8). */
+const pong = z.object({ t: z.literal('pong'), n: count, echo: at, recvAt: at, at })
+
+// ── daemon → console ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** First frame of a daemon. `instance` changes with every start. */
+const welcome = z.object({
+  t: z.literal('welcome'),
+  v: z.int(),
+  at,
+  node: z.object({
+    name: z.string().min(1).max(253),
+    site: z.string().min(1).max(253),
+    version: z.string().max(32),
+    instance: z.string().max(64),
+    startedAt: at,
+  }),
+  /** Announced time between status frames, ms. */
+  intervalMs: z.int().min(100).max(600_000),
+})
+
+const condition = z.object({ code: z.string().max(64), severity: severitySchema, msg: text, since: at })
+
+const host = z.object({
+  source: z.enum(['builtin', 'node-exporter']),
+  /** 0..100 of all cores; null until two samples exist. */
+  cpuPct: z.number().min(0).nullable(),
+  cores: count,
+  load1: z.number().nonnegative().nullable(),
+  memUsedBytes: bytes.nullable(),
+  memTotalBytes: bytes.nullable(),
+  /** Of the file system that holds the state directory. */
+  diskUsedBytes: bytes.nullable(),
+  diskTotalBytes: bytes.nullable(),
+  netRxBytesPerSec: z.number().nonnegative().nullable(),
+  netTxBytesPerSec: z.number().nonnegative().nullable(),
+  tempC: z.number().nullable(),
+})
+/** One sample of the host. */
+export type HostSample = z.infer<typeof host>
+
+const stages = z.object({
+  decode: histogramSchema,
+  queue: histogramSchema,
+  run: histogramSchema,
+  commit: histogramSchema,
+  total: histogramSchema,
+})
+/** Latency by stage, see `inference/meters.ts`. */
+export type StageHistograms = z.infer<typeof stages>
+
+const inference = z.object({
+  model: z.object({ name: z.string().max(128), version: z.string().max(64), variant: z.string().max(64) }).nullable(),
+  /** Process id of the model child and how many there have been. */
+  childPid: count.nullable(),
+  generation: count,
+  queued: count,
+  inFlight: count,
+  counters: z.object({
+    /** Answers by kind; `requests` is their sum. */
+    requests: count,
+    ok: count,
+    abnormal: count,
+    undecodable: count,
+    failed: count,
+    malformed: count,
+    notStored: count,
+    overRate: count,
+    childRestarts: count,
+    /** Bytes of request bodies from devices. */
+    rawBytes: bytes,
+  }),
+  windowMs: count,
+  latency: stages,
+})
+
+const uplinkTarget = z.object({
+  name: z.string().max(64),
+  kind: z.enum(['nats', 'http']),
+  state: z.enum(['connecting', 'up', 'down']),
+  since: at,
+  backlogRecords: count,
+  backlogBytes: bytes,
+  /** Timestamp of the oldest record that waits. */
+  oldestAt: at.nullable(),
+  ackedSeq: count,
+  rttMs: z.number().nonnegative().nullable(),
+  error: text.nullable(),
+})
+/** One uplink target as the console sees it. */
+export type UplinkTargetStatus = z.infer<typeof uplinkTarget>
+
+const store = z.object({
+  state: z.enum(['ok', 'failing']),
+  epoch: z.string().max(64),
+  firstSeq: count,
+  lastSeq: count,
+  records: count,
+  bytes,
+  maxBytes: bytes,
+  segments: count,
+  commits: count,
+  evictedRecords: count,
+  corruptBlocks: count,
+  error: text.nullable(),
+})
+/** The store as the console sees it. */
+export type StoreStatus = z.infer<typeof store>
+
+const activeAlert = alertRecordSchema.omit({ seq: true, node_id: true, timestamp: true, state: true })
+/** An alert that fires now. */
+export type ActiveAlert = z.infer<typeof activeAlert>
+
+/** Everything the fleet and node screens draw of a node. */
+const status = z.object({
+  t: z.literal('status'),
+  id,
+  /** Rises by one a frame; a hole says how many were merged. */
+  n: count,
+  at,
+  conditions: z.array(condition).max(64),
+  host,
+  inference,
+  uplink: z.object({
+    targets: z.array(uplinkTarget).max(16),
+    /** Cumulative bytes written to upstream sockets, by class; `telemetry` is live sessions, `control` is what the wire needs besides. */
+    sentBytes: z.record(z.string().max(32), bytes),
+    /** Records not yet held by every target. */
+    backlogRecords: count,
+  }),
+  store,
+  alerts: z.array(activeAlert).max(64),
+  /** Declared faults in force; empty on an honest node. */
+  faults: z.record(z.string().max(32), z.number()),
+  /** What the daemon measured of this session; null before the first answer. */
+  session: z.object({ rttMs: z.number().nonnegative().nullable(), clockOffsetMs: z.number().nullable() }),
+})
+
+/** Rows of a subscription or a read. @example {"t":"rows","id":"logs-1","topic":"logs","rows":[{"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost"}]} */
+const rows = z.discriminatedUnion('topic', [
+  z.object({ t: z.literal('rows'), id, topic: z.literal('alerts'), rows: z.array(alertRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('logs'), rows: z.array(logRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('results'), rows: z.array(resultRecordSchema).max(1000) }),
+])
+/** Rows that were not sent and why. @example {"t":"gap","id":"logs-1","topic":"logs","missed":420,"reason":"no_credit","fromMs":1,"toMs":2} */
+const gap = z.object({
+  t: z.literal('gap'),
+  id,
+  topic: topicSchema,
+  missed: z.int().positive(),
+  reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large']),
+  fromMs: at,
+  toMs: at,
+})
+/** A read is complete; `truncated` when the limit stopped it. */
+const end = z.object({ t: z.literal('end'), id, truncated: z.boolean() })
+/** A command was carried out. */
+const done = z.object({ t: z.literal('done'), id, result: z.record(z.string(), z.json()) })
+/** A frame was refused; the session goes on unless it is closed too. */
+const error = z.object({
+  t: z.literal('error'),
+  id: id.nullable(),
+  code: z.string().max(64),
+  msg: text,
+  next: z.array(text).max(8),
+})
+
+/** Frames a daemon accepts. */
+export const clientFrameSchema = z.discriminatedUnion('t', [
+  hello,
+  subscribe,
+  credit,
+  unsubscribe,
+  read,
+  command,
+  ping,
+  pong,
+])
+/** Frames a console accepts. */
+export const daemonFrameSchema = z.union([
+  z.discriminatedUnion('t', [status, welcome, gap, end, done, error, ping, pong]),
+  rows,
+])
+
+export type ClientFrame = z.infer<typeof clientFrameSchema>
+export type DaemonFrame = z.infer<typeof daemonFrameSchema>
+export type StatusFrame = z.infer<typeof status>
+export type WelcomeFrame = z.infer<typeof welcome>
+export type RowsFrame = z.infer<typeof rows>
+export type GapFrame = z.infer<typeof gap>
+export type Condition = z.infer<typeof condition>
+export type FrameOf<F extends { t: string }, T extends F['t']> = Extract<F, { t: T }>
+
+/** Outcome of decoding bytes from outside. */
+export type Decoded<T> = { ok: true; frame: T } | { ok: false; code: 'FRAME_INVALID' | 'FRAME_TOO_LARGE'; msg: string }
+
+/** Decode one frame from a console. Never throws. */
+export function decodeClientFrame(data: string): Decoded<ClientFrame> {
+  return decode(clientFrameSchema, data)
+}
+
+/** Decode one frame from a daemon. Never throws. */
+export function decodeDaemonFrame(data: string): Decoded<DaemonFrame> {
+  return decode(daemonFrameSchema, data)
+}
+
+function decode<T>(schema: z.ZodType<T>, data: string): Decoded<T> {
+  if (data.length > MAX_FRAME_BYTES) {
+    return {
+      ok: false,
+      code: 'FRAME_TOO_LARGE',
+      msg: `a frame of ${data.length} characters is over ${MAX_FRAME_BYTES}`,
+    }
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(data)
+  } catch {
+    return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is not JSON' }
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return { ok: true, frame: parsed.data }
+  const issue = parsed.error.issues[0]
+  return {
+    ok: false,
+    code: 'FRAME_INVALID',
+    msg: `${issue?.path.join('.') || 'frame'}: ${issue?.message ?? 'not of the protocol'}`,
+  }
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+
+/**
+ * The records a node keeps and sends upstream, one JSON object each, snake_case. `seq` is the record's own sequence on
+ * its node: one rising sequence per epoch across all classes, so upstream it has gaps. Times are Unix ms, durations ms.
+ */
+const envelope = {
+  /** Position on this node in this epoch, from 1. */
+  seq: z.int().positive(),
+  node_id: z.string().min(1),
+  timestamp: z.int().nonnegative(),
+}
+
+/** @see HistogramData in histogram.ts: sparse `[bucket, count]` pairs. */
+export const histogramSchema = z.object({
+  count: z.int().nonnegative(),
+  sumMs: z.number().nonnegative(),
+  maxMs: z.number().nonnegative(),
+  buckets: z.array(z.tuple([z.int(), z.int().positive()])).max(1000),
+})
+
+/**
+ * One inference. `reason` says why an abnormal result is abnormal. `over_rate` marks one that was abnormal but stays on
+ * the node, counted in a statistic, because more than `filter.abnormalPerSec` came.
+ *
+ * @example {"seq":41,"node_id":"n1","timestamp":1793000000000,"code":200,"pred":7,"confidence":0.41,"model":"digits@1.0.0","total_ms":6.2,"bytes":91230,"reason":"low_confidence"}
+ */
+export const resultRecordSchema = z.object({
+  ...envelope,
+  code: z.int(),
+  pred: z.int().nullable(),
+  /** Probability of `pred`, 0..1; null when there is none. */
+  confidence: z.number().min(0).max(1).nullable(),
+  model: z.string().nullable(),
+  /** From the first byte of the request to just before the commit. */
+  total_ms: z.number().nonnegative(),
+  /** Size of the request body as received. */
+  bytes: z.int().nonnegative(),
+  msg: z.string().optional(),
+  reason: z.enum(['failed', 'undecodable', 'low_confidence']).optional(),
+  over_rate: z.literal(true).optional(),
+})
+
+/**
+ * One aggregate over the results with `first_seq ≤ seq ≤ last_seq` that did not go up themselves. Ranges of one epoch
+ * never overlap and leave no result out.
+ *
+ * @example {"seq":142,"node_id":"n1","timestamp":1793000060000,"first_seq":41,"last_seq":141,"from":1793000000000,"to":1793000060000,"count":100,"ok":100,"success_rate":1,"over_rate":{},"mean_ms":5.9,"p50_ms":5.6,"p99_ms":9.8,"latency":{"count":100,"sumMs":590,"maxMs":9.8,"buckets":[[40,60],[53,40]]}}
+ */
+export const statRecordSchema = z.object({
+  ...envelope,
+  first_seq: z.int().positive(),
+  last_seq: z.int().positive(),
+  /** Timestamps of the first and last result covered. */
+  from: z.int(),
+  to: z.int(),
+  count: z.int().positive(),
+  /** Results with code 200. */
+  ok: z.int().nonnegative(),
+  success_rate: z.number().min(0).max(1),
+  /** Abnormal results over the rate limit, counted by reason. */
+  over_rate: z.record(z.string(), z.int().positive()),
+  mean_ms: z.number(),
+  p50_ms: z.number(),
+  p99_ms: z.number(),
+  latency: histogramSchema,
+})
+
+/** How bad: `critical` wants somebody now, `warning` today, `info` is a note. */
+export const severitySchema = z.enum(['info', 'warning', 'critical'])
+
+/**
+ * An alert began or ended. The same `rule` is never fired twice without being resolved in between.
+ *
+ * @example {"seq":9,"node_id":"n1","timestamp":1793000000000,"rule":"cpu_high","state":"firing","severity":"warning","value":91.5,"threshold":80,"unit":"%","since":1792999970000,"msg":"CPU 91.5 % is over 80 % for 30 s"}
+ */
+export const alertRecordSchema = z.object({
+  ...envelope,
+  rule: z.string(),
+  state: z.enum(['firing', 'resolved']),
+  severity: severitySchema,
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  unit: z.string(),
+  since: z.int(),
+  msg: z.string(),
+})
+
+/** Log levels, worst last. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const
+export const logLevelSchema = z.enum(LOG_LEVELS)
+/** @see LOG_LEVELS */
+export type LogLevel = z.infer<typeof logLevelSchema>
+
+/**
+ * One log line. `fields` are its structured parts.
+ *
+ * @example {"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost","fields":{"target":"nats"}}
+ */
+export const logRecordSchema = z.object({
+  ...envelope,
+  level: logLevelSchema,
+  source: z.string(),
+  msg: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+})
+
+/**
+ * What a node dropped, lost or set aside: the range, the count and why. It travels before everything else.
+ *
+ * @example {"seq":7001,"node_id":"n1","timestamp":1793000000000,"event":"evicted","reason":"max_bytes","first_seq":1,"last_seq":900,"records":{"normal":880,"stat":20},"bytes":180000,"msg":"oldest segment removed"}
+ */
+export const ledgerRecordSchema = z.object({
+  ...envelope,
+  event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch']),
+  reason: z.string(),
+  first_seq: z.int().nonnegative().nullable(),
+  last_seq: z.int().nonnegative().nullable(),
+  records: z.record(z.string(), z.int().nonnegative()),
+  bytes: z.int().nonnegative(),
+  msg: z.string(),
+})
+
+export type ResultRecord = z.infer<typeof resultRecordSchema>
+export type StatRecord = z.infer<typeof statRecordSchema>
+export type AlertRecord = z.infer<typeof alertRecordSchema>
+export type LogRecord = z.infer<typeof logRecordSchema>
+export type LedgerRecord = z.infer<typeof ledgerRecordSchema>
+export type Severity = z.infer<typeof severitySchema>
+export type HistogramWire = z.infer<typeof histogramSchema>
+
+/** The body of a record before the store gave it its sequence. */
+export type Unsequenced<T> = Omit<T, 'seq'>

@@ -1,0 +1,81 @@
+/** What a record is, which decides its subject, its retention and its place in the queue upstream. */
+export const RECORD_CLASSES = ['normal', 'abnormal', 'stat', 'alert', 'metric', 'ledger', 'log', 'error'] as const
+
+/** @see RECORD_CLASSES */
+export type RecordClass = (typeof RECORD_CLASSES)[number]
+
+/** The classes that travel upstream, most urgent first; `normal` results and `log` lines stay on the node. */
+export const UPSTREAM_CLASSES = [
+  'ledger',
+  'alert',
+  'error',
+  'abnormal',
+  'stat',
+  'metric',
+] as const satisfies RecordClass[]
+
+/** @see UPSTREAM_CLASSES */
+export type UpstreamClass = (typeof UPSTREAM_CLASSES)[number]
+
+const SUBJECT_TAIL = {
+  abnormal: 'results',
+  stat: 'stats',
+  alert: 'alerts',
+  metric: 'metrics',
+  ledger: 'ledger',
+  error: 'logs.error',
+} as const satisfies Record<UpstreamClass, string>
+
+/**
+ * Encode a site or node name as one NATS subject token: letters, digits, `-` and `_` stay, every other UTF-8 byte
+ * becomes `=HH` (upper-case hex). Injective, so two names never share a token; a Kubernetes name's dots become `=2E`.
+ */
+export function encodeToken(name: string): string {
+  if (name.length === 0) throw new RangeError('a subject token cannot be empty')
+  let token = ''
+  for (const byte of new TextEncoder().encode(name)) {
+    const char = String.fromCharCode(byte)
+    token += /[A-Za-z0-9_-]/.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return token
+}
+
+/** Inverse of {@link encodeToken}; null for text that it never produces. */
+export function decodeToken(token: string): string | null {
+  if (!/^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) return null
+  const bytes = token.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  try {
+    const name = new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)))
+    return encodeToken(name) === token ? name : null
+  } catch {
+    return null
+  }
+}
+
+/** Subject of a node's blocks of one class, e.g. `edge.plant-a.node-1.results`. */
+export function subjectOf(origin: { site: string; node: string }, recordClass: UpstreamClass): string {
+  return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.${SUBJECT_TAIL[recordClass]}`
+}
+
+/**
+ * Subjects that a stream captures for a site (`*` for all). Never `edge.>` as a whole: it would answer `.rpc` requests
+ * with its own acknowledgements.
+ */
+export function streamSubjects(site = '*'): string[] {
+  const token = site === '*' ? '*' : encodeToken(site)
+  return ['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.*'].map((tail) => `edge.${token}.*.${tail}`)
+}
+
+/** Header names of a block, the same on NATS messages and HTTPS requests. */
+export const BLOCK_HEADERS = {
+  contentType: 'Content-Type',
+  contentEncoding: 'Content-Encoding',
+  epoch: 'Edge-Epoch',
+  firstSeq: 'Edge-First-Seq',
+  lastSeq: 'Edge-Last-Seq',
+  digest: 'Edge-Digest',
+  prevDigest: 'Edge-Prev-Digest',
+} as const
+
+/** Content type of a block: one JSON record a line. */
+export const BLOCK_CONTENT_TYPE = 'application/x-ndjson'

@@ -1,0 +1,107 @@
+import { LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+
+/** One fault in a file that a user wrote. */
+export interface DocumentFault {
+  /** 1-based; null when the fault belongs to the file as a whole. */
+  readonly line: number | null
+  /** Dotted path of the key. */
+  readonly path: string
+  /** What is wrong and what to write instead. */
+  readonly message: string
+}
+
+/** A YAML document read against a schema: the value, or every fault with its line. */
+export type DocumentResult<T> = { ok: true; value: T } | { ok: false; faults: DocumentFault[] }
+
+/** A YAML document with positions, before any schema. */
+export interface ParsedDocument {
+  readonly value: unknown
+  /** 1-based line of the nearest key on this path that exists; null when none does. */
+  lineOf(path: readonly PropertyKey[]): number | null
+}
+
+/** Parse YAML 1.2 text, keeping positions. Aliases are bounded; an empty text is an empty mapping. */
+export function parseYaml(text: string): DocumentResult<ParsedDocument> {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  if (document.errors.length > 0) {
+    const faults = document.errors.map((error) => ({
+      line: lines.linePos(error.pos[0]).line,
+      path: '',
+      message: error.message,
+    }))
+    return { ok: false, faults }
+  }
+  let value: unknown
+  try {
+    value = document.toJS({ maxAliasCount: 50 }) ?? {}
+  } catch (error) {
+    return {
+      ok: false,
+      faults: [{ line: null, path: '', message: error instanceof Error ? error.message : String(error) }],
+    }
+  }
+  const lineOf = (path: readonly PropertyKey[]): number | null => {
+    for (let depth = path.length; depth > 0; depth -= 1) {
+      const node: unknown = document.getIn(path.slice(0, depth), true)
+      const range = (node as { range?: [number, number, number] } | undefined)?.range
+      if (range) return lines.linePos(range[0]).line
+    }
+    return null
+  }
+  return { ok: true, value: { value, lineOf } }
+}
+
+/** Read YAML text against a schema; unknown keys are answered with the nearest known one. */
+export function readDocument<T>(text: string, schema: z.ZodType<T>): DocumentResult<T> {
+  const parsed = parseYaml(text)
+  if (!parsed.ok) return parsed
+  const checked = schema.safeParse(parsed.value.value)
+  if (checked.success) return { ok: true, value: checked.data }
+  return { ok: false, faults: checked.error.issues.flatMap((issue) => faultsOf(issue, parsed.value)) }
+}
+
+/** `file:line: path: message`, one fault. */
+export function describeFault(file: string, fault: DocumentFault): string {
+  const where = fault.line === null ? file : `${file}:${fault.line}`
+  return fault.path === '' ? `${where}: ${fault.message}` : `${where}: ${fault.path}: ${fault.message}`
+}
+
+function faultsOf(issue: z.core.$ZodIssue, document: ParsedDocument): DocumentFault[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      line: document.lineOf([...issue.path, key]),
+      path: [...issue.path, key].join('.'),
+      message: 'unknown key; remove it or correct its spelling',
+    }))
+  }
+  return [{ line: document.lineOf(issue.path), path: issue.path.join('.'), message: issue.message }]
+}
+
+/** The candidate nearest to what was typed, for "did you mean"; null when none is near. */
+export function nearest(typed: string, candidates: Iterable<string>): string | null {
+  let best: string | null = null
+  let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i += 1) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j += 1) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? Math.max(a.length, b.length)
+}
