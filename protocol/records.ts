@@ -5,8 +5,8 @@ import { z } from 'zod'
  * its node: one rising sequence per epoch across all classes, so upstream it has gaps. Times are Unix ms, durations ms.
  */
 const envelope = {
-  /** Position on this node in this epoch, from 1. */
-  seq: z.int().positive(),
+  /** Position on this node in this epoch, from 1; 0 only on live rows of a record that the disk refused to keep. */
+  seq: z.int().nonnegative(),
   node_id: z.string().min(1),
   timestamp: z.int().nonnegative(),
 }
