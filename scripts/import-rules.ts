@@ -1,0 +1,69 @@
+/**
+ * Which room may import which, the arrows of docs/architecture.md. A room is the longest key that a file's path starts
+ * with. A room may always import itself; what is not listed is refused. Rooms that stand beside each other stay apart
+ * and meet through `protocol` types or what is handed in.
+ */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  settings: ['protocol'],
+
+  'edge-daemon/config': ['settings', 'protocol'],
+  'edge-daemon/models': ['edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon/health': ['edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon/store': ['edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon/logs': ['edge-daemon/store', 'edge-daemon/health', 'edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon/inference': [
+    'edge-daemon/models',
+    'edge-daemon/store',
+    'edge-daemon/health',
+    'edge-daemon/config',
+    'settings',
+    'protocol',
+  ],
+  'edge-daemon/upstream': ['edge-daemon/store', 'edge-daemon/health', 'edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon/live': ['edge-daemon/store', 'edge-daemon/health', 'edge-daemon/config', 'settings', 'protocol'],
+  'edge-daemon': [
+    'edge-daemon/inference',
+    'edge-daemon/upstream',
+    'edge-daemon/live',
+    'edge-daemon/logs',
+    'edge-daemon/models',
+    'edge-daemon/health',
+    'edge-daemon/store',
+    'edge-daemon/config',
+    'settings',
+    'protocol',
+  ],
+
+  'src/config': ['settings', 'protocol'],
+  'src/fleet': ['protocol'],
+  'src/link': ['src/fleet', 'src/config', 'settings', 'protocol'],
+  'src/actions': ['src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
+  'src/demo': ['src/actions', 'src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
+  'src/ui': ['src/actions', 'src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
+  'src/commands': ['src/ui', 'src/demo', 'src/actions', 'src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
+  src: [
+    'src/commands',
+    'src/ui',
+    'src/demo',
+    'src/actions',
+    'src/link',
+    'src/fleet',
+    'src/config',
+    'settings',
+    'protocol',
+  ],
+}
+
+/** Packages that only some rooms may import. */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  ink: ['src/ui'],
+  react: ['src/ui'],
+  nats: ['edge-daemon/upstream'],
+  '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo'],
+  'onnxruntime-node': ['edge-daemon/inference'],
+  sharp: ['edge-daemon/inference', 'src/demo'],
+  ws: ['edge-daemon/live', 'src/link'],
+  yaml: ['settings'],
+  commander: ['src', 'src/commands'],
+}
