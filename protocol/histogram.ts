@@ -95,16 +95,17 @@ export function subtractHistogram(later: HistogramData, earlier: HistogramData):
 }
 
 /**
- * The `q`-quantile (0 < q ≤ 1) in milliseconds by nearest rank, at most 2.2 % too high and never above the maximum;
- * null when nothing was counted.
+ * The `q`-quantile (0 < q ≤ 1) in milliseconds by nearest rank: the geometric middle of its bucket, so within 2.2 % of
+ * the exact value; the highest rank is the maximum itself. Null when nothing was counted.
  */
 export function quantileMs(data: HistogramData, q: number): number | null {
   if (data.count === 0) return null
   const rank = Math.max(1, Math.ceil(q * data.count))
+  if (rank >= data.count) return data.maxMs
   let seen = 0
   for (const [index, count] of data.buckets) {
     seen += count
-    if (seen >= rank) return Math.min(bucketUpperMs(index), data.maxMs)
+    if (seen >= rank) return Math.min(bucketUpperMs(index - 0.5), data.maxMs)
   }
   return data.maxMs
 }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { decodeToken, encodeToken, streamSubjects, subjectOf } from '../../../protocol/subjects.ts'
+
+test.each(['node-1', 'ip-10-0-0-1.ec2.internal', '车间 3', 'a*b>c', '=2E', 'x=y', '😀'])(
+  'the name %j survives a subject',
+  (name) => {
+    const token = encodeToken(name)
+    expect(token).toMatch(/^[A-Za-z0-9_=-]+$/)
+    expect(decodeToken(token)).toBe(name)
+  },
+)
+
+test('text that no name encodes to is refused', () => {
+  for (const token of ['', 'a.b', '=2e', '=', '=41', '=FF', 'a b']) expect(decodeToken(token)).toBeNull()
+})
+
+test('a dot in a name does not make a second token', () => {
+  expect(subjectOf({ site: 'plant-a', node: 'n.1' }, 'abnormal')).toBe('edge.plant-a.n=2E1.results')
+  expect(subjectOf({ site: 'plant-a', node: 'n1' }, 'error')).toBe('edge.plant-a.n1.logs.error')
+})
+
+test('a stream never captures requests or heartbeats', () => {
+  expect(
+    streamSubjects().some((subject) => subject.endsWith('>') || subject.endsWith('.*.*') || subject.includes('rpc')),
+  ).toBe(false)
+  expect(streamSubjects('a b')[0]).toBe('edge.a=20b.*.results')
+})
