@@ -1,0 +1,106 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { StoreStatus } from '../../protocol/frames.ts'
+import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+
+/** One record on its way into the store; `body` is everything but `seq`, `node_id` and `timestamp` (Unix ms). */
+export interface NewRecord {
+  readonly class: RecordClass
+  readonly timestamp: number
+  readonly body: object
+}
+
+/** Outcome of an append: every record of the call is on disk, synced, with its sequence; or none is, and why. */
+export type Appended =
+  | { readonly stored: true; readonly epoch: string; readonly seqs: readonly number[] }
+  | { readonly stored: false; readonly code: ErrorCode; readonly msg: string }
+
+/** A record as kept. `line` is the whole JSON record (`{"seq":…,"node_id":…,"timestamp":…,…body}`) without a newline. */
+export interface StoredRecord {
+  readonly class: RecordClass
+  readonly seq: number
+  /** The epoch it was written in; after a lost tail the store goes on in a new one, and older records keep theirs. */
+  readonly epoch: string
+  /** Unix ms. */
+  readonly timestamp: number
+  readonly line: string
+}
+
+/** What to read: bounds on sequence and time (Unix ms), all optional ones open; both time bounds are inclusive. */
+export interface ReadRequest {
+  readonly classes: readonly RecordClass[]
+  /** Only records with a higher sequence. */
+  readonly afterSeq?: number | undefined
+  /** Only records up to and including this sequence. */
+  readonly throughSeq?: number | undefined
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
+  /** Most records to return. */
+  readonly limit: number
+  /** Most bytes of lines (with their newlines) to return; the first record is returned whatever its size. */
+  readonly maxBytes?: number | undefined
+  /** Falling instead of rising sequence. */
+  readonly newestFirst?: boolean | undefined
+}
+
+/** Last acknowledged sequence by class; a class without an entry was never acknowledged. */
+export type Cursors = Readonly<Partial<Record<UpstreamClass, number>>>
+
+/** What waits for an uplink target: records of the upstream classes above its cursors that still exist. */
+export interface Backlog {
+  readonly records: number
+  /** Bytes of their lines with newlines, before compression. */
+  readonly bytes: number
+  /** Timestamp (Unix ms) of the oldest that waits; null when none does. */
+  readonly oldestAt: number | null
+  /** Records by class. */
+  readonly byClass: Readonly<Record<UpstreamClass, number>>
+}
+
+/** Something an operator should see in the log; the store itself writes no log. */
+export type StoreNotice = (notice: {
+  readonly event: 'store.worker_died' | 'store.worker_restarted' | 'store.listener_threw' | 'store.cursor_unsaved'
+  readonly msg: string
+}) => void
+
+/**
+ * The local store of a node: one log of blocks on disk, one rising sequence over all classes. Sequences are never used
+ * again, also not in a new epoch, so cursors stay valid across epochs.
+ */
+export interface Store {
+  /** The epoch in force, 128 random bits in hex. */
+  readonly epoch: string
+  /**
+   * Keep records, all of a call or none. Resolves when they are synced; never rejects. Sequences are contiguous in one
+   * call. Listeners of {@link onCommit} have seen the records before the promise resolves.
+   */
+  append(records: readonly NewRecord[]): Promise<Appended>
+  /**
+   * Read by class, sequence and time, in order of sequence. Damaged frames are left out and counted.
+   * @throws EdgeError `STORE_FAILING` when the store is closed or its worker died meanwhile.
+   */
+  read(request: ReadRequest): Promise<StoredRecord[]>
+  /** Hear of every record once it is durable, in order of sequence; returns the unsubscription. */
+  onCommit(listener: (records: readonly StoredRecord[]) => void): () => void
+  /** @see Cursors */
+  cursors(target: string): Cursors
+  /** Move a cursor; it survives the death of the process. Never rejects: a cursor that could not be saved is only sent again from. */
+  saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void>
+  /** @see Backlog — exact as of the last commit and acknowledgement. */
+  backlog(target: string): Backlog
+  status(): StoreStatus
+  /** Commit what was appended, release the lock. Later appends answer that the store is closed. */
+  close(): Promise<void>
+}
+
+/** How a store is opened. */
+export interface StoreOptions {
+  /** Folder of the store alone; made when it does not exist. */
+  readonly dir: string
+  /** Value of `node_id` in every record. */
+  readonly nodeName: string
+  /** Over this many bytes of segments the oldest segments go. */
+  readonly maxBytes: number
+  /** Size at which a new segment begins; a quarter of `maxBytes` at most. */
+  readonly segmentBytes: number
+  readonly notice?: StoreNotice | undefined
+}
