@@ -1,0 +1,109 @@
+import type { ActiveAlert } from '../../protocol/frames.ts'
+import type { AlertRecord, Severity } from '../../protocol/records.ts'
+import { type UntrustedText, untrusted } from '../../protocol/untrusted-text.ts'
+import type { Clean } from './clean.ts'
+import type { RowOrigin } from './log-book.ts'
+import type { AlertCounts, AlertView, NodeView } from './view.ts'
+
+const SEVERITY_RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 }
+
+/** What began and ended lately, bounded, newest last. */
+export class AlertBook {
+  readonly #maxRows: number
+  readonly #rows: AlertView[] = []
+  readonly #known = new Set<string>()
+
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows
+  }
+
+  /** Take alert records of a node; one that is known is not taken again. */
+  add(origin: RowOrigin & { readonly site: UntrustedText | null }, records: readonly AlertRecord[]): void {
+    for (const record of records) {
+      const mark = markOf(origin.key, record.rule, record.state, record.timestamp)
+      if (this.#known.has(mark)) continue
+      this.#known.add(mark)
+      const atMs = Math.min(origin.receivedMs, record.timestamp - origin.offsetMs)
+      let at = this.#rows.length
+      while (at > 0 && (this.#rows[at - 1]?.atMs ?? 0) > atMs) at -= 1
+      this.#rows.splice(at, 0, {
+        key: origin.key,
+        name: untrusted(origin.key),
+        site: origin.site,
+        rule: untrusted(record.rule),
+        state: record.state,
+        severity: record.severity,
+        value: record.value,
+        threshold: record.threshold,
+        unit: untrusted(record.unit),
+        msg: untrusted(record.msg),
+        sinceMs: Math.min(origin.receivedMs, record.since - origin.offsetMs),
+        atMs,
+      })
+      if (this.#rows.length <= this.#maxRows) continue
+      this.#rows.shift()
+      const [oldest] = this.#known
+      if (oldest !== undefined) this.#known.delete(oldest)
+    }
+  }
+
+  /** The newest `limit` rows up to a time, oldest first. */
+  history(untilMs: number, limit: number): AlertView[] {
+    return this.#rows.filter((row) => row.atMs <= untilMs).slice(-limit)
+  }
+}
+
+/** An alert that a status frame says fires now. */
+export function activeAlert(node: NodeView, alert: Clean<ActiveAlert>, offsetMs: number): AlertView {
+  const sinceMs = alert.since - offsetMs
+  return {
+    key: node.key,
+    name: node.name,
+    site: node.site,
+    rule: alert.rule,
+    state: 'firing',
+    severity: alert.severity,
+    value: alert.value,
+    threshold: alert.threshold,
+    unit: alert.unit,
+    msg: alert.msg,
+    sinceMs,
+    atMs: sinceMs,
+  }
+}
+
+/** What the fleet itself has to say about a node that does not report; null when it does. */
+export function silenceAlert(node: NodeView, nowMs: number): AlertView | null {
+  if (node.state !== 'offline' && node.state !== 'stale') return null
+  const sinceMs = nowMs - (node.ageMs ?? 0)
+  return {
+    key: node.key,
+    name: node.name,
+    site: node.site,
+    rule: untrusted(`node_${node.state}`),
+    state: 'firing',
+    severity: node.state === 'offline' ? 'critical' : 'warning',
+    value: node.ageMs === null ? null : Math.round(node.ageMs / 1000),
+    threshold: null,
+    unit: untrusted('s'),
+    msg: node.reason ?? untrusted(node.state),
+    sinceMs,
+    atMs: sinceMs,
+  }
+}
+
+/** Count by severity. */
+export function countAlerts(alerts: Iterable<{ readonly severity: Severity }>): AlertCounts {
+  const counts = { info: 0, warning: 0, critical: 0 }
+  for (const alert of alerts) counts[alert.severity] += 1
+  return counts
+}
+
+/** Worst first, then newest first. */
+export function byUrgency(a: AlertView, b: AlertView): number {
+  return SEVERITY_RANK[a.severity] - SEVERITY_RANK[b.severity] || b.sinceMs - a.sinceMs || (a.key < b.key ? -1 : 1)
+}
+
+function markOf(key: string, rule: string, state: string, timestamp: number): string {
+  return [key, rule, state, timestamp].join('\n')
+}

@@ -1,0 +1,39 @@
+import type { StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
+import { type UntrustedText, untrusted } from '../../protocol/untrusted-text.ts'
+
+/** A value from outside whose free text was made safe; words of a fixed set keep their type. */
+export type Clean<T> = T extends string
+  ? string extends T
+    ? UntrustedText
+    : T
+  : T extends number | boolean | null | undefined
+    ? T
+    : T extends readonly (infer E)[]
+      ? readonly Clean<E>[]
+      : { readonly [K in keyof T]: Clean<T[K]> }
+
+/** A status frame without its latency histograms, safe to show. */
+export type NodeStatus = Clean<Omit<StatusFrame, 't' | 'id' | 'inference'>> & {
+  readonly inference: Clean<Omit<StatusFrame['inference'], 'latency'>>
+}
+/** Who a node says it is, safe to show. */
+export type NodeIdentity = Clean<WelcomeFrame['node']>
+
+/** Make every text in a decoded value safe, keys of mappings too (decision 13). */
+export function clean<T>(value: T): Clean<T> {
+  return walk(value) as Clean<T>
+}
+
+/** What the fleet keeps of a status frame. */
+export function cleanStatus(frame: StatusFrame): NodeStatus {
+  const { t: _t, id: _id, inference, ...rest } = frame
+  const { latency: _latency, ...shown } = inference
+  return { ...clean(rest), inference: clean(shown) }
+}
+
+function walk(value: unknown): unknown {
+  if (typeof value === 'string') return untrusted(value)
+  if (Array.isArray(value)) return value.map(walk)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [untrusted(key), walk(child)]))
+}

@@ -1,0 +1,182 @@
+import type { DaemonFrame } from '../../protocol/frames.ts'
+import { AlertBook, activeAlert, byUrgency, silenceAlert } from './alert-book.ts'
+import { type Cadence, Coalescer, type Schedule } from './coalescer.ts'
+import type { LinkEvent } from './link-event.ts'
+import { LogBook } from './log-book.ts'
+import { LATENCY_WINDOW_MS, NodeModel, type NodeMoment, RATE_WINDOW_MS } from './node-model.ts'
+import { viewNode } from './node-view.ts'
+import { Series, type SeriesPoint, type SeriesRange } from './series.ts'
+import { totalsOf } from './totals.ts'
+import type { AlertView, AsOf, FleetView, LogQuery, LogRow, NodeDetail, NodeView } from './view.ts'
+
+/** How much the fleet keeps and how often it tells. */
+export interface FleetOptions {
+  readonly schedule: Schedule
+  readonly cadence?: Cadence
+  /** Seconds that charts and past views reach back. */
+  readonly historySec?: number
+  readonly maxLogRows?: number
+  readonly maxAlertRows?: number
+}
+
+const DEFAULT_CADENCE: Cadence = { minGapMs: 100, maxGapMs: 1000 }
+/** A view is the same for this long unless something changed, ms. */
+const TICK_MS = 100
+/** By then every node that reports once a second has told of a second. */
+const SETTLE_MS = 1000
+
+/**
+ * The console's model of the fleet: link events go in, panes read views as of a time. It does no I/O and knows no clock
+ * but the `nowMs` it is given (Unix ms, our clock), so that a recording plays through the same code.
+ */
+export class Fleet {
+  readonly #historySec: number
+  readonly #nodes = new Map<string, NodeModel>()
+  readonly #logs: LogBook
+  readonly #alerts: AlertBook
+  readonly #series: Series
+  readonly #coalescer: Coalescer
+  #version = 0
+  #memo: { readonly mark: string; readonly view: FleetView } | null = null
+
+  constructor(options: FleetOptions) {
+    this.#historySec = options.historySec ?? 600
+    this.#logs = new LogBook(options.maxLogRows ?? 5000)
+    this.#alerts = new AlertBook(options.maxAlertRows ?? 1000)
+    this.#series = new Series(this.#historySec, SETTLE_MS)
+    this.#coalescer = new Coalescer(options.schedule, options.cadence ?? DEFAULT_CADENCE)
+  }
+
+  /** Put a node into the inventory; one that is there already is kept with all that is known of it. */
+  add(key: string, options: { readonly url?: string; readonly nowMs: number }): void {
+    if (this.#nodes.has(key)) return
+    const { url = null, nowMs } = options
+    this.#nodes.set(key, new NodeModel(key, { url, addedMs: nowMs, historySec: this.#historySec }))
+    this.#touch()
+  }
+
+  /** Take a node out of the inventory. */
+  remove(key: string): void {
+    if (this.#nodes.delete(key)) this.#touch()
+  }
+
+  /** Keys of the inventory in its order. */
+  keys(): string[] {
+    return [...this.#nodes.keys()]
+  }
+
+  /** Take what a link says of a node; events of a node that is not in the inventory are ignored. */
+  apply(key: string, event: LinkEvent, nowMs: number): void {
+    const model = this.#nodes.get(key)
+    if (model === undefined) return
+    const contribution = model.apply(event, nowMs)
+    if (contribution !== null) {
+      this.#series.addLatency(nowMs, contribution.latency)
+      const { amounts } = contribution
+      if (amounts !== null) this.#series.addAmounts(amounts.fromMs, amounts.toMs, amounts)
+    }
+    if (event.kind === 'frame') this.#takeRows(model, event.frame, nowMs)
+    this.#touch()
+  }
+
+  /** Call `listener` when something changed, at most ten times a second, and once a second anyway. Returns how to stop. */
+  subscribe(listener: () => void): () => void {
+    return this.#coalescer.subscribe(listener)
+  }
+
+  /** The fleet as of a time; the same object within a tick in which nothing changed. */
+  view(asOf: AsOf, nowMs: number): FleetView {
+    const mark = `${this.#version} ${asOf} ${asOf === 'now' ? Math.floor(nowMs / TICK_MS) : ''}`
+    if (this.#memo?.mark === mark) return this.#memo.view
+    const at = this.#time(asOf, nowMs)
+    const alerts: AlertView[] = []
+    const nodes = [...this.#nodes.values()].map((model) => {
+      const moment = momentOf(model, at)
+      const node = viewNode(model, moment, at)
+      alerts.push(...alertsOf(model, moment, node, at.atMs))
+      return node
+    })
+    alerts.sort(byUrgency)
+    const latency = this.#series.latency(at.atMs - LATENCY_WINDOW_MS, at.atMs)
+    const view = { asOfMs: at.atMs, live: at.live, nodes, totals: totalsOf(nodes, latency, alerts), alerts }
+    this.#memo = { mark, view }
+    return view
+  }
+
+  /** One node in depth; null when it is not in the inventory. */
+  nodeDetail(key: string, asOf: AsOf, nowMs: number): NodeDetail | null {
+    const model = this.#nodes.get(key)
+    if (model === undefined) return null
+    const at = this.#time(asOf, nowMs)
+    const moment = momentOf(model, at)
+    const node = viewNode(model, moment, at)
+    return {
+      node,
+      identity: model.identity,
+      status: moment.status,
+      stages: moment.stages,
+      upBytesPerSecByClass: at.live ? ratesOf(model, (name) => /^sent\.(.+)$/.exec(name)?.[1] ?? null) : {},
+      answersPerSec: at.live ? ratesOf(model, (name) => (/^sent\b|Bytes$/.test(name) ? null : name)) : {},
+      link: model.link,
+      alerts: alertsOf(model, moment, node, at.atMs).sort(byUrgency),
+    }
+  }
+
+  /** A chart of one node, or of the fleet when `key` is null; oldest step first. */
+  series(key: string | null, range: SeriesRange): SeriesPoint[] {
+    const series = key === null ? this.#series : this.#nodes.get(key)?.series
+    return series?.read(range) ?? []
+  }
+
+  /** Log rows, oldest first. */
+  logs(query: LogQuery): LogRow[] {
+    return this.#logs.query(query)
+  }
+
+  /** Alerts that began or ended, oldest first, the newest `limit`. */
+  alertHistory(asOf: AsOf, nowMs: number, limit = 200): AlertView[] {
+    return this.#alerts.history(this.#time(asOf, nowMs).atMs, limit)
+  }
+
+  #takeRows(model: NodeModel, frame: DaemonFrame, nowMs: number): void {
+    const origin = { key: model.key, offsetMs: model.offsetMs, receivedMs: nowMs }
+    if (frame.t === 'gap' && frame.topic === 'logs') this.#logs.addGap(origin, frame)
+    if (frame.t !== 'rows') return
+    if (frame.topic === 'logs') this.#logs.addLines(origin, frame.rows)
+    if (frame.topic === 'alerts') this.#alerts.add({ ...origin, site: model.identity?.site ?? null }, frame.rows)
+  }
+
+  #time(asOf: AsOf, nowMs: number): Instant {
+    return asOf === 'now' ? { atMs: nowMs, live: true } : { atMs: Math.min(asOf, nowMs), live: false }
+  }
+
+  #touch(): void {
+    this.#version += 1
+    this.#coalescer.touch()
+  }
+}
+
+interface Instant {
+  readonly atMs: number
+  readonly live: boolean
+}
+
+function momentOf(model: NodeModel, at: Instant): NodeMoment {
+  return at.live ? model.now() : model.at(at.atMs)
+}
+
+function alertsOf(model: NodeModel, moment: NodeMoment, node: NodeView, atMs: number): AlertView[] {
+  const firing = (moment.status?.alerts ?? []).map((alert) => activeAlert(node, alert, model.offsetMs))
+  const silence = silenceAlert(node, atMs)
+  return silence === null ? firing : [silence, ...firing]
+}
+
+function ratesOf(model: NodeModel, nameOf: (counter: string) => string | null): Record<string, number> {
+  const rates: Record<string, number> = {}
+  for (const counter of model.counters.names()) {
+    const name = nameOf(counter)
+    const rate = name === null ? null : model.counters.ratePerSec(counter, RATE_WINDOW_MS)
+    if (name !== null && rate !== null) rates[name] = rate
+  }
+  return rates
+}

@@ -1,0 +1,21 @@
+import type { DaemonFrame } from '../../protocol/frames.ts'
+
+/**
+ * What a link tells the fleet about one node, whatever carries its frames (WebSocket today, a bus or a recording later).
+ * Reasons are sentences for an operator; they may quote a peer and are made safe when the fleet takes them.
+ */
+export type LinkEvent =
+  /** An attempt began; `attempt` counts from 1 since the last session. */
+  | { readonly kind: 'connecting'; readonly attempt: number }
+  /** The transport stands; the node's `welcome` comes as a frame. */
+  | { readonly kind: 'opened' }
+  /** A decoded frame; `sizeBytes` is its length on the wire. */
+  | { readonly kind: 'frame'; readonly frame: DaemonFrame; readonly sizeBytes: number }
+  /** Round trip and clock offset (node's clock minus ours), the best of the last probes. */
+  | { readonly kind: 'clock'; readonly rttMs: number; readonly offsetMs: number }
+  /** No session could be made; `retryInMs` is null when nobody will try again. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly retryInMs: number | null }
+  /** A session that stood has ended. */
+  | { readonly kind: 'closed'; readonly reason: string; readonly retryInMs: number | null }
+  /** The node breaks the protocol; the session may go on. `dropped` frames were not taken. */
+  | { readonly kind: 'misbehaved'; readonly code: string; readonly message: string; readonly dropped: number }

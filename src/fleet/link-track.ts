@@ -1,0 +1,55 @@
+import { untrusted } from '../../protocol/untrusted-text.ts'
+import type { LinkEvent } from './link-event.ts'
+import type { LinkView } from './view.ts'
+
+/** Before anything happened on a link. */
+export function idleLink(url: string | null): LinkView {
+  return {
+    url: url === null ? null : untrusted(url),
+    phase: 'idle',
+    attempt: 0,
+    retryAtMs: null,
+    openedAtMs: null,
+    lastReason: null,
+    rttMs: null,
+    clockOffsetMs: null,
+    receivedBytes: 0,
+    receivedFrames: 0,
+    mergedFrames: 0,
+    refusedFrames: 0,
+    lastMisbehaviour: null,
+  }
+}
+
+/** The link after an event; `nowMs` is our clock. */
+export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): LinkView {
+  switch (event.kind) {
+    case 'connecting':
+      return { ...link, phase: 'connecting', attempt: event.attempt, retryAtMs: null, openedAtMs: null }
+    case 'opened':
+      return { ...link, phase: 'open', openedAtMs: nowMs, retryAtMs: null }
+    case 'frame':
+      return {
+        ...link,
+        receivedBytes: link.receivedBytes + event.sizeBytes,
+        receivedFrames: link.receivedFrames + 1,
+      }
+    case 'clock':
+      return { ...link, rttMs: event.rttMs, clockOffsetMs: event.offsetMs }
+    case 'refused':
+    case 'closed':
+      return {
+        ...link,
+        phase: event.retryInMs === null ? 'idle' : 'waiting',
+        retryAtMs: event.retryInMs === null ? null : nowMs + event.retryInMs,
+        openedAtMs: null,
+        lastReason: untrusted(event.reason),
+      }
+    case 'misbehaved':
+      return {
+        ...link,
+        refusedFrames: link.refusedFrames + event.dropped,
+        lastMisbehaviour: untrusted(`${event.code}: ${event.message}`),
+      }
+  }
+}

@@ -1,0 +1,110 @@
+import type { GapFrame } from '../../protocol/frames.ts'
+import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
+import { clean } from './clean.ts'
+import type { LogQuery, LogRow } from './view.ts'
+
+/** Whose row it is and how its clock stands to ours. */
+export interface RowOrigin {
+  readonly key: string
+  /** The node's clock minus ours, ms. */
+  readonly offsetMs: number
+  /** Our clock at receipt, ms; a row cannot be from later. */
+  readonly receivedMs: number
+}
+
+/**
+ * The newest log rows of the fleet in time order on our clock, bounded. A row that comes again after a reconnect is
+ * kept once.
+ */
+export class LogBook {
+  readonly #maxRows: number
+  readonly #rows: LogRow[] = []
+  /** Marks of kept lines, so that a backlog after a reconnect repeats nothing. */
+  readonly #marks = new Map<number, string>()
+  readonly #known = new Set<string>()
+  #nextId = 1
+
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows
+  }
+
+  /** Take lines of one node. */
+  addLines(origin: RowOrigin, records: readonly LogRecord[]): void {
+    for (const record of records) {
+      const mark = `${origin.key}\n${record.seq}\n${record.timestamp}`
+      if (record.seq > 0) {
+        if (this.#known.has(mark)) continue
+        this.#known.add(mark)
+        this.#marks.set(this.#nextId, mark)
+      }
+      this.#insert({
+        kind: 'line',
+        id: this.#nextId,
+        key: origin.key,
+        name: untrusted(origin.key),
+        atMs: Math.min(origin.receivedMs, record.timestamp - origin.offsetMs),
+        level: record.level,
+        source: untrusted(record.source),
+        msg: untrusted(record.msg),
+        fields: clean(record.fields ?? {}),
+      })
+    }
+  }
+
+  /** Take the news that lines did not come. */
+  addGap(origin: RowOrigin, gap: Pick<GapFrame, 'missed' | 'reason' | 'toMs'>): void {
+    this.#insert({
+      kind: 'gap',
+      id: this.#nextId,
+      key: origin.key,
+      name: untrusted(origin.key),
+      atMs: Math.min(origin.receivedMs, gap.toMs - origin.offsetMs),
+      missed: gap.missed,
+      reason: gap.reason,
+    })
+  }
+
+  /** Rows that match, oldest first. Gaps match whatever the level and the text: what is missing may have matched. */
+  query(query: LogQuery): LogRow[] {
+    const limit = query.limit ?? this.#maxRows
+    const untilMs = query.asOf === undefined || query.asOf === 'now' ? Number.POSITIVE_INFINITY : query.asOf
+    const found: LogRow[] = []
+    const wanted = matcher(query)
+    for (let i = this.#rows.length - 1; i >= 0 && found.length < limit; i -= 1) {
+      const row = this.#rows[i]
+      if (row !== undefined && row.atMs <= untilMs && wanted(row)) found.push(row)
+    }
+    return found.reverse()
+  }
+
+  #insert(row: LogRow): void {
+    this.#nextId += 1
+    let at = this.#rows.length
+    while (at > 0 && (this.#rows[at - 1]?.atMs ?? 0) > row.atMs) at -= 1
+    this.#rows.splice(at, 0, row)
+    // In steps, so that the array is not shifted for every line.
+    if (this.#rows.length <= this.#maxRows * 1.1) return
+    for (const old of this.#rows.splice(0, this.#rows.length - this.#maxRows)) {
+      const mark = this.#marks.get(old.id)
+      this.#marks.delete(old.id)
+      if (mark !== undefined) this.#known.delete(mark)
+    }
+  }
+}
+
+function matcher(query: LogQuery): (row: LogRow) => boolean {
+  const minRank = query.minLevel === undefined ? 0 : LOG_LEVELS.indexOf(query.minLevel)
+  const needle = query.contains?.toLowerCase() ?? ''
+  return (row) => {
+    if (query.keys !== undefined && !query.keys.has(row.key)) return false
+    if (row.kind === 'gap') return true
+    if (LOG_LEVELS.indexOf(row.level) < minRank) return false
+    return needle === '' || textOf(row).includes(needle)
+  }
+}
+
+function textOf(row: LogRow & { kind: 'line' }): string {
+  const fields = Object.entries(row.fields).map(([name, value]) => `${name}=${value}`)
+  return [row.name, row.source, row.msg, ...fields].join(' ').toLowerCase()
+}

@@ -1,0 +1,238 @@
+import type { StageHistograms, StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
+import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
+import { clean, cleanStatus, type NodeIdentity, type NodeStatus } from './clean.ts'
+import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
+import type { LinkEvent } from './link-event.ts'
+import { advanceLink, idleLink } from './link-track.ts'
+import type { Silence } from './node-state.ts'
+import { Series, type SeriesAmounts } from './series.ts'
+import type { LinkView, StageView } from './view.ts'
+import { NO_VITALS, type Vitals, VitalsHistory } from './vitals.ts'
+
+/** Span of rates, ms. */
+export const RATE_WINDOW_MS = 5000
+/** Span of percentiles, ms. */
+export const LATENCY_WINDOW_MS = 10_000
+/** Span of savings, ms: statistics go up in bursts of up to a minute. */
+export const SAVINGS_WINDOW_MS = 60_000
+const DEFAULT_INTERVAL_MS = 1000
+const KEYFRAME_EVERY_MS = 10_000
+const STAGES = ['decode', 'queue', 'run', 'commit', 'total'] as const
+
+/** What was known of a node at one time. */
+export interface NodeMoment {
+  /** Receipt of the figures, Unix ms on our clock; null when there were none yet. */
+  readonly dataMs: number | null
+  readonly vitals: Vitals
+  readonly status: NodeStatus | null
+  readonly stages: readonly StageView[]
+}
+
+/** What a status frame adds to the sums of the fleet. */
+export interface StatusContribution {
+  readonly latency: HistogramData
+  readonly amounts: (SeriesAmounts & { readonly fromMs: number; readonly toMs: number }) | null
+}
+
+interface Keyframe {
+  readonly atMs: number
+  readonly status: NodeStatus
+  readonly stages: readonly StageView[]
+  readonly signature: string
+}
+
+/** Everything that the fleet knows of one node, now and for the last minutes. */
+export class NodeModel {
+  readonly key: string
+  readonly addedMs: number
+  readonly counters = new CounterTrack()
+  readonly series: Series
+  readonly #history: VitalsHistory
+  readonly #historyMs: number
+  #link: LinkView
+  #identity: NodeIdentity | null = null
+  #intervalMs = DEFAULT_INTERVAL_MS
+  /** Last sign of life that carries figures or the promise of them. */
+  #heardMs: number | null = null
+  #dataMs: number | null = null
+  #status: NodeStatus | null = null
+  #vitals: Vitals = NO_VITALS
+  #stages: readonly StageView[] = []
+  #window: { readonly atMs: number; readonly latency: StageHistograms }[] = []
+  #keyframes: Keyframe[] = []
+  #lastN: { readonly subscription: string; readonly n: number } | null = null
+
+  constructor(key: string, options: { url: string | null; addedMs: number; historySec: number }) {
+    this.key = key
+    this.addedMs = options.addedMs
+    this.series = new Series(options.historySec)
+    this.#history = new VitalsHistory(options.historySec)
+    this.#historyMs = options.historySec * 1000
+    this.#link = idleLink(options.url)
+  }
+
+  get link(): LinkView {
+    return this.#link
+  }
+
+  get identity(): NodeIdentity | null {
+    return this.#identity
+  }
+
+  /** The node's clock minus ours, ms; 0 while it is not measured. */
+  get offsetMs(): number {
+    return this.#link.clockOffsetMs ?? 0
+  }
+
+  /** What the state follows from, as of a time. */
+  silence(atMs: number, moment: NodeMoment): Silence {
+    const heardMs = this.#heardMs !== null && this.#heardMs <= atMs ? this.#heardMs : null
+    return {
+      lastDataMs: heardMs === null ? moment.dataMs : Math.max(heardMs, moment.dataMs ?? 0),
+      sinceMs: this.addedMs,
+      intervalMs: this.#intervalMs,
+      rttMs: this.#link.rttMs,
+    }
+  }
+
+  /** Take an event of the link that is no row of logs or alerts. */
+  apply(event: LinkEvent, nowMs: number): StatusContribution | null {
+    this.#link = advanceLink(this.#link, event, nowMs)
+    if (event.kind === 'opened') this.#lastN = null
+    if (event.kind !== 'frame') return null
+    if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
+    return event.frame.t === 'status' ? this.#takeStatus(event.frame, nowMs) : null
+  }
+
+  /** What is known now. */
+  now(): NodeMoment {
+    return { dataMs: this.#dataMs, vitals: this.#vitals, status: this.#status, stages: this.#stages }
+  }
+
+  /** What was known at a past time. */
+  at(atMs: number): NodeMoment {
+    const sample = this.#history.asOf(atMs)
+    const keyframe = this.#keyframes.findLast((frame) => frame.atMs <= atMs)
+    return {
+      dataMs: sample?.atMs ?? null,
+      vitals: sample?.vitals ?? NO_VITALS,
+      status: keyframe?.status ?? null,
+      stages: keyframe?.stages ?? [],
+    }
+  }
+
+  #welcome(frame: WelcomeFrame, nowMs: number): void {
+    this.#identity = clean(frame.node)
+    this.#intervalMs = frame.intervalMs
+    this.#heardMs = nowMs
+    this.counters.setInstance(frame.node.instance)
+  }
+
+  #takeStatus(frame: StatusFrame, nowMs: number): StatusContribution {
+    this.#countMerged(frame)
+    const counters = countersOf(frame)
+    const delta = this.counters.add({ atMs: frame.at, receivedMs: nowMs, counters })
+    this.#window = this.#window.filter((part) => part.atMs > nowMs - LATENCY_WINDOW_MS)
+    this.#window.push({ atMs: nowMs, latency: frame.inference.latency })
+    this.#stages = STAGES.map((stage) => this.#stage(stage))
+    this.#status = cleanStatus(frame)
+    this.#vitals = this.#vitalsOf(frame)
+    this.#dataMs = nowMs
+    this.#heardMs = nowMs
+    this.#history.add(nowMs, this.#vitals)
+    this.#keepKeyframe(nowMs)
+
+    const latency = frame.inference.latency.total
+    this.series.addLatency(nowMs, latency)
+    if (delta === null) return { latency, amounts: null }
+    const amounts = {
+      fromMs: delta.fromMs,
+      toMs: delta.toMs,
+      inferences: delta.counters.requests ?? 0,
+      rawBytes: delta.counters.rawBytes ?? 0,
+      upBytes: delta.counters[SENT_TOTAL] ?? 0,
+    }
+    this.series.addAmounts(amounts.fromMs, amounts.toMs, amounts)
+    return { latency, amounts }
+  }
+
+  #vitalsOf(frame: StatusFrame): Vitals {
+    const { host, inference, uplink } = frame
+    const rate = (name: string): number | null => this.counters.ratePerSec(name, RATE_WINDOW_MS)
+    const total = this.#stages.find((stage) => stage.stage === 'total')
+    const raw = this.counters.increase('rawBytes', SAVINGS_WINDOW_MS)?.amount ?? null
+    const up = this.counters.increase(SENT_TOTAL, SAVINGS_WINDOW_MS)?.amount ?? null
+    return {
+      cpuPct: host.cpuPct,
+      load1: host.load1,
+      memUsedBytes: host.memUsedBytes,
+      memTotalBytes: host.memTotalBytes,
+      diskUsedBytes: host.diskUsedBytes,
+      diskTotalBytes: host.diskTotalBytes,
+      tempC: host.tempC,
+      netRxBytesPerSec: host.netRxBytesPerSec,
+      netTxBytesPerSec: host.netTxBytesPerSec,
+      inferencesPerSec: rate('requests'),
+      abnormalPerSec: rate('abnormal'),
+      failedPerSec: rate('failed'),
+      p50Ms: total?.p50Ms ?? null,
+      p99Ms: total?.p99Ms ?? null,
+      rawBytesPerSec: rate('rawBytes'),
+      upBytesPerSec: rate(SENT_TOTAL),
+      savedPct: savedPct(raw, up),
+      windowRawBytes: raw,
+      windowUpBytes: up,
+      backlogRecords: uplink.backlogRecords,
+      backlogBytes: uplink.targets.reduce((sum, target) => sum + target.backlogBytes, 0),
+      queued: inference.queued,
+      rttMs: this.#link.rttMs ?? frame.session.rttMs,
+    }
+  }
+
+  #stage(stage: StageView['stage']): StageView {
+    const merged = mergeHistograms(this.#window.map((part) => part.latency[stage]))
+    return {
+      stage,
+      count: merged.count,
+      p50Ms: quantileMs(merged, 0.5),
+      p99Ms: quantileMs(merged, 0.99),
+      maxMs: merged.count === 0 ? null : merged.maxMs,
+    }
+  }
+
+  /** `n` rises by one a frame; a hole says how many were merged into this one. */
+  #countMerged(frame: StatusFrame): void {
+    const before = this.#lastN
+    this.#lastN = { subscription: frame.id, n: frame.n }
+    if (before === null || before.subscription !== frame.id || frame.n <= before.n) return
+    this.#link = { ...this.#link, mergedFrames: this.#link.mergedFrames + frame.n - before.n - 1 }
+  }
+
+  #keepKeyframe(nowMs: number): void {
+    const status = this.#status
+    if (status === null) return
+    const signature = signatureOf(status)
+    const last = this.#keyframes.at(-1)
+    const due = last === undefined || nowMs - last.atMs >= KEYFRAME_EVERY_MS
+    if (!due && last.signature === signature) return
+    this.#keyframes.push({ atMs: nowMs, status, stages: this.#stages, signature })
+    while ((this.#keyframes[0]?.atMs ?? nowMs) < nowMs - this.#historyMs) this.#keyframes.shift()
+  }
+}
+
+/** 100 × (1 − up / raw); null when nothing came in or either is not known. Negative when more goes up than came in. */
+export function savedPct(rawBytes: number | null, upBytes: number | null): number | null {
+  return rawBytes === null || upBytes === null || rawBytes <= 0 ? null : 100 * (1 - upBytes / rawBytes)
+}
+
+/** What an operator would call a change; one keeps the frame that brought it. */
+function signatureOf(status: NodeStatus): string {
+  return JSON.stringify([
+    status.alerts.map((alert) => alert.rule),
+    status.conditions.map((condition) => condition.code),
+    status.uplink.targets.map((target) => target.state),
+    status.inference.model,
+    status.store.state,
+    status.faults,
+  ])
+}

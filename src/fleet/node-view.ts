@@ -1,0 +1,99 @@
+import type { Severity } from '../../protocol/records.ts'
+import { type UntrustedText, untrusted } from '../../protocol/untrusted-text.ts'
+import { countAlerts } from './alert-book.ts'
+import type { NodeIdentity, NodeStatus } from './clean.ts'
+import type { NodeModel, NodeMoment } from './node-model.ts'
+import { type NodeState, nodeState } from './node-state.ts'
+import type { ConditionView, LinkView, NodeView } from './view.ts'
+
+/** A clock further off than this is told, ms. */
+const CLOCK_OFFSET_TOLD_MS = 2000
+
+/** The row of a node as of `atMs`. */
+export function viewNode(
+  model: NodeModel,
+  moment: NodeMoment,
+  at: { readonly atMs: number; readonly live: boolean },
+): NodeView {
+  const { vitals, status } = moment
+  const { identity, link } = model
+  const silence = model.silence(at.atMs, moment)
+  const state = nodeState(silence, at.atMs)
+  return {
+    ...vitals,
+    key: model.key,
+    name: untrusted(model.key),
+    saysName: identity?.name ?? null,
+    site: identity?.site ?? null,
+    state,
+    reason: reasonOf(state, { link, live: at.live, heardMs: silence.lastDataMs, atMs: at.atMs }),
+    ageMs: moment.dataMs === null ? null : Math.max(0, at.atMs - moment.dataMs),
+    memPct: percent(vitals.memUsedBytes, vitals.memTotalBytes),
+    diskPct: percent(vitals.diskUsedBytes, vitals.diskTotalBytes),
+    model: modelOf(status),
+    uplink: uplinkOf(status),
+    store: status?.store.state ?? null,
+    alerts: countAlerts(status?.alerts ?? []),
+    conditions: conditionsOf(model, status),
+  }
+}
+
+function reasonOf(
+  state: NodeState,
+  known: { link: LinkView; live: boolean; heardMs: number | null; atMs: number },
+): UntrustedText | null {
+  if (state === 'up') return null
+  const { link, live, heardMs, atMs } = known
+  const silence =
+    heardMs === null ? 'never answered' : `no answer for ${Math.max(0, Math.round((atMs - heardMs) / 1000))} s`
+  if (!live) return untrusted(silence)
+  if (link.phase === 'open') return untrusted(heardMs === null ? 'connected, waiting for its first answer' : silence)
+  if (link.lastReason !== null)
+    return untrusted(state === 'connecting' ? link.lastReason : `${silence}: ${link.lastReason}`)
+  return untrusted(state === 'connecting' ? 'connecting' : silence)
+}
+
+function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionView[] {
+  const found: ConditionView[] = (status?.conditions ?? []).map((condition) => ({
+    code: condition.code,
+    severity: condition.severity,
+    msg: condition.msg,
+    sinceMs: condition.since - model.offsetMs,
+  }))
+  const tell = (code: string, severity: Severity, msg: string): void => {
+    found.push({ code: untrusted(code), severity, msg: untrusted(msg), sinceMs: null })
+  }
+  const says = nameDiffers(model.identity, model.key)
+  if (says !== null) tell('name_differs', 'info', `the node calls itself "${says}"`)
+  for (const [fault, value] of Object.entries(status?.faults ?? {})) {
+    tell('fault_in_force', 'warning', `declared fault ${fault} = ${value}`)
+  }
+  const { clockOffsetMs, lastMisbehaviour } = model.link
+  if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > CLOCK_OFFSET_TOLD_MS) {
+    const direction = clockOffsetMs > 0 ? 'ahead of' : 'behind'
+    tell('clock_offset', 'warning', `its clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${direction} ours`)
+  }
+  if (lastMisbehaviour !== null) tell('protocol_broken', 'warning', lastMisbehaviour)
+  return found
+}
+
+function nameDiffers(identity: NodeIdentity | null, key: string): UntrustedText | null {
+  return identity === null || identity.name === untrusted(key) ? null : identity.name
+}
+
+function modelOf(status: NodeStatus | null): UntrustedText | null {
+  const model = status?.inference.model
+  if (!model) return null
+  return untrusted(`${model.name}@${model.version}${model.variant === '' ? '' : ` ${model.variant}`}`)
+}
+
+function uplinkOf(status: NodeStatus | null): NodeView['uplink'] {
+  const states = status?.uplink.targets.map((target) => target.state) ?? []
+  if (states.length === 0) return null
+  if (states.includes('down')) return 'down'
+  return states.includes('connecting') ? 'connecting' : 'up'
+}
+
+function percent(part: number | null, whole: number | null): number | null {
+  return part === null || whole === null || whole <= 0 ? null : (100 * part) / whole
+}

@@ -1,0 +1,179 @@
+import type { HistogramData } from '../../protocol/histogram.ts'
+import type { AlertRecord, LogLevel, Severity } from '../../protocol/records.ts'
+import type { UntrustedText } from '../../protocol/untrusted-text.ts'
+import type { NodeIdentity, NodeStatus } from './clean.ts'
+import type { NodeState } from './node-state.ts'
+import type { Vitals } from './vitals.ts'
+
+/** The time a pane reads the fleet at: `now`, or a past Unix ms on our clock. */
+export type AsOf = 'now' | number
+
+/** Something that is so about a node, from the node or found by us. */
+export interface ConditionView {
+  readonly code: UntrustedText
+  readonly severity: Severity
+  readonly msg: UntrustedText
+  /** Since when, Unix ms on our clock; null when not known. */
+  readonly sinceMs: number | null
+}
+
+/** How many alerts fire, by severity. */
+export type AlertCounts = Readonly<Record<Severity, number>>
+
+/** One row of the fleet: everything is safe to show, and null where not known. */
+export interface NodeView extends Vitals {
+  /** The operator's own name of the node: identity, selection and commands go by it. */
+  readonly key: string
+  /** The key, safe to show. */
+  readonly name: UntrustedText
+  /** What the node calls itself. */
+  readonly saysName: UntrustedText | null
+  readonly site: UntrustedText | null
+  readonly state: NodeState
+  /** Why it is not up; null when it is. */
+  readonly reason: UntrustedText | null
+  /** Age of the figures in ms; null when there never were any. */
+  readonly ageMs: number | null
+  readonly memPct: number | null
+  readonly diskPct: number | null
+  /** `name@version`, with the variant when it has one. */
+  readonly model: UntrustedText | null
+  /** The worst of the uplink targets. */
+  readonly uplink: 'up' | 'connecting' | 'down' | null
+  readonly store: 'ok' | 'failing' | null
+  readonly alerts: AlertCounts
+  readonly conditions: readonly ConditionView[]
+}
+
+/** Sums over the nodes that are up; null where no node knows. */
+export interface FleetTotals {
+  readonly nodes: number
+  readonly byState: Readonly<Record<NodeState, number>>
+  readonly inferencesPerSec: number | null
+  /** From merged histograms of the last 10 s. */
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
+  readonly rawBytesPerSec: number | null
+  readonly upBytesPerSec: number | null
+  /** 100 × (1 − up / raw) of the last minute; negative when more goes up than came in. */
+  readonly savedPct: number | null
+  readonly backlogRecords: number | null
+  readonly alerts: AlertCounts
+}
+
+/** An alert of a node, or of the fleet about a node (`node_offline`, `node_stale`). */
+export interface AlertView {
+  readonly key: string
+  readonly name: UntrustedText
+  readonly site: UntrustedText | null
+  readonly rule: UntrustedText
+  readonly state: AlertRecord['state']
+  readonly severity: Severity
+  readonly value: number | null
+  readonly threshold: number | null
+  readonly unit: UntrustedText
+  readonly msg: UntrustedText
+  /** Begin of the alert, Unix ms on our clock. */
+  readonly sinceMs: number
+  /** When it began or ended, Unix ms on our clock. */
+  readonly atMs: number
+}
+
+/** The fleet at one time. */
+export interface FleetView {
+  readonly asOfMs: number
+  /** False when the view is of the past. */
+  readonly live: boolean
+  /** In the order of the inventory; see `arrange`. */
+  readonly nodes: readonly NodeView[]
+  readonly totals: FleetTotals
+  /** What fires, worst first, then newest first. */
+  readonly alerts: readonly AlertView[]
+}
+
+/** How the connection to a node stands. */
+export interface LinkView {
+  readonly url: UntrustedText | null
+  readonly phase: 'idle' | 'connecting' | 'open' | 'waiting'
+  readonly attempt: number
+  /** When the next attempt comes, Unix ms; null when none is planned. */
+  readonly retryAtMs: number | null
+  readonly openedAtMs: number | null
+  /** Why the last session ended or could not be made. */
+  readonly lastReason: UntrustedText | null
+  readonly rttMs: number | null
+  /** The node's clock minus ours, ms. */
+  readonly clockOffsetMs: number | null
+  readonly receivedBytes: number
+  readonly receivedFrames: number
+  /** Status frames that the node merged into later ones. */
+  readonly mergedFrames: number
+  /** Frames that were not of the protocol or over its bounds. */
+  readonly refusedFrames: number
+  readonly lastMisbehaviour: UntrustedText | null
+}
+
+/** Latency of one stage of an inference over the last 10 s. */
+export interface StageView {
+  readonly stage: 'decode' | 'queue' | 'run' | 'commit' | 'total'
+  readonly count: number
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
+  readonly maxMs: number | null
+}
+
+/** One node in depth. */
+export interface NodeDetail {
+  readonly node: NodeView
+  readonly identity: NodeIdentity | null
+  /** The last status as of that time; for the past at most 10 s older than the figures of `node`. */
+  readonly status: NodeStatus | null
+  readonly stages: readonly StageView[]
+  /** Bytes a second sent upstream by class, the telemetry of consoles included; only now. */
+  readonly upBytesPerSecByClass: Readonly<Record<string, number>>
+  /** Answers a second by counter (`ok`, `abnormal`, `undecodable`, `failed`, …); only now. */
+  readonly answersPerSec: Readonly<Record<string, number>>
+  readonly link: LinkView
+  readonly alerts: readonly AlertView[]
+}
+
+/** A row of the log pane. */
+export type LogRow =
+  | {
+      readonly kind: 'line'
+      /** Rises with arrival; keys a row for good. */
+      readonly id: number
+      readonly key: string
+      readonly name: UntrustedText
+      /** Unix ms on our clock. */
+      readonly atMs: number
+      readonly level: LogLevel
+      readonly source: UntrustedText
+      readonly msg: UntrustedText
+      readonly fields: Readonly<Record<string, UntrustedText | number | boolean | null>>
+    }
+  | {
+      /** Lines that did not come, and why. */
+      readonly kind: 'gap'
+      readonly id: number
+      readonly key: string
+      readonly name: UntrustedText
+      readonly atMs: number
+      readonly missed: number
+      readonly reason: string
+    }
+
+/** Which log rows to read. */
+export interface LogQuery {
+  /** Node keys; absent = all. */
+  readonly keys?: ReadonlySet<string>
+  readonly minLevel?: LogLevel
+  /** Case-insensitive, in message, source, node name and fields. */
+  readonly contains?: string
+  readonly asOf?: AsOf
+  /** The newest that many rows; absent = all that are kept. */
+  readonly limit?: number
+}
+
+/** The latency of a window, for whoever merges further. */
+export type WindowLatency = HistogramData
