@@ -114,7 +114,7 @@ export class Fleet {
       node,
       identity: model.identity,
       status: moment.status,
-      stages: moment.stages,
+      stages: moment.stages(),
       upBytesPerSecByClass: at.live ? ratesOf(model, (name) => /^sent\.(.+)$/.exec(name)?.[1] ?? null) : {},
       answersPerSec: at.live ? ratesOf(model, (name) => (/^sent\b|Bytes$/.test(name) ? null : name)) : {},
       link: model.link,

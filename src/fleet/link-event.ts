@@ -17,5 +17,5 @@ export type LinkEvent =
   | { readonly kind: 'refused'; readonly reason: string; readonly retryInMs: number | null }
   /** A session that stood has ended. */
   | { readonly kind: 'closed'; readonly reason: string; readonly retryInMs: number | null }
-  /** The node breaks the protocol; the session may go on. `dropped` frames were not taken. */
+  /** The node breaks the protocol and `dropped` frames were not taken, or (0) it refused a frame of ours. */
   | { readonly kind: 'misbehaved'; readonly code: string; readonly message: string; readonly dropped: number }

@@ -46,10 +46,12 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         lastReason: untrusted(event.reason),
       }
     case 'misbehaved':
+      // Nothing dropped: the node refused something of ours, which is no fault of its own.
+      if (event.dropped === 0) return { ...link, lastReason: untrusted(`${event.code}: ${event.message}`) }
       return {
         ...link,
         refusedFrames: link.refusedFrames + event.dropped,
-        lastMisbehaviour: untrusted(`${event.code}: ${event.message}`),
+        lastMisbehaviour: { msg: untrusted(`${event.code}: ${event.message}`), atMs: nowMs },
       }
   }
 }

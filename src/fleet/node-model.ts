@@ -25,7 +25,8 @@ export interface NodeMoment {
   readonly dataMs: number | null
   readonly vitals: Vitals
   readonly status: NodeStatus | null
-  readonly stages: readonly StageView[]
+  /** Made when asked: few look at it, and merging costs. */
+  readonly stages: () => readonly StageView[]
 }
 
 /** What a status frame adds to the sums of the fleet. */
@@ -57,7 +58,6 @@ export class NodeModel {
   #dataMs: number | null = null
   #status: NodeStatus | null = null
   #vitals: Vitals = NO_VITALS
-  #stages: readonly StageView[] = []
   #window: { readonly atMs: number; readonly latency: StageHistograms }[] = []
   #keyframes: Keyframe[] = []
   #lastN: { readonly subscription: string; readonly n: number } | null = null
@@ -106,7 +106,7 @@ export class NodeModel {
 
   /** What is known now. */
   now(): NodeMoment {
-    return { dataMs: this.#dataMs, vitals: this.#vitals, status: this.#status, stages: this.#stages }
+    return { dataMs: this.#dataMs, vitals: this.#vitals, status: this.#status, stages: () => this.#stages() }
   }
 
   /** What was known at a past time. */
@@ -117,7 +117,7 @@ export class NodeModel {
       dataMs: sample?.atMs ?? null,
       vitals: sample?.vitals ?? NO_VITALS,
       status: keyframe?.status ?? null,
-      stages: keyframe?.stages ?? [],
+      stages: () => keyframe?.stages ?? [],
     }
   }
 
@@ -134,7 +134,6 @@ export class NodeModel {
     const delta = this.counters.add({ atMs: frame.at, receivedMs: nowMs, counters })
     this.#window = this.#window.filter((part) => part.atMs > nowMs - LATENCY_WINDOW_MS)
     this.#window.push({ atMs: nowMs, latency: frame.inference.latency })
-    this.#stages = STAGES.map((stage) => this.#stage(stage))
     this.#status = cleanStatus(frame)
     this.#vitals = this.#vitalsOf(frame)
     this.#dataMs = nowMs
@@ -159,7 +158,7 @@ export class NodeModel {
   #vitalsOf(frame: StatusFrame): Vitals {
     const { host, inference, uplink } = frame
     const rate = (name: string): number | null => this.counters.ratePerSec(name, RATE_WINDOW_MS)
-    const total = this.#stages.find((stage) => stage.stage === 'total')
+    const total = this.#stage('total')
     const raw = this.counters.increase('rawBytes', SAVINGS_WINDOW_MS)?.amount ?? null
     const up = this.counters.increase(SENT_TOTAL, SAVINGS_WINDOW_MS)?.amount ?? null
     return {
@@ -175,8 +174,8 @@ export class NodeModel {
       inferencesPerSec: rate('requests'),
       abnormalPerSec: rate('abnormal'),
       failedPerSec: rate('failed'),
-      p50Ms: total?.p50Ms ?? null,
-      p99Ms: total?.p99Ms ?? null,
+      p50Ms: total.p50Ms,
+      p99Ms: total.p99Ms,
       rawBytesPerSec: rate('rawBytes'),
       upBytesPerSec: rate(SENT_TOTAL),
       savedPct: savedPct(raw, up),
@@ -187,6 +186,10 @@ export class NodeModel {
       queued: inference.queued,
       rttMs: this.#link.rttMs ?? frame.session.rttMs,
     }
+  }
+
+  #stages(): readonly StageView[] {
+    return STAGES.map((stage) => this.#stage(stage))
   }
 
   #stage(stage: StageView['stage']): StageView {
@@ -215,7 +218,7 @@ export class NodeModel {
     const last = this.#keyframes.at(-1)
     const due = last === undefined || nowMs - last.atMs >= KEYFRAME_EVERY_MS
     if (!due && last.signature === signature) return
-    this.#keyframes.push({ atMs: nowMs, status, stages: this.#stages, signature })
+    this.#keyframes.push({ atMs: nowMs, status, stages: this.#stages(), signature })
     while ((this.#keyframes[0]?.atMs ?? nowMs) < nowMs - this.#historyMs) this.#keyframes.shift()
   }
 }

@@ -8,6 +8,8 @@ import type { ConditionView, LinkView, NodeView } from './view.ts'
 
 /** A clock further off than this is told, ms. */
 const CLOCK_OFFSET_TOLD_MS = 2000
+/** How long a broken protocol stays a condition, ms. */
+const MISBEHAVIOUR_TOLD_MS = 300_000
 
 /** The row of a node as of `atMs`. */
 export function viewNode(
@@ -34,7 +36,7 @@ export function viewNode(
     uplink: uplinkOf(status),
     store: status?.store.state ?? null,
     alerts: countAlerts(status?.alerts ?? []),
-    conditions: conditionsOf(model, status),
+    conditions: conditionsOf(model, status, at.atMs),
   }
 }
 
@@ -53,7 +55,7 @@ function reasonOf(
   return untrusted(state === 'connecting' ? 'connecting' : silence)
 }
 
-function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionView[] {
+function conditionsOf(model: NodeModel, status: NodeStatus | null, atMs: number): ConditionView[] {
   const found: ConditionView[] = (status?.conditions ?? []).map((condition) => ({
     code: condition.code,
     severity: condition.severity,
@@ -73,7 +75,9 @@ function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionVie
     const direction = clockOffsetMs > 0 ? 'ahead of' : 'behind'
     tell('clock_offset', 'warning', `its clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${direction} ours`)
   }
-  if (lastMisbehaviour !== null) tell('protocol_broken', 'warning', lastMisbehaviour)
+  if (lastMisbehaviour !== null && atMs - lastMisbehaviour.atMs < MISBEHAVIOUR_TOLD_MS) {
+    tell('protocol_broken', 'warning', lastMisbehaviour.msg)
+  }
   return found
 }
 

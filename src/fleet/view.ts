@@ -110,7 +110,7 @@ export interface LinkView {
   readonly mergedFrames: number
   /** Frames that were not of the protocol or over its bounds. */
   readonly refusedFrames: number
-  readonly lastMisbehaviour: UntrustedText | null
+  readonly lastMisbehaviour: { readonly msg: UntrustedText; readonly atMs: number } | null
 }
 
 /** Latency of one stage of an inference over the last 10 s. */

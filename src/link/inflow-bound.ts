@@ -1,0 +1,35 @@
+/** What one node may send us. */
+export interface InflowLimits {
+  readonly framesPerSec: number
+  readonly bytesPerSec: number
+  /** How many seconds' worth may come at once. */
+  readonly burstSec: number
+}
+
+/** Ten times what an honest node sends at full rate with a long read under way. */
+export const DEFAULT_INFLOW: InflowLimits = { framesPerSec: 200, bytesPerSec: 8_000_000, burstSec: 3 }
+
+/** Token buckets over frames and bytes, so that one mad node cannot take the console from the others. */
+export class InflowBound {
+  readonly #limits: InflowLimits
+  #frames: number
+  #bytes: number
+  #atMs: number
+
+  constructor(limits: InflowLimits, nowMs: number) {
+    this.#limits = limits
+    this.#frames = limits.framesPerSec * limits.burstSec
+    this.#bytes = limits.bytesPerSec * limits.burstSec
+    this.#atMs = nowMs
+  }
+
+  /** Count a frame. Returns false when the node is over its bound. */
+  take(sizeBytes: number, nowMs: number): boolean {
+    const { framesPerSec, bytesPerSec, burstSec } = this.#limits
+    const elapsedSec = Math.max(0, nowMs - this.#atMs) / 1000
+    this.#atMs = nowMs
+    this.#frames = Math.min(framesPerSec * burstSec, this.#frames + elapsedSec * framesPerSec) - 1
+    this.#bytes = Math.min(bytesPerSec * burstSec, this.#bytes + elapsedSec * bytesPerSec) - sizeBytes
+    return this.#frames >= 0 && this.#bytes >= 0
+  }
+}

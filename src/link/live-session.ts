@@ -1,0 +1,229 @@
+import {
+  type ClientFrame,
+  type DaemonFrame,
+  decodeDaemonFrame,
+  FRAME_VERSION,
+  type FrameOf,
+  type Topic,
+} from '../../protocol/frames.ts'
+import type { LinkEvent } from '../fleet/link-event.ts'
+import { ClockFilter } from './clock-filter.ts'
+import { InflowBound, type InflowLimits } from './inflow-bound.ts'
+import type { LinkInterest, LogFollow } from './link.ts'
+import { RequestBook } from './request-book.ts'
+
+/** What a session needs of whatever carries it. */
+export interface SessionPort {
+  send(text: string): void
+  emit(event: LinkEvent): void
+  /** End the session, with a reason for the operator. */
+  close(reason: string): void
+  now(): number
+}
+
+/** How a session behaves. */
+export interface SessionOptions {
+  readonly client: { readonly name: string; readonly version: string }
+  readonly interest: LinkInterest
+  readonly inflow: InflowLimits
+}
+
+const STATUS_CREDITS = 8
+const ROWS_CREDITS = 32
+/** A peer whose every frame is wrong is no peer; one odd frame of a newer daemon is no reason to leave. */
+const MAX_BAD_FRAMES = 20
+
+interface Subscription {
+  readonly id: string
+  readonly credits: number
+  used: number
+}
+
+/**
+ * One conversation with a daemon, from hello to the end, over any transport that carries texts: greets, subscribes,
+ * grants credits as it reads, answers and sends clock probes, and bounds what comes in.
+ */
+export class LiveSession {
+  readonly requests = new RequestBook()
+  readonly #port: SessionPort
+  readonly #options: SessionOptions
+  readonly #clock = new ClockFilter()
+  readonly #inflow: InflowBound
+  readonly #subscriptions = new Map<string, Subscription>()
+  #logs: { readonly id: string; readonly follow: LogFollow } | null = null
+  #nextSubscription = 1
+  #nextPing = 1
+  #welcomed = false
+  #over = false
+  #badFrames = 0
+  #lastHeardMs: number
+
+  constructor(port: SessionPort, options: SessionOptions) {
+    this.#port = port
+    this.#options = options
+    this.#inflow = new InflowBound(options.inflow, port.now())
+    this.#lastHeardMs = port.now()
+  }
+
+  /** Whether the node has greeted and may be asked. */
+  get welcomed(): boolean {
+    return this.#welcomed
+  }
+
+  /** When the last frame came, on our clock. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs
+  }
+
+  /** Say hello; the rest follows from the answer. */
+  begin(): void {
+    this.#send({ t: 'hello', v: FRAME_VERSION, at: this.#port.now(), client: this.#options.client })
+  }
+
+  /** Send a clock probe. */
+  probe(): void {
+    this.#send({ t: 'ping', n: this.#nextPing, at: this.#port.now() })
+    this.#nextPing += 1
+  }
+
+  /** Change which logs are followed. */
+  followLogs(follow: LogFollow | null): void {
+    if (!this.#welcomed) return
+    if (this.#logs !== null) {
+      this.#send({ t: 'unsubscribe', id: this.#logs.id })
+      this.#subscriptions.delete(this.#logs.id)
+      this.#logs = null
+    }
+    if (follow === null) return
+    const { level, contains, backlog } = follow
+    const id = this.#subscribe('logs', ROWS_CREDITS, {
+      level,
+      backlog,
+      ...(contains === undefined ? {} : { contains }),
+    })
+    this.#logs = { id, follow }
+  }
+
+  /** Send a frame, for requests. */
+  ask(frame: FrameOf<ClientFrame, 'read' | 'command'>): void {
+    this.#send(frame)
+  }
+
+  /** Take a message as it came. */
+  take(data: string | null, sizeBytes: number): void {
+    if (this.#over) return
+    const nowMs = this.#port.now()
+    this.#lastHeardMs = nowMs
+    if (!this.#inflow.take(sizeBytes, nowMs)) {
+      this.#misbehaved('FRAME_RATE', 'it sends more than a console takes', 1)
+      this.#end('it flooded this console; trying again later')
+      return
+    }
+    const decoded = data === null ? notText() : decodeDaemonFrame(data)
+    if (!decoded.ok) {
+      this.#refuse(decoded.code, decoded.msg)
+      return
+    }
+    const { frame } = decoded
+    if (!this.#welcomed && frame.t !== 'welcome' && frame.t !== 'error') {
+      this.#refuse('FRAME_INVALID', `"${frame.t}" came before the welcome`)
+      return
+    }
+    this.#takeFrame(frame, sizeBytes, nowMs)
+  }
+
+  /** The transport is gone. */
+  finish(reason: string): void {
+    this.#over = true
+    this.requests.abandon(reason)
+  }
+
+  #takeFrame(frame: DaemonFrame, sizeBytes: number, nowMs: number): void {
+    switch (frame.t) {
+      case 'welcome':
+        if (frame.v !== FRAME_VERSION) {
+          this.#end(`it speaks live version ${frame.v}, this console ${FRAME_VERSION}: bring both to one release`)
+          return
+        }
+        if (this.#welcomed) {
+          this.#refuse('FRAME_INVALID', 'it greeted twice')
+          return
+        }
+        this.#welcomed = true
+        this.#port.emit({ kind: 'frame', frame, sizeBytes })
+        this.#askForAll()
+        return
+      case 'ping':
+        this.#send({ t: 'pong', n: frame.n, echo: frame.at, recvAt: nowMs, at: this.#port.now() })
+        return
+      case 'pong': {
+        const sample = this.#clock.take(frame, nowMs)
+        if (sample !== null) this.#port.emit({ kind: 'clock', ...sample })
+        return
+      }
+      case 'error':
+        if (this.requests.take(frame)) return
+        if (this.#welcomed) this.#misbehaved(frame.code, frame.msg, 0)
+        else this.#end(`it refused us: ${frame.msg}`)
+        return
+      default:
+        this.#takeSubscribed(frame, sizeBytes)
+    }
+  }
+
+  #takeSubscribed(frame: DaemonFrame, sizeBytes: number): void {
+    if (this.requests.take(frame)) return
+    const subscription = 'id' in frame && frame.id !== null ? this.#subscriptions.get(frame.id) : undefined
+    // Rows of a subscription that was just ended may still be under way; they are nobody's.
+    if (subscription === undefined) return
+    this.#port.emit({ kind: 'frame', frame, sizeBytes })
+    subscription.used += 1
+    if (subscription.used * 2 < subscription.credits) return
+    this.#send({ t: 'credit', id: subscription.id, n: subscription.used })
+    subscription.used = 0
+  }
+
+  #askForAll(): void {
+    const { status, alertBacklog, logs } = this.#options.interest
+    this.probe()
+    if (status) this.#subscribe('status', STATUS_CREDITS, {})
+    if (alertBacklog !== null) this.#subscribe('alerts', ROWS_CREDITS, { backlog: alertBacklog })
+    this.followLogs(logs)
+  }
+
+  #subscribe(
+    topic: Topic,
+    credits: number,
+    more: Omit<FrameOf<ClientFrame, 'subscribe'>, 't' | 'id' | 'topic' | 'credits'>,
+  ): string {
+    const id = `${topic}-${this.#nextSubscription}`
+    this.#nextSubscription += 1
+    this.#subscriptions.set(id, { id, credits, used: 0 })
+    this.#send({ t: 'subscribe', id, topic, credits, ...more })
+    return id
+  }
+
+  #refuse(code: string, message: string): void {
+    this.#badFrames += 1
+    this.#misbehaved(code, message, 1)
+    if (this.#badFrames >= MAX_BAD_FRAMES)
+      this.#end(`${MAX_BAD_FRAMES} of its frames were not of the protocol: ${message}`)
+  }
+
+  #misbehaved(code: string, message: string, dropped: number): void {
+    this.#port.emit({ kind: 'misbehaved', code, message, dropped })
+  }
+
+  #end(reason: string): void {
+    this.#over = true
+    this.#port.close(reason)
+  }
+
+  #send(frame: ClientFrame): void {
+    if (!this.#over) this.#port.send(JSON.stringify(frame))
+  }
+}
+
+function notText(): { ok: false; code: 'FRAME_INVALID'; msg: string } {
+  return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is binary, not text' }
+}
