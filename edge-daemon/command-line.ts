@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { EdgeError, messageOf } from '../protocol/errors.ts'
+import type { ConfigEntry, ConfigSources } from './config/load.ts'
+
+/** What the command line asks for. */
+export type Request =
+  | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'serve' | 'print-config'; readonly sources: ConfigSources }
+
+/** Configuration that is read when no `--config` is given, if it exists. */
+export const DEFAULT_CONFIG_FILE = '/etc/edgedeck/edge-daemon.yaml'
+
+export const HELP = `edge-daemon – serves inference on an edge node, keeps the results and sends up what matters
+
+Usage: edge-daemon [options]
+
+Options:
+  --config F       read configuration from F (default ${DEFAULT_CONFIG_FILE} if it exists)
+  --state-dir D    keep state in D (default /var/lib/edgedeck)
+  --print-config   show every setting in force and where it comes from, then exit
+  --version        show the version, then exit
+  --help           show this text, then exit
+
+Every setting can also be given as an environment variable: EDGE_ and its path in upper snake case,
+for example EDGE_CONTROL_LISTEN=127.0.0.1:5443.
+
+Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, disk), 70 a bug, 78 wrong configuration.
+`
+
+/**
+ * Read the command line, and the configuration file that it names.
+ * @throws EdgeError `USAGE`, or `CONFIG_UNREADABLE` when the named file cannot be read.
+ */
+export function readCommandLine(args: readonly string[], env: ConfigSources['env']): Request {
+  const options = parse(args)
+  if (options.help) return { kind: 'help' }
+  if (options.version) return { kind: 'version' }
+  const stateDir = options['state-dir']
+  const sources: ConfigSources = {
+    file: readFile(options.config),
+    env,
+    flags: stateDir === undefined ? {} : { 'state.dir': { flag: '--state-dir', value: stateDir } },
+  }
+  return { kind: options['print-config'] ? 'print-config' : 'serve', sources }
+}
+
+/** The configuration in force as YAML-like lines with the origin of each value. */
+export function formatConfig(entries: readonly ConfigEntry[]): string {
+  const width = Math.max(...entries.map((entry) => entry.path.length + entry.value.length)) + 4
+  return entries
+    .map(
+      (entry) =>
+        `${`${entry.path}: ${entry.value}`.padEnd(width)}# ${entry.origin}; ${entry.variable}; ${entry.about}\n`,
+    )
+    .join('')
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: false,
+      options: {
+        config: { type: 'string' },
+        'state-dir': { type: 'string' },
+        'print-config': { type: 'boolean', default: false },
+        version: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values
+  } catch (cause) {
+    throw new EdgeError('USAGE', { message: messageOf(cause), next: ['see edge-daemon --help'], cause })
+  }
+}
+
+function readFile(named: string | undefined): ConfigSources['file'] {
+  const name = named ?? DEFAULT_CONFIG_FILE
+  try {
+    return { name, text: readFileSync(name, 'utf8') }
+  } catch (cause) {
+    if (named === undefined && (cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new EdgeError('CONFIG_UNREADABLE', {
+      message: `${name} cannot be read: ${messageOf(cause)}`,
+      next: ['check the path and its permissions'],
+      cause,
+    })
+  }
+}

@@ -1,0 +1,60 @@
+import packageJson from '../package.json' with { type: 'json' }
+import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
+import { formatConfig, HELP, readCommandLine } from './command-line.ts'
+import { loadConfig } from './config/load.ts'
+import { Daemon } from './daemon.ts'
+
+const EXIT_BUG = 70
+const EXIT_OF: Partial<Record<ErrorCode, number>> = {
+  USAGE: 64,
+  CONFIG_INVALID: 78,
+  CONFIG_UNREADABLE: 78,
+  CONFIG_UNSERVABLE: 78,
+  MODEL_MISSING: 78,
+  MODEL_INVALID: 78,
+  PORT_IN_USE: 69,
+  STORE_LOCKED: 69,
+  STORE_UNUSABLE: 69,
+}
+
+/** Say what went wrong on standard error and name the exit code (sysexits.h). */
+function report(error: unknown): number {
+  if (error instanceof EdgeError) {
+    process.stderr.write(`edge-daemon: ${error.toLine()}\n`)
+    return EXIT_OF[error.code] ?? EXIT_BUG
+  }
+  process.stderr.write(`edge-daemon: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`)
+  return EXIT_BUG
+}
+
+async function main(): Promise<number> {
+  const request = readCommandLine(process.argv.slice(2), process.env)
+  if (request.kind === 'help' || request.kind === 'version') {
+    process.stdout.write(request.kind === 'help' ? HELP : `${packageJson.version}\n`)
+    return 0
+  }
+  const { config, entries, warnings } = loadConfig(request.sources)
+  for (const warning of warnings) process.stderr.write(`edge-daemon: ${warning}\n`)
+  if (request.kind === 'print-config') {
+    process.stdout.write(formatConfig(entries))
+    return 0
+  }
+
+  const daemon = new Daemon(config, packageJson.version)
+  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<string>()
+  // A second signal while stopping changes nothing: what is acknowledged is on disk already, the rest is being finished.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => askStop(signal))
+  try {
+    await daemon.start()
+    await daemon.stop(await stopAsked)
+    return 0
+  } catch (error) {
+    await daemon.stop('start failed').catch(() => undefined)
+    throw error
+  }
+}
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => process.exit(report(error)))
+}
+process.exit(await main().catch(report))

@@ -1,0 +1,131 @@
+import type { LogLevel } from '../../protocol/records.ts'
+import type { NodeSort } from '../fleet/arrange.ts'
+import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
+import type { AsOf } from '../fleet/view.ts'
+
+/** Which screen is open. */
+export type ScreenName =
+  | { readonly name: 'fleet' }
+  | { readonly name: 'node'; readonly key: string }
+  /** Logs of these nodes; null = all. */
+  | { readonly name: 'logs'; readonly keys: ReadonlySet<string> | null }
+
+/** What lies over the screen and takes the keys. */
+export type Overlay =
+  | { readonly name: 'help' }
+  | { readonly name: 'palette'; readonly text: string; readonly row: number }
+  | { readonly name: 'filter'; readonly text: string; readonly fault: string | null }
+
+/** How the fleet table is read. */
+export interface FleetChoices {
+  readonly cursor: Cursor
+  readonly marked: ReadonlySet<string>
+  readonly sort: NodeSort
+  readonly filter: string
+  /** Until then (our clock, ms) rows keep their order, so that the row under a moving cursor stays the row it was. */
+  readonly holdOrderUntilMs: number
+}
+
+/** How logs are read. */
+export interface LogChoices {
+  readonly minLevel: LogLevel
+  readonly contains: string
+  readonly wrap: boolean
+  readonly time: 'local' | 'utc' | 'off'
+  /** The row that the cursor is on; null follows the end. */
+  readonly cursorId: number | null
+  /** The newest row when it was paused; null = not paused. */
+  readonly pausedAtId: number | null
+}
+
+/** Everything the console remembers besides the fleet itself. It lives outside React; panes and components subscribe. */
+export interface ConsoleState {
+  /** Open screens, the top one last. */
+  readonly stack: readonly ScreenName[]
+  /** The screen that was left last, for going back and forth. */
+  readonly left: ScreenName | null
+  readonly overlay: Overlay | null
+  readonly asOf: AsOf
+  readonly fleet: FleetChoices
+  readonly logs: LogChoices
+  /** What the operator should know, oldest first: refused key bindings, theme faults, answers to commands. */
+  readonly notices: readonly string[]
+}
+
+const START: ConsoleState = {
+  stack: [{ name: 'fleet' }],
+  left: null,
+  overlay: null,
+  asOf: 'now',
+  fleet: { cursor: START_CURSOR, marked: new Set(), sort: 'problems', filter: '', holdOrderUntilMs: 0 },
+  logs: { minLevel: 'info', contains: '', wrap: false, time: 'local', cursorId: null, pausedAtId: null },
+  notices: [],
+}
+
+/** The state of the console, outside React. */
+export class ConsoleStore {
+  #state: ConsoleState
+  readonly #listeners = new Set<() => void>()
+
+  constructor(start: Partial<ConsoleState> = {}) {
+    this.#state = { ...START, ...start }
+  }
+
+  /** The state now; the same object until something changes. */
+  readonly get = (): ConsoleState => this.#state
+
+  /** Be told of every change; returns how to stop. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Change some of it. */
+  set(change: Partial<ConsoleState>): void {
+    this.#state = { ...this.#state, ...change }
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** The screen that is open. */
+  screen(): ScreenName {
+    return this.#state.stack.at(-1) ?? { name: 'fleet' }
+  }
+
+  /** Open a screen above this one. */
+  open(screen: ScreenName): void {
+    this.set({ stack: [...this.#state.stack, screen], left: this.screen(), overlay: null })
+  }
+
+  /** Close the screen on top; the first one stays. */
+  back(): void {
+    const { stack } = this.#state
+    if (stack.length > 1) this.set({ stack: stack.slice(0, -1), left: this.screen() })
+  }
+
+  /** Change to the screen that was left last. */
+  toggleLast(): void {
+    const { left, stack } = this.#state
+    if (left === null) return
+    const base = left.name === 'fleet' ? [] : stack.slice(0, 1)
+    this.set({ stack: [...base, left], left: this.screen() })
+  }
+
+  setFleet(change: Partial<FleetChoices>): void {
+    this.set({ fleet: { ...this.#state.fleet, ...change } })
+  }
+
+  setLogs(change: Partial<LogChoices>): void {
+    this.set({ logs: { ...this.#state.logs, ...change } })
+  }
+
+  /** Tell the operator something; the newest are kept. */
+  notify(text: string): void {
+    const MAX_NOTICES = 20
+    this.set({ notices: [...this.#state.notices, text].slice(-MAX_NOTICES) })
+  }
+
+  /** The operator has read the oldest notice. */
+  dismissNotice(): void {
+    this.set({ notices: this.#state.notices.slice(1) })
+  }
+}
