@@ -10,6 +10,8 @@ const ENTRIES = {
   'edge-daemon': 'edge-daemon/main.ts',
   'session-child': 'edge-daemon/inference/child.ts',
   'store-worker': 'edge-daemon/store/worker.ts',
+  'demo-cameras': 'src/demo/camera-main.ts',
+  'demo-reaper': 'src/demo/reaper-main.ts',
 }
 
 await rm(`${root}dist`, { recursive: true, force: true })

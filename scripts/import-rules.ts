@@ -59,7 +59,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ink: ['src/ui'],
   react: ['src/ui'],
-  nats: ['edge-daemon/upstream'],
+  nats: ['edge-daemon/upstream', 'src/demo'],
   '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo'],
   'onnxruntime-node': ['edge-daemon/inference'],
   sharp: ['edge-daemon/inference', 'src/demo'],
