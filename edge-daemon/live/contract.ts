@@ -1,0 +1,74 @@
+import type { FrameOf, StatusFrame, Topic } from '../../protocol/frames.ts'
+
+/** Topics whose rows are kept records; `status` is made anew at every tick. */
+export type RowTopic = Exclude<Topic, 'status'>
+
+/** One kept record as live sessions see it; `line` is the whole record as JSON on one line. A `StoredRecord` fits. */
+export interface LiveRow {
+  /** 0 for a record that the disk refused to keep. */
+  readonly seq: number
+  /** Unix ms. */
+  readonly timestamp: number
+  readonly line: string
+}
+
+/** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */
+export interface ReadRequest {
+  readonly topic: RowTopic
+  readonly fromMs?: number
+  readonly toMs?: number
+  /** Only rows with `seq > afterSeq`. */
+  readonly afterSeq?: number
+  /** Only rows with `seq ≤ throughSeq`. */
+  readonly throughSeq?: number
+  readonly limit: number
+  readonly maxBytes: number
+  readonly newestFirst: boolean
+}
+
+/** What a status frame says besides its envelope. `inference.latency` is cumulative here and `windowMs` is not looked at. */
+export type StatusBody = Omit<StatusFrame, 't' | 'id' | 'n' | 'at' | 'session'>
+
+/** Result of a command, any JSON. */
+export type CommandResult = FrameOf<{ t: 'done'; result: Record<string, JsonValue> }, 'done'>['result']
+/** Any JSON value. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+
+/** Where the room's own events go. */
+export interface LiveLog {
+  info(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
+  warn(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
+}
+
+/** The two clocks of a node: `wallMs` is Unix ms and may jump, `monotonicMs` only rises. */
+export interface LiveClock {
+  wallMs(): number
+  monotonicMs(): number
+}
+
+/** The clocks of this machine. */
+export const SYSTEM_LIVE_CLOCK: LiveClock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }
+
+/** Bounds that keep a session small and a node safe whatever a console does. */
+export const LIVE_LIMITS = {
+  helloTimeoutMs: 5000,
+  /** A session that sent nothing for this long is dropped. */
+  silenceMs: 30_000,
+  probeEveryMs: 5000,
+  subscriptions: 32,
+  /** Reads, backlogs and commands of one session that run at the same time. */
+  jobs: 4,
+  credits: 10_000,
+  /** Over this many unsent bytes a session counts as without credit. */
+  slowBytes: 1024 * 1024,
+  /** Over this many it is dropped: it does not even take the answers to its own frames. */
+  deadBytes: 4 * 1024 * 1024,
+  /** Frames that are not of the protocol before the session is closed. */
+  invalidFrames: 10,
+  /** Rows frames are cut at about this size. */
+  rowsFrameBytes: 64 * 1024,
+  rowsPerFrame: 1000,
+  /** Time that rows are gathered before they are sent, so at most 20 frames a second and subscription. */
+  gatherMs: 50,
+  closeGraceMs: 1000,
+} as const

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP, isIPv6 } from 'node:net'
+import { LIVE_PATH, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
+
+/** Why a request may not become a live session, as an HTTP answer. */
+export interface Refusal {
+  readonly status: number
+  readonly msg: string
+}
+
+/** Whether a host name or address means this machine alone: `localhost`, 127.0.0.0/8 or ::1. */
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true
+  if (isIPv6(host)) return /^(?:0*:)*:?0*1$/.test(host) || /^::ffff:127\./i.test(host)
+  return isIP(host) === 4 && host.startsWith('127.')
+}
+
+/**
+ * Whether a request may be upgraded; null when it may. Browsers are kept out: they always send `Origin`, and a page that
+ * rebinds its name to 127.0.0.1 (DNS rebinding) still sends its own name as `Host`.
+ */
+export function refusalOf(request: IncomingMessage): Refusal | null {
+  const path = (request.url ?? '').split('?')[0]
+  if (path !== LIVE_PATH) return { status: 404, msg: `there is only ${LIVE_PATH} here` }
+  if (request.headers.origin !== undefined) return { status: 403, msg: 'web pages are not served here' }
+  if (!isLoopback(hostOf(request.headers.host ?? ''))) {
+    return { status: 403, msg: 'connect by a loopback address, e.g. ws://127.0.0.1:5443/live' }
+  }
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  if (!offered.includes(LIVE_SUBPROTOCOL)) {
+    return { status: 400, msg: `the WebSocket subprotocol must be ${LIVE_SUBPROTOCOL}` }
+  }
+  return null
+}
+
+function hostOf(header: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(header)
+  return bracketed?.[1] ?? header.replace(/:\d+$/, '')
+}

@@ -1,0 +1,174 @@
+import { MAX_FRAME_BYTES, type StageHistograms } from '../../protocol/frames.ts'
+import { EMPTY_HISTOGRAM, subtractHistogram } from '../../protocol/histogram.ts'
+import type { ClockReading } from './clock-probe.ts'
+import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody } from './contract.ts'
+
+/** Where a session's window begins: what was counted when it was last sent a status. */
+interface Base {
+  readonly latency: StageHistograms
+  readonly monotonicMs: number
+}
+
+/** What a status subscription may do with its session. */
+export interface StatusOutlet {
+  slow(): boolean
+  reading(): ClockReading
+  send(frame: string): void
+}
+
+const NO_LATENCY: StageHistograms = {
+  decode: EMPTY_HISTOGRAM as StageHistograms['decode'],
+  queue: EMPTY_HISTOGRAM as StageHistograms['queue'],
+  run: EMPTY_HISTOGRAM as StageHistograms['run'],
+  commit: EMPTY_HISTOGRAM as StageHistograms['commit'],
+  total: EMPTY_HISTOGRAM as StageHistograms['total'],
+}
+
+/** One session's subscription to `status`: its credits and where its window begins. */
+export class StatusSubscription {
+  readonly id: string
+  readonly outlet: StatusOutlet
+  credits: number
+  /** Set by the feed with every frame sent. */
+  base: Base | null = null
+
+  constructor(id: string, credits: number, outlet: StatusOutlet) {
+    this.id = id
+    this.credits = credits
+    this.outlet = outlet
+  }
+
+  /** Grant credits; the next tick uses them. */
+  credit(n: number): void {
+    this.credits = Math.min(LIVE_LIMITS.credits, this.credits + n)
+  }
+}
+
+/** The same instant for every session: the body, and what was made of it for each window so far. */
+interface Tick {
+  readonly at: number
+  readonly base: Base
+  readonly head: string
+  readonly body: StatusBody
+  readonly tails: Map<Base | null, string>
+}
+
+/**
+ * Status frames on a steady grid: tick `k` is due at `start + k × intervalMs`, so lateness never adds up. It runs only
+ * while somebody is subscribed. A session without credit gets nothing and its window goes on growing. The costly part of
+ * a frame is serialised once for all sessions whose windows begin at the same tick.
+ */
+export class StatusFeed {
+  readonly #intervalMs: number
+  readonly #snapshot: () => StatusBody
+  readonly #clock: LiveClock
+  readonly #log: LiveLog
+  readonly #subscriptions = new Set<StatusSubscription>()
+  #timer: NodeJS.Timeout | null = null
+  #dueMs = 0
+  #n = 0
+
+  constructor(options: { intervalMs: number; snapshot: () => StatusBody; clock: LiveClock; log: LiveLog }) {
+    this.#intervalMs = options.intervalMs
+    this.#snapshot = options.snapshot
+    this.#clock = options.clock
+    this.#log = options.log
+  }
+
+  /** Begin to send; the first frame goes at once with an empty window, the others on the grid. */
+  add(subscription: StatusSubscription): void {
+    this.#subscriptions.add(subscription)
+    if (this.#timer === null) {
+      this.#n += 1
+      this.#dueMs = this.#clock.monotonicMs() + this.#intervalMs
+      this.#arm()
+    }
+    this.#sendTo([subscription])
+  }
+
+  /** End it. The grid stops with the last one. */
+  remove(subscription: StatusSubscription): void {
+    this.#subscriptions.delete(subscription)
+    if (this.#subscriptions.size === 0) this.stop()
+  }
+
+  /** Send no more. */
+  stop(): void {
+    this.#subscriptions.clear()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  #arm(): void {
+    const waitMs = Math.max(0, this.#dueMs - this.#clock.monotonicMs())
+    this.#timer = setTimeout(() => this.#tick(), waitMs)
+  }
+
+  #tick(): void {
+    this.#n += 1
+    const lateMs = this.#clock.monotonicMs() - this.#dueMs
+    this.#dueMs += this.#intervalMs * Math.max(1, Math.ceil((lateMs + 1) / this.#intervalMs))
+    this.#arm()
+    this.#sendTo(this.#subscriptions)
+  }
+
+  #sendTo(subscriptions: Iterable<StatusSubscription>): void {
+    let tick: Tick | null = null
+    for (const subscription of subscriptions) {
+      if (subscription.credits === 0 || subscription.outlet.slow()) continue
+      tick ??= this.#take()
+      if (tick === null) return
+      const frame = this.#frameOf(tick, subscription)
+      if (Buffer.byteLength(frame) > MAX_FRAME_BYTES) {
+        this.#log.warn('live.status_too_large', 'a status frame is over the limit and is not sent')
+        return
+      }
+      subscription.credits -= 1
+      subscription.base = tick.base
+      subscription.outlet.send(frame)
+    }
+  }
+
+  #take(): Tick | null {
+    let body: StatusBody
+    try {
+      body = this.#snapshot()
+    } catch (error) {
+      this.#log.warn('live.status_failed', error instanceof Error ? error.message : String(error))
+      return null
+    }
+    const base = { latency: body.inference.latency, monotonicMs: this.#clock.monotonicMs() }
+    const { inference: _, ...rest } = body
+    return {
+      at: Math.round(this.#clock.wallMs()),
+      base,
+      head: JSON.stringify(rest).slice(1, -1),
+      body,
+      tails: new Map(),
+    }
+  }
+
+  #frameOf(tick: Tick, { id, base, outlet }: StatusSubscription): string {
+    let tail = tick.tails.get(base)
+    if (tail === undefined) {
+      const window = base === null ? NO_LATENCY : windowOf(tick.base.latency, base.latency)
+      const windowMs = base === null ? 0 : Math.max(0, Math.round(tick.base.monotonicMs - base.monotonicMs))
+      tail = JSON.stringify({ ...tick.body.inference, windowMs, latency: window })
+      tick.tails.set(base, tail)
+    }
+    const session = JSON.stringify(outlet.reading())
+    return `{"t":"status","id":${JSON.stringify(id)},"n":${this.#n},"at":${tick.at},"session":${session},${tick.head},"inference":${tail}}`
+  }
+}
+
+function windowOf(later: StageHistograms, earlier: StageHistograms): StageHistograms {
+  const stage = (name: keyof StageHistograms): StageHistograms['total'] =>
+    subtractHistogram(later[name], earlier[name]) as StageHistograms['total']
+  return {
+    decode: stage('decode'),
+    queue: stage('queue'),
+    run: stage('run'),
+    commit: stage('commit'),
+    total: stage('total'),
+  }
+}
