@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Digit, isHeldOut, PIXELS, readDigits } from './digits.ts'
 
 /**
- * Write the digits where `models/train_digits.py` reads them: `train.bin` and `heldout.bin`, a digit being its label,
+ * Write the digits where `models/train/train_digits.py` reads them: `train.bin` and `heldout.bin`, a digit being its label,
  * its index as uint32 little endian, and 784 gray bytes.
  */
 function main(folder: string | undefined): void {
