@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { findNatsServer, toolDir } from '../src/demo/nats-server.ts'
+
+/** The nats-server that tests are written against. */
+const NATS_SERVER = 'github.com/nats-io/nats-server/v2@v2.15.2'
+
+/** How long `go install` may take; about 2½ minutes on two cores with an empty cache. */
+const INSTALL_TIMEOUT_MS = 15 * 60_000
+
+/**
+ * See that the programs the tests need are there, and install what can be: nats-server into the cache by Go.
+ * @throws Error whose message is the line that says how to get what is missing.
+ */
+export async function ensureTools(say: (line: string) => void): Promise<void> {
+  const found = await findNatsServer()
+  if (found !== null) return say(`nats-server ${found.version}: ${found.path}`)
+  const bin = toolDir()
+  say(`nats-server: none that is new enough, installing ${NATS_SERVER} into ${bin} (takes minutes)`)
+  await mkdir(bin, { recursive: true })
+  let reason = ''
+  try {
+    execFileSync('go', ['install', NATS_SERVER], {
+      env: { ...process.env, GOBIN: bin },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: INSTALL_TIMEOUT_MS,
+    })
+  } catch (error) {
+    reason = ` (${error instanceof Error ? error.message : String(error)})`
+  }
+  const installed = await findNatsServer()
+  if (installed === null) {
+    throw new Error(
+      `nats-server 2.12 or newer is needed by the tests: install Go and run GOBIN=${bin} go install ${NATS_SERVER}, ` +
+        `or put a nats-server on PATH${reason}`,
+    )
+  }
+  say(`nats-server ${installed.version}: ${installed.path}`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await ensureTools(console.log)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+  }
+}
