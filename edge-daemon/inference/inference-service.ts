@@ -1,0 +1,349 @@
+import { EdgeError } from '../../protocol/errors.ts'
+import type { ServedModel } from '../models/models.ts'
+import { Backoff } from './backoff.ts'
+import { Lane } from './lane.ts'
+import type { ChildAnswer } from './messages.ts'
+import type { Outcome } from './outcome.ts'
+import { type QueuedRequest, RequestQueue } from './request-queue.ts'
+import { defaultChildEntry, Session } from './session.ts'
+
+/** What the service tells of itself; the owner logs it. */
+export type ServiceEvent =
+  | { readonly event: 'model.ready'; readonly generation: number; readonly pid: number | null; readonly model: string }
+  | { readonly event: 'model.died'; readonly generation: number; readonly reason: string; readonly failed: number }
+  | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
+  | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
+
+/** How an {@link InferenceService} works; times in ms. */
+export interface InferenceServiceOptions {
+  readonly batchMax: number
+  /** Requests that may wait besides those the child has. */
+  readonly queueLimit: number
+  /** Longest that a request may take before it fails; a child silent for so long is killed. */
+  readonly timeoutMs: number
+  /** Most pixels a picture may have. */
+  readonly pixelLimit: number
+  /** Declared fault at the start. */
+  readonly slowMs?: number
+  readonly readyTimeoutMs?: number
+  readonly restartFirstMs?: number
+  readonly restartMaxMs?: number
+  readonly childEntry?: string
+  readonly onEvent?: (event: ServiceEvent) => void
+}
+
+/** What the service is now, as a status frame shows it. */
+export interface ServiceStatus {
+  readonly model: ServedModel | null
+  readonly childPid: number | null
+  /** How many children there have been. */
+  readonly generation: number
+  readonly queued: number
+  readonly inFlight: number
+  readonly restarts: number
+  readonly slowMs: number
+}
+
+const READY_TIMEOUT_MS = 30_000
+const RESTART_FIRST_MS = 100
+const RESTART_MAX_MS = 5000
+const RESTART_RESET_MS = 60_000
+const SWEEP_EVERY_MS = 100
+const END_GRACE_MS = 2000
+/** Bytes sent to a child and not yet answered; beyond, requests wait here where their memory is counted. */
+const WINDOW_BYTES = 16 * 1024 * 1024
+
+/**
+ * Serves one model through child sessions by generation: restarts a child that died, kills one that hangs, and swaps to
+ * another model without dropping a request. A child is given two batches at most, so that little is lost with it.
+ */
+export class InferenceService {
+  readonly #options: InferenceServiceOptions
+  readonly #backoff: Backoff
+  readonly #queue = new RequestQueue()
+  #lane: Lane | null = null
+  #model: ServedModel | null = null
+  #generation = 0
+  #restarts = 0
+  #nextId = 1
+  #slowMs: number
+  #state: 'idle' | 'serving' | 'stopping' = 'idle'
+  #isPumpDue = false
+  #sweeper: NodeJS.Timeout | null = null
+  #restartTimer: NodeJS.Timeout | null = null
+  #exclusive: Promise<void> = Promise.resolve()
+  readonly #lanes = new Set<Lane>()
+
+  constructor(options: InferenceServiceOptions) {
+    this.#options = options
+    this.#slowMs = options.slowMs ?? 0
+    this.#backoff = new Backoff({
+      firstMs: options.restartFirstMs ?? RESTART_FIRST_MS,
+      maxMs: options.restartMaxMs ?? RESTART_MAX_MS,
+      resetAfterMs: RESTART_RESET_MS,
+    })
+  }
+
+  /**
+   * Start the first child and wait until it can serve.
+   * @throws EdgeError `MODEL_INVALID` or `MODEL_FAILED`, see {@link Session.start}.
+   */
+  async start(model: ServedModel): Promise<void> {
+    this.#state = 'serving'
+    try {
+      await this.swap(model)
+    } catch (error) {
+      this.#state = 'idle'
+      throw error
+    }
+  }
+
+  /** Classify one compressed picture. Never rejects. */
+  infer(picture: Uint8Array): Promise<Outcome> {
+    if (this.#state !== 'serving') {
+      return Promise.resolve(refusal('NOT_READY', 'the node is starting or stopping; try again in a moment'))
+    }
+    if (this.#queue.length >= this.#options.queueLimit) {
+      return Promise.resolve(
+        refusal('OVERLOADED', `${this.#queue.length} requests wait already (inference.queueLimit); send fewer at once`),
+      )
+    }
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const arrivedAtMs = performance.now()
+    const deadlineMs = arrivedAtMs + this.#options.timeoutMs
+    this.#queue.push({ picture, arrivedAtMs, deadlineMs, resolve, isSettled: false })
+    this.#sweeper ??= setInterval(() => this.#sweep(), Math.min(SWEEP_EVERY_MS, this.#options.timeoutMs / 4))
+    this.#wake()
+    return promise
+  }
+
+  /**
+   * Serve another model: warm it in a new child while the old one serves, switch, let the old one finish. One swap at a
+   * time; when the new model cannot be loaded the old one stays.
+   * @throws EdgeError `MODEL_INVALID` or `MODEL_FAILED`, see {@link Session.start}.
+   */
+  swap(model: ServedModel): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#state !== 'serving')
+        throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
+      const lane = await this.#open(model)
+      const old = this.#lane
+      this.#lane = lane
+      this.#model = model
+      this.#cancelRestart()
+      this.#wake()
+      if (old !== null) void this.#retire(old)
+    })
+  }
+
+  /** Set or clear the declared fault. */
+  setFault({ slowMs }: { slowMs: number }): void {
+    this.#slowMs = slowMs
+    for (const lane of this.#lanes) lane.session.setSlowMs(slowMs)
+  }
+
+  /** Whether a child stands ready to run the model. */
+  isReady(): boolean {
+    return this.#state === 'serving' && this.#lane !== null
+  }
+
+  status(): ServiceStatus {
+    return {
+      model: this.#model,
+      childPid: this.#lane?.session.pid ?? null,
+      generation: this.#generation,
+      queued: this.#queue.length,
+      inFlight: [...this.#lanes].reduce((sum, lane) => sum + lane.size, 0),
+      restarts: this.#restarts,
+      slowMs: this.#slowMs,
+    }
+  }
+
+  /** Refuse new requests, finish those that are here, end every child. Takes at most the request timeout and the grace. */
+  async stop(): Promise<void> {
+    if (this.#state === 'idle') return
+    this.#state = 'stopping'
+    this.#cancelRestart()
+    if (this.#lane === null) this.#fail(this.#queue.drain(), 'the node is stopping')
+    while (this.#queue.length > 0 || this.#lane?.size) {
+      this.#pump()
+      await this.#lane?.whenIdle()
+    }
+    await Promise.all([...this.#lanes].map((lane) => lane.whenIdle()))
+    await Promise.all([...this.#lanes].map((lane) => lane.session.end(END_GRACE_MS)))
+    await this.#exclusive
+    this.#lane = null
+    if (this.#sweeper !== null) clearInterval(this.#sweeper)
+    this.#sweeper = null
+    this.#state = 'idle'
+  }
+
+  #alone(work: () => Promise<void>): Promise<void> {
+    const turn = this.#exclusive.then(work)
+    this.#exclusive = turn.catch(() => {})
+    return turn
+  }
+
+  async #open(model: ServedModel): Promise<Lane> {
+    this.#generation += 1
+    const { batchMax, pixelLimit, readyTimeoutMs = READY_TIMEOUT_MS } = this.#options
+    const session = new Session({
+      generation: this.#generation,
+      model,
+      batchMax,
+      pixelLimit,
+      readyTimeoutMs,
+      slowMs: this.#slowMs,
+      childEntry: this.#options.childEntry ?? defaultChildEntry(),
+      onAnswers: (answers) => this.#settle(lane, answers),
+      onEnd: (reason) => this.#onEnd(lane, reason),
+    })
+    const lane = new Lane(session)
+    this.#lanes.add(lane)
+    try {
+      await session.start()
+    } catch (error) {
+      this.#lanes.delete(lane)
+      throw error
+    }
+    this.#tell({ event: 'model.ready', generation: session.generation, pid: session.pid, model: labelOf(model) })
+    return lane
+  }
+
+  #wake(): void {
+    if (this.#isPumpDue) return
+    this.#isPumpDue = true
+    // After the poll phase, so that all requests read in this turn leave in one write.
+    setImmediate(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    const lane = this.#lane
+    if (lane === null) return
+    const windowCount = this.#options.batchMax * 2
+    const nowMs = performance.now()
+    while (lane.size < windowCount && (lane.bytes < WINDOW_BYTES || lane.size === 0)) {
+      const request = this.#queue.shift()
+      if (request === undefined) return
+      const id = this.#nextId
+      this.#nextId = id === 0xffff_ffff ? 1 : id + 1
+      lane.send(id, request, nowMs)
+    }
+  }
+
+  #settle(lane: Lane, answers: readonly ChildAnswer[]): void {
+    const nowMs = performance.now()
+    const model = labelOf(lane.session.model)
+    lane.progressAtMs = nowMs
+    for (const answer of answers) {
+      const request = lane.take(answer[0])
+      if (request === undefined) continue
+      if (answer.length === 3) {
+        resolveOnce(request, { ok: false, code: answer[1], msg: answer[2], model })
+      } else {
+        const [, pred, confidence, decodeMs, runMs] = answer
+        const queueMs = Math.max(0, nowMs - request.arrivedAtMs - decodeMs - runMs)
+        resolveOnce(request, { ok: true, pred, confidence, model, decodeMs, queueMs, runMs })
+      }
+    }
+    this.#pump()
+    lane.tellIdle()
+  }
+
+  #onEnd(lane: Lane, reason: string): void {
+    this.#lanes.delete(lane)
+    const lost = lane.takeAll()
+    this.#fail(lost, 'the process of the model died; send the request again', labelOf(lane.session.model))
+    if (lane === this.#lane) {
+      this.#lane = null
+      if (this.#state === 'serving') {
+        const { generation } = lane.session
+        this.#tell({ event: 'model.died', generation, reason, failed: lost.length })
+        this.#scheduleRestart()
+      } else {
+        this.#fail(this.#queue.drain(), 'the node is stopping')
+      }
+    }
+    lane.tellIdle()
+  }
+
+  #scheduleRestart(): void {
+    this.#restartTimer = setTimeout(() => {
+      this.#restartTimer = null
+      void this.#alone(() => this.#restart())
+    }, this.#backoff.delayMs(performance.now()))
+  }
+
+  async #restart(): Promise<void> {
+    // A swap that was waiting its turn may have brought a child of its own.
+    if (this.#state !== 'serving' || this.#lane !== null || this.#model === null) return
+    this.#restarts += 1
+    try {
+      const lane = await this.#open(this.#model)
+      if (this.#state !== 'serving') return
+      this.#lane = lane
+      this.#wake()
+    } catch (error) {
+      if (this.#state !== 'serving') return
+      this.#tell({ event: 'model.restart_failed', generation: this.#generation, error: error as EdgeError })
+      this.#scheduleRestart()
+    }
+  }
+
+  #cancelRestart(): void {
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
+    this.#restartTimer = null
+  }
+
+  async #retire(old: Lane): Promise<void> {
+    const timer = setTimeout(() => old.session.kill(), this.#options.timeoutMs + this.#slowMs)
+    await old.whenIdle()
+    clearTimeout(timer)
+    await old.session.end(END_GRACE_MS)
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now()
+    const { timeoutMs } = this.#options
+    const waited = `waited ${timeoutMs / 1000} s without an answer (inference.timeout); try again later`
+    this.#fail(this.#queue.takeOverdue(nowMs), `the request ${waited}`)
+    for (const lane of this.#lanes) {
+      this.#fail(lane.overdue(nowMs), `the request ${waited}`, labelOf(lane.session.model))
+      const silentMs = nowMs - lane.progressAtMs
+      if (lane.size === 0 || silentMs <= timeoutMs + this.#slowMs) continue
+      lane.progressAtMs = nowMs
+      this.#tell({ event: 'model.hung', generation: lane.session.generation, silentMs })
+      lane.session.kill()
+    }
+  }
+
+  #fail(requests: readonly QueuedRequest[], msg: string, model: string | null = this.#modelLabel()): void {
+    for (const request of requests) resolveOnce(request, { ok: false, code: 'MODEL_FAILED', msg, model })
+  }
+
+  #modelLabel(): string | null {
+    return this.#model === null ? null : labelOf(this.#model)
+  }
+
+  #tell(event: ServiceEvent): void {
+    this.#options.onEvent?.(event)
+  }
+}
+
+function resolveOnce(request: QueuedRequest, outcome: Outcome): void {
+  if (request.isSettled) return
+  request.isSettled = true
+  request.resolve(outcome)
+}
+
+function refusal(code: 'OVERLOADED' | 'NOT_READY', msg: string): Outcome {
+  return { ok: false, code, msg, model: null }
+}
+
+/** `name@version`. */
+export function labelOf(model: { readonly name: string; readonly version: string }): string {
+  return `${model.name}@${model.version}`
+}
