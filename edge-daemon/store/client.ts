@@ -1,0 +1,344 @@
+import type { Worker } from 'node:worker_threads'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import type { StoreStatus } from '../../protocol/frames.ts'
+import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import { asStored, type PlainRecord } from './commit.ts'
+import type {
+  Appended,
+  Backlog,
+  Cursors,
+  NewRecord,
+  ReadRequest,
+  Store,
+  StoredRecord,
+  StoreOptions,
+} from './contract.ts'
+import { ENVELOPE_BYTES } from './line.ts'
+import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
+import { MAX_COMMIT_CHARS } from './service.ts'
+
+const MAX_WAITING_CHARS = 64 * 1024 * 1024
+const RESTART_FIRST_MS = 100
+const RESTART_MOST_MS = 10_000
+
+/** Starts the worker thread of a store. */
+export type StartWorker = (settings: WorkerSettings) => Worker
+
+interface WaitingCall {
+  readonly records: readonly PlainRecord[]
+  readonly chars: number
+  readonly resolve: (outcome: Appended) => void
+}
+
+interface WaitingRead {
+  readonly resolve: (records: StoredRecord[]) => void
+  readonly reject: (error: EdgeError) => void
+}
+
+/** The store as the main thread sees it: hands work to the worker, and starts another when one dies. */
+export class StoreClient implements Store {
+  readonly #options: StoreOptions
+  readonly #nodeJson: string
+  readonly #startWorker: StartWorker
+  #worker: Worker | null = null
+  #isOpen = false
+  #closing: { done: Promise<void>; resolve: () => void } | null = null
+  #restartInMs = RESTART_FIRST_MS
+  #restartTimer: NodeJS.Timeout | null = null
+  #epoch = ''
+  #view: StoreView | null = null
+  #cursors: Readonly<Record<string, Cursors>> = {}
+  readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
+  /** Calls that the worker has not answered, oldest first; those from `#unsentFrom` on were not posted yet. */
+  #calls: WaitingCall[] = []
+  #unsent: WaitingCall[] = []
+  #waitingChars = 0
+  #cursorCalls: (() => void)[] = []
+  readonly #reads = new Map<number, WaitingRead>()
+  #nextReadId = 1
+  readonly #notStored = new Map<RecordClass, number>()
+
+  constructor(options: StoreOptions, startWorker: StartWorker) {
+    this.#options = options
+    this.#nodeJson = JSON.stringify(options.nodeName)
+    this.#startWorker = startWorker
+  }
+
+  /** Start the worker and wait until the log is recovered. @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE`. */
+  async open(): Promise<void> {
+    await this.#start()
+  }
+
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  append(records: readonly NewRecord[]): Promise<Appended> {
+    if (records.length === 0) return Promise.resolve({ stored: true, epoch: this.#epoch, seqs: [] })
+    const plain: PlainRecord[] = []
+    let chars = 0
+    for (const record of records) {
+      const bodyJson = jsonOf(record)
+      if (bodyJson === null) {
+        const msg = 'a record has no JSON object as its body, or no timestamp in whole Unix ms'
+        return Promise.resolve({ stored: false, code: 'REQUEST_MALFORMED', msg })
+      }
+      plain.push({ class: record.class, timestamp: record.timestamp, bodyJson })
+      chars += bodyJson.length + ENVELOPE_BYTES
+    }
+    if (chars > MAX_COMMIT_CHARS) {
+      return Promise.resolve({
+        stored: false,
+        code: 'REQUEST_TOO_LARGE',
+        msg: 'the records of one call are over 4 MiB',
+      })
+    }
+    if (!this.#isOpen || this.#closing !== null) return Promise.resolve(this.#lose(plain, this.#whyNot()))
+    if (this.#waitingChars + chars > MAX_WAITING_CHARS) {
+      return Promise.resolve(this.#lose(plain, 'the disk is slower than the records come'))
+    }
+    return new Promise((resolve) => {
+      if (this.#unsent.length === 0) process.nextTick(() => this.#flush())
+      this.#unsent.push({ records: plain, chars, resolve })
+      this.#waitingChars += chars
+    })
+  }
+
+  read(request: ReadRequest): Promise<StoredRecord[]> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextReadId
+      this.#nextReadId += 1
+      this.#reads.set(id, { resolve, reject })
+      this.#post({ t: 'read', id, request })
+    })
+  }
+
+  onCommit(listener: (records: readonly StoredRecord[]) => void): () => void {
+    // A wrapper, so that the same function given twice is two listeners.
+    const entry = (records: readonly StoredRecord[]): void => listener(records)
+    this.#listeners.add(entry)
+    return () => this.#listeners.delete(entry)
+  }
+
+  cursors(target: string): Cursors {
+    return Object.hasOwn(this.#cursors, target) ? (this.#cursors[target] ?? {}) : {}
+  }
+
+  saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#cursorCalls.push(resolve)
+      this.#post({ t: 'cursor', target, class: recordClass, seq })
+    })
+  }
+
+  backlog(target: string): Backlog {
+    const { backlogs } = this.#seen()
+    const known = target !== '' && Object.hasOwn(backlogs, target) ? backlogs[target] : backlogs['']
+    if (known === undefined) throw new Error('the worker sent no backlog')
+    return known
+  }
+
+  status(): StoreStatus {
+    const { status } = this.#seen()
+    return this.#isOpen ? status : { ...status, state: 'failing', error: this.#whyNot() }
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== null) return this.#closing.done
+    const { promise: done, resolve } = Promise.withResolvers<void>()
+    this.#closing = { done, resolve }
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
+    if (this.#isOpen) {
+      this.#flush()
+      this.#post({ t: 'close' })
+    } else if (this.#worker === null) {
+      resolve()
+    }
+    return done
+  }
+
+  #start(): Promise<void> {
+    const { dir, nodeName, maxBytes, segmentBytes } = this.#options
+    const notStored = [...this.#notStored]
+    this.#notStored.clear()
+    return new Promise((resolve, reject) => {
+      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes, notStored })
+      this.#worker = worker
+      let fault: EdgeError | null = null
+      worker.on('message', (message: FromWorker) => {
+        if (message.t === 'opened') {
+          this.#opened(message)
+          resolve()
+        } else if (message.t === 'unopened') {
+          fault = new EdgeError(message.code, { message: message.message, next: message.next })
+        } else {
+          this.#receive(message)
+        }
+      })
+      worker.on('error', (error) => {
+        fault ??= new EdgeError('STORE_UNUSABLE', {
+          message: `the store's worker died: ${messageOf(error)}`,
+          cause: error,
+        })
+      })
+      // Only now is the lock free and every message of the worker read.
+      worker.on('exit', () => {
+        const died = fault ?? new EdgeError('STORE_UNUSABLE', { message: "the store's worker ended" })
+        if (!this.#isOpen) for (const [name, count] of notStored) this.#countLost(name, count)
+        this.#ended(died)
+        reject(died)
+      })
+    })
+  }
+
+  #opened({ epoch, cursors, view }: Extract<FromWorker, { t: 'opened' }>): void {
+    this.#epoch = epoch
+    this.#cursors = cursors
+    this.#view = view
+    this.#isOpen = true
+    this.#restartInMs = RESTART_FIRST_MS
+    if (this.#closing !== null) this.#post({ t: 'close' })
+  }
+
+  #ended(fault: EdgeError): void {
+    const wasOpen = this.#isOpen
+    this.#isOpen = false
+    this.#worker = null
+    const calls = [...this.#calls, ...this.#unsent]
+    this.#calls = []
+    this.#unsent = []
+    this.#waitingChars = 0
+    for (const { records, resolve } of calls) resolve(this.#lose(records, fault.message))
+    for (const { reject } of this.#reads.values()) reject(failing(fault.message))
+    this.#reads.clear()
+    for (const resolve of this.#cursorCalls.splice(0)) resolve()
+    if (this.#closing !== null) {
+      this.#closing.resolve()
+      return
+    }
+    if (this.#view === null) return
+    if (wasOpen) this.#options.notice?.({ event: 'store.worker_died', msg: fault.message })
+    this.#restartTimer = setTimeout(() => {
+      this.#restartTimer = null
+      this.#start().then(
+        () => this.#options.notice?.({ event: 'store.worker_restarted', msg: 'the store is open again' }),
+        () => undefined,
+      )
+    }, this.#restartInMs)
+    this.#restartInMs = Math.min(this.#restartInMs * 2, RESTART_MOST_MS)
+  }
+
+  #receive(message: Exclude<FromWorker, { t: 'opened' | 'unopened' }>): void {
+    if ('view' in message) this.#view = message.view
+    switch (message.t) {
+      case 'committed':
+        this.#committed(message)
+        break
+      case 'refused': {
+        const { code, msg } = message
+        for (const { resolve } of this.#answered(message.calls)) resolve({ stored: false, code, msg })
+        break
+      }
+      case 'read': {
+        const read = this.#reads.get(message.id)
+        this.#reads.delete(message.id)
+        read?.resolve([...message.records])
+        break
+      }
+      case 'cursor':
+        this.#cursors = message.cursors
+        if (message.error !== null) this.#options.notice?.({ event: 'store.cursor_unsaved', msg: message.error })
+        this.#cursorCalls.shift()?.()
+        break
+      case 'closed':
+        break
+    }
+  }
+
+  #committed({ calls, epoch, firstSeq, own }: Extract<FromWorker, { t: 'committed' }>): void {
+    this.#epoch = epoch
+    const answered = this.#answered(calls)
+    const begin = firstSeq + own.length
+    if (this.#listeners.size > 0) {
+      const place = { epoch, firstSeq: begin, nodeJson: this.#nodeJson }
+      const records = answered.flatMap((call) => call.records)
+      this.#tell([...own, ...asStored(records, place)])
+    }
+    let seq = begin
+    for (const { records, resolve } of answered) {
+      const first = seq
+      seq += records.length
+      resolve({ stored: true, epoch, seqs: records.map((_, position) => first + position) })
+    }
+  }
+
+  #tell(records: readonly StoredRecord[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(records)
+      } catch (error) {
+        this.#options.notice?.({ event: 'store.listener_threw', msg: messageOf(error) })
+      }
+    }
+  }
+
+  #answered(count: number): WaitingCall[] {
+    const answered = this.#calls.slice(0, count)
+    this.#calls = this.#calls.slice(count)
+    for (const { chars } of answered) this.#waitingChars -= chars
+    return answered
+  }
+
+  #flush(): void {
+    const calls = this.#unsent
+    if (calls.length === 0) return
+    this.#unsent = []
+    for (const call of calls) this.#calls.push(call)
+    const records = calls.flatMap((call) => call.records)
+    this.#post({
+      t: 'append',
+      calls: calls.map((call) => call.records.length),
+      classes: records.map((record) => record.class),
+      timestamps: records.map((record) => record.timestamp),
+      bodies: records.map((record) => record.bodyJson),
+    })
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message)
+  }
+
+  #lose(records: readonly PlainRecord[], msg: string): Appended {
+    if (this.#closing === null) for (const record of records) this.#countLost(record.class, 1)
+    return { stored: false, code: 'STORE_FAILING', msg }
+  }
+
+  #countLost(recordClass: RecordClass, count: number): void {
+    this.#notStored.set(recordClass, (this.#notStored.get(recordClass) ?? 0) + count)
+  }
+
+  #whyNot(): string {
+    return this.#closing === null ? "the store's worker is being started again" : 'the store is closed'
+  }
+
+  #seen(): StoreView {
+    if (this.#view === null) throw new Error('the store was not opened')
+    return this.#view
+  }
+}
+
+function jsonOf({ timestamp, body }: NewRecord): string | null {
+  if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp >= 2 ** 48) return null
+  try {
+    const json = JSON.stringify(body)
+    return json?.startsWith('{') ? json : null
+  } catch {
+    return null
+  }
+}
+
+function failing(msg: string): EdgeError {
+  return new EdgeError('STORE_FAILING', { message: msg, next: ['try again; the daemon opens the store by itself'] })
+}

@@ -1,0 +1,52 @@
+import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writevSync } from 'node:fs'
+
+/** The calls by which the log changes the disk; tests put a refusing one in its place. All throw what the system says. */
+export interface Disk {
+  /** Make a file that does not exist yet and return its descriptor. */
+  create(path: string): number
+  /** Open an existing file for writing. */
+  open(path: string): number
+  /** Write all buffers at a position, however many calls it takes. */
+  write(fd: number, buffers: readonly Buffer[], position: number): void
+  /** fdatasync. */
+  sync(fd: number): void
+  truncate(fd: number, sizeBytes: number): void
+  close(fd: number): void
+  unlink(path: string): void
+  /** Make entries of a folder durable. */
+  syncFolder(path: string): void
+}
+
+/** The real disk. */
+export const nodeDisk: Disk = {
+  create: (path) => openSync(path, 'wx', 0o600),
+  open: (path) => openSync(path, 'r+'),
+  write(fd, buffers, position) {
+    const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    let written = writevSync(fd, buffers, position)
+    while (written < total) {
+      const rest = Buffer.concat(buffers).subarray(written)
+      const count = writevSync(fd, [rest], position + written)
+      if (count === 0) throw Object.assign(new Error('the disk takes no more bytes'), { code: 'ENOSPC' })
+      written += count
+    }
+  },
+  sync: fdatasyncSync,
+  truncate: ftruncateSync,
+  close: closeSync,
+  unlink: unlinkSync,
+  syncFolder(path) {
+    const fd = openSync(path, 'r')
+    try {
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  },
+}
+
+/** The system's code of a refusal (`ENOSPC`, `EIO`, …), or its message when it has none. */
+export function refusalOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : error instanceof Error ? error.message : String(error)
+}

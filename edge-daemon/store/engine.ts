@@ -1,0 +1,337 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
+import type { StoreStatus } from '../../protocol/frames.ts'
+import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
+import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
+import { type Disk, nodeDisk, refusalOf } from './disk.ts'
+import { FrameReader } from './frame-reader.ts'
+import {
+  corruptEntry,
+  cursorEntry,
+  evictedEntry,
+  type LedgerEntry,
+  ledgerRecord,
+  lostTailEntry,
+  newEpochEntry,
+  notStoredEntry,
+} from './ledger.ts'
+import { type StoreLock, takeLock } from './lock.ts'
+import type { LogIndex, Segment } from './log-index.ts'
+import { readRange } from './range-read.ts'
+import { type Recovered, recoverLog } from './recover.ts'
+import { SegmentWriter } from './segment-writer.ts'
+import { isUpstream, TargetSet } from './targets.ts'
+import { Watermark } from './watermark.ts'
+
+const PROBE_EVERY_MS = 250
+const LEDGER_LOOK_BACK = 64
+
+/** How an engine is opened; the sizes are in bytes. */
+export interface EngineOptions {
+  readonly dir: string
+  readonly nodeName: string
+  readonly maxBytes: number
+  readonly segmentBytes: number
+  readonly disk?: Disk
+  /** Unix ms. */
+  readonly nowMs?: () => number
+  /** Milliseconds that never go back. */
+  readonly monotonicMs?: () => number
+}
+
+/** Outcome of a commit: `own` are the ledger records that the store put before the given ones. */
+export type Committed =
+  | { readonly ok: true; readonly epoch: string; readonly firstSeq: number; readonly own: readonly StoredRecord[] }
+  | { readonly ok: false; readonly code: ErrorCode; readonly msg: string }
+
+/** The log itself, synchronous; it runs in the store's worker. Inert after construction but for what it read. */
+export class LogEngine {
+  readonly #nodeJson: string
+  readonly #maxBytes: number
+  readonly #disk: Disk
+  readonly #nowMs: () => number
+  readonly #monotonicMs: () => number
+  readonly #lock: StoreLock
+  readonly #watermark: Watermark
+  readonly #index: LogIndex
+  readonly #writer: SegmentWriter
+  readonly #reader = new FrameReader()
+  readonly #targets: TargetSet
+  #epoch: string
+  #epochIsOnDisk: boolean
+  #lastSeq: number
+  #commits = 0
+  #evictedRecords = 0
+  #damagedBlocks: number
+  #pendingLedger: LedgerEntry[] = []
+  readonly #notStored = new Map<RecordClass, number>()
+  #refusal: { error: string; triedAtMs: number } | null = null
+  #fault: string | null = null
+
+  private constructor(options: Required<EngineOptions>, lock: StoreLock, watermark: Watermark) {
+    this.#nodeJson = JSON.stringify(options.nodeName)
+    this.#maxBytes = options.maxBytes
+    this.#disk = options.disk
+    this.#nowMs = options.nowMs
+    this.#monotonicMs = options.monotonicMs
+    this.#lock = lock
+    this.#watermark = watermark
+    const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0)
+    this.#index = recovered.index
+    this.#damagedBlocks = recovered.damages.length + recovered.sealedFrames
+    this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass) =>
+      this.#reader.records(place, recordClass),
+    )
+    this.#writer = new SegmentWriter({
+      folder: join(options.dir, 'segments'),
+      segmentBytes: Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4)),
+      disk: options.disk,
+      index: this.#index,
+    })
+    this.#writer.resume()
+    // Whatever remembers a sequence keeps it from being used again.
+    this.#lastSeq = Math.max(recovered.lastSeq, watermark.found?.lastSeq ?? 0, this.#targets.highestCursor())
+    const next = nextEpoch(recovered, watermark)
+    this.#epoch = next.epoch
+    this.#epochIsOnDisk = next.entries.length === 0
+    for (const damage of recovered.damages) if (damage.isNew) this.#pendingLedger.push(corruptEntry(damage))
+    for (const { target, recordClass, seq } of this.#targets.damaged) {
+      this.#pendingLedger.push(cursorEntry(target, recordClass, seq))
+    }
+    this.#pendingLedger.push(...next.entries)
+  }
+
+  /**
+   * Take the lock, recover the log and write what that found into the ledger.
+   * @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE`.
+   */
+  static open(options: EngineOptions): LogEngine {
+    const full = { disk: nodeDisk, nowMs: Date.now, monotonicMs: () => performance.now(), ...options }
+    try {
+      mkdirSync(full.dir, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw unusable(full.dir, error)
+    }
+    const lock = takeLock(join(full.dir, 'lock.db'))
+    let watermark: Watermark | undefined
+    try {
+      watermark = Watermark.open(join(full.dir, 'watermark'))
+      const engine = new LogEngine(full, lock, watermark)
+      engine.#settle()
+      return engine
+    } catch (error) {
+      watermark?.close()
+      lock.release()
+      throw error instanceof EdgeError ? error : unusable(full.dir, error)
+    }
+  }
+
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
+  /** Write records as one commit: one write, one sync, the watermark. Never throws on what the disk says. */
+  commit(records: readonly PlainRecord[]): Committed {
+    const nowMs = this.#monotonicMs()
+    if (this.#refusal !== null && nowMs - this.#refusal.triedAtMs < PROBE_EVERY_MS) return this.#refuse(records)
+    const entries = [...this.#pendingLedger]
+    if (this.#notStored.size > 0) entries.push(notStoredEntry(this.#notStored, this.#refusal?.error ?? 'worker_died'))
+    const written = this.#write(entries, records)
+    if (!written.ok) return this.#refuse(records)
+    this.#pendingLedger = []
+    this.#notStored.clear()
+    return written
+  }
+
+  /** While the store is over its size, note the oldest segment in the ledger, sync, and remove it. */
+  enforceRetention(): Extract<Committed, { ok: true }>[] {
+    const written: Extract<Committed, { ok: true }>[] = []
+    while (this.#index.bytes > this.#maxBytes && this.#refusal === null) {
+      const oldest = this.#index.segments[0]
+      if (oldest === undefined) break
+      if (oldest === this.#writer.active) this.#writer.roll()
+      if (!oldest.evictionNoted) {
+        const outcome = this.#write([evictedEntry({ ...oldest.summary(), bytes: oldest.bytes })], [])
+        if (!outcome.ok) break
+        oldest.evictionNoted = true
+        written.push(outcome)
+      }
+      if (!this.#remove(oldest)) break
+    }
+    return written
+  }
+
+  /** Steps of a read; `null` steps are places to pause. */
+  read(request: ReadRequest): Generator<StoredRecord | null> {
+    return readRange({ index: this.#index, reader: this.#reader, lastSeq: this.#lastSeq }, request)
+  }
+
+  /** Move a cursor; null, or why it could not be saved (it has moved in memory all the same). */
+  saveCursor(target: string, recordClass: UpstreamClass, seq: number): string | null {
+    return this.#targets.save(target, recordClass, Math.max(0, Math.min(seq, this.#lastSeq)))
+  }
+
+  /** Cursors by target. */
+  cursors(): Record<string, Cursors> {
+    return this.#targets.cursors()
+  }
+
+  /** Backlogs by target; under `''` that of a target that never acknowledged anything. */
+  backlogs(): Record<string, Backlog> {
+    return this.#targets.backlogs()
+  }
+
+  /** Count records that were lost before they came here; the next commit puts them into the ledger. */
+  noteNotStored(counts: Iterable<readonly [RecordClass, number]>): void {
+    for (const [recordClass, count] of counts) {
+      this.#notStored.set(recordClass, (this.#notStored.get(recordClass) ?? 0) + count)
+    }
+  }
+
+  status(): StoreStatus {
+    return {
+      state: this.#refusal === null ? 'ok' : 'failing',
+      epoch: this.#epoch,
+      firstSeq: this.#index.firstSeq() ?? 0,
+      lastSeq: this.#lastSeq,
+      records: this.#index.records,
+      bytes: this.#index.bytes,
+      maxBytes: this.#maxBytes,
+      segments: this.#index.segments.length,
+      commits: this.#commits,
+      evictedRecords: this.#evictedRecords,
+      corruptBlocks: this.#damagedBlocks + this.#reader.damagedFrames,
+      error: this.#refusal?.error ?? this.#fault,
+    }
+  }
+
+  /** Sync what is not synced on each change, and release the lock. */
+  close(): void {
+    try {
+      this.#writer.close()
+      this.#reader.close()
+      this.#targets.close()
+      this.#watermark.close()
+    } finally {
+      this.#lock.release()
+    }
+  }
+
+  #settle(): void {
+    this.#finishEvictions()
+    if (this.#pendingLedger.length > 0) this.commit([])
+    else if (this.#watermark.found === null) this.#watermark.writeThrough({ epoch: this.#epoch, lastSeq: 0 })
+    this.enforceRetention()
+  }
+
+  /** A segment that an earlier run noted in the ledger and did not come to remove goes without a second note. */
+  #finishEvictions(): void {
+    const request = { classes: ['ledger'] as const, limit: LEDGER_LOOK_BACK, newestFirst: true }
+    const noted = new Set<number>()
+    for (const record of this.read(request)) {
+      const entry: LedgerEntry | null = record === null ? null : JSON.parse(record.line)
+      if (entry?.event === 'evicted' && entry.last_seq !== null) noted.add(entry.last_seq)
+    }
+    for (const segment of [...this.#index.segments]) {
+      const { lastSeq } = segment.summary()
+      if (lastSeq === null || !noted.has(lastSeq) || segment === this.#writer.active) return
+      segment.evictionNoted = true
+      if (!this.#remove(segment)) return
+    }
+  }
+
+  #write(entries: readonly LedgerEntry[], records: readonly PlainRecord[]): Committed {
+    const nowMs = this.#nowMs()
+    const own = entries.map((entry) => ledgerRecord(entry, nowMs))
+    const place = { epoch: this.#epoch, firstSeq: this.#lastSeq + 1, nodeJson: this.#nodeJson }
+    const commit = encodeCommit([...own, ...records], place)
+    let segment: Segment
+    try {
+      segment = this.#writer.append(
+        commit.frames.flatMap(({ buffers }) => buffers),
+        commit.firstSeq,
+      )
+    } catch (error) {
+      this.#refusal = { error: `the disk refuses: ${refusalOf(error)}`, triedAtMs: this.#monotonicMs() }
+      return { ok: false, code: 'STORE_FAILING', msg: this.#refusal.error }
+    }
+    this.#refusal = null
+    this.#lastSeq = commit.lastSeq
+    this.#commits += 1
+    for (const { header, frameBytes } of commit.frames) {
+      const ref = this.#index.append(segment, header, frameBytes)
+      if (isUpstream(header.class)) this.#targets.added(header.class, { segment, ref })
+    }
+    this.#mark()
+    return { ok: true, epoch: place.epoch, firstSeq: place.firstSeq, own: asStored(own, place) }
+  }
+
+  #mark(): void {
+    const mark = { epoch: this.#epoch, lastSeq: this.#lastSeq }
+    try {
+      if (this.#epochIsOnDisk) this.#watermark.write(mark)
+      else this.#watermark.writeThrough(mark)
+      this.#epochIsOnDisk = true
+      this.#fault = null
+    } catch (error) {
+      // The records are synced all the same; only a log that is cut later would go unnoticed.
+      this.#fault = `the watermark cannot be written: ${refusalOf(error)}`
+    }
+  }
+
+  #refuse(records: readonly PlainRecord[]): Extract<Committed, { ok: false }> {
+    for (const record of records) this.#notStored.set(record.class, (this.#notStored.get(record.class) ?? 0) + 1)
+    return { ok: false, code: 'STORE_FAILING', msg: this.#refusal?.error ?? 'the disk refuses' }
+  }
+
+  #remove(segment: Segment): boolean {
+    try {
+      this.#disk.unlink(segment.path)
+      this.#disk.syncFolder(dirname(segment.path))
+    } catch (error) {
+      // Gone already, by a removal whose sync failed: the folder is synced again with the next segment.
+      if (refusalOf(error) === 'ENOENT') return this.#forget(segment)
+      this.#fault = `a segment cannot be removed: ${refusalOf(error)}`
+      return false
+    }
+    return this.#forget(segment)
+  }
+
+  #forget(segment: Segment): true {
+    for (const count of Object.values(segment.summary().records)) this.#evictedRecords += count
+    this.#targets.removing(segment)
+    this.#index.remove(segment)
+    this.#reader.forget(segment.path)
+    return true
+  }
+}
+
+function nextEpoch(recovered: Recovered, watermark: Watermark): { epoch: string; entries: LedgerEntry[] } {
+  const mark = watermark.found
+  const fresh = (): string => randomBytes(16).toString('hex')
+  if (mark === null) {
+    const entries = recovered.epoch === null ? [] : [newEpochEntry('watermark_missing', recovered.epoch)]
+    return { epoch: fresh(), entries }
+  }
+  if (recovered.lastSeq < mark.lastSeq) {
+    const entries = [lostTailEntry(recovered.lastSeq, mark.lastSeq), newEpochEntry('lost_tail', mark.epoch)]
+    return { epoch: fresh(), entries }
+  }
+  // A new epoch is in the log before it is in the watermark.
+  return { epoch: recovered.lastSeq > mark.lastSeq ? (recovered.epoch ?? mark.epoch) : mark.epoch, entries: [] }
+}
+
+function unusable(dir: string, error: unknown): EdgeError {
+  return new EdgeError('STORE_UNUSABLE', {
+    message: `the store in ${dir} cannot be used: ${messageOf(error)}`,
+    next: ['check that the folder may be written by this user and that its disk has space'],
+    cause: error,
+  })
+}

@@ -1,0 +1,170 @@
+import { crc32, constants as zlibConstants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { RecordClass } from '../../protocol/subjects.ts'
+
+/**
+ * A frame of the log, little-endian, format version 1:
+ *
+ * | offset | size | field |
+ * |---|---|---|
+ * | 0 | 4 | magic `ed 67 dc 01`: not UTF-8, so that no text looks like a frame |
+ * | 4 | 1 | format version |
+ * | 5 | 1 | record class |
+ * | 6 | 1 | payload encoding: 0 NDJSON, 1 NDJSON in zstd |
+ * | 7 | 1 | flags: bit 0 is set on the last frame of a commit |
+ * | 8 | 4 | payload bytes |
+ * | 12 | 4 | CRC-32 of everything else, header and payload |
+ * | 16 | 4 | key id; 0 is a plain payload, others are sealed |
+ * | 20 | 4 | records |
+ * | 24 | 16 | epoch |
+ * | 40 | 8 | first sequence |
+ * | 48 | 8 | last sequence |
+ * | 56 | 8 | earliest timestamp, Unix ms |
+ * | 64 | 8 | latest timestamp, Unix ms |
+ * | 72 | 4 | bytes of the NDJSON |
+ * | 76 | 4 | 0 |
+ */
+export const HEADER_BYTES = 80
+/** Largest payload of a frame; a header that says more is damaged. */
+export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+/** First bytes of every frame. */
+export const FRAME_MAGIC = Buffer.from([0xed, 0x67, 0xdc, 0x01])
+
+const VERSION = 1
+const COMPRESS_FROM_BYTES = 4096
+const CLASS_CODES = {
+  normal: 1,
+  abnormal: 2,
+  stat: 3,
+  alert: 4,
+  metric: 5,
+  ledger: 6,
+  log: 7,
+  error: 8,
+} as const satisfies Record<RecordClass, number>
+const CLASS_OF_CODE = new Map<number, RecordClass>(
+  Object.entries(CLASS_CODES).map(([name, code]) => [code, name as RecordClass]),
+)
+
+/** What a header says of its frame. Times are Unix ms. */
+export interface FrameHeader {
+  readonly class: RecordClass
+  readonly epoch: string
+  readonly firstSeq: number
+  readonly lastSeq: number
+  readonly minTime: number
+  readonly maxTime: number
+  readonly records: number
+  /** Bytes of the NDJSON before compression. */
+  readonly lineBytes: number
+  readonly payloadBytes: number
+  readonly compressed: boolean
+  /** 0 for a plain payload. */
+  readonly keyId: number
+  /** The last frame of its commit. */
+  readonly endsCommit: boolean
+}
+
+/** The part of a header that the writer decides; the rest follows from the payload. */
+export type FrameContent = Omit<FrameHeader, 'lineBytes' | 'payloadBytes' | 'compressed' | 'keyId'>
+
+/** Outcome of reading the bytes of one frame. */
+export type FrameRead =
+  | { readonly ok: true; readonly header: FrameHeader; readonly frameBytes: number }
+  | { readonly ok: false; readonly reason: 'short' | 'damaged' }
+
+/** A frame ready to be written: what its header says, and its bytes in order. */
+export interface EncodedFrame {
+  readonly header: FrameHeader
+  readonly buffers: readonly [Buffer, Buffer]
+  readonly frameBytes: number
+}
+
+/** Encode a frame, its payload zstd from 4 KiB up. `ndjson` ends with a newline. */
+export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame {
+  const compressed = ndjson.length >= COMPRESS_FROM_BYTES
+  const payload = compressed
+    ? zstdCompressSync(ndjson, { params: { [zlibConstants.ZSTD_c_compressionLevel]: 1 } })
+    : ndjson
+  const head = Buffer.alloc(HEADER_BYTES)
+  FRAME_MAGIC.copy(head)
+  head[4] = VERSION
+  head[5] = CLASS_CODES[content.class]
+  head[6] = compressed ? 1 : 0
+  head[7] = content.endsCommit ? 1 : 0
+  head.writeUInt32LE(payload.length, 8)
+  head.writeUInt32LE(content.records, 20)
+  head.write(content.epoch, 24, 16, 'hex')
+  head.writeUIntLE(content.firstSeq, 40, 6)
+  head.writeUIntLE(content.lastSeq, 48, 6)
+  head.writeUIntLE(content.minTime, 56, 6)
+  head.writeUIntLE(content.maxTime, 64, 6)
+  head.writeUInt32LE(ndjson.length, 72)
+  head.writeUInt32LE(checksum(head, payload), 12)
+  return {
+    header: { ...content, lineBytes: ndjson.length, payloadBytes: payload.length, compressed, keyId: 0 },
+    buffers: [head, payload],
+    frameBytes: HEADER_BYTES + payload.length,
+  }
+}
+
+/**
+ * Read the frame that starts at `offset`. `short` means that the bytes end before the frame does, `damaged` that they
+ * are not a frame whose checksum holds.
+ */
+export function readFrame(bytes: Buffer, offset: number): FrameRead {
+  if (bytes.length - offset < HEADER_BYTES) {
+    const start = bytes.subarray(offset, offset + FRAME_MAGIC.length)
+    return { ok: false, reason: FRAME_MAGIC.subarray(0, start.length).equals(start) ? 'short' : 'damaged' }
+  }
+  const head = bytes.subarray(offset, offset + HEADER_BYTES)
+  const recordClass = CLASS_OF_CODE.get(head.readUInt8(5))
+  const payloadBytes = head.readUInt32LE(8)
+  if (
+    !head.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC) ||
+    head[4] !== VERSION ||
+    recordClass === undefined ||
+    payloadBytes > MAX_PAYLOAD_BYTES
+  ) {
+    return { ok: false, reason: 'damaged' }
+  }
+  const frameBytes = HEADER_BYTES + payloadBytes
+  if (bytes.length - offset < frameBytes) return { ok: false, reason: 'short' }
+  const payload = bytes.subarray(offset + HEADER_BYTES, offset + frameBytes)
+  if (checksum(head, payload) !== head.readUInt32LE(12)) return { ok: false, reason: 'damaged' }
+  return {
+    ok: true,
+    frameBytes,
+    header: {
+      class: recordClass,
+      epoch: head.toString('hex', 24, 40),
+      firstSeq: head.readUIntLE(40, 6),
+      lastSeq: head.readUIntLE(48, 6),
+      minTime: head.readUIntLE(56, 6),
+      maxTime: head.readUIntLE(64, 6),
+      records: head.readUInt32LE(20),
+      lineBytes: head.readUInt32LE(72),
+      payloadBytes,
+      compressed: head[6] === 1,
+      keyId: head.readUInt32LE(16),
+      endsCommit: (head.readUInt8(7) & 1) === 1,
+    },
+  }
+}
+
+/** Lines of a plain frame whose bytes are whole; null when the payload is sealed or cannot be decoded. */
+export function decodeLines(header: FrameHeader, frame: Buffer): string[] | null {
+  if (header.keyId !== 0) return null
+  const payload = frame.subarray(HEADER_BYTES, HEADER_BYTES + header.payloadBytes)
+  try {
+    const ndjson = header.compressed ? zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES }) : payload
+    const lines = ndjson.toString('utf8').split('\n')
+    lines.pop()
+    return lines.length === header.records ? lines : null
+  } catch {
+    return null
+  }
+}
+
+function checksum(header: Buffer, payload: Buffer): number {
+  return crc32(payload, crc32(header.subarray(16), crc32(header.subarray(0, 12))))
+}

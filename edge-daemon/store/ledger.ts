@@ -1,0 +1,99 @@
+import type { LedgerRecord } from '../../protocol/records.ts'
+import type { RecordClass } from '../../protocol/subjects.ts'
+import type { PlainRecord } from './commit.ts'
+import type { DamageFound } from './recover.ts'
+
+/** What happened to records, before it has its place in the log. */
+export type LedgerEntry = Omit<LedgerRecord, 'seq' | 'node_id' | 'timestamp'>
+
+/** A ledger entry as a record of the log; `nowMs` is Unix ms. */
+export function ledgerRecord(entry: LedgerEntry, nowMs: number): PlainRecord {
+  return { class: 'ledger', timestamp: nowMs, bodyJson: JSON.stringify(entry) }
+}
+
+/** The oldest segment goes because the store is over its size. */
+export function evictedEntry(segment: {
+  records: Partial<Record<RecordClass, number>>
+  firstSeq: number | null
+  lastSeq: number | null
+  bytes: number
+}): LedgerEntry {
+  return {
+    event: 'evicted',
+    reason: 'max_bytes',
+    first_seq: segment.firstSeq,
+    last_seq: segment.lastSeq,
+    records: segment.records,
+    bytes: segment.bytes,
+    msg: 'the oldest segment was removed because the store is over store.maxBytes',
+  }
+}
+
+/** Bytes in the middle of the log are damaged; the sequences are those between the good frames around them. */
+export function corruptEntry(damage: DamageFound): LedgerEntry {
+  const first = (damage.afterSeq ?? 0) + 1
+  const last = damage.beforeSeq === null ? null : damage.beforeSeq - 1
+  const isRange = last !== null && first <= last
+  return {
+    event: 'corrupt',
+    reason: 'checksum',
+    first_seq: isRange ? first : null,
+    last_seq: isRange ? last : null,
+    records: {},
+    bytes: damage.bytes,
+    msg: `damaged bytes in ${damage.segment} at ${damage.offset} were set aside and skipped`,
+  }
+}
+
+/** A cursor was damaged; records from `seq` on are sent again. */
+export function cursorEntry(target: string, recordClass: RecordClass, seq: number): LedgerEntry {
+  return {
+    event: 'corrupt',
+    reason: 'cursor',
+    first_seq: null,
+    last_seq: null,
+    records: {},
+    bytes: 0,
+    msg: `the cursor of ${target} for ${recordClass} was damaged; it goes on behind sequence ${seq}`,
+  }
+}
+
+/** Records that were answered as stored are no longer at the end of the log. */
+export function lostTailEntry(lastSeq: number, watermarkSeq: number): LedgerEntry {
+  return {
+    event: 'lost_tail',
+    reason: 'behind_watermark',
+    first_seq: lastSeq + 1,
+    last_seq: watermarkSeq,
+    records: {},
+    bytes: 0,
+    msg: `${watermarkSeq - lastSeq} records at the end of the log are gone: it ends before its watermark`,
+  }
+}
+
+/** A new epoch begins. */
+export function newEpochEntry(reason: 'lost_tail' | 'watermark_missing', previous: string | null): LedgerEntry {
+  return {
+    event: 'new_epoch',
+    reason,
+    first_seq: null,
+    last_seq: null,
+    records: {},
+    bytes: 0,
+    msg: previous === null ? 'a new epoch began' : `a new epoch began after ${previous}`,
+  }
+}
+
+/** Records that the store could not keep, counted by class. */
+export function notStoredEntry(counts: ReadonlyMap<RecordClass, number>, reason: string): LedgerEntry {
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  return {
+    event: 'not_stored',
+    reason,
+    first_seq: null,
+    last_seq: null,
+    records: Object.fromEntries(counts),
+    bytes: 0,
+    msg: `${total} records were not kept: ${reason}`,
+  }
+}

@@ -1,0 +1,152 @@
+import type { RecordClass } from '../../protocol/subjects.ts'
+import type { FrameHeader } from './frame.ts'
+import { type FrameRef, FrameTable } from './frame-table.ts'
+
+/** One segment file and the frames in it. */
+export class Segment {
+  readonly path: string
+  /** Sequence the segment begins with, by its name. */
+  readonly startSeq: number
+  /** Rises when a segment of the same name had to be given up. */
+  readonly generation: number
+  /** Bytes up to the end of the last good frame. */
+  bytes = 0
+  /** A ledger record already says that this segment goes. */
+  evictionNoted = false
+  readonly tables = new Map<RecordClass, FrameTable>()
+
+  constructor(path: string, startSeq: number, generation: number) {
+    this.path = path
+    this.startSeq = startSeq
+    this.generation = generation
+  }
+
+  /** Enter a frame that lies at `offset`. */
+  add(header: FrameHeader, offset: number, frameBytes: number): FrameRef {
+    const { firstSeq, lastSeq, minTime, maxTime, records, lineBytes } = header
+    const ref = { offset, bytes: frameBytes, firstSeq, lastSeq, minTime, maxTime, records, lineBytes }
+    let table = this.tables.get(header.class)
+    if (table === undefined) {
+      table = new FrameTable()
+      this.tables.set(header.class, table)
+    }
+    table.push(ref)
+    return ref
+  }
+
+  /** Forget the frames at or behind an offset. */
+  dropFrom(offset: number): void {
+    for (const table of this.tables.values()) table.dropFrom(offset)
+  }
+
+  /** Every frame, class by class. */
+  *frames(): Generator<{ class: RecordClass; ref: FrameRef }> {
+    for (const [recordClass, table] of this.tables) {
+      for (let position = 0; position < table.length; position += 1) {
+        yield { class: recordClass, ref: table.at(position) }
+      }
+    }
+  }
+
+  /** Records by class and the range of their sequences; nulls when it holds none. */
+  summary(): { records: Partial<Record<RecordClass, number>>; firstSeq: number | null; lastSeq: number | null } {
+    const records: Partial<Record<RecordClass, number>> = {}
+    let firstSeq: number | null = null
+    let lastSeq: number | null = null
+    for (const { class: recordClass, ref } of this.frames()) {
+      records[recordClass] = (records[recordClass] ?? 0) + ref.records
+      firstSeq = Math.min(firstSeq ?? ref.firstSeq, ref.firstSeq)
+      lastSeq = Math.max(lastSeq ?? ref.lastSeq, ref.lastSeq)
+    }
+    return { records, firstSeq, lastSeq }
+  }
+}
+
+/** A frame and the segment that holds it. */
+export interface Located {
+  readonly segment: Segment
+  readonly ref: FrameRef
+}
+
+/** The index of the log in memory: segments, oldest first, and their frames; rebuilt from the headers at start. */
+export class LogIndex {
+  readonly segments: Segment[]
+  bytes = 0
+  records = 0
+
+  constructor(segments: readonly Segment[]) {
+    this.segments = [...segments]
+    for (const segment of segments) {
+      this.bytes += segment.bytes
+      for (const { ref } of segment.frames()) this.records += ref.records
+    }
+  }
+
+  /** Account for a frame that was just appended to a segment. */
+  append(segment: Segment, header: FrameHeader, frameBytes: number): FrameRef {
+    const ref = segment.add(header, segment.bytes, frameBytes)
+    segment.bytes += frameBytes
+    this.bytes += frameBytes
+    this.records += header.records
+    return ref
+  }
+
+  /** Forget a segment with all it holds. */
+  remove(segment: Segment): void {
+    const position = this.segments.indexOf(segment)
+    if (position < 0) return
+    this.segments.splice(position, 1)
+    this.bytes -= segment.bytes
+    for (const { ref } of segment.frames()) this.records -= ref.records
+  }
+
+  /** Lowest sequence that is still kept; null when nothing is. */
+  firstSeq(): number | null {
+    for (const segment of this.segments) {
+      const { firstSeq } = firstOf(segment)
+      if (firstSeq !== null) return firstSeq
+    }
+    return null
+  }
+
+  /** The first frame of a class with a record after `seq` that may hold a time in the range. */
+  next(recordClass: RecordClass, seq: number, fromMs: number, toMs: number): Located | null {
+    // Segments that begin at or before the wanted record: the last of them may hold it, those before it cannot.
+    let position = this.#lastStartingAtOrBefore(seq + 1)
+    for (; position < this.segments.length; position += 1) {
+      const segment = this.segments[position]
+      const ref = segment?.tables.get(recordClass)?.next(seq, fromMs, toMs)
+      if (segment !== undefined && ref != null) return { segment, ref }
+    }
+    return null
+  }
+
+  /** The last frame of a class with a record before `seq` that may hold a time in the range. */
+  previous(recordClass: RecordClass, seq: number, fromMs: number, toMs: number): Located | null {
+    for (let position = this.#lastStartingAtOrBefore(seq - 1); position >= 0; position -= 1) {
+      const segment = this.segments[position]
+      const ref = segment?.tables.get(recordClass)?.previous(seq, fromMs, toMs)
+      if (segment !== undefined && ref != null) return { segment, ref }
+    }
+    return null
+  }
+
+  #lastStartingAtOrBefore(seq: number): number {
+    let low = 0
+    let high = this.segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.segments[middle]?.startSeq ?? Number.POSITIVE_INFINITY) > seq) high = middle
+      else low = middle + 1
+    }
+    return Math.max(0, low - 1)
+  }
+}
+
+function firstOf(segment: Segment): { firstSeq: number | null } {
+  let firstSeq: number | null = null
+  for (const table of segment.tables.values()) {
+    if (table.length > 0) firstSeq = Math.min(firstSeq ?? Number.POSITIVE_INFINITY, table.at(0).firstSeq)
+  }
+  return { firstSeq }
+}

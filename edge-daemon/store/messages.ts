@@ -1,0 +1,76 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { StoreStatus } from '../../protocol/frames.ts'
+import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
+
+/** What a worker is started with. */
+export interface WorkerSettings {
+  readonly dir: string
+  readonly nodeName: string
+  readonly maxBytes: number
+  readonly segmentBytes: number
+  /** Records that an earlier worker did not keep, for the ledger. */
+  readonly notStored: readonly (readonly [RecordClass, number])[]
+}
+
+/** What changes with a commit, an eviction or an acknowledgement. */
+export interface StoreView {
+  readonly status: StoreStatus
+  /** By target; under `''` that of a target that never acknowledged anything. */
+  readonly backlogs: Readonly<Record<string, Backlog>>
+}
+
+/** To the worker. Appends are answered in the order they were sent. */
+export type ToWorker =
+  | {
+      readonly t: 'append'
+      /** Records in each call. */
+      readonly calls: readonly number[]
+      /** One entry a record in each list, over all calls: class, Unix ms, JSON object. */
+      readonly classes: readonly RecordClass[]
+      readonly timestamps: readonly number[]
+      readonly bodies: readonly string[]
+    }
+  | { readonly t: 'read'; readonly id: number; readonly request: ReadRequest }
+  | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }
+  | { readonly t: 'close' }
+
+/** From the worker. */
+export type FromWorker =
+  | {
+      readonly t: 'opened'
+      readonly epoch: string
+      readonly cursors: Readonly<Record<string, Cursors>>
+      readonly view: StoreView
+    }
+  | {
+      readonly t: 'unopened'
+      readonly code: ErrorCode
+      readonly message: string
+      readonly next: readonly string[]
+    }
+  | {
+      /** The oldest `calls` waiting calls are durable; their records follow the store's `own` from `firstSeq` on. */
+      readonly t: 'committed'
+      readonly calls: number
+      readonly epoch: string
+      readonly firstSeq: number
+      readonly own: readonly StoredRecord[]
+      readonly view: StoreView
+    }
+  | {
+      readonly t: 'refused'
+      readonly calls: number
+      readonly code: ErrorCode
+      readonly msg: string
+      readonly view: StoreView
+    }
+  | { readonly t: 'read'; readonly id: number; readonly records: readonly StoredRecord[] }
+  | {
+      /** Answers the oldest waiting cursor. */
+      readonly t: 'cursor'
+      readonly cursors: Readonly<Record<string, Cursors>>
+      readonly error: string | null
+      readonly view: StoreView
+    }
+  | { readonly t: 'closed' }

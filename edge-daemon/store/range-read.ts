@@ -1,0 +1,100 @@
+import type { RecordClass } from '../../protocol/subjects.ts'
+import type { ReadRequest, StoredRecord } from './contract.ts'
+import type { FrameReader } from './frame-reader.ts'
+import type { LogIndex } from './log-index.ts'
+
+/** Where a range read reads from. */
+export interface RangeSource {
+  readonly index: LogIndex
+  readonly reader: FrameReader
+  /** Last sequence when the read begins; what is committed later is not part of it. */
+  readonly lastSeq: number
+}
+
+/**
+ * Read a range, merged over its classes, one record a step; `null` steps are places to pause, one after each frame that
+ * was read. Commits and evictions between steps are fine: every frame is looked up anew.
+ */
+export function* readRange(source: RangeSource, request: ReadRequest): Generator<StoredRecord | null> {
+  const { limit, maxBytes = Number.POSITIVE_INFINITY, newestFirst = false } = request
+  const streams = [...new Set(request.classes)].map((recordClass) => new ClassStream(source, recordClass, request))
+  let bytes = 0
+  for (let count = 0; count < limit; count += 1) {
+    let first: ClassStream | null = null
+    for (const stream of streams) {
+      while (stream.needsFrame) {
+        stream.loadFrame()
+        yield null
+      }
+      const seq = stream.head?.seq
+      if (seq === undefined) continue
+      const best = first?.head?.seq
+      if (best === undefined || (newestFirst ? seq > best : seq < best)) first = stream
+    }
+    const record = first?.take()
+    if (record === undefined) return
+    bytes += Buffer.byteLength(record.line) + 1
+    if (count > 0 && bytes > maxBytes) return
+    yield record
+  }
+}
+
+/** The records of one class in the range, in the wanted order. */
+class ClassStream {
+  readonly #source: RangeSource
+  readonly #class: RecordClass
+  readonly #fromMs: number
+  readonly #toMs: number
+  readonly #newestFirst: boolean
+  #afterSeq: number
+  #beforeSeq: number
+  #loaded: StoredRecord[] = []
+  #ended = false
+
+  constructor(source: RangeSource, recordClass: RecordClass, request: ReadRequest) {
+    this.#source = source
+    this.#class = recordClass
+    this.#fromMs = request.fromMs ?? Number.NEGATIVE_INFINITY
+    this.#toMs = request.toMs ?? Number.POSITIVE_INFINITY
+    this.#newestFirst = request.newestFirst ?? false
+    this.#afterSeq = request.afterSeq ?? 0
+    this.#beforeSeq = Math.min(request.throughSeq ?? source.lastSeq, source.lastSeq) + 1
+  }
+
+  get needsFrame(): boolean {
+    return this.#loaded.length === 0 && !this.#ended
+  }
+
+  get head(): StoredRecord | undefined {
+    return this.#loaded.at(-1)
+  }
+
+  take(): StoredRecord | undefined {
+    return this.#loaded.pop()
+  }
+
+  /** Load the next frame that may hold records of the range; `#loaded` is kept with the next record last. */
+  loadFrame(): void {
+    const { index, reader } = this.#source
+    const place = this.#newestFirst
+      ? index.previous(this.#class, this.#beforeSeq, this.#fromMs, this.#toMs)
+      : index.next(this.#class, this.#afterSeq, this.#fromMs, this.#toMs)
+    const outside = place === null || place.ref.firstSeq >= this.#beforeSeq || place.ref.lastSeq <= this.#afterSeq
+    if (outside) {
+      this.#ended = true
+      return
+    }
+    this.#loaded = reader
+      .records(place, this.#class)
+      .filter(
+        ({ seq, timestamp }) =>
+          seq > this.#afterSeq && seq < this.#beforeSeq && timestamp >= this.#fromMs && timestamp <= this.#toMs,
+      )
+    if (this.#newestFirst) {
+      this.#beforeSeq = place.ref.firstSeq
+    } else {
+      this.#loaded.reverse()
+      this.#afterSeq = place.ref.lastSeq
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { readSync } from 'node:fs'
+import { FRAME_MAGIC, type FrameHeader, HEADER_BYTES, readFrame } from './frame.ts'
+
+const READ_BYTES = 1024 * 1024
+const UNREADABLE_STEP_BYTES = 4096
+
+/** Bytes of a segment that are no good frame. */
+export interface Damage {
+  readonly offset: number
+  readonly bytes: number
+}
+
+/**
+ * Read a segment from front to back in 1 MiB reads and report every frame whose checksum holds. Damaged bytes are
+ * skipped up to the next good frame.
+ * @returns the damaged stretches in rising order; one that reaches `sizeBytes` may be a torn write.
+ */
+export function scanSegment(
+  fd: number,
+  sizeBytes: number,
+  onFrame: (header: FrameHeader, offset: number, frameBytes: number) => void,
+): Damage[] {
+  const window = new ReadWindow(fd, sizeBytes)
+  const damages: Damage[] = []
+  let offset = 0
+  while (offset < sizeBytes) {
+    const read = window.frameAt(offset)
+    if (read.ok) {
+      onFrame(read.header, offset, read.frameBytes)
+      offset += read.frameBytes
+      continue
+    }
+    const resume = nextGoodFrame(window, offset + 1, sizeBytes)
+    damages.push({ offset, bytes: resume - offset })
+    offset = resume
+  }
+  return damages
+}
+
+function nextGoodFrame(window: ReadWindow, from: number, sizeBytes: number): number {
+  let offset = window.findMagic(from)
+  while (offset < sizeBytes && !window.frameAt(offset).ok) offset = window.findMagic(offset + 1)
+  return offset
+}
+
+class ReadWindow {
+  readonly #fd: number
+  readonly #sizeBytes: number
+  #bytes: Buffer = Buffer.alloc(0)
+  #at = 0
+
+  constructor(fd: number, sizeBytes: number) {
+    this.#fd = fd
+    this.#sizeBytes = sizeBytes
+  }
+
+  frameAt(offset: number): ReturnType<typeof readFrame> {
+    this.#cover(offset, HEADER_BYTES)
+    let read = readFrame(this.#bytes, offset - this.#at)
+    if (!read.ok && read.reason === 'short' && this.#end() < this.#sizeBytes) {
+      const payloadBytes = this.#bytes.readUInt32LE(offset - this.#at + 8)
+      this.#cover(offset, HEADER_BYTES + payloadBytes)
+      read = readFrame(this.#bytes, offset - this.#at)
+    }
+    return read
+  }
+
+  /** Offset of the next magic at or behind `from`; the size of the segment when there is none. */
+  findMagic(from: number): number {
+    let offset = from
+    while (offset + FRAME_MAGIC.length <= this.#sizeBytes) {
+      this.#cover(offset, FRAME_MAGIC.length)
+      const found = this.#bytes.indexOf(FRAME_MAGIC, offset - this.#at)
+      if (found >= 0) return this.#at + found
+      offset = this.#end() - FRAME_MAGIC.length + 1
+    }
+    return this.#sizeBytes
+  }
+
+  #end(): number {
+    return this.#at + this.#bytes.length
+  }
+
+  #cover(offset: number, bytes: number): void {
+    const wantedEnd = Math.min(this.#sizeBytes, offset + bytes)
+    if (offset >= this.#at && wantedEnd <= this.#end()) return
+    const length = Math.min(this.#sizeBytes - offset, Math.max(bytes, READ_BYTES))
+    this.#bytes = readWhatCanBeRead(this.#fd, offset, length)
+    this.#at = offset
+  }
+}
+
+/** Bytes of a file; stretches that the disk cannot read are zeros, which no frame's checksum accepts. */
+function readWhatCanBeRead(fd: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.alloc(length)
+  let stepBytes = length
+  let filled = 0
+  while (filled < length) {
+    const wanted = Math.min(stepBytes, length - filled)
+    try {
+      const count = readSync(fd, buffer, filled, wanted, offset + filled)
+      if (count === 0) break
+      filled += count
+    } catch {
+      if (stepBytes <= UNREADABLE_STEP_BYTES) filled += wanted
+      stepBytes = UNREADABLE_STEP_BYTES
+    }
+  }
+  return buffer
+}

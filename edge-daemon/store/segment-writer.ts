@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import type { Disk } from './disk.ts'
+import { type LogIndex, Segment } from './log-index.ts'
+
+const NAME = /^(\d{16})(?:\.(\d+))?\.log$/
+
+/** Name of a segment file: its first sequence, and a generation when that name had to be given up before. */
+export function segmentName(startSeq: number, generation: number): string {
+  return `${String(startSeq).padStart(16, '0')}${generation === 0 ? '' : `.${generation}`}.log`
+}
+
+/** Inverse of {@link segmentName}; null for other files. */
+export function parseSegmentName(name: string): { startSeq: number; generation: number } | null {
+  const match = NAME.exec(name)
+  return match === null ? null : { startSeq: Number(match[1]), generation: Number(match[2] ?? 0) }
+}
+
+/** Appends whole commits to the newest segment and begins new ones. Leaves no half commit behind where it can. */
+export class SegmentWriter {
+  readonly #folder: string
+  readonly #segmentBytes: number
+  readonly #disk: Disk
+  readonly #index: LogIndex
+  #fd: number | null = null
+  #active: Segment | null = null
+
+  constructor(options: { folder: string; segmentBytes: number; disk: Disk; index: LogIndex }) {
+    this.#folder = options.folder
+    this.#segmentBytes = options.segmentBytes
+    this.#disk = options.disk
+    this.#index = options.index
+  }
+
+  /** The segment that grows; null until the first write and after a failed sync. */
+  get active(): Segment | null {
+    return this.#active
+  }
+
+  /** Go on in the newest segment after a start; when that is refused, the next write begins a new one. */
+  resume(): void {
+    const newest = this.#index.segments.at(-1)
+    if (newest === undefined) return
+    try {
+      const fd = this.#disk.open(newest.path)
+      try {
+        this.#disk.truncate(fd, newest.bytes)
+      } catch (error) {
+        this.#disk.close(fd)
+        throw error
+      }
+      this.#fd = fd
+      this.#active = newest
+    } catch {
+      this.#active = null
+    }
+  }
+
+  /**
+   * Write buffers behind the last good frame and sync. Returns the segment; the caller enters the frames in the index.
+   * @throws what the disk says, after the half-written bytes are cut off again. A descriptor whose sync failed is
+   * never used again: the kernel may have dropped the dirty pages and would report success the next time.
+   */
+  append(buffers: readonly Buffer[], nextSeq: number): Segment {
+    if (this.#active !== null && this.#active.bytes >= this.#segmentBytes) this.roll()
+    const { fd, segment } = this.#open(nextSeq)
+    try {
+      this.#disk.write(fd, buffers, segment.bytes)
+    } catch (error) {
+      if (!this.#cutBack(fd, segment)) this.roll()
+      throw error
+    }
+    try {
+      this.#disk.sync(fd)
+    } catch (error) {
+      this.#cutBack(fd, segment)
+      this.roll()
+      throw error
+    }
+    return segment
+  }
+
+  /** Let the next write begin a new segment. */
+  roll(): void {
+    this.#active = null
+    if (this.#fd === null) return
+    const fd = this.#fd
+    this.#fd = null
+    try {
+      this.#disk.close(fd)
+    } catch {
+      // What the segment holds was synced before it was answered; a failing close cannot take it back.
+    }
+  }
+
+  close(): void {
+    this.roll()
+  }
+
+  #open(nextSeq: number): { fd: number; segment: Segment } {
+    if (this.#fd !== null && this.#active !== null) return { fd: this.#fd, segment: this.#active }
+    const twin = this.#index.segments.findLast((segment) => segment.startSeq === nextSeq)
+    const generation = twin === undefined ? 0 : twin.generation + 1
+    const segment = new Segment(join(this.#folder, segmentName(nextSeq, generation)), nextSeq, generation)
+    const fd = this.#disk.create(segment.path)
+    try {
+      this.#disk.syncFolder(this.#folder)
+    } catch (error) {
+      this.#disk.close(fd)
+      this.#disk.unlink(segment.path)
+      throw error
+    }
+    this.#fd = fd
+    this.#active = segment
+    this.#index.segments.push(segment)
+    return { fd, segment }
+  }
+
+  #cutBack(fd: number, segment: Segment): boolean {
+    try {
+      this.#disk.truncate(fd, segment.bytes)
+      return true
+    } catch {
+      return false
+    }
+  }
+}

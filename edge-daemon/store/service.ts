@@ -1,0 +1,149 @@
+import type { PlainRecord } from './commit.ts'
+import type { StoredRecord } from './contract.ts'
+import type { LogEngine } from './engine.ts'
+import { ENVELOPE_BYTES } from './line.ts'
+import type { FromWorker, StoreView, ToWorker } from './messages.ts'
+
+/** Most that one commit takes, in characters of its records; calls beyond wait for the next. */
+export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
+const READ_SLICE_MS = 4
+
+interface Call {
+  readonly records: readonly PlainRecord[]
+  readonly chars: number
+}
+
+interface PendingRead {
+  readonly id: number
+  readonly steps: Generator<StoredRecord | null>
+  readonly records: StoredRecord[]
+}
+
+/**
+ * Serves the engine to the main thread. Group commit comes by itself: messages that arrive while a sync runs wait in the
+ * port, and all of them are the next commit. Reads run in slices between commits.
+ */
+export class StoreService {
+  readonly #engine: LogEngine
+  readonly #post: (message: FromWorker) => void
+  readonly #onClosed: () => void
+  #calls: Call[] = []
+  #reads: PendingRead[] = []
+  #isPlanned = false
+  #isClosing = false
+
+  constructor(engine: LogEngine, post: (message: FromWorker) => void, onClosed: () => void) {
+    this.#engine = engine
+    this.#post = post
+    this.#onClosed = onClosed
+  }
+
+  /** Take one message; answers follow by `post`. */
+  receive(message: ToWorker): void {
+    switch (message.t) {
+      case 'append':
+        this.#take(message)
+        break
+      case 'read':
+        this.#reads.push({ id: message.id, steps: this.#engine.read(message.request), records: [] })
+        break
+      case 'cursor': {
+        const error = this.#engine.saveCursor(message.target, message.class, message.seq)
+        this.#post({ t: 'cursor', cursors: this.#engine.cursors(), error, view: this.view() })
+        return
+      }
+      case 'close':
+        this.#isClosing = true
+        break
+    }
+    this.#plan()
+  }
+
+  view(): StoreView {
+    return { status: this.#engine.status(), backlogs: this.#engine.backlogs() }
+  }
+
+  #take({ calls, classes, timestamps, bodies }: Extract<ToWorker, { t: 'append' }>): void {
+    let position = 0
+    for (const count of calls) {
+      const records: PlainRecord[] = []
+      let chars = 0
+      for (const end = position + count; position < end; position += 1) {
+        const recordClass = classes[position]
+        const bodyJson = bodies[position]
+        if (recordClass === undefined || bodyJson === undefined) throw new RangeError('an append misses records')
+        records.push({ class: recordClass, timestamp: timestamps[position] ?? 0, bodyJson })
+        chars += bodyJson.length + ENVELOPE_BYTES
+      }
+      this.#calls.push({ records, chars })
+    }
+  }
+
+  #plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    // After the poll phase, so that all messages that wait in the port are in the next commit.
+    setImmediate(() => {
+      this.#isPlanned = false
+      this.#commitOnce()
+      this.#readOnce()
+      if (this.#calls.length > 0 || this.#reads.length > 0) this.#plan()
+      else if (this.#isClosing) this.#close()
+    })
+  }
+
+  #commitOnce(): void {
+    const batch = this.#nextBatch()
+    if (batch.length === 0) return
+    const outcome = this.#engine.commit(batch.flatMap(({ records }) => records))
+    if (!outcome.ok) {
+      const { code, msg } = outcome
+      this.#post({ t: 'refused', calls: batch.length, code, msg, view: this.view() })
+      return
+    }
+    const { epoch, firstSeq, own } = outcome
+    this.#post({ t: 'committed', calls: batch.length, epoch, firstSeq, own, view: this.view() })
+    for (const evicted of this.#engine.enforceRetention()) {
+      const { epoch, firstSeq, own } = evicted
+      this.#post({ t: 'committed', calls: 0, epoch, firstSeq, own, view: this.view() })
+    }
+  }
+
+  #nextBatch(): Call[] {
+    let chars = 0
+    let count = 0
+    for (const call of this.#calls) {
+      chars += call.chars
+      if (count > 0 && chars > MAX_COMMIT_CHARS) break
+      count += 1
+    }
+    const batch = this.#calls.slice(0, count)
+    this.#calls = this.#calls.slice(count)
+    return batch
+  }
+
+  #readOnce(): void {
+    const read = this.#reads.shift()
+    if (read === undefined) return
+    const until = performance.now() + READ_SLICE_MS
+    for (const record of iterate(read.steps)) {
+      if (record !== null) read.records.push(record)
+      else if (performance.now() > until) {
+        this.#reads.push(read)
+        return
+      }
+    }
+    this.#post({ t: 'read', id: read.id, records: read.records })
+  }
+
+  #close(): void {
+    this.#engine.close()
+    this.#post({ t: 'closed' })
+    this.#onClosed()
+  }
+}
+
+/** Iterate without ending the generator when the loop is left, so that it can go on later. */
+function iterate<T>(steps: Generator<T>): Iterable<T> {
+  return { [Symbol.iterator]: () => ({ next: () => steps.next() }) }
+}

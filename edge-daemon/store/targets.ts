@@ -1,0 +1,107 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '../../protocol/errors.ts'
+import {
+  decodeToken,
+  encodeToken,
+  type RecordClass,
+  UPSTREAM_CLASSES,
+  type UpstreamClass,
+} from '../../protocol/subjects.ts'
+import { BacklogMeter } from './backlog.ts'
+import type { Backlog, Cursors, StoredRecord } from './contract.ts'
+import { CursorFile } from './cursor-file.ts'
+import type { Located, LogIndex, Segment } from './log-index.ts'
+
+const SUFFIX = '.cursor'
+
+/** Whether records of a class travel upstream. */
+export function isUpstream(recordClass: RecordClass): recordClass is UpstreamClass {
+  return (UPSTREAM_CLASSES as readonly RecordClass[]).includes(recordClass)
+}
+
+interface Target {
+  readonly file: CursorFile
+  readonly meter: BacklogMeter
+}
+
+/** The uplink targets that the store knows: their cursors on disk and what waits for each. */
+export class TargetSet {
+  readonly #folder: string
+  readonly #index: LogIndex
+  readonly #recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[]
+  readonly #targets = new Map<string, Target>()
+  /** What waits for a target that never acknowledged anything. */
+  readonly #untouched: BacklogMeter
+  /** Damaged cursors found at the start, with what they fell back to. */
+  readonly damaged: { target: string; recordClass: UpstreamClass; seq: number }[] = []
+
+  constructor(
+    folder: string,
+    index: LogIndex,
+    recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[],
+  ) {
+    this.#folder = folder
+    this.#index = index
+    this.#recordsOf = recordsOf
+    this.#untouched = new BacklogMeter(index, recordsOf, new Map())
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(folder)) {
+      const target = name.endsWith(SUFFIX) ? decodeToken(name.slice(0, -SUFFIX.length)) : null
+      if (target === null) continue
+      const { file } = this.#open(target)
+      for (const recordClass of file.damaged) {
+        this.damaged.push({ target, recordClass, seq: file.seqs.get(recordClass) ?? 0 })
+      }
+    }
+  }
+
+  highestCursor(): number {
+    let highest = 0
+    for (const { file } of this.#targets.values()) highest = Math.max(highest, ...file.seqs.values())
+    return highest
+  }
+
+  cursors(): Record<string, Cursors> {
+    return Object.fromEntries(Array.from(this.#targets, ([name, { file }]) => [name, Object.fromEntries(file.seqs)]))
+  }
+
+  backlogs(): Record<string, Backlog> {
+    const known = Array.from(this.#targets, ([name, { meter }]) => [name, meter.read()] as const)
+    return Object.fromEntries([['', this.#untouched.read()], ...known])
+  }
+
+  /** Null, or why the cursor could not be saved. */
+  save(name: string, recordClass: UpstreamClass, seq: number): string | null {
+    try {
+      const target = this.#targets.get(name) ?? this.#open(name)
+      target.meter.moved(recordClass, seq)
+      target.file.save(recordClass, seq)
+      return null
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+
+  added(recordClass: UpstreamClass, place: Located): void {
+    this.#untouched.added(recordClass, place)
+    for (const { meter } of this.#targets.values()) meter.added(recordClass, place)
+  }
+
+  /** A segment is about to be removed from the index. */
+  removing(segment: Segment): void {
+    this.#untouched.removing(segment)
+    for (const { meter } of this.#targets.values()) meter.removing(segment)
+  }
+
+  close(): void {
+    for (const { file } of this.#targets.values()) file.close()
+  }
+
+  #open(name: string): Target {
+    const file = CursorFile.open(join(this.#folder, `${encodeToken(name)}${SUFFIX}`))
+    const target = { file, meter: new BacklogMeter(this.#index, this.#recordsOf, file.seqs) }
+    this.#targets.set(name, target)
+    return target
+  }
+}

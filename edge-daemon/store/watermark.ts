@@ -1,0 +1,76 @@
+import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+
+const MAGIC = 0x01_6d_77_ed
+const SLOT_BYTES = 40
+/** The slots lie in different pages, so that one torn write never takes both. */
+const SLOT_AT = [0, 4096] as const
+const FILE_BYTES = 8192
+
+/** How far the log was synced and answered: the epoch in force and the last sequence. */
+export interface Mark {
+  readonly epoch: string
+  readonly lastSeq: number
+}
+
+/**
+ * The watermark file: two checksummed slots written in turn, after each sync and before the answer. Without it a log
+ * cut at the border of a frame would look whole, and its sequences would be used again (`data-plane.md`, Keeping).
+ */
+export class Watermark {
+  readonly #fd: number
+  #generation: number
+  /** What the newest good slot said when the file was opened; null when there was none. */
+  readonly found: Mark | null
+
+  private constructor(fd: number, generation: number, found: Mark | null) {
+    this.#fd = fd
+    this.#generation = generation
+    this.found = found
+  }
+
+  /** Open or make the file. Throws what the file system says. */
+  static open(path: string): Watermark {
+    const handle = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    if (fstatSync(handle).size < FILE_BYTES) ftruncateSync(handle, FILE_BYTES)
+    let generation = 0
+    let found: Mark | null = null
+    for (const at of SLOT_AT) {
+      const slot = Buffer.alloc(SLOT_BYTES)
+      readSync(handle, slot, 0, SLOT_BYTES, at)
+      if (slot.readUInt32LE(0) !== MAGIC || crc32(slot.subarray(0, 36)) !== slot.readUInt32LE(36)) continue
+      const its = slot.readUIntLE(4, 6)
+      if (found !== null && its <= generation) continue
+      generation = its
+      found = { epoch: slot.toString('hex', 20, 36), lastSeq: slot.readUIntLE(12, 6) }
+    }
+    return new Watermark(handle, generation, found)
+  }
+
+  /** Write the next slot. Not synced: it must outlive the process, and after a power cut an older slot is safe. */
+  write(mark: Mark): void {
+    this.#generation += 1
+    const slot = Buffer.alloc(SLOT_BYTES)
+    slot.writeUInt32LE(MAGIC, 0)
+    slot.writeUIntLE(this.#generation, 4, 6)
+    slot.writeUIntLE(mark.lastSeq, 12, 6)
+    slot.write(mark.epoch, 20, 16, 'hex')
+    slot.writeUInt32LE(crc32(slot.subarray(0, 36)), 36)
+    writeSync(this.#fd, slot, 0, SLOT_BYTES, SLOT_AT[this.#generation % 2 === 0 ? 0 : 1])
+  }
+
+  /** Write both slots and sync: a new epoch must not be forgotten for an old one. */
+  writeThrough(mark: Mark): void {
+    this.write(mark)
+    this.write(mark)
+    fdatasyncSync(this.#fd)
+  }
+
+  close(): void {
+    try {
+      fdatasyncSync(this.#fd)
+    } finally {
+      closeSync(this.#fd)
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { LogEngine } from './engine.ts'
+import type { FromWorker, ToWorker, WorkerSettings } from './messages.ts'
+import { StoreService } from './service.ts'
+
+/** Entry of the store's worker thread: opens the log of its settings and serves it to the thread that started it. */
+function main(): void {
+  const port = parentPort
+  if (port === null) return
+  const post = (message: FromWorker): void => port.postMessage(message)
+  const settings: WorkerSettings = workerData
+  let engine: LogEngine
+  try {
+    engine = LogEngine.open(settings)
+  } catch (error) {
+    const known = error instanceof EdgeError
+    post({
+      t: 'unopened',
+      code: known ? error.code : 'STORE_UNUSABLE',
+      message: messageOf(error),
+      next: known ? error.next : [],
+    })
+    return
+  }
+  engine.noteNotStored(settings.notStored)
+  const service = new StoreService(engine, post, () => port.close())
+  port.on('message', (message: ToWorker) => service.receive(message))
+  post({ t: 'opened', epoch: engine.epoch, cursors: engine.cursors(), view: service.view() })
+}
+
+main()
