@@ -49,14 +49,16 @@ export class StoreClient implements Store {
   #view: StoreView | null = null
   #cursors: Readonly<Record<string, Cursors>> = {}
   readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
-  /** Calls that the worker has not answered, oldest first; those from `#unsentFrom` on were not posted yet. */
+  /** Calls that were posted and not answered, oldest first. */
   #calls: WaitingCall[] = []
+  /** Calls of this tick; they go out as one message. */
   #unsent: WaitingCall[] = []
   #waitingChars = 0
   #cursorCalls: (() => void)[] = []
   readonly #reads = new Map<number, WaitingRead>()
   #nextReadId = 1
-  readonly #notStored = new Map<RecordClass, number>()
+  /** Records that no worker got, for the ledger. */
+  readonly #lost = new Map<RecordClass, number>()
 
   constructor(options: StoreOptions, startWorker: StartWorker) {
     this.#options = options
@@ -161,10 +163,8 @@ export class StoreClient implements Store {
 
   #start(): Promise<void> {
     const { dir, nodeName, maxBytes, segmentBytes } = this.#options
-    const notStored = [...this.#notStored]
-    this.#notStored.clear()
     return new Promise((resolve, reject) => {
-      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes, notStored })
+      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes })
       this.#worker = worker
       let fault: EdgeError | null = null
       worker.on('message', (message: FromWorker) => {
@@ -186,7 +186,6 @@ export class StoreClient implements Store {
       // Only now is the lock free and every message of the worker read.
       worker.on('exit', () => {
         const died = fault ?? new EdgeError('STORE_UNUSABLE', { message: "the store's worker ended" })
-        if (!this.#isOpen) for (const [name, count] of notStored) this.#countLost(name, count)
         this.#ended(died)
         reject(died)
       })
@@ -303,7 +302,9 @@ export class StoreClient implements Store {
       classes: records.map((record) => record.class),
       timestamps: records.map((record) => record.timestamp),
       bodies: records.map((record) => record.bodyJson),
+      lost: [...this.#lost],
     })
+    this.#lost.clear()
   }
 
   #post(message: ToWorker): void {
@@ -311,12 +312,8 @@ export class StoreClient implements Store {
   }
 
   #lose(records: readonly PlainRecord[], msg: string): Appended {
-    if (this.#closing === null) for (const record of records) this.#countLost(record.class, 1)
+    for (const record of records) this.#lost.set(record.class, (this.#lost.get(record.class) ?? 0) + 1)
     return { stored: false, code: 'STORE_FAILING', msg }
-  }
-
-  #countLost(recordClass: RecordClass, count: number): void {
-    this.#notStored.set(recordClass, (this.#notStored.get(recordClass) ?? 0) + count)
   }
 
   #whyNot(): string {

@@ -79,7 +79,10 @@ export interface Store {
    * @throws EdgeError `STORE_FAILING` when the store is closed or its worker died meanwhile.
    */
   read(request: ReadRequest): Promise<StoredRecord[]>
-  /** Hear of every record once it is durable, in order of sequence; returns the unsubscription. */
+  /**
+   * Hear of every record once it is durable, in order of sequence; returns the unsubscription. What a start finds and
+   * writes to the ledger is there to read and is not heard of.
+   */
   onCommit(listener: (records: readonly StoredRecord[]) => void): () => void
   /** @see Cursors */
   cursors(target: string): Cursors

@@ -96,7 +96,7 @@ export class LogEngine {
     this.#lastSeq = Math.max(recovered.lastSeq, watermark.found?.lastSeq ?? 0, this.#targets.highestCursor())
     const next = nextEpoch(recovered, watermark)
     this.#epoch = next.epoch
-    this.#epochIsOnDisk = next.entries.length === 0
+    this.#epochIsOnDisk = watermark.found !== null && next.entries.length === 0
     for (const damage of recovered.damages) if (damage.isNew) this.#pendingLedger.push(corruptEntry(damage))
     for (const { target, recordClass, seq } of this.#targets.damaged) {
       this.#pendingLedger.push(cursorEntry(target, recordClass, seq))
@@ -142,7 +142,7 @@ export class LogEngine {
     const nowMs = this.#monotonicMs()
     if (this.#refusal !== null && nowMs - this.#refusal.triedAtMs < PROBE_EVERY_MS) return this.#refuse(records)
     const entries = [...this.#pendingLedger]
-    if (this.#notStored.size > 0) entries.push(notStoredEntry(this.#notStored, this.#refusal?.error ?? 'worker_died'))
+    if (this.#notStored.size > 0) entries.push(notStoredEntry(this.#notStored, this.#refusal?.error ?? null))
     const written = this.#write(entries, records)
     if (!written.ok) return this.#refuse(records)
     this.#pendingLedger = []
@@ -188,8 +188,8 @@ export class LogEngine {
     return this.#targets.backlogs()
   }
 
-  /** Count records that were lost before they came here; the next commit puts them into the ledger. */
-  noteNotStored(counts: Iterable<readonly [RecordClass, number]>): void {
+  /** Count records that never came here; the next commit puts them into the ledger. */
+  noteLost(counts: Iterable<readonly [RecordClass, number]>): void {
     for (const [recordClass, count] of counts) {
       this.#notStored.set(recordClass, (this.#notStored.get(recordClass) ?? 0) + count)
     }

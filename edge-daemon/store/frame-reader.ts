@@ -20,8 +20,12 @@ interface OpenSegment {
  */
 export class FrameReader {
   readonly #open = new Map<string, OpenSegment>()
-  /** Frames whose checksum did not hold when they were read, since the start. */
-  damagedFrames = 0
+  readonly #damaged = new Set<string>()
+
+  /** Different frames whose checksum did not hold when they were read, since the start. */
+  get damagedFrames(): number {
+    return this.#damaged.size
+  }
 
   /** Records of a frame in rising sequence; none when the frame is damaged, sealed or gone. */
   records(place: Located, recordClass: RecordClass): StoredRecord[] {
@@ -30,7 +34,7 @@ export class FrameReader {
     if (frame === null || read === null) return []
     const lines = read.ok ? decodeLines(read.header, frame) : null
     if (!read.ok || lines === null) {
-      this.damagedFrames += 1
+      this.#damaged.add(`${place.segment.path}:${place.ref.offset}`)
       return []
     }
     const { epoch } = read.header

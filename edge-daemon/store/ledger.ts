@@ -84,16 +84,16 @@ export function newEpochEntry(reason: 'lost_tail' | 'watermark_missing', previou
   }
 }
 
-/** Records that the store could not keep, counted by class. */
-export function notStoredEntry(counts: ReadonlyMap<RecordClass, number>, reason: string): LedgerEntry {
+/** Records that the store could not keep, counted by class; `refusal` is what the disk said, null when it was not asked. */
+export function notStoredEntry(counts: ReadonlyMap<RecordClass, number>, refusal: string | null): LedgerEntry {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
   return {
     event: 'not_stored',
-    reason,
+    reason: refusal === null ? 'store_unavailable' : 'disk_refused',
     first_seq: null,
     last_seq: null,
     records: Object.fromEntries(counts),
     bytes: 0,
-    msg: `${total} records were not kept: ${reason}`,
+    msg: `${total} records were not kept: ${refusal ?? 'the store could not take them'}`,
   }
 }

@@ -9,8 +9,6 @@ export interface WorkerSettings {
   readonly nodeName: string
   readonly maxBytes: number
   readonly segmentBytes: number
-  /** Records that an earlier worker did not keep, for the ledger. */
-  readonly notStored: readonly (readonly [RecordClass, number])[]
 }
 
 /** What changes with a commit, an eviction or an acknowledgement. */
@@ -30,6 +28,8 @@ export type ToWorker =
       readonly classes: readonly RecordClass[]
       readonly timestamps: readonly number[]
       readonly bodies: readonly string[]
+      /** Records that never reached the worker since the last append, by class, for the ledger. */
+      readonly lost: readonly (readonly [RecordClass, number])[]
     }
   | { readonly t: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Disk } from './disk.ts'
+import { type Disk, refusalOf } from './disk.ts'
 import { type LogIndex, Segment } from './log-index.ts'
 
 const NAME = /^(\d{16})(?:\.(\d+))?\.log$/
@@ -66,14 +66,14 @@ export class SegmentWriter {
     try {
       this.#disk.write(fd, buffers, segment.bytes)
     } catch (error) {
-      if (!this.#cutBack(fd, segment)) this.roll()
+      if (!this.#cutBack(fd, segment)) this.#abandon(segment)
       throw error
     }
     try {
       this.#disk.sync(fd)
     } catch (error) {
       this.#cutBack(fd, segment)
-      this.roll()
+      this.#abandon(segment)
       throw error
     }
     return segment
@@ -98,10 +98,7 @@ export class SegmentWriter {
 
   #open(nextSeq: number): { fd: number; segment: Segment } {
     if (this.#fd !== null && this.#active !== null) return { fd: this.#fd, segment: this.#active }
-    const twin = this.#index.segments.findLast((segment) => segment.startSeq === nextSeq)
-    const generation = twin === undefined ? 0 : twin.generation + 1
-    const segment = new Segment(join(this.#folder, segmentName(nextSeq, generation)), nextSeq, generation)
-    const fd = this.#disk.create(segment.path)
+    const { fd, segment } = this.#create(nextSeq)
     try {
       this.#disk.syncFolder(this.#folder)
     } catch (error) {
@@ -113,6 +110,30 @@ export class SegmentWriter {
     this.#active = segment
     this.#index.segments.push(segment)
     return { fd, segment }
+  }
+
+  #create(nextSeq: number): { fd: number; segment: Segment } {
+    for (let generation = 0; ; generation += 1) {
+      const path = join(this.#folder, segmentName(nextSeq, generation))
+      try {
+        return { fd: this.#disk.create(path), segment: new Segment(path, nextSeq, generation) }
+      } catch (error) {
+        // A segment that was given up and could not be removed keeps its name.
+        if (refusalOf(error) !== 'EEXIST') throw error
+      }
+    }
+  }
+
+  /** Begin a new segment next time; one that holds nothing is removed, so that a failing disk gathers no files. */
+  #abandon(segment: Segment): void {
+    this.roll()
+    if (segment.bytes > 0) return
+    try {
+      this.#disk.unlink(segment.path)
+      this.#index.remove(segment)
+    } catch {
+      // It stays as an empty segment under a name of its own.
+    }
   }
 
   #cutBack(fd: number, segment: Segment): boolean {

@@ -42,6 +42,7 @@ export class StoreService {
   receive(message: ToWorker): void {
     switch (message.t) {
       case 'append':
+        this.#engine.noteLost(message.lost)
         this.#take(message)
         break
       case 'read':

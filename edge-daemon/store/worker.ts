@@ -23,7 +23,6 @@ function main(): void {
     })
     return
   }
-  engine.noteNotStored(settings.notStored)
   const service = new StoreService(engine, post, () => port.close())
   port.on('message', (message: ToWorker) => service.receive(message))
   post({ t: 'opened', epoch: engine.epoch, cursors: engine.cursors(), view: service.view() })
