@@ -15,7 +15,10 @@ export interface CanvasProps extends Omit<BoxProps, 'backgroundColor' | 'childre
   readonly subscribe?: (repaint: () => void) => () => void
 }
 
-/** A box that Ink lays out and the compositor paints: a change of data costs no render. */
+/**
+ * A box that Ink lays out and the compositor paints: a change of data costs no render. The module that starts Ink must
+ * have `import './terminal/full-colour.ts'` as its first line, before anything that imports Ink.
+ */
 export function Canvas({ paint, subscribe, ...box }: CanvasProps) {
   const compositor = useContext(CompositorContext)
   if (!compositor) throw new Error('a Canvas needs a CompositorContext above it')

@@ -1,3 +1,4 @@
+import '../../../src/ui/terminal/full-colour.ts'
 import { Box, render, Text } from 'ink'
 import { useState } from 'react'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'

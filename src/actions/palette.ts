@@ -1,0 +1,63 @@
+import { ACTION_IDS, type Action, type ActionContextName, type ActionId, actionOf, allows, type Role } from './table.ts'
+
+/** One line of the palette, and which characters of its title matched. */
+export interface PaletteMatch {
+  readonly action: ActionId
+  readonly title: string
+  /** Indexes into `title` to show as matched. */
+  readonly matched: readonly number[]
+}
+
+/**
+ * Actions that a few typed letters may mean, best first: letters in order, at word beginnings and side by side count
+ * more. Nothing typed lists all. Only what is allowed and has a meaning in these contexts.
+ */
+export function searchPalette(
+  typed: string,
+  where: { readonly contexts: readonly ActionContextName[]; readonly role: Role },
+): PaletteMatch[] {
+  const candidates = ACTION_IDS.map(actionOf).filter(
+    (action) => allows(where.role, action) && action.contexts.some((context) => where.contexts.includes(context)),
+  )
+  return candidates
+    .map((action, order) => ({ action, order, match: bestMatch(typed.trim(), action) }))
+    .filter((entry) => entry.match !== null)
+    .sort((a, b) => (b.match?.score ?? 0) - (a.match?.score ?? 0) || a.order - b.order)
+    .map(({ action, match }) => ({ action: action.id, title: action.title, matched: match?.indexes ?? [] }))
+}
+
+/** How well typed letters fit a text, and where; null when they do not. Case does not matter. */
+export function fuzzyMatch(typed: string, text: string): { score: number; indexes: number[] } | null {
+  const letters = typed.toLowerCase().replace(/\s+/g, '')
+  const lower = text.toLowerCase()
+  const indexes: number[] = []
+  let score = 0
+  let from = 0
+  for (const letter of letters) {
+    const at = bestPosition(lower, letter, from)
+    if (at < 0) return null
+    const isBeginning = at === 0 || !/[a-z0-9]/.test(lower[at - 1] ?? '')
+    const isNext = indexes.at(-1) === at - 1
+    score += 1 + (isBeginning ? 4 : 0) + (isNext ? 3 : 0) - Math.min(2, (at - from) / 10)
+    indexes.push(at)
+    from = at + letter.length
+  }
+  return { score: score - text.length / 100, indexes }
+}
+
+function bestMatch(typed: string, action: Action): { score: number; indexes: number[] } | null {
+  if (typed === '') return { score: 0, indexes: [] }
+  const title = fuzzyMatch(typed, action.title)
+  const id = fuzzyMatch(typed, action.id)
+  if (title && (!id || title.score >= id.score)) return title
+  return id ? { score: id.score - 1, indexes: [] } : null
+}
+
+/** The next place of a letter: side by side, else the beginning of a word, else anywhere. */
+function bestPosition(text: string, letter: string, from: number): number {
+  if (text.startsWith(letter, from)) return from
+  for (let at = text.indexOf(letter, from); at >= 0; at = text.indexOf(letter, at + 1)) {
+    if (!/[a-z0-9]/.test(text[at - 1] ?? '')) return at
+  }
+  return text.indexOf(letter, from)
+}

@@ -1,0 +1,30 @@
+import { type ActionId, actionOf, allows, type Role } from './table.ts'
+
+/** What a screen does for the actions it knows; it leaves out those that have no meaning now. */
+export type ActionHandlers = Partial<Record<ActionId, () => void>>
+
+/** What running an action needs from where the operator is. */
+export interface ActionContext {
+  readonly role: Role
+  /** Innermost first: a dialog, the screen, the application. The first that knows the action runs it. */
+  readonly handlers: readonly ActionHandlers[]
+  /** Ask before something destructive; calls back when the answer is yes. */
+  readonly confirm: (question: string, then: () => void) => void
+}
+
+/** What became of an attempt to run an action. */
+export type RunOutcome = 'ran' | 'asked' | 'forbidden' | 'meaningless'
+
+/** Run an action where the operator is: check the role, ask before destruction, then hand it to whoever knows it. */
+export function runAction(id: ActionId, context: ActionContext): RunOutcome {
+  const handler = context.handlers.find((handlers) => handlers[id])?.[id]
+  if (!handler) return 'meaningless'
+  const action = actionOf(id)
+  if (!allows(context.role, action)) return 'forbidden'
+  if (action.danger === 'destructive') {
+    context.confirm(`${action.title}? ${action.description}`, handler)
+    return 'asked'
+  }
+  handler()
+  return 'ran'
+}

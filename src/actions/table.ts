@@ -1,0 +1,116 @@
+/** Where the operator is; a key means what the innermost context says, then what `global` says. */
+export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'dialog', 'demo'] as const
+/** One of {@link CONTEXTS}. `demo` is active beside the screen's own context while a demo fleet runs. */
+export type ActionContextName = (typeof CONTEXTS)[number]
+
+/** What an action may do at most: look, act on nodes, or change how the fleet is run. Daemons check it again. */
+export type Role = 'viewer' | 'operator' | 'admin'
+
+/** What can go wrong: nothing, something that comes back by itself, or something that must be confirmed. */
+export type Danger = 'none' | 'disturbing' | 'destructive'
+
+/** What the operator can do: one entry feeds keys, hints, help, palette, key documentation and the role check. */
+interface ActionFacts {
+  readonly title: string
+  readonly description: string
+  readonly contexts: readonly ActionContextName[]
+  readonly role: Role
+  readonly danger: Danger
+  /** Whether the bottom line of a screen mentions it, the lower the earlier; null leaves it to help and palette. */
+  readonly hint: number | null
+}
+
+const everywhere = ['global'] as const
+const lists = ['fleet', 'node', 'logs'] as const
+
+function look(title: string, description: string, contexts: readonly ActionContextName[], hint: number | null = null) {
+  return { title, description, contexts, role: 'viewer', danger: 'none', hint } as const satisfies ActionFacts
+}
+
+function demo(title: string, description: string, danger: Danger, hint: number) {
+  return { title, description, contexts: ['demo'], role: 'operator', danger, hint } as const satisfies ActionFacts
+}
+
+/** The one table of actions. Their default keys are in `keymaps/default.yaml`. */
+export const ACTIONS = {
+  'nav.down': look('Down', 'Move the cursor to the next row.', lists),
+  'nav.up': look('Up', 'Move the cursor to the row before.', lists),
+  'nav.top': look('Top', 'Go to the first row.', lists),
+  'nav.bottom': look('Bottom', 'Go to the last row; in logs, follow again.', lists),
+  'nav.pageDown': look('Half page down', 'Move half a page down.', lists),
+  'nav.pageUp': look('Half page up', 'Move half a page up.', lists),
+  'nav.enter': look('Open', 'Open what the cursor is on.', ['fleet', 'node'], 10),
+  'nav.back': look('Back', 'Close the dialog, clear the filter, or go back one screen.', everywhere, 80),
+  'nav.last': look('Last view', 'Go to the view that was shown before.', everywhere),
+  'app.palette': look('Command palette', 'Find and run any action by its name.', everywhere, 60),
+  'app.filter': look('Filter', 'Show only rows that match; enter keeps the filter, esc clears it.', lists, 30),
+  'app.help': look('Help', 'Show every key of this screen.', everywhere, 70),
+  'app.quit': look('Quit', 'Leave the console.', everywhere, 90),
+  'app.interrupt': look('Interrupt', 'Leave the console at once.', everywhere),
+  'app.redraw': look('Redraw', 'Paint the whole screen again.', everywhere),
+  'node.mark': look('Mark', 'Mark or unmark the node; logs show the marked nodes.', ['fleet'], 20),
+  'logs.open': look(
+    'Logs',
+    'Follow the logs of the marked nodes, or of the one under the cursor.',
+    ['fleet', 'node'],
+    15,
+  ),
+  'view.sort': look('Sort', 'Sort the rows by the next column.', ['fleet'], 40),
+  'view.pause': look('Pause', 'Hold the picture still, or let it run again.', lists, 50),
+  'logs.level': look('Level', 'Show this level and above; each press goes one level on.', ['logs'], 20),
+  'logs.wrap': look('Wrap', 'Wrap long lines, or cut them at the edge.', ['logs'], 42),
+  'logs.timestamps': look('Timestamps', 'Show or hide when each line was written.', ['logs'], 44),
+  'logs.follow': look('Follow', 'Stay at the newest line, or stay where you are.', ['logs'], 25),
+  'search.next': look('Next match', 'Go to the next line that matches.', ['fleet', 'logs']),
+  'search.previous': look('Previous match', 'Go to the line before that matches.', ['fleet', 'logs']),
+  'logs.nextError': look('Next error', 'Go to the next error line.', ['logs'], 46),
+  'logs.previousError': look('Previous error', 'Go to the error line before.', ['logs']),
+  'dialog.accept': look('Yes', 'Do what the dialog asks about.', ['dialog'], 10),
+  'dialog.refuse': look('No', 'Close the dialog and do nothing.', ['dialog'], 11),
+  'demo.cut': demo(
+    'Cut / restore uplink',
+    'Cut the uplink of the node under the cursor, or restore it.',
+    'disturbing',
+    51,
+  ),
+  'demo.kill': demo(
+    'Kill / revive node',
+    'Kill the demo node under the cursor with SIGKILL, or start it again.',
+    'disturbing',
+    52,
+  ),
+  'demo.slow': demo(
+    'Slow / heal model',
+    'Make the model of the node under the cursor slow, or as quick as before.',
+    'disturbing',
+    53,
+  ),
+  'demo.garbage': demo('Send garbage', 'Send unreadable pictures to the node under the cursor.', 'disturbing', 54),
+} as const satisfies Record<string, ActionFacts>
+
+/** Stable name of an action; key maps and scripts use it. */
+export type ActionId = keyof typeof ACTIONS
+/** Every action, in the order of the table. */
+export const ACTION_IDS = Object.keys(ACTIONS) as readonly ActionId[]
+
+/** One action with its id. */
+export interface Action extends ActionFacts {
+  readonly id: ActionId
+}
+
+/** An action by its id. */
+export function actionOf(id: ActionId): Action {
+  return { id, ...ACTIONS[id] }
+}
+
+/** Whether a text names an action. */
+export function isActionId(text: string): text is ActionId {
+  return Object.hasOwn(ACTIONS, text)
+}
+
+const ROLE_RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
+
+/** Whether a role suffices for an action. */
+export function allows(role: Role, action: Action): boolean {
+  return ROLE_RANK[role] >= ROLE_RANK[action.role]
+}
