@@ -11,6 +11,8 @@ const FRAME_HEIGHT = 480
 const NOISE_MIN = 0.35
 const NOISE_MAX = 0.65
 const NOISE_SAMPLES = 65_521
+/** By how much a hard frame is too dark. */
+const BAD_LIGHT = 1.5
 
 /** A real handwritten digit, 28×28, white on black. */
 export interface Digit {
@@ -72,12 +74,14 @@ export class FramePainter {
     return encodeGrayPng(this.#paint(this.#pick().pixels))
   }
 
-  /** A frame nobody can read with confidence: two digits over each other, badly lit. */
+  /** A frame that hardly anybody reads with confidence: four digits over each other, badly lit. */
   hard(): Buffer {
-    const first = this.#pick()
-    let second = this.#pick()
-    for (let tries = 0; second.label === first.label && tries < 20; tries += 1) second = this.#pick()
-    return encodeGrayPng(this.#paint(first.pixels.map((level, i) => (level + (second.pixels[i] as number)) / 2)))
+    const layers = [this.#pick(), this.#pick(), this.#pick(), this.#pick()]
+    const pixels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
+      const light = layers.reduce((sum, { pixels: layer }) => sum + (layer[i] as number), 0)
+      return light / (layers.length * BAD_LIGHT)
+    })
+    return encodeGrayPng(this.#paint(pixels))
   }
 
   #pick(): Digit {

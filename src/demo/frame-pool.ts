@@ -3,7 +3,7 @@ import { type FramePainter, unreadablePicture } from './digit-frames.ts'
 const PLAIN_FRAMES = 24
 const HARD_FRAMES = 8
 /** Share of frames that the model should doubt, so that some results are abnormal. */
-const HARD_SHARE = 0.015
+const HARD_SHARE = 0.02
 
 /**
  * Frames painted ahead, so that a camera's pace does not wait for painting. It fills between other work: the first
