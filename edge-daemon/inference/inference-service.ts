@@ -7,11 +7,12 @@ import type { Outcome } from './outcome.ts'
 import { type QueuedRequest, RequestQueue } from './request-queue.ts'
 import { defaultChildEntry, Session } from './session.ts'
 
-/** What the service tells of itself; the owner logs it. */
+/** What the service tells of itself; the owner logs it, and counts each `model.restarting`. */
 export type ServiceEvent =
   | { readonly event: 'model.ready'; readonly generation: number; readonly pid: number | null; readonly model: string }
   | { readonly event: 'model.died'; readonly generation: number; readonly reason: string; readonly failed: number }
   | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
+  | { readonly event: 'model.restarting'; readonly generation: number }
   | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
 
 /** How an {@link InferenceService} works; times in ms. */
@@ -28,6 +29,7 @@ export interface InferenceServiceOptions {
   readonly readyTimeoutMs?: number
   readonly restartFirstMs?: number
   readonly restartMaxMs?: number
+  /** File that node runs as the child; the one of this build unless told otherwise. */
   readonly childEntry?: string
   readonly onEvent?: (event: ServiceEvent) => void
 }
@@ -40,7 +42,6 @@ export interface ServiceStatus {
   readonly generation: number
   readonly queued: number
   readonly inFlight: number
-  readonly restarts: number
   readonly slowMs: number
 }
 
@@ -64,7 +65,6 @@ export class InferenceService {
   #lane: Lane | null = null
   #model: ServedModel | null = null
   #generation = 0
-  #restarts = 0
   #nextId = 1
   #slowMs: number
   #state: 'idle' | 'serving' | 'stopping' = 'idle'
@@ -93,7 +93,8 @@ export class InferenceService {
     try {
       await this.swap(model)
     } catch (error) {
-      this.#state = 'idle'
+      this.#fail(this.#queue.drain(), 'the model cannot be loaded', labelOf(model))
+      await this.stop()
       throw error
     }
   }
@@ -124,8 +125,9 @@ export class InferenceService {
    */
   swap(model: ServedModel): Promise<void> {
     return this.#alone(async () => {
-      if (this.#state !== 'serving')
+      if (this.#state !== 'serving') {
         throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
+      }
       const lane = await this.#open(model)
       const old = this.#lane
       this.#lane = lane
@@ -154,7 +156,6 @@ export class InferenceService {
       generation: this.#generation,
       queued: this.#queue.length,
       inFlight: [...this.#lanes].reduce((sum, lane) => sum + lane.size, 0),
-      restarts: this.#restarts,
       slowMs: this.#slowMs,
     }
   }
@@ -280,7 +281,7 @@ export class InferenceService {
   async #restart(): Promise<void> {
     // A swap that was waiting its turn may have brought a child of its own.
     if (this.#state !== 'serving' || this.#lane !== null || this.#model === null) return
-    this.#restarts += 1
+    this.#tell({ event: 'model.restarting', generation: this.#generation + 1 })
     try {
       const lane = await this.#open(this.#model)
       if (this.#state !== 'serving') return
