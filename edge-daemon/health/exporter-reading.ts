@@ -10,7 +10,8 @@ const WANTED =
  * @throws Error when it cannot be reached, does not answer 200 in time, or its answer holds no host metric.
  */
 export async function readExporter(url: string, stateDir: string, timeoutMs: number): Promise<HostReading> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
+  const { address, headers } = requestOf(url)
+  const response = await fetch(address, { headers, signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
   if (response.status !== 200) {
     await response.body?.cancel()
     throw new Error(`it answered ${response.status}`)
@@ -18,6 +19,20 @@ export async function readExporter(url: string, stateDir: string, timeoutMs: num
   const reading = readingOf(await bodyOf(response), stateDir)
   if (reading === null) throw new Error('its answer holds no node_cpu_seconds_total')
   return reading
+}
+
+/** Credentials in an address are refused by fetch, which also repeats them in its error; they go as a header. */
+function requestOf(url: string): { address: string; headers: Record<string, string> } {
+  const address = new URL(url)
+  const { username, password } = address
+  address.username = ''
+  address.password = ''
+  if (username === '' && password === '') return { address: address.href, headers: {} }
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return {
+    address: address.href,
+    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
+  }
 }
 
 /** Turn node-exporter's text into a reading; null when it is some other exporter's. */
