@@ -28,21 +28,25 @@ export function searchPalette(
 
 /** How well typed letters fit a text, and where; null when they do not. Case does not matter. */
 export function fuzzyMatch(typed: string, text: string): { score: number; indexes: number[] } | null {
-  const letters = typed.toLowerCase().replace(/\s+/g, '')
-  const lower = text.toLowerCase()
-  const indexes: number[] = []
-  let score = 0
-  let from = 0
-  for (const letter of letters) {
-    const at = bestPosition(lower, letter, from)
-    if (at < 0) return null
-    const isBeginning = at === 0 || !/[a-z0-9]/.test(lower[at - 1] ?? '')
-    const isNext = indexes.at(-1) === at - 1
-    score += 1 + (isBeginning ? 4 : 0) + (isNext ? 3 : 0) - Math.min(2, (at - from) / 10)
-    indexes.push(at)
-    from = at + letter.length
+  const letters = [...typed.toLowerCase().replace(/\s+/g, '')]
+  const fit = fitFrom(letters, text.toLowerCase(), 0)
+  return fit && { score: fit.score - text.length / 100, indexes: fit.indexes }
+}
+
+/** The best way to find all letters in order from an index on. Texts are titles: short enough to try every way. */
+function fitFrom(letters: readonly string[], text: string, from: number): { score: number; indexes: number[] } | null {
+  const [letter, ...rest] = letters
+  if (letter === undefined) return { score: 0, indexes: [] }
+  let best: { score: number; indexes: number[] } | null = null
+  for (let at = text.indexOf(letter, from); at >= 0; at = text.indexOf(letter, at + 1)) {
+    const tail = fitFrom(rest, text, at + letter.length)
+    if (!tail) break
+    const isBeginning = at === 0 || !/[a-z0-9]/.test(text[at - 1] ?? '')
+    const isNext = from > 0 && at === from
+    const score = tail.score + 1 + (isBeginning ? 4 : 0) + (isNext ? 3 : 0) - Math.min(2, (at - from) / 10)
+    if (!best || score > best.score) best = { score, indexes: [at, ...tail.indexes] }
   }
-  return { score: score - text.length / 100, indexes }
+  return best
 }
 
 function bestMatch(typed: string, action: Action): { score: number; indexes: number[] } | null {
@@ -51,13 +55,4 @@ function bestMatch(typed: string, action: Action): { score: number; indexes: num
   const id = fuzzyMatch(typed, action.id)
   if (title && (!id || title.score >= id.score)) return title
   return id ? { score: id.score - 1, indexes: [] } : null
-}
-
-/** The next place of a letter: side by side, else the beginning of a word, else anywhere. */
-function bestPosition(text: string, letter: string, from: number): number {
-  if (text.startsWith(letter, from)) return from
-  for (let at = text.indexOf(letter, from); at >= 0; at = text.indexOf(letter, at + 1)) {
-    if (!/[a-z0-9]/.test(text[at - 1] ?? '')) return at
-  }
-  return text.indexOf(letter, from)
 }
