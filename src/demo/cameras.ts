@@ -23,6 +23,8 @@ export interface CamerasOptions {
   readonly framesPerSec: number
   /** Told of the process that was started, so that it can be ended even if the demo cannot. */
   readonly onSpawn: (pid: number) => void
+  /** The process is gone. */
+  readonly onExit: (pid: number) => void
 }
 
 /** The cameras of the fleet, one a node, all in one process beside the console's. */
@@ -53,7 +55,11 @@ export class Cameras {
 
   start(): void {
     const child = fork(programFile('cameras'), [samplesDir()], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    if (child.pid !== undefined) this.#options.onSpawn(child.pid)
+    const { pid } = child
+    if (pid !== undefined) {
+      this.#options.onSpawn(pid)
+      child.on('exit', () => this.#options.onExit(pid))
+    }
     child.on('message', (report) => {
       this.#counts = (report as CameraReport).counts
     })

@@ -26,7 +26,7 @@ export interface HeadlessNode {
 /** What the headless demo prints once a second. */
 export interface HeadlessLine {
   readonly nodes: readonly HeadlessNode[]
-  readonly cloud: { readonly kind: 'nats' | 'http'; readonly url: string | null }
+  readonly cloud: { readonly kind: 'nats' | 'http' | null; readonly url: string | null }
 }
 
 /** The line for how the demo and the fleet stand now. Figures of a node that does not report are not known. */

@@ -24,7 +24,8 @@ export interface DemoNode {
 /** How the demo stands. */
 export interface DemoState {
   readonly nodes: readonly DemoNode[]
-  readonly cloud: { readonly kind: 'nats' | 'http'; readonly url: string | null; readonly up: boolean }
+  /** `kind` and `url` are null until it is known which cloud end there is. */
+  readonly cloud: { readonly kind: 'nats' | 'http' | null; readonly url: string | null; readonly up: boolean }
   /** Of each camera. */
   readonly framesPerSec: number
 }

@@ -48,7 +48,14 @@ export class DemoFleet implements DemoControls {
 
   constructor(options: DemoFleetOptions) {
     this.#options = options
-    this.#cameras = new Cameras({ framesPerSec: FRAMES_PER_SEC, onSpawn: (pid) => this.#reaper.started(pid) })
+    this.#cameras = new Cameras({
+      framesPerSec: FRAMES_PER_SEC,
+      onSpawn: (pid) => this.#reaper.started(pid),
+      onExit: (pid) => {
+        this.#reaper.ended(pid)
+        if (!this.#stopping) options.onNotice('the cameras ended by themselves; leave the demo and start it again')
+      },
+    })
   }
 
   /**
@@ -98,6 +105,7 @@ export class DemoFleet implements DemoControls {
   }
 
   state(): DemoState {
+    const cloud = this.#cloud
     return {
       nodes: this.#nodes.map((node) => ({
         name: node.name,
@@ -111,7 +119,7 @@ export class DemoFleet implements DemoControls {
         garbage: node.garbageTimer !== null,
         camera: this.#cameras.counts(node.name),
       })),
-      cloud: { kind: this.#cloud?.kind ?? 'http', url: this.#cloud?.url ?? null, up: this.#cloud?.isUp ?? false },
+      cloud: { kind: cloud?.url ? cloud.kind : null, url: cloud?.url ?? null, up: cloud?.isUp ?? false },
       framesPerSec: this.#cameras.framesPerSec,
     }
   }

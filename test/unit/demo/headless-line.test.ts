@@ -20,7 +20,7 @@ const STATE: DemoState = {
       camera: null,
     },
   ],
-  cloud: { kind: 'http', url: null, up: false },
+  cloud: { kind: null, url: null, up: false },
   framesPerSec: 6,
 }
 
@@ -62,7 +62,7 @@ describe('a line of the headless demo', () => {
           backlogRecords: null,
         },
       ],
-      cloud: { kind: 'http', url: null },
+      cloud: { kind: null, url: null },
     })
   })
 
