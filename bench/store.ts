@@ -1,0 +1,114 @@
+/**
+ * Durable appends a second of 1 KiB records at 1, 32 and 256 writers: the store beside a bare file that is written and
+ * synced in natural groups, in turn in the same run. Trust the ratios, not the figures.
+ *
+ * Run with `node bench/store.ts [folder]`; the folder decides the disk.
+ */
+import { closeSync, fdatasync, openSync, writev } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openStore } from '../edge-daemon/store/store.ts'
+
+const ROUNDS = 3
+const ROUND_MS = 700
+const WRITERS = [1, 32, 256]
+
+type Append = () => Promise<unknown>
+
+function body(): object {
+  const text = Array.from({ length: 110 }, () => Math.random().toString(36).slice(2, 10)).join(' ')
+  return {
+    code: 200,
+    pred: 7,
+    confidence: 0.98,
+    model: 'digits@1.0.0',
+    total_ms: 6.2,
+    bytes: 91_230,
+    msg: text.slice(0, 900),
+  }
+}
+const BODIES = Array.from({ length: 64 }, body)
+
+async function appendsPerSec(append: Append, writers: number): Promise<{ rate: number; p99Ms: number }> {
+  const latencies: number[] = []
+  const begin = performance.now()
+  const write = async (): Promise<void> => {
+    while (performance.now() - begin < ROUND_MS) {
+      const from = performance.now()
+      await append()
+      latencies.push(performance.now() - from)
+    }
+  }
+  await Promise.all(Array.from({ length: writers }, write))
+  const seconds = (performance.now() - begin) / 1000
+  latencies.sort((a, b) => a - b)
+  return { rate: latencies.length / seconds, p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0 }
+}
+
+/** The floor: gather while a sync runs, then one write and one sync, and nothing else. */
+function bareFile(path: string): { append: Append; close: () => void } {
+  const fd = openSync(path, 'w')
+  let waiting: { line: Buffer; resolve: () => void }[] = []
+  let isBusy = false
+  let position = 0
+  const turn = (): void => {
+    const group = waiting
+    if (group.length === 0) return
+    waiting = []
+    isBusy = true
+    const bytes = Buffer.concat(group.map(({ line }) => line))
+    writev(fd, [bytes], position, (writeError) => {
+      if (writeError) throw writeError
+      position += bytes.length
+      fdatasync(fd, (syncError) => {
+        if (syncError) throw syncError
+        isBusy = false
+        for (const { resolve } of group) resolve()
+        setImmediate(turn)
+      })
+    })
+  }
+  let next = 0
+  return {
+    append: () =>
+      new Promise<void>((resolve) => {
+        next = (next + 1) % BODIES.length
+        waiting.push({ line: Buffer.from(`${JSON.stringify(BODIES[next])}\n`), resolve })
+        if (!isBusy && waiting.length === 1) setImmediate(turn)
+      }),
+    close: () => closeSync(fd),
+  }
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+const dir = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'edgedeck-bench-store-'))
+const store = await openStore({ dir: join(dir, 'store'), nodeName: 'bench', maxBytes: 1e9, segmentBytes: 16e6 })
+const bare = bareFile(join(dir, 'bare'))
+let next = 0
+const keep: Append = async () => {
+  next = (next + 1) % BODIES.length
+  const outcome = await store.append([{ class: 'normal', timestamp: Date.now(), body: BODIES[next] ?? {} }])
+  if (!outcome.stored) throw new Error(outcome.msg)
+}
+try {
+  for (const writers of WRITERS) {
+    const rounds = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      rounds.push({ bare: await appendsPerSec(bare.append, writers), store: await appendsPerSec(keep, writers) })
+    }
+    const row = {
+      writers,
+      barePerSec: Math.round(median(rounds.map((round) => round.bare.rate))),
+      storePerSec: Math.round(median(rounds.map((round) => round.store.rate))),
+      ratio: Number(median(rounds.map((round) => round.store.rate / round.bare.rate)).toFixed(2)),
+      bareP99Ms: Number(median(rounds.map((round) => round.bare.p99Ms)).toFixed(2)),
+      storeP99Ms: Number(median(rounds.map((round) => round.store.p99Ms)).toFixed(2)),
+    }
+    console.log(JSON.stringify(row))
+  }
+} finally {
+  bare.close()
+  await store.close()
+  await rm(dir, { recursive: true })
+}
