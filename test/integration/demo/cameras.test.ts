@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { PNG } from 'pngjs'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Cameras } from '../../../src/demo/cameras.ts'
+import { isAlive } from '../../support/process-tree.ts'
+
+/** A node that decodes what it gets. */
+async function node(): Promise<{ url: string; good: () => number; bad: () => number }> {
+  let good = 0
+  let bad = 0
+  const server = http.createServer(async (request, response) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    try {
+      PNG.sync.read(Buffer.concat(parts))
+      good += 1
+    } catch {
+      bad += 1
+    }
+    response.end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}/infer`, good: () => good, bad: () => bad }
+}
+
+describe('the cameras of the fleet', () => {
+  it('send pictures from a process of their own, unreadable ones on request, and end with it', async () => {
+    const [first, second] = [await node(), await node()]
+    const gone: number[] = []
+    const cameras = new Cameras({ framesPerSec: 20, onSpawn: () => undefined, onExit: (pid) => gone.push(pid) })
+    onTestFinished(() => cameras.stop())
+    cameras.start()
+    const pid = cameras.pid as number
+    cameras.point('a', first.url)
+    cameras.point('b', second.url)
+    await vi.waitFor(() => expect(Math.min(first.good(), second.good())).toBeGreaterThan(5), 10_000)
+    expect(first.bad()).toBe(0)
+
+    cameras.setGarbage('a', true)
+    await vi.waitFor(() => expect(first.bad()).toBeGreaterThan(3), 5000)
+    expect(second.bad()).toBe(0)
+    cameras.setGarbage('a', false)
+    const bad = first.bad()
+    const good = first.good()
+    await vi.waitFor(() => expect(first.good()).toBeGreaterThan(good + 3), 5000)
+    // One may have been on its way when it was told.
+    expect(first.bad()).toBeLessThanOrEqual(bad + 4)
+
+    await vi.waitFor(() => expect(cameras.counts('a')?.sent).toBeGreaterThan(0), 5000)
+    await cameras.stop()
+    expect(isAlive(pid)).toBe(false)
+    expect(gone).toEqual([pid])
+  })
+})
