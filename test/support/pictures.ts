@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { crc32, deflateSync } from 'node:zlib'
@@ -29,10 +30,12 @@ export function patternedPixels(width: number, height: number, channels: 1 | 2 |
   return { width, height, channels, data }
 }
 
-/** Bytes of one of the digits model's own sample pictures, e.g. `7-7114.png`, and the digit it shows. */
-export function samplePicture(name: string): { bytes: Buffer; digit: number } {
-  const file = fileURLToPath(new URL(`../../models/digits/samples/${name}`, import.meta.url))
-  return { bytes: readFileSync(file), digit: Number(name[0]) }
+/** Bytes of one of the digits model's own sample pictures that show `digit`. */
+export function samplePicture(digit: number): Buffer {
+  const dir = fileURLToPath(new URL('../../models/digits/samples/', import.meta.url))
+  const name = readdirSync(dir).find((file) => file.startsWith(`${digit}-`))
+  if (name === undefined) throw new Error(`${dir} holds no sample of ${digit}`)
+  return readFileSync(join(dir, name))
 }
 
 /** One chunk of a PNG with its checksum. */
