@@ -25,6 +25,7 @@ export class DemoNodeParts {
   readonly daemon: DaemonProcess
   slowMs = 0
   garbageTimer: NodeJS.Timeout | null = null
+  #stopped = false
 
   constructor({ name, site, dir, cloud, onSpawn, onExit }: DemoNodeOptions) {
     this.name = name
@@ -47,11 +48,13 @@ export class DemoNodeParts {
   async start(): Promise<void> {
     mkdirSync(this.stateDir, { recursive: true })
     await this.uplink.start()
-    await this.daemon.start()
+    // The demo may have been left in the meantime; a daemon started now would outlive the look for what runs.
+    if (!this.#stopped) await this.daemon.start()
   }
 
   /** End all of it; resolves when nothing runs. */
   async stop(): Promise<void> {
+    this.#stopped = true
     if (this.garbageTimer !== null) clearTimeout(this.garbageTimer)
     await this.daemon.stop()
     await this.uplink.stop()
