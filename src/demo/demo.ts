@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { Fleet } from '../fleet/fleet.ts'
-import type { NodeLink } from '../link/link.ts'
+import type { LogFollow, NodeLink } from '../link/link.ts'
 import { FleetLinks } from './fleet-links.ts'
 import { runHeadless } from './headless.ts'
 import { watchParent } from './parent-watch.ts'
@@ -18,6 +18,8 @@ export interface DemoConsole {
   readonly fleet: Fleet
   /** The link to a node; undefined until it served for the first time. */
   readonly link: (key: string) => NodeLink | undefined
+  /** Change which log lines are followed, on all nodes, also those that come up later. */
+  readonly followLogs: (follow: LogFollow | null) => void
   readonly controls: DemoControls
   /** Hear what a person should know of the demo, one line each. Returns how to stop. */
   readonly onNotice: (listener: (text: string) => void) => () => void
@@ -81,7 +83,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
         notices.add(listener)
         return () => notices.delete(listener)
       }
-      await runConsole({ fleet, link: (key) => links.get(key), controls: demo, onNotice, signal })
+      await runConsole({
+        fleet,
+        link: (key) => links.get(key),
+        followLogs: (follow) => links.followLogs(follow),
+        controls: demo,
+        onNotice,
+        signal,
+      })
     }
   } finally {
     stopWatching()

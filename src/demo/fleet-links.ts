@@ -1,12 +1,13 @@
 import { EdgeError } from '../../protocol/errors.ts'
 import type { Fleet } from '../fleet/fleet.ts'
-import type { LinkInterest, NodeLink } from '../link/link.ts'
+import type { LinkInterest, LogFollow, NodeLink } from '../link/link.ts'
 import { WebSocketLink } from '../link/websocket.ts'
 
 /** What {@link FleetLinks} needs. */
 export interface FleetLinksOptions {
   readonly fleet: Fleet
   readonly version: string
+  /** What each link asks of its node at first. */
   readonly interest: LinkInterest
 }
 
@@ -14,9 +15,11 @@ export interface FleetLinksOptions {
 export class FleetLinks {
   readonly #options: FleetLinksOptions
   readonly #links = new Map<string, NodeLink>()
+  #logs: LogFollow | null
 
   constructor(options: FleetLinksOptions) {
     this.#options = options
+    this.#logs = options.interest.logs
   }
 
   /** The link to a node; undefined until it served for the first time. */
@@ -32,12 +35,18 @@ export class FleetLinks {
       { key: node, url },
       {
         client: { name: 'edgedeck', version },
-        interest,
+        interest: { ...interest, logs: this.#logs },
         sink: (key, event) => fleet.apply(key, event, Date.now()),
       },
     )
     this.#links.set(node, link)
     link.start()
+  }
+
+  /** Change which log lines are followed, on the links there are and those to come; null = none. */
+  followLogs(follow: LogFollow | null): void {
+    this.#logs = follow
+    for (const link of this.#links.values()) link.followLogs(follow)
   }
 
   /**

@@ -53,7 +53,7 @@ export function headlessLine(state: DemoState, fleet: FleetView): HeadlessLine {
         backlogRecords: fresh?.backlogRecords ?? null,
       }
     }),
-    cloud: { kind: state.cloud.kind, url: state.cloud.url },
+    cloud: { kind: state.cloud.kind === 'starting' ? null : state.cloud.kind, url: state.cloud.url },
   }
 }
 

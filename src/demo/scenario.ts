@@ -24,8 +24,12 @@ export interface DemoNode {
 /** How the demo stands. */
 export interface DemoState {
   readonly nodes: readonly DemoNode[]
-  /** `kind` and `url` are null until it is known which cloud end there is. */
-  readonly cloud: { readonly kind: 'nats' | 'http' | null; readonly url: string | null; readonly up: boolean }
+  /** `starting` until it is known which cloud end there is. */
+  readonly cloud: {
+    readonly kind: 'nats' | 'http' | 'starting'
+    readonly url: string | null
+    readonly up: boolean
+  }
   /** Of each camera. */
   readonly framesPerSec: number
 }

@@ -119,7 +119,7 @@ export class DemoFleet implements DemoControls {
         garbage: node.garbageTimer !== null,
         camera: this.#cameras.counts(node.name),
       })),
-      cloud: { kind: cloud?.url ? cloud.kind : null, url: cloud?.url ?? null, up: cloud?.isUp ?? false },
+      cloud: { kind: cloud?.url ? cloud.kind : 'starting', url: cloud?.url ?? null, up: cloud?.isUp ?? false },
       framesPerSec: this.#cameras.framesPerSec,
     }
   }

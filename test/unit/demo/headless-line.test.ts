@@ -20,7 +20,7 @@ const STATE: DemoState = {
       camera: null,
     },
   ],
-  cloud: { kind: null, url: null, up: false },
+  cloud: { kind: 'starting', url: null, up: false },
   framesPerSec: 6,
 }
 
