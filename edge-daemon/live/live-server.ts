@@ -62,6 +62,7 @@ export class LiveServer {
   #upgrader: WebSocketServer | null = null
   #closedBytes = 0
   #flushTimer: NodeJS.Timeout | null = null
+  #onEmpty: (() => void) | null = null
 
   constructor(options: LiveServerOptions) {
     this.#options = options
@@ -125,6 +126,7 @@ export class LiveServer {
     http.closeIdleConnections()
     await closed
     clearTimeout(cut)
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#upgrader?.close()
     this.#upgrader = null
   }
@@ -191,6 +193,7 @@ export class LiveServer {
       wantFlush: () => this.#wantFlush(),
       onClosed: (session) => {
         this.#sessions.delete(session)
+        if (this.#sessions.size === 0) this.#onEmpty?.()
         log.info('live.session_closed', 'a console left', { sessions: this.#sessions.size })
       },
     }
