@@ -91,7 +91,8 @@ export class Emulator {
       return isPalette ? `palette:${value}` : 'default'
     }
     return {
-      text: cell.getChars(),
+      // A cell that was never written looks like a blank.
+      text: cell.getChars() || (cell.getWidth() === 1 ? ' ' : ''),
       columns: cell.getWidth(),
       fg: colourOf(cell.getFgColor(), cell.isFgRGB(), cell.isFgPalette()),
       bg: colourOf(cell.getBgColor(), cell.isBgRGB(), cell.isBgPalette()),

@@ -1,4 +1,4 @@
-import type { CellStyle, ColourDepth } from './style.ts'
+import { ATTRIBUTE, type CellStyle, type ColourDepth, PLAIN } from './style.ts'
 
 const ANSI_NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
 // The 16 colours as xterm shows them, to find the nearest.
@@ -42,22 +42,36 @@ export function asBackground(fg: string): string {
   return fg.startsWith('38;') ? `4${fg.slice(1)}` : String(Number(fg) + 10)
 }
 
-/** Lower a style's colours to what a terminal shows; attributes stay. */
+/** Lower a style's colours to what a terminal shows; attributes stay. Without colours a background is shown as inverse. */
 export function lowerStyle(style: CellStyle, depth: ColourDepth): CellStyle {
   if (depth === 'true') return style
+  if (depth === 'none') return { ...PLAIN, attributes: style.attributes | (style.bg === '' ? 0 : ATTRIBUTE.inverse) }
   return { fg: lowerColour(style.fg, depth), bg: lowerColour(style.bg, depth), attributes: style.attributes }
 }
 
-function lowerColour(parameter: string, depth: Exclude<ColourDepth, 'true'>): string {
-  if (depth === 'none') return ''
+function lowerColour(parameter: string, depth: '16' | '256'): string {
   const [layer, kind, ...rest] = parameter.split(';').map(Number)
   if (layer !== 38 && layer !== 48) return parameter
   const rgb = kind === 2 ? rest : rgbOf256(rest[0] ?? 0)
   const [red = 0, green = 0, blue = 0] = rgb
   if (depth === '256') return kind === 5 ? parameter : `${layer};5;${nearest256(red, green, blue)}`
-  const index = nearestIndex(ANSI_RGB, red, green, blue)
+  const index = hueOf16(red, green, blue)
   const base = layer === 38 ? 30 : 40
   return String(index < 8 ? base + index : base + 52 + index)
+}
+
+/** Of 16 colours the one of the same hue: the nearest by distance would make a pale red grey, and lose its meaning. */
+function hueOf16(red: number, green: number, blue: number): number {
+  const highest = Math.max(red, green, blue)
+  const lowest = Math.min(red, green, blue)
+  if (highest - lowest < 40) {
+    if (highest < 50) return 0
+    if (highest < 160) return 8
+    return highest < 215 ? 7 : 15
+  }
+  const middle = (highest + lowest) / 2
+  const hue = (red >= middle ? 1 : 0) | (green >= middle ? 2 : 0) | (blue >= middle ? 4 : 0)
+  return highest > 200 ? hue + 8 : hue
 }
 
 function rgbOf256(index: number): readonly number[] {
