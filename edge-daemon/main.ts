@@ -29,7 +29,7 @@ function report(error: unknown): number {
 
 async function main(): Promise<number> {
   const request = readCommandLine(process.argv.slice(2), process.env)
-  if (request.kind === 'help' || request.kind === 'version') {
+  if (!('sources' in request)) {
     process.stdout.write(request.kind === 'help' ? HELP : `${packageJson.version}\n`)
     return 0
   }

@@ -1,0 +1,257 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { LogRecord } from '../protocol/records.ts'
+import { AlertWatch } from './alert-watch.ts'
+import type { DaemonConfig } from './config/settings.ts'
+import { runCommand } from './fault-commands.ts'
+import { type AlertBody, AlertRules } from './health/alert-rules.ts'
+import { HostMeter } from './health/host.ts'
+import { renderMetrics } from './health/metrics-text.ts'
+import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
+import { InferenceMeters } from './inference/meters.ts'
+import { InferenceServer, type Readiness } from './inference/server.ts'
+import type { LiveRow, RowTopic } from './live/contract.ts'
+import { LiveServer } from './live/live-server.ts'
+import { readRows, refusedRow, topicOf } from './live-rows.ts'
+import { type LogBody, Logger } from './logs/logger.ts'
+import { pickModel } from './models/models.ts'
+import { nodeStatus, type StatusSources } from './node-status.ts'
+import { ResultKeeper } from './result-keeper.ts'
+import { openStore, type Store } from './store/store.ts'
+import { makeUplinks } from './uplinks.ts'
+import { Aggregator } from './upstream/aggregate.ts'
+import { ResultFilter } from './upstream/filter.ts'
+import type { Uplink } from './upstream/uplink.ts'
+
+/** How long requests in flight may take when the daemon stops. */
+const STOP_GRACE_MS = 8000
+
+/** The one place that wires the parts of a node: starts them in the order they need each other, ends them in reverse. */
+export class Daemon {
+  readonly #config: DaemonConfig
+  readonly #version: string
+  readonly #log: Logger
+  /** What is to be ended, last started first. */
+  readonly #endings: (() => unknown)[] = []
+  /** Log lines from before the store was open. */
+  #early: LogBody[] | null = []
+  #store: Store | null = null
+  #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
+  #isServing = false
+
+  constructor(config: DaemonConfig, version: string) {
+    this.#config = config
+    this.#version = version
+    this.#log = new Logger({
+      ...config.log,
+      dir: join(config.state.dir, 'logs'),
+      stream: process.stdout,
+      sink: (record) => this.#keepLog(record),
+    })
+  }
+
+  /**
+   * Start everything and serve.
+   * @throws EdgeError of the part that cannot start; call {@link stop} then.
+   */
+  async start(): Promise<void> {
+    const { node, models, state } = this.#config
+    this.#log.start()
+    this.#endings.push(() => this.#log.stop())
+    const model = await pickModel(models.dir, models.serve)
+    const store = await this.#openStore()
+    const meters = new InferenceMeters()
+    const service = await this.#startService(meters)
+    const host = new HostMeter({
+      nodeExporterUrl: this.#config.health.nodeExporter,
+      intervalMs: this.#config.health.interval,
+      stateDir: state.dir,
+    })
+    await this.#begin(host)
+    await this.#begin(
+      new Aggregator({
+        store,
+        aggregateCount: this.#config.filter.aggregateCount,
+        aggregateEveryMs: this.#config.filter.aggregateEvery,
+        log: this.#log,
+      }),
+    )
+    const uplinks = makeUplinks(this.#config, { store, log: this.#log })
+    for (const uplink of uplinks) await this.#begin(uplink)
+    const alerts = this.#startAlerts({ meters, host, uplinks, store })
+
+    const identity = { ...node, version: this.#version, startedAt: Date.now() }
+    const sources: StatusSources = {
+      host,
+      service,
+      meters,
+      store,
+      uplinks,
+      alerts,
+      telemetryBytes: () => live.sentBytes(),
+    }
+    const live = new LiveServer({
+      listen: this.#config.control.listen,
+      node: { ...identity, instance: randomUUID() },
+      intervalMs: this.#config.live.interval,
+      maxSessions: this.#config.live.maxSessions,
+      snapshot: () => nodeStatus(sources),
+      read: (request) => readRows(store, request),
+      command: async (verb, args) => {
+        const result = runCommand(verb, args, { service, allowFaults: this.#config.faults.allow })
+        this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })
+        return result
+      },
+      log: this.#log,
+    })
+    const { url: liveUrl } = await live.start()
+    this.#endings.push(() => live.stop())
+    this.#publish = (topic, row) => live.publish(topic, row)
+
+    const keeper = new ResultKeeper({
+      filter: new ResultFilter(this.#config.filter),
+      store,
+      onRefused: ({ timestamp, ...body }) => this.#publish('results', refusedRow(node.name, timestamp, body)),
+    })
+    const server = new InferenceServer({
+      listen: this.#config.inference.listen,
+      nodeName: node.name,
+      bodyLimitBytes: this.#config.inference.bodyLimit,
+      service,
+      keep: (result) => keeper.keep(result),
+      meters,
+      isReady: () => this.#readiness(service),
+      metricsText: () => renderMetrics({ ...nodeStatus(sources), node: identity }),
+    })
+    const { url: inferUrl } = await server.start()
+    this.#endings.push(() => server.stop(STOP_GRACE_MS))
+    await service.start(model)
+    this.#isServing = true
+    this.#log.info('listening', 'listening', { inferUrl, liveUrl, pid: process.pid, epoch: store.epoch })
+  }
+
+  /** Finish the requests in flight, commit, close. Every part is ended even if one of them fails. */
+  async stop(reason: string): Promise<void> {
+    this.#isServing = false
+    this.#log.info('stopping', `stopping: ${reason}`)
+    for (const end of this.#endings.splice(0).reverse()) {
+      try {
+        await end()
+      } catch (error) {
+        this.#log.error('stop_failed', error instanceof Error ? error.message : String(error))
+      }
+    }
+  }
+
+  async #begin(part: { start(): unknown; stop(): unknown }): Promise<void> {
+    this.#endings.push(() => part.stop())
+    await part.start()
+  }
+
+  async #openStore(): Promise<Store> {
+    const store = await openStore({
+      dir: join(this.#config.state.dir, 'store'),
+      nodeName: this.#config.node.name,
+      maxBytes: this.#config.store.maxBytes,
+      segmentBytes: this.#config.store.segmentBytes,
+      notice: ({ event, msg }) => this.#log.error(event, msg),
+    })
+    this.#endings.push(() => {
+      this.#store = null
+      return store.close()
+    })
+    store.onCommit((records) => {
+      for (const record of records) {
+        const topic = topicOf(record.class)
+        if (topic !== null) this.#publish(topic, record)
+      }
+    })
+    this.#store = store
+    const early = this.#early ?? []
+    this.#early = null
+    for (const record of early) this.#keepLog(record)
+    return store
+  }
+
+  /** The service is ended before the store closes, so that what it answers can still be kept. */
+  async #startService(meters: InferenceMeters): Promise<InferenceService> {
+    const { inference, faults } = this.#config
+    const service = new InferenceService({
+      batchMax: inference.batchMax,
+      queueLimit: inference.queueLimit,
+      timeoutMs: inference.timeout,
+      pixelLimit: inference.pictureMegapixels * 1e6,
+      slowMs: faults.slow,
+      onEvent: (event) => this.#onService(event, meters),
+    })
+    this.#endings.push(() => service.stop())
+    return service
+  }
+
+  #onService(event: ServiceEvent, meters: InferenceMeters): void {
+    if (event.event === 'model.ready') {
+      const { generation, pid, model } = event
+      if (generation > 1) meters.childRestarted()
+      this.#log.info(event.event, `${model} is served by generation ${generation}`, { generation, pid, model })
+    } else if (event.event === 'model.restart_failed') {
+      this.#log.error(event.event, event.error.toLine())
+    } else {
+      const { event: name, ...fields } = event
+      const what =
+        name === 'model.died' ? `the process of the model ended: ${event.reason}` : 'the model hangs and is killed'
+      this.#log.error(name, what, fields)
+    }
+  }
+
+  #startAlerts(parts: {
+    meters: InferenceMeters
+    host: HostMeter
+    uplinks: readonly Uplink[]
+    store: Store
+  }): AlertWatch {
+    const { meters, host, uplinks, store } = parts
+    const { cpuPct, latency, diskPct, after, clearAfter } = this.#config.alerts
+    const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
+    const watch = new AlertWatch({
+      rules,
+      inputs: () => ({
+        at: Date.now(),
+        ...host.sample(),
+        latency: meters.latency().total,
+        uplinks: uplinks.map((uplink) => uplink.status()),
+        store: store.status(),
+      }),
+      onChange: (alert) => void this.#keepAlert(alert),
+    })
+    watch.start()
+    this.#endings.push(() => watch.stop())
+    return watch
+  }
+
+  async #keepAlert({ timestamp, ...body }: AlertBody): Promise<void> {
+    const isFiring = body.state === 'firing'
+    this.#log[isFiring ? 'warn' : 'info'](`alert.${body.state}`, `${body.rule}: ${body.msg}`, { rule: body.rule })
+    const appended = await this.#store?.append([{ class: 'alert', timestamp, body }])
+    if (!appended?.stored) this.#publish('alerts', refusedRow(this.#config.node.name, timestamp, body))
+  }
+
+  #keepLog(record: LogBody): void {
+    if (this.#early !== null) {
+      this.#early.push(record)
+      return
+    }
+    void this.#appendLog(record)
+  }
+
+  async #appendLog({ timestamp, ...body }: Omit<LogRecord, 'seq' | 'node_id'>): Promise<void> {
+    const recordClass = body.level === 'error' || body.level === 'fatal' ? 'error' : 'log'
+    const appended = await this.#store?.append([{ class: recordClass, timestamp, body }])
+    if (!appended?.stored) this.#publish('logs', refusedRow(this.#config.node.name, timestamp, body))
+  }
+
+  #readiness(service: InferenceService): Readiness {
+    if (!this.#isServing) return { ready: false, reason: 'the node is starting or stopping; try again in a moment' }
+    if (!service.isReady()) return { ready: false, reason: 'the process of the model is being started again' }
+    return { ready: true }
+  }
+}

@@ -1,0 +1,104 @@
+import type { LogLevel } from '../../protocol/records.ts'
+import type { Keymap } from '../actions/keymap.ts'
+import type { ActionContextName } from '../actions/table.ts'
+import { arrange } from '../fleet/arrange.ts'
+import { settleCursor } from '../fleet/cursor.ts'
+import { parseFilter } from '../fleet/filter.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import type { FleetView, LogQuery, LogRow, NodeView } from '../fleet/view.ts'
+import type { ConsoleStore, ScreenName } from './console-store.ts'
+import type { DemoPanel } from './demo-panel.ts'
+import type { Look } from './panes/look.ts'
+
+/** What a console is made of. */
+export interface ConsoleParts {
+  readonly fleet: Fleet
+  readonly store: ConsoleStore
+  readonly keymap: Keymap
+  readonly look: Look
+  /** Where the fleet comes from, for the header. */
+  readonly context: string
+  /** Null outside a demo. */
+  readonly demo: DemoPanel | null
+  /** Ask the nodes for log lines of this level and above. */
+  readonly followLogs: (level: LogLevel) => void
+  /** Unix ms. */
+  readonly now: () => number
+  readonly quit: () => void
+  readonly redraw: () => void
+}
+
+/** The console as its panes read it and its keys change it: the fleet, and how the operator looks at it. */
+export class Console {
+  readonly parts: ConsoleParts
+  #order: readonly string[] = []
+
+  constructor(parts: ConsoleParts) {
+    this.parts = parts
+  }
+
+  /** Be told when anything that is drawn may have changed. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    const endings = [this.parts.fleet.subscribe(listener), this.parts.store.subscribe(listener)]
+    return () => {
+      for (const end of endings) end()
+    }
+  }
+
+  nowMs(): number {
+    return this.parts.now()
+  }
+
+  /** The fleet as of the time that the operator looks at. */
+  view(): FleetView {
+    return this.parts.fleet.view(this.parts.store.get().asOf, this.nowMs())
+  }
+
+  screen(): ScreenName {
+    return this.parts.store.screen()
+  }
+
+  /** Contexts that a key is looked up in, innermost first. */
+  contexts(): ActionContextName[] {
+    const screen = this.screen().name
+    return this.parts.demo === null || screen === 'logs' ? [screen, 'global'] : [screen, 'demo', 'global']
+  }
+
+  /** Rows of the fleet table in their order; while the cursor moves they keep the order they had. */
+  rows(): NodeView[] {
+    const { sort, filter, holdOrderUntilMs } = this.parts.store.get().fleet
+    const parsed = parseFilter(filter)
+    const nodes = arrange(this.view().nodes, parsed.ok ? { sort, filter: parsed.filter } : { sort })
+    const rows = this.nowMs() < holdOrderUntilMs ? inOrderOf(nodes, this.#order) : nodes
+    this.#order = rows.map((row) => row.key)
+    return rows
+  }
+
+  /** The node that keys act on: the one that is open, else the one under the cursor. */
+  currentKey(): string | null {
+    const screen = this.screen()
+    if (screen.name === 'node') return screen.key
+    return settleCursor(this.parts.store.get().fleet.cursor, this.rows()).key
+  }
+
+  /** Log rows of the open screen as the operator chose them, oldest first; a pause holds its last row. */
+  logRows(): { readonly rows: readonly LogRow[]; readonly newer: number } {
+    const { logs, asOf } = this.parts.store.get()
+    const screen = this.screen()
+    const keys = screen.name === 'logs' ? screen.keys : null
+    const query: LogQuery = { minLevel: logs.minLevel, asOf, ...(keys === null ? {} : { keys }) }
+    const wanted = logs.contains.trim()
+    const all = this.parts.fleet.logs(wanted === '' ? query : { ...query, contains: wanted })
+    const { pausedAtId } = logs
+    if (pausedAtId === null) return { rows: all, newer: 0 }
+    const rows = all.filter((row) => row.id <= pausedAtId)
+    return { rows, newer: all.length - rows.length }
+  }
+}
+
+/** Nodes in an earlier order; new ones come last. */
+function inOrderOf(nodes: readonly NodeView[], order: readonly string[]): NodeView[] {
+  const rank = new Map(order.map((key, index) => [key, index]))
+  const rankOf = (node: NodeView): number => rank.get(node.key) ?? order.length
+  return nodes.toSorted((a, b) => rankOf(a) - rankOf(b))
+}

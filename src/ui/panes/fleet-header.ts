@@ -1,0 +1,71 @@
+import type { FleetTotals, FleetView } from '../../fleet/view.ts'
+import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate } from '../format.ts'
+import type { Line } from '../terminal/line.ts'
+import { type LineBuilder, line } from '../widgets/line-builder.ts'
+import { type Look, stateMark } from './look.ts'
+
+/** What stands in the first line besides the figures. */
+export interface HeaderText {
+  /** Where the fleet comes from, e.g. `demo`. */
+  readonly context: string
+  readonly nowMs: number
+}
+
+/** Two lines over everything: who is up, and the fleet's figures. Parts that do not fit are left out whole. */
+export function fleetHeader(view: FleetView, text: HeaderText, look: Look, columns: number): Line[] {
+  return [countsLine(view, text, look, columns), figuresLine(view.totals, look, columns)]
+}
+
+function countsLine(view: FleetView, text: HeaderText, look: Look, columns: number): Line {
+  const { totals } = view
+  const clock = `${formatClock(view.live ? text.nowMs : view.asOfMs, 'local')} `
+  const out = line(look.theme).add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
+  addIfFits(out, columns - clock.length, [[`${totals.nodes} nodes`, 'text']])
+  for (const state of ['up', 'connecting', 'stale', 'offline'] as const) {
+    const count = totals.byState[state]
+    if (count === 0 && state !== 'up') continue
+    const { glyph, token } = stateMark(state, look)
+    addIfFits(out, columns - clock.length, [[`  ${glyph} ${count} ${state}`, count === 0 ? 'muted' : token]])
+  }
+  const { critical, warning } = totals.alerts
+  if (critical > 0) addIfFits(out, columns - clock.length, [[`  ${critical} critical`, 'danger']])
+  if (warning > 0)
+    addIfFits(out, columns - clock.length, [[`  ${warning} warning${warning === 1 ? '' : 's'}`, 'warning']])
+  if (critical + warning === 0) addIfFits(out, columns - clock.length, [['  no alerts', 'muted']])
+  return out
+    .padTo(columns - clock.length)
+    .add(clock, 'muted')
+    .done()
+}
+
+function figuresLine(totals: FleetTotals, look: Look, columns: number): Line {
+  const out = line(look.theme).add(' ')
+  const late = (totals.p99Ms ?? 0) > 50
+  const figures: [string, string, 'text' | 'warning' | 'ok'][] = [
+    ['p99 ', formatMs(totals.p99Ms).padStart(7), late ? 'warning' : 'text'],
+    ['saved ', formatPct(totals.savedPct).padStart(7), 'text'],
+    ['inferences ', `${formatRate(totals.inferencesPerSec).padStart(5)}/s`, 'text'],
+    ['sent up ', formatByteRate(totals.upBytesPerSec).padStart(9), 'text'],
+    ['raw in ', formatByteRate(totals.rawBytesPerSec).padStart(9), 'text'],
+    ['backlog ', formatCount(totals.backlogRecords).padStart(5), (totals.backlogRecords ?? 0) > 0 ? 'warning' : 'text'],
+    ['p50 ', formatMs(totals.p50Ms).padStart(7), 'text'],
+  ]
+  for (const [label, value, token] of figures) {
+    addIfFits(out, columns, [
+      [label, 'muted'],
+      [value, token],
+      ['   ', 'text'],
+    ])
+  }
+  return out.done()
+}
+
+function addIfFits(
+  out: LineBuilder,
+  columns: number,
+  parts: readonly (readonly [string, Parameters<LineBuilder['add']>[1]])[],
+): void {
+  const width = parts.reduce((sum, [text]) => sum + text.trimEnd().length, 0)
+  if (out.columns + width > columns) return
+  for (const [text, token] of parts) out.add(text, token)
+}

@@ -1,0 +1,179 @@
+import type { NodeSort } from '../../fleet/arrange.ts'
+import type { NodeView } from '../../fleet/view.ts'
+import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
+import type { Line, Size } from '../terminal/line.ts'
+import { widthOf } from '../terminal/text.ts'
+import type { Token } from '../theme.ts'
+import { headerLine, placeColumns, rowLine, type TableColumn } from '../widgets/table.ts'
+import { type Look, stateMark } from './look.ts'
+
+/** How the table of nodes is read. */
+export interface FleetTable {
+  readonly rows: readonly NodeView[]
+  readonly cursorKey: string | null
+  readonly marked: ReadonlySet<string>
+  readonly sort: NodeSort
+}
+
+/** Column that a sort is by, and whether its largest value comes first. */
+const SORTED: Partial<Record<NodeSort, { readonly id: string; readonly descending: boolean }>> = {
+  name: { id: 'name', descending: false },
+  site: { id: 'site', descending: false },
+  state: { id: 'state', descending: true },
+  cpu: { id: 'cpu', descending: true },
+  memory: { id: 'mem', descending: true },
+  rate: { id: 'rate', descending: true },
+  p99: { id: 'p99', descending: true },
+  raw: { id: 'raw', descending: true },
+  up: { id: 'up', descending: true },
+  saved: { id: 'saved', descending: false },
+  backlog: { id: 'backlog', descending: true },
+  age: { id: 'age', descending: true },
+}
+
+/** The table of nodes: a heading and the rows around the cursor. Columns that do not fit are hidden whole. */
+export function fleetTable(table: FleetTable, look: Look, size: Size): Line[] {
+  const how = { theme: look.theme, ascii: look.ascii, columns: size.columns }
+  const placed = placeColumns(columnsFor(table.rows, look), size.columns)
+  const visible = Math.max(0, size.rows - 1)
+  const cursorRow = Math.max(
+    0,
+    table.rows.findIndex((row) => row.key === table.cursorKey),
+  )
+  const first = firstRow(cursorRow, visible, table.rows.length)
+  const rows = table.rows.slice(first, first + visible).map((node) => {
+    const over: Token | null = node.state === 'stale' ? 'stale' : node.state === 'offline' ? 'offline' : null
+    return rowLine(placed, node, how, {
+      selected: node.key === table.cursorKey,
+      marked: table.marked.has(node.key),
+      ...(over === null ? {} : { over }),
+    })
+  })
+  return [headerLine(placed, how, SORTED[table.sort]), ...rows]
+}
+
+/** First row shown so that the cursor is in sight, with room on both sides where there is. */
+export function firstRow(cursorRow: number, visible: number, count: number): number {
+  return Math.max(0, Math.min(cursorRow - Math.floor(visible / 2), count - visible))
+}
+
+function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView>[] {
+  const widest = (text: (row: NodeView) => string): number => Math.max(4, ...rows.map((row) => widthOf(text(row))))
+  const number = (
+    id: string,
+    title: string,
+    rank: number,
+    minColumns: number,
+    cell: (node: NodeView) => string,
+    token: (node: NodeView) => Token = () => 'text',
+  ): TableColumn<NodeView> => ({
+    id,
+    title,
+    rank,
+    minColumns,
+    align: 'right',
+    cell: (node) => ({ text: cell(node), token: token(node) }),
+  })
+  const over =
+    (limit: number, of: (node: NodeView) => number | null) =>
+    (node: NodeView): Token =>
+      (of(node) ?? 0) > limit ? 'warning' : 'text'
+  return [
+    {
+      id: 'name',
+      title: 'NODE',
+      rank: 0,
+      minColumns: Math.min(
+        12,
+        widest((node) => node.name),
+      ),
+      idealColumns: Math.min(
+        32,
+        widest((node) => node.name),
+      ),
+      cell: (node) => ({ text: node.name }),
+    },
+    {
+      id: 'site',
+      title: 'SITE',
+      rank: 8,
+      minColumns: Math.min(
+        8,
+        widest((node) => node.site ?? UNKNOWN),
+      ),
+      idealColumns: Math.min(
+        20,
+        widest((node) => node.site ?? UNKNOWN),
+      ),
+      cell: (node) => ({ text: node.site ?? UNKNOWN, token: 'muted' }),
+    },
+    {
+      id: 'state',
+      title: 'STATE',
+      rank: 1,
+      minColumns: 14,
+      cell: (node) => ({ text: stateText(node, look), token: stateMark(node.state, look).token }),
+    },
+    number(
+      'cpu',
+      'CPU',
+      6,
+      6,
+      (node) => formatPct(node.cpuPct),
+      over(80, (node) => node.cpuPct),
+    ),
+    number(
+      'mem',
+      'MEM',
+      9,
+      6,
+      (node) => formatPct(node.memPct),
+      over(90, (node) => node.memPct),
+    ),
+    number('rate', 'INF/s', 4, 6, (node) => formatRate(node.inferencesPerSec)),
+    number('p50', 'P50', 10, 8, (node) => formatMs(node.p50Ms)),
+    number(
+      'p99',
+      'P99',
+      2,
+      8,
+      (node) => formatMs(node.p99Ms),
+      over(50, (node) => node.p99Ms),
+    ),
+    number('raw', 'RAW IN', 11, 10, (node) => formatByteRate(node.rawBytesPerSec)),
+    number('up', 'SENT UP', 5, 10, (node) => formatByteRate(node.upBytesPerSec)),
+    number('saved', 'SAVED', 7, 8, (node) => formatPct(node.savedPct)),
+    number(
+      'backlog',
+      'BACKLOG',
+      3,
+      7,
+      (node) => formatCount(node.backlogRecords),
+      over(0, (node) => node.backlogRecords),
+    ),
+    {
+      id: 'model',
+      title: 'MODEL',
+      rank: 12,
+      minColumns: 12,
+      idealColumns: Math.min(
+        24,
+        widest((node) => node.model ?? UNKNOWN),
+      ),
+      cell: (node) => ({ text: node.model ?? UNKNOWN, token: 'muted' }),
+    },
+    number('age', 'AGE', 13, 7, (node) => formatAge(node.ageMs)),
+  ]
+}
+
+/** State as glyph, word and, when data is old, its age: `● up`, `◐ stale 4s`, `✗ offline 2m`. */
+function stateText(node: NodeView, look: Look): string {
+  const { glyph } = stateMark(node.state, look)
+  if (node.state === 'up') {
+    const { critical, warning } = node.alerts
+    const alerts = critical + warning
+    return alerts === 0 ? `${glyph} up` : `${glyph} up, ${alerts} alert${alerts === 1 ? '' : 's'}`
+  }
+  const age = node.ageMs === null ? '' : ` ${formatAge(node.ageMs).split(' ')[0]}`
+  return `${glyph} ${node.state}${age}`
+}

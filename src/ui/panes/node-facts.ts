@@ -1,0 +1,189 @@
+import type { NodeStatus } from '../../fleet/clean.ts'
+import type { NodeDetail } from '../../fleet/view.ts'
+import {
+  formatAge,
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatMs,
+  formatPct,
+  formatRate,
+  UNKNOWN,
+} from '../format.ts'
+import type { Token } from '../theme.ts'
+import type { Fact, FactGroup } from './facts.ts'
+
+/** Everything known of a node, by group; what is not known is a dash. */
+export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
+  const { status } = detail
+  return [
+    { title: 'Inference', facts: inferenceFacts(detail) },
+    { title: 'Host', facts: hostFacts(detail) },
+    { title: 'Store', facts: storeFacts(status) },
+    ...outboxGroups(status, nowMs),
+    { title: 'Sent up', facts: sentFacts(detail) },
+    { title: 'Link to this console', facts: linkFacts(detail, nowMs) },
+  ]
+}
+
+function inferenceFacts({ node, status, answersPerSec }: NodeDetail): Fact[] {
+  const counters = status?.inference.counters
+  const counted = (
+    name: 'ok' | 'abnormal' | 'undecodable' | 'failed' | 'malformed' | 'notStored' | 'overRate',
+  ): Fact => {
+    const total = counters?.[name] ?? null
+    const rate = answersPerSec[name] ?? null
+    const bad = name !== 'ok' && (rate ?? 0) > 0
+    const label = { notStored: 'not stored', overRate: 'over rate' }[name as string] ?? name
+    const token: Token = bad ? (name === 'failed' || name === 'notStored' ? 'danger' : 'warning') : 'text'
+    return { label, value: `${formatCount(total).padStart(6)}  ${formatRate(rate).padStart(5)}/s`, token }
+  }
+  const child = status?.inference.childPid
+  return [
+    { label: 'model', value: node.model ?? UNKNOWN },
+    { label: 'process', value: child == null ? UNKNOWN : `pid ${child}, generation ${status?.inference.generation}` },
+    {
+      label: 'waiting',
+      value: `${formatCount(status?.inference.queued ?? null)} queued, ${formatCount(status?.inference.inFlight ?? null)} running`,
+    },
+    counted('ok'),
+    counted('abnormal'),
+    counted('undecodable'),
+    counted('failed'),
+    counted('malformed'),
+    counted('notStored'),
+    counted('overRate'),
+  ]
+}
+
+function hostFacts({ node, status }: NodeDetail): Fact[] {
+  const host = status?.host
+  const over = (value: number | null, limit: number): Token => ((value ?? 0) > limit ? 'warning' : 'text')
+  return [
+    {
+      label: 'CPU',
+      value: `${formatPct(node.cpuPct)} of ${formatCount(host?.cores ?? null)} cores`,
+      token: over(node.cpuPct, 80),
+    },
+    { label: 'load, 1 min', value: node.load1 === null ? UNKNOWN : node.load1.toFixed(2) },
+    {
+      label: 'memory',
+      value: usedOf(node.memUsedBytes, node.memTotalBytes, node.memPct),
+      token: over(node.memPct, 90),
+    },
+    {
+      label: 'disk',
+      value: usedOf(node.diskUsedBytes, node.diskTotalBytes, node.diskPct),
+      token: over(node.diskPct, 90),
+    },
+    { label: 'network in', value: formatByteRate(node.netRxBytesPerSec) },
+    { label: 'network out', value: formatByteRate(node.netTxBytesPerSec) },
+    { label: 'temperature', value: node.tempC === null ? UNKNOWN : `${node.tempC.toFixed(1)} °C` },
+    {
+      label: 'measured by',
+      value: host?.source === 'node-exporter' ? 'node-exporter' : host ? 'built-in meters' : UNKNOWN,
+    },
+  ]
+}
+
+function storeFacts(status: NodeStatus | null): Fact[] {
+  const store = status?.store
+  if (!store) return [{ label: 'state', value: UNKNOWN }]
+  const failing = store.state === 'failing'
+  return [
+    { label: 'state', value: failing ? `FAILING ${store.error ?? ''}` : 'ok', token: failing ? 'danger' : 'ok' },
+    {
+      label: 'kept',
+      value: `${formatCount(store.records)} records, ${formatBytes(store.bytes)} of ${formatBytes(store.maxBytes)}`,
+    },
+    { label: 'sequence', value: `${store.firstSeq} to ${store.lastSeq}` },
+    { label: 'epoch', value: store.epoch.slice(0, 12) },
+    { label: 'segments', value: `${store.segments}, ${formatCount(store.commits)} commits` },
+    {
+      label: 'evicted',
+      value: `${formatCount(store.evictedRecords)} records`,
+      token: store.evictedRecords > 0 ? 'warning' : 'text',
+    },
+    {
+      label: 'corrupt',
+      value: `${formatCount(store.corruptBlocks)} blocks`,
+      token: store.corruptBlocks > 0 ? 'danger' : 'text',
+    },
+  ]
+}
+
+function outboxGroups(status: NodeStatus | null, nowMs: number): FactGroup[] {
+  const targets = status?.uplink.targets ?? []
+  if (targets.length === 0)
+    return [{ title: 'Outbox', facts: [{ label: 'targets', value: status ? 'none configured' : UNKNOWN }] }]
+  return targets.map((target) => ({
+    title: `Outbox to ${target.name}`,
+    facts: [
+      {
+        label: 'uplink',
+        value: `${target.state} for ${formatAge(nowMs - target.since)}`,
+        token: target.state === 'up' ? 'ok' : 'danger',
+      },
+      {
+        label: 'waiting',
+        value: `${formatCount(target.backlogRecords)} records, ${formatBytes(target.backlogBytes)}`,
+        token: target.backlogRecords > 0 && target.state !== 'up' ? 'warning' : 'text',
+      },
+      {
+        label: 'oldest',
+        value: target.oldestAt === null ? 'nothing waits' : `${formatAge(nowMs - target.oldestAt)} old`,
+      },
+      { label: 'acked to', value: `sequence ${target.ackedSeq}` },
+      { label: 'RTT', value: formatMs(target.rttMs) },
+      ...(target.error === null ? [] : [{ label: 'error', value: target.error, token: 'danger' as const }]),
+    ],
+  }))
+}
+
+function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
+  const classes = Object.entries(status?.uplink.sentBytes ?? {}).map(([name, bytes]) => ({
+    label: name,
+    value: `${formatByteRate(upBytesPerSecByClass[name] ?? null).padStart(9)}  ${formatBytes(bytes)} in all`,
+  }))
+  return [
+    {
+      label: 'raw in',
+      value: `${formatByteRate(node.rawBytesPerSec).padStart(9)}  ${formatBytes(status?.inference.counters.rawBytes ?? null)} in all`,
+    },
+    { label: 'sent up', value: formatByteRate(node.upBytesPerSec).padStart(9) },
+    { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  of the last minute` },
+    ...classes,
+  ]
+}
+
+function linkFacts({ link, node }: NodeDetail, nowMs: number): Fact[] {
+  const open = link.phase === 'open'
+  const facts: Fact[] = [
+    { label: 'address', value: link.url ?? UNKNOWN },
+    {
+      label: 'state',
+      value:
+        open && link.openedAtMs !== null
+          ? `open for ${formatAge(nowMs - link.openedAtMs)}`
+          : `${link.phase}, attempt ${link.attempt}`,
+      token: open ? 'ok' : 'warning',
+    },
+    { label: 'data age', value: node.ageMs === null ? UNKNOWN : `${(node.ageMs / 1000).toFixed(1)} s` },
+    { label: 'RTT', value: formatMs(link.rttMs) },
+    { label: 'clock', value: clockText(link.clockOffsetMs) },
+    { label: 'received', value: `${formatBytes(link.receivedBytes)}, ${formatCount(link.receivedFrames)} frames` },
+  ]
+  if (!open && link.lastReason !== null) facts.push({ label: 'reason', value: link.lastReason, token: 'warning' })
+  if (link.refusedFrames > 0) facts.push({ label: 'refused', value: `${link.refusedFrames} frames`, token: 'danger' })
+  return facts
+}
+
+function clockText(offsetMs: number | null): string {
+  if (offsetMs === null) return UNKNOWN
+  if (Math.abs(offsetMs) < 1) return 'as here'
+  return `${formatMs(Math.abs(offsetMs))} ${offsetMs > 0 ? 'ahead' : 'behind'}`
+}
+
+function usedOf(used: number | null, total: number | null, pct: number | null): string {
+  return used === null ? UNKNOWN : `${formatPct(pct)}, ${formatBytes(used)} of ${formatBytes(total)}`
+}
