@@ -12,6 +12,7 @@ const STDERR_LINES = 10
 
 /** Where a daemon serves, as it says itself. */
 export interface Listening {
+  /** Where pictures are posted, path and all. */
   readonly inferUrl: string
   readonly liveUrl: string
 }
@@ -125,7 +126,7 @@ export function readListening(line: string): Listening | null {
   }
   const { inferUrl, liveUrl } = { ...entry, ...entry.fields } as Record<string, unknown>
   if (entry.msg !== 'listening' || typeof inferUrl !== 'string' || typeof liveUrl !== 'string') return null
-  return { inferUrl, liveUrl }
+  return { inferUrl: new URL('/infer', inferUrl).href, liveUrl }
 }
 
 function notServing(configFile: string, what: string, stderr: readonly string[]): EdgeError {

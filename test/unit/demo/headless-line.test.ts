@@ -89,9 +89,11 @@ describe('the daemon saying where it serves', () => {
   const where = { inferUrl: 'http://127.0.0.1:1/infer', liveUrl: 'ws://127.0.0.1:2/live' }
 
   it('is read from its log line, with the addresses in fields or beside the message', () => {
-    expect(readListening(JSON.stringify({ level: 'info', msg: 'listening', fields: { ...where, pid: 1 } }))).toEqual(
-      where,
-    )
+    expect(
+      readListening(
+        JSON.stringify({ level: 'info', msg: 'listening', fields: { ...where, inferUrl: 'http://127.0.0.1:1' } }),
+      ),
+    ).toEqual(where)
     expect(readListening(JSON.stringify({ msg: 'listening', ...where }))).toEqual(where)
   })
 
