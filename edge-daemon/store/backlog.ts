@@ -51,16 +51,22 @@ export class BacklogMeter {
     waiting.bytes += part.bytes
   }
 
-  /** A segment is about to be removed from the index. */
-  removing(segment: Segment): void {
+  /** Count what waits in a segment that is about to be removed; call the result once it is. */
+  waitingIn(segment: Segment): () => void {
+    const parts: { waiting: Waiting; part: Part }[] = []
     for (const recordClass of UPSTREAM_CLASSES) {
-      const table = segment.tables.get(recordClass)
-      if (table === undefined) continue
       const waiting = this.#of(recordClass)
-      for (let position = 0; position < table.length; position += 1) {
-        this.#subtract(waiting, this.#above(recordClass, { segment, ref: table.at(position) }, waiting.cursor))
+      const table = segment.tables.get(recordClass)
+      for (let position = 0; position < (table?.length ?? 0); position += 1) {
+        const ref = table?.at(position)
+        if (ref !== undefined) parts.push({ waiting, part: this.#above(recordClass, { segment, ref }, waiting.cursor) })
       }
-      waiting.oldestAt = undefined
+    }
+    return () => {
+      for (const { waiting, part } of parts) {
+        this.#subtract(waiting, part)
+        waiting.oldestAt = undefined
+      }
     }
   }
 

@@ -50,7 +50,7 @@ export interface Backlog {
   readonly records: number
   /** Bytes of their lines with newlines, before compression. */
   readonly bytes: number
-  /** Timestamp (Unix ms) of the oldest that waits; null when none does. */
+  /** Timestamp (Unix ms) of the record that waits longest, the earliest of its classes; null when none waits. */
   readonly oldestAt: number | null
   /** Records by class. */
   readonly byClass: Readonly<Record<UpstreamClass, number>>

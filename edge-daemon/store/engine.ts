@@ -292,22 +292,21 @@ export class LogEngine {
   }
 
   #remove(segment: Segment): boolean {
+    // Before the file goes: a frame that a cursor stands inside of is read for its count.
+    const dropped = this.#targets.waitingIn(segment)
     try {
       this.#disk.unlink(segment.path)
       this.#disk.syncFolder(dirname(segment.path))
     } catch (error) {
       // Gone already, by a removal whose sync failed: the folder is synced again with the next segment.
-      if (refusalOf(error) === 'ENOENT') return this.#forget(segment)
-      this.#fault = `a segment cannot be removed: ${refusalOf(error)}`
-      return false
+      if (refusalOf(error) !== 'ENOENT') {
+        this.#fault = `a segment cannot be removed: ${refusalOf(error)}`
+        return false
+      }
     }
-    return this.#forget(segment)
-  }
-
-  #forget(segment: Segment): true {
     for (const count of Object.values(segment.summary().records)) this.#evictedRecords += count
-    this.#targets.removing(segment)
     this.#index.remove(segment)
+    dropped()
     this.#reader.forget(segment.path)
     return true
   }

@@ -88,10 +88,13 @@ export class TargetSet {
     for (const { meter } of this.#targets.values()) meter.added(recordClass, place)
   }
 
-  /** A segment is about to be removed from the index. */
-  removing(segment: Segment): void {
-    this.#untouched.removing(segment)
-    for (const { meter } of this.#targets.values()) meter.removing(segment)
+  /** Count what waits in a segment that is about to be removed; call the result once it is. */
+  waitingIn(segment: Segment): () => void {
+    const meters = [this.#untouched, ...Array.from(this.#targets.values(), ({ meter }) => meter)]
+    const drops = meters.map((meter) => meter.waitingIn(segment))
+    return () => {
+      for (const drop of drops) drop()
+    }
   }
 
   close(): void {
