@@ -79,6 +79,7 @@ export class SimulatedSession {
 
   #sendStatus(subscription: Subscription, nowMs: number): void {
     subscription.n += 1
+    this.#node.advance(nowMs)
     if (spend(subscription)) this.#emit(this.#node.status(nowMs, { id: subscription.request.id, n: subscription.n }))
   }
 

@@ -19,8 +19,10 @@ export interface CounterDelta {
 /** Counter name of the bytes sent upstream in all classes; one class is `sent.<class>`. */
 export const SENT_TOTAL = 'sent'
 const KEEP_MS = 60_000
-/** Shorter spans make a rate out of noise. */
+/** Frames that come closer than this are taken as one. */
 const MIN_SPAN_MS = 200
+/** A rate over less than this would be mostly chance. */
+const MIN_RATE_SPAN_MS = 800
 /** More than this between the node's clock and ours over one pair of frames means that a clock was set. */
 const CLOCK_STEP_MS = 30_000
 
@@ -81,7 +83,8 @@ export class CounterTrack {
     const from = base?.counters[name] ?? (base === undefined ? undefined : 0)
     const to = last.counters[name]
     if (base === undefined || from === undefined || to === undefined) return null
-    return { amount: to - from, spanMs: last.atMs - base.atMs }
+    const spanMs = last.atMs - base.atMs
+    return spanMs < MIN_RATE_SPAN_MS ? null : { amount: to - from, spanMs }
   }
 
   /** Rate of a counter per second over about the last `windowMs`; null when unknown. */

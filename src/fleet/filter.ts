@@ -1,4 +1,3 @@
-import { nearest } from '../../settings/document.ts'
 import type { NodeView } from './view.ts'
 
 /** A filter that a person typed: every term must match. */
@@ -91,6 +90,5 @@ function pick<T>(table: Readonly<Record<string, T>>, field: string): T | undefin
 }
 
 function unknownField(field: string, table: object): string {
-  const near = nearest(field, Object.keys(table))
-  return `"${field}" is no field; ${near === null ? `use ${Object.keys(table).join(', ')}` : `did you mean ${near}?`}`
+  return `"${field}" is no field here: use ${Object.keys(table).join(', ')}`
 }

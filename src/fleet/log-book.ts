@@ -23,6 +23,8 @@ export class LogBook {
   /** Marks of kept lines, so that a backlog after a reconnect repeats nothing. */
   readonly #marks = new Map<number, string>()
   readonly #known = new Set<string>()
+  /** The newest line of each node, its time on the node's clock and on ours. */
+  readonly #newest = new Map<string, { readonly timestamp: number; readonly atMs: number }>()
   #nextId = 1
 
   constructor(maxRows: number) {
@@ -43,7 +45,7 @@ export class LogBook {
         id: this.#nextId,
         key: origin.key,
         name: untrusted(origin.key),
-        atMs: Math.min(origin.receivedMs, record.timestamp - origin.offsetMs),
+        atMs: this.#timeOf(origin, record.timestamp),
         level: record.level,
         source: untrusted(record.source),
         msg: untrusted(record.msg),
@@ -78,6 +80,20 @@ export class LogBook {
     return found.reverse()
   }
 
+  /** A line's time on our clock. A better measured offset must not put a node's lines out of their own order. */
+  #timeOf(origin: RowOrigin, timestamp: number): number {
+    const before = this.#newest.get(origin.key)
+    const atMs = Math.round(Math.min(origin.receivedMs, timestamp - origin.offsetMs))
+    if (before === undefined) {
+      this.#newest.set(origin.key, { timestamp, atMs })
+      return atMs
+    }
+    if (timestamp < before.timestamp) return Math.min(atMs, before.atMs)
+    const kept = Math.max(atMs, before.atMs)
+    this.#newest.set(origin.key, { timestamp, atMs: kept })
+    return kept
+  }
+
   #insert(row: LogRow): void {
     this.#nextId += 1
     let at = this.#rows.length
@@ -96,7 +112,9 @@ export class LogBook {
 function matcher(query: LogQuery): (row: LogRow) => boolean {
   const minRank = query.minLevel === undefined ? 0 : LOG_LEVELS.indexOf(query.minLevel)
   const needle = query.contains?.toLowerCase() ?? ''
+  const afterId = query.afterId ?? 0
   return (row) => {
+    if (row.id <= afterId) return false
     if (query.keys !== undefined && !query.keys.has(row.key)) return false
     if (row.kind === 'gap') return true
     if (LOG_LEVELS.indexOf(row.level) < minRank) return false

@@ -171,6 +171,8 @@ export interface LogQuery {
   /** Case-insensitive, in message, source, node name and fields. */
   readonly contains?: string
   readonly asOf?: AsOf
+  /** Only rows that arrived after the row of this id. */
+  readonly afterId?: number
   /** The newest that many rows; absent = all that are kept. */
   readonly limit?: number
 }

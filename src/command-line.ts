@@ -1,0 +1,201 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { EdgeError } from '../protocol/errors.ts'
+import { LOG_LEVELS, type LogLevel } from '../protocol/records.ts'
+import { nearest } from '../settings/document.ts'
+import { parseDurationMs } from '../settings/units.ts'
+import { OUTPUT_FORMATS, type OutputFormat } from './commands/output.ts'
+import { type NodeFilter, parseFilter } from './fleet/filter.ts'
+
+/** What every command may be told: where the fleet is. */
+export interface FleetFlags {
+  /** `--node NAME=ws://…`, as typed. */
+  readonly node: readonly string[]
+  readonly config: string | null
+}
+
+/** What the command line asks for. */
+export type CommandRequest =
+  | { readonly kind: 'text'; readonly text: string }
+  | (FleetFlags & { readonly kind: 'screen' })
+  | (FleetFlags & { readonly kind: 'demo'; readonly headless: boolean })
+  | (FleetFlags & { readonly kind: 'keys'; readonly format: OutputFormat })
+  | (FleetFlags & {
+      readonly kind: 'nodes'
+      readonly format: OutputFormat
+      readonly filter: NodeFilter | null
+      readonly watch: boolean
+      readonly timeoutMs: number
+    })
+  | (FleetFlags & {
+      readonly kind: 'logs'
+      /** Only these; empty = all. */
+      readonly names: readonly string[]
+      readonly format: OutputFormat
+      readonly follow: boolean
+      readonly level: LogLevel
+      readonly contains: string | null
+      readonly tail: number
+      readonly sinceMs: number
+      readonly timeoutMs: number
+    })
+
+const EPILOGUE = `
+Exit codes: 0 done, 1 some nodes did not answer, 2 usage, 69 a needed program or file system refuses,
+70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
+
+Point it at a fleet:  edgedeck --node press-4=ws://10.0.0.4:5443/live
+Or see it first:      edgedeck demo`
+
+/**
+ * Read the arguments after the program's name. Does no I/O.
+ * @throws EdgeError `USAGE`
+ */
+export function readCommandLine(argv: readonly string[], version: string): CommandRequest {
+  let request: CommandRequest | null = null
+  let written = ''
+  const accept = (wanted: CommandRequest): void => {
+    request = wanted
+  }
+  const program = grammar(version, accept)
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => {
+        written += text
+      },
+      writeErr: () => undefined,
+    })
+  }
+  try {
+    program.parse([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { kind: 'text', text: written }
+    if (error.code === 'commander.excessArguments') throw unknownCommand(program, argv)
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+    throw new EdgeError('USAGE', { message, next: ['see edgedeck --help'] })
+  }
+  return request ?? { kind: 'text', text: written }
+}
+
+function grammar(version: string, accept: (request: CommandRequest) => void): Command {
+  const program = new Command('edgedeck')
+    .description('A terminal console for fleets of edge nodes that run AI inference.')
+    .version(version, '-V, --version', 'print the version')
+    .addOption(
+      new Option('--node <NAME=ws://…>', 'a node to look at; may be repeated').argParser(collect).default([], 'none'),
+    )
+    .option('--config <file>', 'configuration instead of $XDG_CONFIG_HOME/edgedeck/config.yaml')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', EPILOGUE)
+    .helpCommand(false)
+    .allowExcessArguments(false)
+    .action(() => accept({ kind: 'screen', ...fleetFlags(program) }))
+
+  program
+    .command('nodes')
+    .description('Print the nodes, problems first.')
+    .addOption(outputOption())
+    .option('--filter <text>', 'only matching nodes, e.g. "site:plant-a cpu>80"', filter)
+    .option('--watch', 'print again every second', false)
+    .addOption(timeoutOption())
+    .action((options: { output: OutputFormat; filter?: NodeFilter; watch: boolean; timeout: number }) => {
+      const { output: format, watch, timeout: timeoutMs } = options
+      refuseEndlessJson(format, watch, '--watch')
+      accept({ kind: 'nodes', ...fleetFlags(program), format, filter: options.filter ?? null, watch, timeoutMs })
+    })
+
+  program
+    .command('logs')
+    .description("Print the daemons' own logs in time order.")
+    .argument('[NODE...]', 'only these nodes')
+    .addOption(outputOption())
+    .option('-f, --follow', 'go on with new lines', false)
+    .addOption(new Option('--level <level>', 'this level and worse').choices(LOG_LEVELS).default('info'))
+    .option('--contains <text>', 'only lines that hold this text')
+    .option('--tail <count>', 'begin with the newest so many lines', wholeNumber, 100)
+    .addOption(
+      new Option('--since <duration>', 'look so far back for them').argParser(duration).default(3_600_000, '1h'),
+    )
+    .addOption(timeoutOption())
+    .action((names: string[], options: LogOptions) => {
+      const { output: format, follow, level, contains = null, tail, since: sinceMs, timeout: timeoutMs } = options
+      refuseEndlessJson(format, follow, '--follow')
+      const wanted = { names, format, follow, level, contains, tail, sinceMs, timeoutMs }
+      accept({ kind: 'logs', ...fleetFlags(program), ...wanted })
+    })
+
+  program
+    .command('keys')
+    .description('Print every action and its keys.')
+    .addOption(outputOption())
+    .action((options: { output: OutputFormat }) =>
+      accept({ kind: 'keys', ...fleetFlags(program), format: options.output }),
+    )
+
+  program
+    .command('demo')
+    .description('Start three real nodes, cameras and a cloud end on this machine, and the console over them.')
+    .option('--headless', 'no screen: one JSON line a second, driven by lines on standard input', false)
+    .action((options: { headless: boolean }) =>
+      accept({ kind: 'demo', ...fleetFlags(program), headless: options.headless }),
+    )
+  return program
+}
+
+function unknownCommand(program: Command, argv: readonly string[]): EdgeError {
+  const names = program.commands.map((command) => command.name())
+  const typed = argv.find((word) => !word.startsWith('-') && !word.includes('=')) ?? ''
+  const near = nearest(typed, names)
+  return new EdgeError('USAGE', {
+    message: names.includes(typed) ? `${typed} takes no further words` : `there is no command "${typed}"`,
+    next: [near === null || near === typed ? 'see edgedeck --help' : `did you mean edgedeck ${near}?`],
+  })
+}
+
+interface LogOptions {
+  readonly output: OutputFormat
+  readonly follow: boolean
+  readonly level: LogLevel
+  readonly contains?: string
+  readonly tail: number
+  readonly since: number
+  readonly timeout: number
+}
+
+function fleetFlags(program: Command): FleetFlags {
+  const { node, config = null } = program.opts<{ node: string[]; config?: string }>()
+  return { node, config }
+}
+
+function outputOption(): Option {
+  return new Option('-o, --output <form>', 'how to print').choices(OUTPUT_FORMATS).default('table')
+}
+
+function timeoutOption(): Option {
+  return new Option('--timeout <duration>', 'how long to wait for answers').argParser(duration).default(5000, '5s')
+}
+
+function refuseEndlessJson(format: OutputFormat, endless: boolean, flag: string): void {
+  if (endless && format === 'json') throw new InvalidArgumentError(`-o json never ends with ${flag}: use -o ndjson`)
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+function duration(text: string): number {
+  const ms = parseDurationMs(text)
+  if (ms === null || ms <= 0) throw new InvalidArgumentError('Expected a duration such as 500ms, 30s or 5m.')
+  return ms
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected a whole number up to 999999.')
+  return Number(text)
+}
+
+function filter(text: string): NodeFilter {
+  const parsed = parseFilter(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
+  return parsed.filter
+}

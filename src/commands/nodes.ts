@@ -1,0 +1,124 @@
+import type { NodeAddress } from '../config/node-address.ts'
+import { arrange } from '../fleet/arrange.ts'
+import type { NodeFilter } from '../fleet/filter.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import type { FleetView, NodeView } from '../fleet/view.ts'
+import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../ui/format.ts'
+import { FleetSession } from './fleet-session.ts'
+import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
+
+/** What `edgedeck nodes` was asked. */
+export interface NodesRequest {
+  readonly nodes: readonly NodeAddress[]
+  readonly version: string
+  readonly format: OutputFormat
+  readonly filter?: NodeFilter
+  /** Print again every second until the signal. */
+  readonly watch: boolean
+  /** How long to wait for answers, ms. */
+  readonly timeoutMs: number
+}
+
+const WATCH_EVERY_MS = 1000
+
+const COLUMNS: readonly PrintedColumn<NodeView>[] = [
+  { title: 'NAME', text: (node) => node.name },
+  { title: 'SITE', text: (node) => node.site ?? UNKNOWN },
+  { title: 'STATE', text: (node) => node.state },
+  { title: 'CPU', align: 'right', text: (node) => formatPct(node.cpuPct) },
+  { title: 'MEM', align: 'right', text: (node) => formatPct(node.memPct) },
+  { title: 'INF/S', align: 'right', text: (node) => formatRate(node.inferencesPerSec) },
+  { title: 'P50', align: 'right', text: (node) => formatMs(node.p50Ms) },
+  { title: 'P99', align: 'right', text: (node) => formatMs(node.p99Ms) },
+  { title: 'RAW IN', align: 'right', text: (node) => formatByteRate(node.rawBytesPerSec) },
+  { title: 'SENT UP', align: 'right', text: (node) => formatByteRate(node.upBytesPerSec) },
+  { title: 'SAVED', align: 'right', text: (node) => formatPct(node.savedPct) },
+  { title: 'BACKLOG', align: 'right', text: (node) => formatCount(node.backlogRecords) },
+  { title: 'MODEL', text: (node) => node.model ?? UNKNOWN },
+  { title: 'AGE', align: 'right', text: (node) => formatAge(node.ageMs) },
+  { title: 'NOTE', text: noteOf },
+]
+
+/** Print the nodes. Resolves with whether every node answered. */
+export async function runNodes(request: NodesRequest, io: CommandIo): Promise<boolean> {
+  const session = new FleetSession({
+    nodes: request.nodes,
+    version: request.version,
+    interest: { status: true, alertBacklog: null, logs: null },
+  })
+  session.start()
+  try {
+    let view = await session.until(
+      (now) => now.nodes.every((node) => isSettled(node, session.fleet)),
+      request.timeoutMs,
+      io.signal,
+    )
+    print(view, request, session.fleet, io)
+    while (request.watch && !io.signal.aborted) {
+      view = await session.until(() => false, WATCH_EVERY_MS, io.signal)
+      if (io.signal.aborted) break
+      if (request.format === 'table') io.stdout.write('\n')
+      print(view, request, session.fleet, io)
+    }
+    return view.nodes.every((node) => node.state === 'up')
+  } finally {
+    await session.stop()
+  }
+}
+
+/** A node as `-o json` has it: stable names with units, null where not known. Texts are safe to show. */
+export function nodeAsJson(node: NodeView, url: string | null): Record<string, unknown> {
+  return {
+    name: node.name,
+    saysName: node.saysName,
+    site: node.site,
+    state: node.state,
+    reason: node.reason,
+    ageMs: node.ageMs,
+    url,
+    cpuPct: node.cpuPct,
+    memPct: node.memPct,
+    diskPct: node.diskPct,
+    tempC: node.tempC,
+    inferencesPerSec: node.inferencesPerSec,
+    p50Ms: node.p50Ms,
+    p99Ms: node.p99Ms,
+    rawBytesPerSec: node.rawBytesPerSec,
+    upstreamBytesPerSec: node.upBytesPerSec,
+    savedPct: node.savedPct,
+    backlogRecords: node.backlogRecords,
+    uplink: node.uplink,
+    store: node.store,
+    model: node.model,
+    rttMs: node.rttMs,
+    alerts: node.alerts,
+    conditions: node.conditions.map(({ code, severity, msg }) => ({ code, severity, msg })),
+  }
+}
+
+function print(view: FleetView, request: NodesRequest, fleet: Fleet, io: CommandIo): void {
+  const arrangement = request.filter === undefined ? {} : { filter: request.filter }
+  const nodes = arrange(view.nodes, { sort: 'problems', ...arrangement })
+  if (request.format === 'table') {
+    io.stdout.write(printTable(COLUMNS, nodes))
+    return
+  }
+  const urlOf = (key: string): string | null => fleet.nodeDetail(key, 'now', view.asOfMs)?.link.url ?? null
+  const rows = nodes.map((node) => nodeAsJson(node, urlOf(node.key)))
+  io.stdout.write(printJson(rows, request.format))
+}
+
+/** A rate needs two frames; a link that was refused has said enough. */
+function isSettled(node: NodeView, fleet: Fleet): boolean {
+  if (node.state === 'up') return node.inferencesPerSec !== null
+  const link = fleet.nodeDetail(node.key, 'now', 0)?.link
+  return link?.lastReason != null
+}
+
+function noteOf(node: NodeView): string {
+  if (node.state !== 'up') return node.reason ?? ''
+  const worst = node.conditions.filter((condition) => condition.severity !== 'info').map((condition) => condition.msg)
+  const count = node.alerts.critical + node.alerts.warning
+  const alerts = count === 0 ? [] : [`${count} ${count === 1 ? 'alert' : 'alerts'}`]
+  return [...alerts, ...worst].join('; ')
+}

@@ -1,0 +1,57 @@
+import type { ConsoleConfig } from '../config/console-config.ts'
+import type { NodeAddress } from '../config/node-address.ts'
+import type { DemoConsole } from '../demo/demo.ts'
+import { FleetSession } from './fleet-session.ts'
+
+const ALERT_BACKLOG = 100
+const LOG_BACKLOG = 100
+
+/** How the screen is to look and where its files are. */
+export interface ScreenSettings {
+  readonly config: Pick<ConsoleConfig, 'theme' | 'ascii' | 'logLevel'>
+  /** The user's key map; may be absent on disk. */
+  readonly keymapFile: string
+  /** Folder that holds `keymaps/` and `themes/`. */
+  readonly assetsDir: string
+}
+
+/** Show the console over a fleet of the operator's; resolves when they leave it. */
+export async function runScreen(
+  options: ScreenSettings & {
+    readonly nodes: readonly NodeAddress[]
+    readonly version: string
+    /** Where the nodes are listed, for the header. */
+    readonly context: string
+    readonly signal: AbortSignal
+  },
+): Promise<void> {
+  const { nodes, version, config, context, signal } = options
+  const session = new FleetSession({
+    nodes,
+    version,
+    interest: { status: true, alertBacklog: ALERT_BACKLOG, logs: { level: config.logLevel, backlog: LOG_BACKLOG } },
+  })
+  session.start()
+  try {
+    const { runConsole } = await import('../ui/start.tsx')
+    await runConsole({
+      ...options,
+      fleet: session.fleet,
+      link: (key) => session.links.get(key),
+      controls: null,
+      context,
+      onNotice: () => () => undefined,
+      signal,
+    })
+  } finally {
+    await session.stop()
+  }
+}
+
+/** The same console over the demo fleet, as {@link DemoConsole} hands it over. */
+export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Promise<void> {
+  return async (demo) => {
+    const { runConsole } = await import('../ui/start.tsx')
+    await runConsole({ ...settings, ...demo, context: 'demo' })
+  }
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+
+/** Where the console's own files are looked for. */
+export interface ConsolePaths {
+  /** `$XDG_CONFIG_HOME/edgedeck/config.yaml`. */
+  readonly configFile: string
+  /** The user's key map over the default one. */
+  readonly keymapFile: string
+}
+
+/** Paths after the XDG base directory specification; a relative `XDG_CONFIG_HOME` is ignored, as it asks. */
+export function consolePaths(env: Readonly<Record<string, string | undefined>>, home: string): ConsolePaths {
+  const xdg = env.XDG_CONFIG_HOME
+  const base = join(xdg?.startsWith('/') ? xdg : join(home, '.config'), 'edgedeck')
+  return { configFile: join(base, 'config.yaml'), keymapFile: join(base, 'keymap.yaml') }
+}

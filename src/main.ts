@@ -1,0 +1,150 @@
+import { homedir, constants as osConstants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import packageJson from '../package.json' with { type: 'json' }
+import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
+import { type CommandRequest, type FleetFlags, readCommandLine } from './command-line.ts'
+import { runKeys } from './commands/keys.ts'
+import { runLogs } from './commands/logs.ts'
+import { runNodes } from './commands/nodes.ts'
+import type { CommandIo } from './commands/output.ts'
+import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
+import { type ConsoleConfig, loadConsoleConfig } from './config/console-config.ts'
+import type { NodeAddress } from './config/node-address.ts'
+import { consolePaths } from './config/paths.ts'
+import { mergeNodes, parseNodeFlag } from './link/directory.ts'
+
+const { version } = packageJson
+/** Both `src/main.ts` and `dist/edgedeck.js` lie one below the folder with `keymaps/` and `themes/`. */
+const ASSETS_DIR = fileURLToPath(new URL('..', import.meta.url))
+const NODES_TIMEOUT_MS = 5000
+
+const EXIT_UNREACHABLE = 1
+const EXIT_BUG = 70
+const EXIT_OF: Partial<Record<ErrorCode, number>> = {
+  USAGE: 2,
+  NODE_UNREACHABLE: EXIT_UNREACHABLE,
+  CONFIG_INVALID: 78,
+  CONFIG_UNREADABLE: 78,
+  CONFIG_UNSERVABLE: 78,
+  TERMINAL_UNSUITABLE: 69,
+  TOOL_MISSING: 69,
+  PORT_IN_USE: 69,
+}
+
+interface Loaded {
+  readonly config: ConsoleConfig
+  readonly configFile: string
+  readonly nodes: readonly NodeAddress[]
+  readonly screen: ScreenSettings
+}
+
+async function run(request: CommandRequest, io: CommandIo): Promise<number> {
+  if (request.kind === 'text') {
+    io.stdout.write(request.text)
+    return 0
+  }
+  const loaded = load(request)
+  switch (request.kind) {
+    case 'demo': {
+      const { runDemo } = await import('./demo/demo.ts')
+      return runDemo({ version, runConsole: request.headless || !hasScreen() ? null : demoScreen(loaded.screen) })
+    }
+    case 'keys': {
+      const defaultFile = `${ASSETS_DIR}keymaps/default.yaml`
+      const whole = runKeys({ format: request.format, defaultFile, userFile: loaded.screen.keymapFile }, io)
+      return whole ? 0 : 78
+    }
+    case 'nodes': {
+      const { filter, ...wanted } = request
+      const nodes = known(loaded)
+      return answered(await runNodes({ ...wanted, nodes, version, ...(filter === null ? {} : { filter }) }, io))
+    }
+    case 'logs':
+      return answered(await runLogs({ ...request, nodes: chosen(known(loaded), request.names), version }, io))
+    case 'screen': {
+      const nodes = known(loaded)
+      if (hasScreen()) {
+        const context = request.node.length > 0 ? 'command line' : loaded.configFile
+        await runScreen({ ...loaded.screen, nodes, version, context, signal: io.signal })
+        return 0
+      }
+      const plain = { nodes, version, format: 'table', watch: false, timeoutMs: NODES_TIMEOUT_MS } as const
+      return answered(await runNodes(plain, io))
+    }
+  }
+}
+
+function load(flags: FleetFlags): Loaded {
+  const paths = consolePaths(process.env, homedir())
+  const configFile = flags.config ?? paths.configFile
+  const config = loadConsoleConfig(configFile, flags.config !== null)
+  const nodes = mergeNodes(flags.node.map(parseNodeFlag), config.nodes)
+  const screen = { config, keymapFile: paths.keymapFile, assetsDir: ASSETS_DIR }
+  return { config, configFile, nodes, screen }
+}
+
+function known(loaded: Loaded): readonly NodeAddress[] {
+  if (loaded.nodes.length > 0) return loaded.nodes
+  throw new EdgeError('USAGE', {
+    message: 'no node is known',
+    next: [
+      'point at one with --node NAME=ws://host:5443/live',
+      `or list nodes in ${loaded.configFile}`,
+      'or look at a fleet that needs nothing: edgedeck demo',
+    ],
+  })
+}
+
+function chosen(nodes: readonly NodeAddress[], names: readonly string[]): readonly NodeAddress[] {
+  const strange = names.filter((name) => !nodes.some((node) => node.key === name))
+  if (strange.length === 0) return names.length === 0 ? nodes : nodes.filter((node) => names.includes(node.key))
+  throw new EdgeError('USAGE', {
+    message: `no node is called ${strange.join(', ')}`,
+    next: [`the nodes are ${nodes.map((node) => node.key).join(', ')}`],
+  })
+}
+
+function hasScreen(): boolean {
+  return process.stdout.isTTY === true && process.stdin.isTTY === true && process.env.TERM !== 'dumb'
+}
+
+function answered(byAll: boolean): number {
+  return byAll ? 0 : EXIT_UNREACHABLE
+}
+
+function report(error: unknown): number {
+  if (error instanceof EdgeError) {
+    process.stderr.write(`edgedeck: ${error.toLine()}\n`)
+    return EXIT_OF[error.code] ?? (error.kind === 'bug' ? EXIT_BUG : EXIT_UNREACHABLE)
+  }
+  process.stderr.write(`edgedeck: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`)
+  return EXIT_BUG
+}
+
+async function main(): Promise<number> {
+  const abort = new AbortController()
+  let signalExit: number | null = null
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signalExit = 128 + osConstants.signals[signal]
+      abort.abort()
+    })
+  }
+  // Whoever read our output has enough: end without a word, as `| head` expects.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    signalExit = 0
+    abort.abort()
+  })
+  const io = { stdout: process.stdout, stderr: process.stderr, signal: abort.signal }
+  const exitCode = await run(readCommandLine(process.argv.slice(2), version), io)
+  return signalExit ?? exitCode
+}
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => process.exit(report(error)))
+}
+process.exitCode = await main().catch(report)
+// What is still being written to a pipe must arrive whole before the process ends.
+if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write('', resolve))
+process.exit()
