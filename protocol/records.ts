@@ -49,6 +49,8 @@ export const resultRecordSchema = z.object({
  */
 export const statRecordSchema = z.object({
   ...envelope,
+  /** Epoch of the results when it is not the one this record was written in (folded after a lost tail). */
+  epoch: z.string().optional(),
   first_seq: z.int().positive(),
   last_seq: z.int().positive(),
   /** Timestamps of the first and last result covered. */
@@ -112,7 +114,7 @@ export const logRecordSchema = z.object({
  */
 export const ledgerRecordSchema = z.object({
   ...envelope,
-  event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch']),
+  event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch', 'undeliverable']),
   reason: z.string(),
   first_seq: z.int().nonnegative().nullable(),
   last_seq: z.int().nonnegative().nullable(),

@@ -1,0 +1,176 @@
+import type { ResultRecord, StatRecord } from '../../protocol/records.ts'
+import type { Store, StoredRecord } from '../store/contract.ts'
+import type { UpstreamLog } from './log.ts'
+import { type FoldedResult, StatWindow } from './stat-window.ts'
+
+/** What an {@link Aggregator} is made of; counts and times as configured under `filter`. */
+export interface AggregatorOptions {
+  readonly store: Pick<Store, 'append' | 'read' | 'onCommit' | 'epoch'>
+  /** Results in one statistic. */
+  readonly aggregateCount: number
+  /** Longest a statistic waits to be full, from its first result on. */
+  readonly aggregateEveryMs: number
+  readonly log: UpstreamLog
+  /** Wall clock, Unix ms. */
+  readonly nowMs?: () => number
+  /** Wait after the disk refused a statistic. */
+  readonly retryMs?: number
+}
+
+const PAGE_RECORDS = 2000
+/** Closed windows that may wait for the disk; then the open one grows instead, so memory stays bounded. */
+const MAX_CLOSED = 64
+
+/**
+ * Folds the results that stay on the node into `stat` records, one per `aggregateCount` results or `aggregateEveryMs`.
+ *
+ * The statistic is its own cursor: it names the range of sequences it covers (`first_seq` is one behind the last
+ * statistic's `last_seq`; sequences of other classes may lie in the range), so at start the results behind the last
+ * statistic are folded again and kill -9 neither doubles nor loses one. {@link stop} writes nothing for the same reason:
+ * what is open is folded at the next start. A range never spans two epochs; the first of an epoch begins at its first
+ * result.
+ */
+export class Aggregator {
+  readonly #options: AggregatorOptions
+  readonly #closed: StatWindow[] = []
+  #open: StatWindow | null = null
+  /** Last sequence that is folded or covered, with its epoch; the next range begins behind it. */
+  #covered: { readonly seq: number; readonly epoch: string } | null = null
+  /** Records committed while the past is still being read; null once they are folded as they come. */
+  #waiting: StoredRecord[] | null = []
+  #timer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | null = null
+  #refused = false
+  #stopped = false
+  #unsubscribe: (() => void) | null = null
+
+  constructor(options: AggregatorOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Fold what lies behind the last statistic, then what is committed.
+   * @throws EdgeError `STORE_FAILING` when the store cannot be read.
+   */
+  async start(): Promise<void> {
+    const { store } = this.#options
+    this.#unsubscribe = store.onCommit((records) => this.#onCommit(records))
+    const last = await this.#lastStat()
+    this.#covered = last
+    let afterSeq = last?.seq ?? 0
+    for (;;) {
+      const page = await store.read({ classes: ['normal'], afterSeq, limit: PAGE_RECORDS })
+      if (this.#stopped) return
+      for (const record of page) this.#fold(record)
+      if (page.length < PAGE_RECORDS) break
+      afterSeq = page.at(-1)?.seq ?? afterSeq
+    }
+    const waiting = this.#waiting ?? []
+    this.#waiting = null
+    for (const record of waiting) this.#fold(record)
+    this.#write()
+  }
+
+  /** Fold nothing more; resolves when a statistic on its way to the disk has arrived. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#unsubscribe?.()
+    clearTimeout(this.#timer)
+    clearTimeout(this.#retryTimer)
+    await this.#writing
+  }
+
+  #onCommit(records: readonly StoredRecord[]): void {
+    for (const record of records) {
+      if (record.class !== 'normal') continue
+      if (this.#waiting === null) this.#fold(record)
+      else this.#waiting.push(record)
+    }
+    this.#write()
+  }
+
+  #fold(record: StoredRecord): void {
+    // Records that were committed while the past was read come twice: from the page and from the listener.
+    if (this.#covered !== null && record.seq <= this.#covered.seq) return
+    const result = folded(record)
+    if (this.#open !== null && this.#open.epoch !== result.epoch) this.#close()
+    if (this.#open === null) {
+      const behind = this.#covered?.epoch === result.epoch ? this.#covered.seq + 1 : result.seq
+      this.#open = new StatWindow(result, behind)
+      this.#timer = setTimeout(() => this.#onTime(), this.#options.aggregateEveryMs).unref()
+    } else {
+      this.#open.fold(result)
+    }
+    this.#covered = { seq: result.seq, epoch: result.epoch }
+    if (this.#open.count >= this.#options.aggregateCount && this.#closed.length < MAX_CLOSED) this.#close()
+  }
+
+  #onTime(): void {
+    if (this.#closed.length < MAX_CLOSED) this.#close()
+    this.#write()
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer)
+    if (this.#open !== null) this.#closed.push(this.#open)
+    this.#open = null
+  }
+
+  #write(): void {
+    if (this.#writing !== null || this.#stopped || this.#refused || this.#waiting !== null) return
+    if (this.#closed.length === 0) return
+    this.#writing = this.#writeClosed().finally(() => {
+      this.#writing = null
+      this.#write()
+    })
+  }
+
+  async #writeClosed(): Promise<void> {
+    const { store, log, nowMs = Date.now } = this.#options
+    const batch = [...this.#closed]
+    const answer = await store.append(
+      batch.map((window) => ({ class: 'stat' as const, timestamp: nowMs(), body: window.body(store.epoch) })),
+    )
+    if (answer.stored) {
+      this.#closed.splice(0, batch.length)
+      return
+    }
+    log.warn('aggregate.refused', `statistics wait for the disk: ${answer.msg}`, { waiting: batch.length })
+    this.#refused = true
+    this.#retryTimer = setTimeout(() => void this.#retry(), this.#options.retryMs ?? 1000).unref()
+  }
+
+  /** A store that died while it answered may have kept the statistics all the same: look before writing them again. */
+  async #retry(): Promise<void> {
+    try {
+      const last = await this.#lastStat()
+      while (last !== null && (this.#closed[0]?.lastSeq ?? Number.POSITIVE_INFINITY) <= last.seq) this.#closed.shift()
+      this.#refused = false
+      this.#write()
+    } catch {
+      if (this.#stopped) return
+      this.#retryTimer = setTimeout(() => void this.#retry(), this.#options.retryMs ?? 1000).unref()
+    }
+  }
+
+  async #lastStat(): Promise<{ seq: number; epoch: string } | null> {
+    const [record] = await this.#options.store.read({ classes: ['stat'], limit: 1, newestFirst: true })
+    if (record === undefined) return null
+    const stat = JSON.parse(record.line) as StatRecord
+    return { seq: stat.last_seq, epoch: stat.epoch ?? record.epoch }
+  }
+}
+
+/** The store's own lines are trusted: they were written by this daemon and are guarded by a checksum. */
+function folded(record: StoredRecord): FoldedResult {
+  const result = JSON.parse(record.line) as ResultRecord
+  return {
+    seq: record.seq,
+    epoch: record.epoch,
+    timestamp: record.timestamp,
+    code: result.code,
+    totalMs: result.total_ms,
+    overRateReason: result.over_rate === true ? (result.reason ?? 'failed') : null,
+  }
+}

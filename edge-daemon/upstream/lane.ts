@@ -1,0 +1,183 @@
+import type { UpstreamClass } from '../../protocol/subjects.ts'
+import type { Store, StoredRecord } from '../store/contract.ts'
+import { Backoff } from './backoff.ts'
+import { Bell } from './bell.ts'
+import { type Block, type BlockEncoding, buildBlock, sameEpoch } from './block.ts'
+import type { Wire } from './wire.ts'
+
+/** What a {@link Lane} is made of. */
+export interface LaneOptions {
+  readonly target: string
+  readonly recordClass: UpstreamClass
+  readonly subject: string
+  readonly encoding: BlockEncoding
+  /** Largest block before compression. */
+  readonly blockBytes: number
+  readonly store: Pick<Store, 'read' | 'cursors' | 'saveCursor'>
+  readonly wire: Wire
+  /** Whether something more urgent of the same target goes first. */
+  readonly mustYield: () => boolean
+  readonly onHeld: (block: Block) => void
+  /** The lane was empty, failed or recovered: others may go on, the status has changed. */
+  readonly onChange: () => void
+  /** Note a record that the receiver will never take; false when the note could not be kept, then the lane tries again. */
+  readonly setAside: (record: StoredRecord, msg: string) => Promise<boolean>
+}
+
+const BLOCK_RECORDS = 5000
+const BACKOFF = { firstMs: 250, maxMs: 30_000 } as const
+
+/**
+ * Sends the records of one class to one target, in order of sequence, one block in flight, and moves the cursor when a
+ * block is held. It tries for ever and drops nothing; a record that alone is too large for the receiver is noted and
+ * passed over, so that it does not hold up the rest.
+ */
+export class Lane {
+  readonly #options: LaneOptions
+  readonly #bell = new Bell()
+  readonly #backoff = new Backoff(BACKOFF)
+  #cursor: number
+  #prevDigest: string | null = null
+  /** Most records in the next block: halved while blocks are too large, doubled again when they are held. */
+  #maxRecords = BLOCK_RECORDS
+  /** Rises with every commit of the class; what was read empty is only empty as of the count before the read. */
+  #commits = 0
+  #emptyAtCommits = -1
+  #failure: string | null = null
+  #pausedUntilMs = 0
+  #stopped = false
+  #running: Promise<void> | null = null
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+    this.#cursor = options.store.cursors(options.target)[options.recordClass] ?? 0
+  }
+
+  /** Why the last try did not succeed; null after a success. */
+  get failure(): string | null {
+    return this.#failure
+  }
+
+  /** Last acknowledged sequence. */
+  get cursor(): number {
+    return this.#cursor
+  }
+
+  get recordClass(): UpstreamClass {
+    return this.#options.recordClass
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Whether there is, or may be, something to send. */
+  get hasWork(): boolean {
+    return this.#emptyAtCommits !== this.#commits
+  }
+
+  /** Records of the class were committed. */
+  committed(): void {
+    this.#commits += 1
+    this.#bell.ring()
+  }
+
+  /** Look again: the link changed, or something more urgent is done. */
+  wake(): void {
+    this.#bell.ring()
+  }
+
+  /** The link came back: whatever it waited for, try now. */
+  reconnected(): void {
+    this.#backoff.reset()
+    this.#pausedUntilMs = 0
+    this.#bell.ring()
+  }
+
+  /** Begin no further block; resolves when the one in flight has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#bell.ring()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const pauseMs = this.#pausedUntilMs - performance.now()
+      if (pauseMs > 0) {
+        await this.#bell.sleep(pauseMs)
+      } else if (this.#options.wire.state !== 'up' || this.#options.mustYield() || !(await this.#sendNext())) {
+        if (!this.#stopped && this.#pausedUntilMs <= performance.now()) await this.#bell.sleep()
+      }
+    }
+  }
+
+  /** Send the next block; false when there is none. */
+  async #sendNext(): Promise<boolean> {
+    const { store, recordClass, subject, encoding, blockBytes, wire } = this.#options
+    const commits = this.#commits
+    let records: readonly StoredRecord[]
+    try {
+      records = sameEpoch(
+        await store.read({
+          classes: [recordClass],
+          afterSeq: this.#cursor,
+          limit: this.#maxRecords,
+          maxBytes: blockBytes,
+        }),
+      )
+    } catch (error) {
+      this.#pause(`the store cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+      return false
+    }
+    if (records.length === 0) {
+      this.#emptyAtCommits = commits
+      this.#recovered()
+      return false
+    }
+    const block = await buildBlock(records, { recordClass, subject, encoding, prevDigest: this.#prevDigest })
+    if (this.#stopped) return false
+    const delivery = await wire.send(block)
+    if (delivery.outcome === 'held') await this.#held(block)
+    else if (delivery.outcome === 'again') this.#pause(delivery.msg, delivery.retryAfterMs)
+    else await this.#tooLarge(records, delivery.msg)
+    return true
+  }
+
+  async #held(block: Block): Promise<void> {
+    this.#prevDigest = block.digest
+    this.#maxRecords = Math.min(BLOCK_RECORDS, this.#maxRecords * 2)
+    await this.#advance(block.lastSeq)
+    this.#options.onHeld(block)
+    this.#recovered()
+  }
+
+  async #tooLarge(records: readonly StoredRecord[], msg: string): Promise<void> {
+    const [only] = records
+    if (records.length > 1 || only === undefined) {
+      this.#maxRecords = Math.max(1, records.length >> 1)
+    } else if (await this.#options.setAside(only, msg)) {
+      await this.#advance(only.seq)
+    } else {
+      this.#pause(msg)
+    }
+  }
+
+  async #advance(seq: number): Promise<void> {
+    const { store, target, recordClass } = this.#options
+    this.#cursor = seq
+    await store.saveCursor(target, recordClass, seq)
+  }
+
+  #pause(msg: string, retryAfterMs = 0): void {
+    this.#failure = msg
+    this.#pausedUntilMs = performance.now() + Math.max(this.#backoff.nextMs(), Math.min(retryAfterMs, BACKOFF.maxMs))
+    this.#options.onChange()
+  }
+
+  #recovered(): void {
+    this.#failure = null
+    this.#backoff.reset()
+    this.#options.onChange()
+  }
+}

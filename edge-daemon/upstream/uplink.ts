@@ -1,0 +1,202 @@
+import type { UplinkTargetStatus } from '../../protocol/frames.ts'
+import { Histogram, type HistogramData } from '../../protocol/histogram.ts'
+import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
+import type { Store, StoredRecord } from '../store/contract.ts'
+import type { Block, BlockEncoding } from './block.ts'
+import { Lane } from './lane.ts'
+import type { UpstreamLog } from './log.ts'
+import type { Wire, WireState } from './wire.ts'
+
+/** What an {@link Uplink} is made of. */
+export interface UplinkOptions {
+  /** Name of the target: of its cursors in the store and in the status. */
+  readonly name: string
+  readonly origin: { readonly site: string; readonly node: string }
+  readonly encoding: BlockEncoding
+  /** Largest block before compression. */
+  readonly blockBytes: number
+  readonly store: Store
+  readonly wire: Wire
+  readonly log: UpstreamLog
+  /** Wall clock, Unix ms. */
+  readonly nowMs?: () => number
+}
+
+/** Classes that go before all others of their target: few and small, so waiting for them costs nothing. */
+const URGENT: readonly UpstreamClass[] = ['ledger', 'alert']
+/** Longest a stop waits for acknowledgements on their way; what was not acknowledged is sent again at the next start. */
+const STOP_GRACE_MS = 2000
+
+/**
+ * Brings the records of the upstream classes to one target: a lane for each class, at least once each, for ever. The
+ * outbox is the store itself, above the target's cursors.
+ */
+export class Uplink {
+  readonly #options: UplinkOptions
+  readonly #lanes: readonly Lane[]
+  readonly #transfer = new Histogram()
+  readonly #nowMs: () => number
+  #state: WireState = 'connecting'
+  #wireState: WireState = 'connecting'
+  #since: number
+  #undeliverable = 0
+  #lastUndeliverable = ''
+  #unsubscribe: (() => void) | null = null
+
+  constructor(options: UplinkOptions) {
+    this.#options = options
+    this.#nowMs = options.nowMs ?? Date.now
+    this.#since = this.#nowMs()
+    this.#lanes = UPSTREAM_CLASSES.map(
+      (recordClass) =>
+        new Lane({
+          target: options.name,
+          recordClass,
+          subject: subjectOf(options.origin, recordClass),
+          encoding: options.encoding,
+          blockBytes: options.blockBytes,
+          store: options.store,
+          wire: options.wire,
+          mustYield: () => this.#mustYield(recordClass),
+          onHeld: (block) => this.#onHeld(block),
+          onChange: () => this.#onLaneChange(recordClass),
+          setAside: (record, msg) => this.#setAside(record, msg),
+        }),
+    )
+  }
+
+  /** Begin to connect and to send; returns at once, whether the target is there or not. */
+  start(): void {
+    const { store, wire } = this.#options
+    this.#unsubscribe = store.onCommit((records) => {
+      const classes = new Set(records.map((record) => record.class))
+      for (const lane of this.#lanes) if (classes.has(lane.recordClass)) lane.committed()
+    })
+    wire.start(() => this.#onWireChange())
+    for (const lane of this.#lanes) lane.start()
+  }
+
+  /** Begin no further block, give those in flight a moment, then close the link. */
+  async stop(): Promise<void> {
+    this.#unsubscribe?.()
+    const lanes = Promise.all(this.#lanes.map((lane) => lane.stop()))
+    let timer: NodeJS.Timeout | undefined
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, STOP_GRACE_MS)
+    })
+    await Promise.race([lanes, grace])
+    clearTimeout(timer)
+    await this.#options.wire.stop()
+    await lanes
+  }
+
+  /** The target as a console sees it. It is `down` also when the link is up but the receiver keeps nothing. */
+  status(): UplinkTargetStatus {
+    const { name, store, wire } = this.#options
+    const backlog = store.backlog(name)
+    return {
+      name,
+      kind: wire.kind,
+      state: this.#state,
+      since: this.#since,
+      backlogRecords: backlog.records,
+      backlogBytes: backlog.bytes,
+      oldestAt: backlog.oldestAt,
+      ackedSeq: Math.max(...this.#lanes.map((lane) => lane.cursor)),
+      rttMs: wire.rttMs,
+      error: this.#error(),
+    }
+  }
+
+  /** Cumulative bytes handed to the network since the start, by class and `control` for what the wire needs besides. */
+  sentBytes(): Record<string, number> {
+    return this.#options.wire.sentBytes()
+  }
+
+  /** Time from a record's timestamp until the target held it, over everything acknowledged since the start. */
+  transferLatency(): HistogramData {
+    return this.#transfer.snapshot()
+  }
+
+  #error(): string | null {
+    const { wire } = this.#options
+    if (wire.state !== 'up') return wire.error
+    const failure = this.#failure()
+    if (failure !== null || this.#undeliverable === 0) return failure
+    return `${this.#undeliverable} records are too large for the receiver and stay on the node (${this.#lastUndeliverable})`
+  }
+
+  #failure(): string | null {
+    return this.#lanes.find((lane) => lane.failure !== null)?.failure ?? null
+  }
+
+  #mustYield(recordClass: UpstreamClass): boolean {
+    // An urgent lane that fails (no stream holds its subject) must not hold up the others.
+    return this.#lanes.some(
+      (lane) => urgency(lane.recordClass) < urgency(recordClass) && lane.failure === null && lane.hasWork,
+    )
+  }
+
+  #onLaneChange(recordClass: UpstreamClass): void {
+    for (const lane of this.#lanes) if (urgency(recordClass) < urgency(lane.recordClass)) lane.wake()
+    this.#updateState()
+  }
+
+  #onWireChange(): void {
+    const { wire } = this.#options
+    const cameUp = wire.state === 'up' && this.#wireState !== 'up'
+    this.#wireState = wire.state
+    this.#updateState()
+    for (const lane of this.#lanes) cameUp ? lane.reconnected() : lane.wake()
+  }
+
+  #updateState(): void {
+    const { wire, log, name } = this.#options
+    const state = wire.state === 'up' && this.#failure() !== null ? 'down' : wire.state
+    if (state === this.#state) return
+    const wasState = this.#state
+    this.#state = state
+    this.#since = this.#nowMs()
+    if (state === 'up') log.info('uplink.up', `${name} is reached`, { target: name })
+    else if (wasState === 'up' || state === 'down') {
+      log.warn('uplink.down', this.#error() ?? `${name} is not reached`, { target: name })
+    }
+  }
+
+  #onHeld(block: Block): void {
+    const now = this.#nowMs()
+    // A clock set back between the event and now must not take the record out of the count.
+    for (const record of block.records) this.#transfer.record(Math.max(0, now - record.timestamp))
+  }
+
+  async #setAside(record: StoredRecord, msg: string): Promise<boolean> {
+    const { store, log, name } = this.#options
+    const text = `${name}: ${record.class} record ${record.seq} is too large for the receiver: ${msg}`
+    const sizeBytes = Buffer.byteLength(record.line)
+    const noted = await store.append([
+      {
+        class: 'ledger',
+        timestamp: this.#nowMs(),
+        body: {
+          event: 'undeliverable',
+          reason: 'too_large',
+          first_seq: record.seq,
+          last_seq: record.seq,
+          records: { [record.class]: 1 },
+          bytes: sizeBytes,
+          msg: text,
+        },
+      },
+    ])
+    if (!noted.stored) return false
+    this.#undeliverable += 1
+    this.#lastUndeliverable = `last: ${record.class} ${record.seq}, ${sizeBytes} bytes`
+    log.warn('uplink.undeliverable', text, { target: name, seq: record.seq, bytes: sizeBytes })
+    return true
+  }
+}
+
+function urgency(recordClass: UpstreamClass): number {
+  const rank = URGENT.indexOf(recordClass)
+  return rank === -1 ? URGENT.length : rank
+}
