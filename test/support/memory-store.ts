@@ -1,0 +1,79 @@
+import type { Appended, NewRecord, ReadRequest, Store, StoredRecord } from '../../edge-daemon/store/contract.ts'
+import type { UpstreamClass } from '../../protocol/subjects.ts'
+import { UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
+
+/** A store in memory that keeps its contract: sequences, order, cursors; a test can make it refuse. */
+export class MemoryStore implements Store {
+  epoch = 'e'.repeat(32)
+  /** Why appends are refused; null while they are kept. */
+  refusing: string | null = null
+  readonly records: StoredRecord[] = []
+  readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
+  readonly #cursors = new Map<string, Partial<Record<UpstreamClass, number>>>()
+
+  async append(records: readonly NewRecord[]): Promise<Appended> {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (this.refusing !== null) return { stored: false, code: 'STORE_FAILING', msg: this.refusing }
+    const stored = records.map((record, index): StoredRecord => {
+      const seq = this.records.length + 1 + index
+      const line = JSON.stringify({ seq, node_id: 'n1', timestamp: record.timestamp, ...record.body })
+      return { class: record.class, seq, epoch: this.epoch, timestamp: record.timestamp, line }
+    })
+    this.records.push(...stored)
+    for (const listener of this.#listeners) listener(stored)
+    return { stored: true, epoch: this.epoch, seqs: stored.map((record) => record.seq) }
+  }
+
+  async read(request: ReadRequest): Promise<StoredRecord[]> {
+    await new Promise((resolve) => setImmediate(resolve))
+    const { classes, afterSeq = 0, throughSeq = Number.POSITIVE_INFINITY, limit, maxBytes = 1e9 } = request
+    const found = this.records.filter(
+      (record) => classes.includes(record.class) && record.seq > afterSeq && record.seq <= throughSeq,
+    )
+    if (request.newestFirst === true) found.reverse()
+    const taken: StoredRecord[] = []
+    let sizeBytes = 0
+    for (const record of found.slice(0, limit)) {
+      sizeBytes += Buffer.byteLength(record.line) + 1
+      if (taken.length > 0 && sizeBytes > maxBytes) break
+      taken.push(record)
+    }
+    return taken
+  }
+
+  onCommit(listener: (records: readonly StoredRecord[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  cursors(target: string): Partial<Record<UpstreamClass, number>> {
+    return this.#cursors.get(target) ?? {}
+  }
+
+  async saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void> {
+    this.#cursors.set(target, { ...this.cursors(target), [recordClass]: seq })
+  }
+
+  backlog(target: string): ReturnType<Store['backlog']> {
+    const byClass = { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0 }
+    const cursors = this.cursors(target)
+    let bytes = 0
+    let oldestAt: number | null = null
+    for (const record of this.records) {
+      const recordClass = UPSTREAM_CLASSES.find((name) => name === record.class)
+      if (recordClass === undefined || record.seq <= (cursors[recordClass] ?? 0)) continue
+      byClass[recordClass] += 1
+      bytes += Buffer.byteLength(record.line) + 1
+      oldestAt = Math.min(oldestAt ?? record.timestamp, record.timestamp)
+    }
+    return { records: Object.values(byClass).reduce((sum, count) => sum + count, 0), bytes, oldestAt, byClass }
+  }
+
+  status(): never {
+    throw new Error('no test asked for it')
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear()
+  }
+}
