@@ -21,6 +21,8 @@ export interface Listening {
 export interface DaemonProcessOptions {
   /** Configuration file that is written before each start. */
   readonly configFile: string
+  /** Folder for what libraries leave in the temporary folder of a process. */
+  readonly tempDir: string
   /** Its content, given the addresses to listen on: `127.0.0.1:0` at the first start, the same as before afterwards. */
   readonly config: (listen: { readonly inference: string; readonly control: string }) => object
   readonly onSpawn: (pid: number) => void
@@ -55,13 +57,13 @@ export class DaemonProcess {
    */
   async start(): Promise<void> {
     if (this.#child !== null) return
-    const { configFile, config, onSpawn, onExit } = this.#options
+    const { configFile, tempDir, config, onSpawn, onExit } = this.#options
     writeFileSync(configFile, `${JSON.stringify(config(this.#addresses()), null, 2)}\n`)
     const child = spawn(process.execPath, [programFile('daemon'), '--config', configFile], {
       // A group of its own: the terminal's Ctrl-C is the demo's alone, and a kill takes the model process along.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDGE_'))),
+      env: { ...environment(), TMPDIR: tempDir },
     })
     this.#child = child
     const stderr: string[] = []
@@ -127,6 +129,11 @@ export function readListening(line: string): Listening | null {
   const { inferUrl, liveUrl } = { ...entry, ...entry.fields } as Record<string, unknown>
   if (entry.msg !== 'listening' || typeof inferUrl !== 'string' || typeof liveUrl !== 'string') return null
   return { inferUrl: new URL('/infer', inferUrl).href, liveUrl }
+}
+
+/** This process's environment without settings of a daemon, which would win over the configuration file. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDGE_')))
 }
 
 function notServing(configFile: string, what: string, stderr: readonly string[]): EdgeError {

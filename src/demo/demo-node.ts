@@ -34,6 +34,7 @@ export class DemoNodeParts {
     this.uplink = new UplinkLink(() => (cloud.port === null ? null : { host: '127.0.0.1', port: cloud.port }))
     this.daemon = new DaemonProcess({
       configFile: path.join(dir, `${name}.yaml`),
+      tempDir: dir,
       config: (listen) => this.#config(listen, cloud),
       onSpawn,
       onExit: (pid, cause) => {

@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HeadlessDemo } from '../support/headless-demo.ts'
+import { isAlive } from '../support/process-tree.ts'
+
+/** The demo runs once; the tests are a story in order. */
+describe('the headless demo', () => {
+  let demo: HeadlessDemo
+
+  beforeAll(async () => {
+    demo = new HeadlessDemo()
+    await demo.untilServing()
+  })
+
+  afterAll(async () => {
+    await demo[Symbol.asyncDispose]()
+  })
+
+  it('runs three daemons that serve their cameras', () => {
+    expect(demo.latest.nodes.map(({ name, site }) => ({ name, site }))).toEqual([
+      { name: 'node-1', site: 'plant-a' },
+      { name: 'node-2', site: 'plant-a' },
+      { name: 'node-3', site: 'warehouse-东' },
+    ])
+    for (const node of demo.latest.nodes) {
+      expect(isAlive(node.pid as number)).toBe(true)
+      expect(node.inferUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/infer$/)
+      expect(node.liveUrl).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/live$/)
+      expect(readdirSync(node.stateDir).length).toBeGreaterThan(0)
+      expect(node.p99Ms).toBeGreaterThanOrEqual(node.p50Ms as number)
+    }
+    expect(demo.latest.cloud).toEqual({ kind: 'nats', url: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/) })
+  })
+
+  it('answers a line it does not know with the commands there are', async () => {
+    demo.send('explode node-1')
+    demo.send('kill node-9')
+    await demo.until('both are refused', 5000, () => demo.stderr.includes('node-9'))
+    expect(demo.stderr).toContain('"explode" is no command of the demo')
+    expect(demo.stderr).toContain('there is no node "node-9"')
+  })
+
+  it('shows a killed node stale, then offline, while the others serve on: cut off, or slowed', async () => {
+    const { pid } = demo.node('node-1')
+    const before = demo.node('node-2').backlogRecords ?? 0
+    demo.send('kill node-1')
+    demo.send('cut node-2')
+    demo.send('garbage node-2')
+    demo.send('slow node-3 300')
+    await demo.until('node-1 is stale', 8000, () => demo.node('node-1').state === 'stale')
+    expect(isAlive(pid as number)).toBe(false)
+    expect(demo.node('node-1')).toMatchObject({ pid: null, inferencesPerSec: null })
+    await demo.until('node-1 is offline', 20_000, () => demo.node('node-1').state === 'offline')
+    expect(demo.node('node-2').state).toBe('up')
+    expect(demo.node('node-2').inferencesPerSec).toBeGreaterThan(0)
+    expect(demo.node('node-2').backlogRecords).toBeGreaterThan(before + 20)
+    await demo.until('node-3 is slow', 15_000, () => (demo.node('node-3').p50Ms ?? 0) > 250)
+    demo.send('slow node-3 0')
+  }, 40_000)
+
+  it('revives it on the same state and ports, and drains the backlog once the link is restored', async () => {
+    const { stateDir, inferUrl, liveUrl } = demo.node('node-1')
+    demo.send('revive node-1')
+    demo.send('restore node-2')
+    await demo.until('node-1 is up', 15_000, () => (demo.node('node-1').inferencesPerSec ?? 0) > 0)
+    expect(demo.node('node-1')).toMatchObject({ state: 'up', stateDir, inferUrl, liveUrl })
+    await demo.until('the backlog is gone', 40_000, () => demo.node('node-2').backlogRecords === 0)
+  }, 60_000)
+
+  it('stops the cameras on request', async () => {
+    demo.send('cameras 0')
+    await demo.until('nothing comes', 15_000, () => demo.latest.nodes.every((node) => node.inferencesPerSec === 0))
+  })
+
+  it('saves nearly all of the bytes', () => {
+    // Measured over the last minute, so the cameras' rest does not hide it; node-2 sent a burst of faults.
+    for (const name of ['node-1', 'node-3']) expect(demo.node(name).savedPct).toBeGreaterThanOrEqual(98.5)
+  })
+
+  it('leaves no process and no file when it is told to quit', async () => {
+    expect(demo.note().length).toBeGreaterThanOrEqual(6)
+    demo.send('quit')
+    await demo.until('it ends', 15_000, () => demo.ended !== null)
+    expect(demo.ended).toEqual({ code: 0, signal: null })
+    expect(demo.leftovers()).toEqual({ processes: [], files: [] })
+  }, 20_000)
+})

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { HeadlessDemo } from '../support/headless-demo.ts'
+
+const NOTHING = { processes: [], files: [] }
+
+describe('leaving the demo', () => {
+  it('by SIGKILL leaves no process and no file after a few seconds', async () => {
+    await using demo = new HeadlessDemo()
+    await demo.untilServing()
+    demo.signal('SIGKILL')
+    await demo.until('all is gone', 8000, () => {
+      const { processes, files } = demo.leftovers()
+      return processes.length === 0 && files.length === 0
+    })
+  }, 60_000)
+
+  it('by SIGKILL in the middle of starting leaves nothing either', async () => {
+    await using demo = new HeadlessDemo()
+    await demo.until('daemons are being started', 15_000, () => demo.latest.nodes.some((node) => node.pid !== null))
+    demo.note()
+    demo.signal('SIGKILL')
+    await demo.until('all is gone', 8000, () => {
+      const { processes, files } = demo.leftovers()
+      return processes.length === 0 && files.length === 0
+    })
+  }, 60_000)
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const)(
+    'by %s ends in order with code %i',
+    async (signal, code) => {
+      await using demo = new HeadlessDemo()
+      await demo.until('it has begun', 15_000, () => demo.latest.nodes.some((node) => node.pid !== null))
+      demo.note()
+      demo.signal(signal)
+      await demo.until('it ends', 15_000, () => demo.ended !== null)
+      expect(demo.ended).toEqual({ code, signal: null })
+      expect(demo.leftovers()).toEqual(NOTHING)
+    },
+    60_000,
+  )
+
+  it('is not asked for by the end of standard input, and takes no second demo along', async () => {
+    await using first = new HeadlessDemo()
+    await using second = new HeadlessDemo({ PATH: '/nonexistent', XDG_CACHE_HOME: '/nonexistent' })
+    first.closeInput()
+    await Promise.all([first.untilServing(), second.untilServing()])
+    expect([first.latest.cloud.kind, second.latest.cloud.kind]).toEqual(['nats', 'http'])
+    second.send('quit')
+    await second.until('the second ends', 15_000, () => second.ended !== null)
+    expect(second.leftovers()).toEqual(NOTHING)
+    const { lines } = first
+    await first.until('the first goes on', 5000, () => first.lines > lines + 1)
+    expect(first.latest.nodes.map((node) => node.state)).toEqual(['up', 'up', 'up'])
+  }, 90_000)
+})

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import type { HeadlessLine, HeadlessNode } from '../../src/demo/headless.ts'
+import { descendants, isAlive } from './process-tree.ts'
+
+const POLL_MS = 50
+
+/** The headless demo as a process, in a temporary folder of its own so that leftovers can be seen. */
+export class HeadlessDemo {
+  readonly #tempDir = mkdtempSync(path.join(tmpdir(), 'edgedeck-e2e-'))
+  readonly #child: ChildProcess
+  readonly #seen = new Set<number>()
+  #latest: HeadlessLine | null = null
+  #lines = 0
+  #stderr = ''
+
+  /** Start it; `env` is laid over this process's own. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    // What ships, where it was built (npm test does); the source else.
+    const program = path.resolve(existsSync('dist/edgedeck.js') ? 'bin/edgedeck.js' : 'src/main.ts')
+    this.#child = spawn(process.execPath, [program, 'demo', '--headless'], {
+      stdio: 'pipe',
+      env: { ...process.env, ...env, TMPDIR: this.#tempDir },
+    })
+    createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      this.#latest = JSON.parse(line) as HeadlessLine
+      this.#lines += 1
+    })
+    this.#child.stderr?.on('data', (text) => {
+      this.#stderr += text
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
+  /** How it ended; null while it runs. */
+  get ended(): { code: number | null; signal: NodeJS.Signals | null } | null {
+    const { exitCode: code, signalCode: signal } = this.#child
+    return code === null && signal === null ? null : { code, signal }
+  }
+
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  /** Lines printed so far. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** The last line; throws before the first. */
+  get latest(): HeadlessLine {
+    if (this.#latest === null) throw new Error(`no line yet; stderr: ${this.#stderr}`)
+    return this.#latest
+  }
+
+  /** A node in the last line. */
+  node(name: string): HeadlessNode {
+    const node = this.latest.nodes.find((candidate) => candidate.name === name)
+    if (node === undefined) throw new Error(`no ${name} in ${JSON.stringify(this.latest)}`)
+    return node
+  }
+
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** Close its standard input. */
+  closeInput(): void {
+    this.#child.stdin?.end()
+  }
+
+  /** Wait until a predicate over the demo holds. */
+  async until(what: string, timeoutMs: number, holds: () => boolean): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      try {
+        if (holds()) return
+      } catch (error) {
+        if (this.#latest !== null) throw error
+      }
+      if (performance.now() > deadline) {
+        throw new Error(
+          `not within ${timeoutMs} ms: ${what}\nlast line: ${JSON.stringify(this.#latest)}\nstderr: ${this.#stderr}`,
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  /** Wait until every node is up and serves its cameras. */
+  async untilServing(timeoutMs = 30_000): Promise<void> {
+    await this.until('all nodes serve', timeoutMs, () =>
+      this.latest.nodes.every((node) => node.state === 'up' && (node.inferencesPerSec ?? 0) > 0),
+    )
+    this.note()
+  }
+
+  /** Remember every process it has now, to look for later. */
+  note(): number[] {
+    const found = descendants(this.pid)
+    for (const pid of found) this.#seen.add(pid)
+    return found
+  }
+
+  /** What is left of it: processes that were noted and still live, and files in its temporary folder. */
+  leftovers(): { processes: number[]; files: string[] } {
+    return { processes: [...this.#seen].filter(isAlive), files: readdirSync(this.#tempDir) }
+  }
+
+  /** End it however it stands, and whatever it left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.ended === null) {
+      this.note()
+      this.#child.kill('SIGTERM')
+      await this.until('it ends', 15_000, () => this.ended !== null).catch(() => this.#child.kill('SIGKILL'))
+    }
+    for (const pid of this.leftovers().processes) process.kill(pid, 'SIGKILL')
+    rmSync(this.#tempDir, { recursive: true, force: true, maxRetries: 10 })
+  }
+}
