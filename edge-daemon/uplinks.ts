@@ -1,6 +1,7 @@
 import type { DaemonConfig } from './config/settings.ts'
 import type { Store } from './store/store.ts'
 import type { UpstreamLog } from './upstream/log.ts'
+import { HttpWire } from './upstream/http.ts'
 import { NatsWire } from './upstream/nats.ts'
 import { Uplink } from './upstream/uplink.ts'
 import type { Wire } from './upstream/wire.ts'
@@ -28,5 +29,6 @@ function wiresOf({ node, upstream }: DaemonConfig): Wire[] {
     const clientName = `edge-daemon ${node.site}/${node.name}`
     wires.push(new NatsWire({ servers: upstream.nats.servers, ackTimeoutMs, clientName }))
   }
+  if (upstream.http.url !== null) wires.push(new HttpWire({ url: upstream.http.url, ackTimeoutMs }))
   return wires
 }

@@ -65,10 +65,9 @@ function breachOf(entry: Import): string[] {
       ? []
       : [`${where}: ${room} may not import the package ${entry.to}; only ${rooms.join(', ')} may`]
   }
-  const target = roomOf(entry.to)
-  if (target === room) return []
-  if (target !== null && ROOMS[room]?.includes(target)) return []
-  return [`${where}: ${room} may not import ${target ?? entry.to} (${entry.to})`]
+  const target = roomOf(entry.to) ?? entry.to
+  if (target === room || ROOMS[room]?.includes(target)) return []
+  return [`${where}: ${room} may not import ${target} (${entry.to})`]
 }
 
 function roomOf(path: string): string | null {

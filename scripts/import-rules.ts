@@ -1,6 +1,6 @@
 /**
  * Which room may import which, the arrows of docs/architecture.md. A room is the longest key that a file's path starts
- * with. A room may always import itself; what is not listed is refused. Rooms that stand beside each other stay apart
+ * with (a file stands for itself). A room may always import itself; what is not listed is refused. Rooms that stand beside each other stay apart
  * and meet through `protocol` types or what is handed in.
  */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -23,6 +23,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'edge-daemon/upstream': ['edge-daemon/store', 'edge-daemon/health', 'edge-daemon/config', 'settings', 'protocol'],
   'edge-daemon/live': ['edge-daemon/store', 'edge-daemon/health', 'edge-daemon/config', 'settings', 'protocol'],
   'edge-daemon': [
+    'package.json',
     'edge-daemon/inference',
     'edge-daemon/upstream',
     'edge-daemon/live',
@@ -43,6 +44,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/ui': ['src/actions', 'src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
   'src/commands': ['src/ui', 'src/demo', 'src/actions', 'src/link', 'src/fleet', 'src/config', 'settings', 'protocol'],
   src: [
+    'package.json',
     'src/commands',
     'src/ui',
     'src/demo',
