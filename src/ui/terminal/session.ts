@@ -32,6 +32,7 @@ export class TerminalSession {
   private readonly options: SessionOptions
   private entered = false
   private guarded = false
+  private isStopped = false
   private readonly signalListeners = new Map<EndingSignal, () => void>()
 
   constructor(options: SessionOptions) {
@@ -91,13 +92,19 @@ export class TerminalSession {
   private readonly leaving = (): void => this.leave()
 
   private readonly stopped = (): void => {
+    if (!this.entered) {
+      process.kill(process.pid, 'SIGSTOP')
+      return
+    }
+    this.isStopped = true
     this.options.onSuspend()
     this.leave()
     process.kill(process.pid, 'SIGSTOP')
   }
 
   private readonly continued = (): void => {
-    if (this.entered) return
+    if (!this.isStopped) return
+    this.isStopped = false
     this.enter()
     this.options.onResume()
   }

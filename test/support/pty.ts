@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { Emulator } from './emulator.ts'
+
+/** How a command on a pseudo terminal ended. */
+export interface PtyEnd {
+  /** `exit CODE` or `signal NUMBER`. */
+  readonly end: string
+  /** Whether the terminal's modes (raw, echo, …) are as they were. */
+  readonly modesRestored: boolean
+}
+
+/** A command that runs on a real pseudo terminal, seen through an emulator. Needs python3. */
+export class PtyProcess {
+  readonly emulator: Emulator
+  /** Process id of the command itself. */
+  readonly pid: Promise<number>
+  /** Settles when the command has ended. */
+  readonly ended: Promise<PtyEnd>
+  private readonly runner: ChildProcess
+
+  constructor(command: readonly string[], options: { columns?: number; rows?: number; env?: NodeJS.ProcessEnv } = {}) {
+    const { columns = 80, rows = 24, env = process.env } = options
+    this.emulator = new Emulator(columns, rows)
+    const runner = fileURLToPath(new URL('run-on-pty.py', import.meta.url))
+    this.runner = spawn('python3', [runner, String(columns), String(rows), ...command], { env })
+    this.runner.stdout?.on('data', (data: Buffer) => this.emulator.write(data))
+    let errors = ''
+    this.pid = new Promise((resolve, reject) => {
+      this.runner.stderr?.on('data', (data: Buffer) => {
+        errors += data.toString('utf8')
+        const pid = /^pid (\d+)$/m.exec(errors)?.[1]
+        if (pid) resolve(Number(pid))
+      })
+      this.runner.on('error', reject)
+    })
+    this.ended = new Promise((resolve) => {
+      this.runner.on('close', () => {
+        const end = /^(?:exit|signal) \d+$/m.exec(errors)?.[0] ?? `lost: ${errors}`
+        resolve({ end, modesRestored: /^termios same$/m.test(errors) })
+      })
+    })
+  }
+
+  /** Type on the terminal. */
+  type(keys: string): void {
+    this.runner.stdin?.write(keys)
+  }
+
+  /** Send a signal to the command. */
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    process.kill(await this.pid, signal)
+  }
+
+  /** End it whatever it does. */
+  async dispose(): Promise<void> {
+    if (this.runner.exitCode === null) {
+      try {
+        process.kill(await this.pid, 'SIGKILL')
+      } catch {
+        // It has ended already.
+      }
+      await this.ended
+    }
+    this.emulator.dispose()
+  }
+}

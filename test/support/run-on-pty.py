@@ -1,0 +1,57 @@
+"""Runs a command on a pseudo terminal of its own, in its own session, for tests.
+
+Usage: run-on-pty.py COLUMNS ROWS COMMAND...
+What the command writes goes to stdout, stdin goes to the command. The last line on stderr is
+`exit CODE` or `signal NUMBER`, and before it `termios same|changed`: whether the command left the
+terminal's modes as it found them.
+"""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+
+
+def main() -> None:
+    columns, rows, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    before = termios.tcgetattr(follower)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
+        for target in (0, 1, 2):
+            os.dup2(follower, target)
+        os.execvp(command[0], command)
+    sys.stderr.write(f"pid {pid}\n")
+    sys.stderr.flush()
+    sources = [leader, 0]
+    status = None
+    while True:
+        # Asked before reading: what the command wrote last is then surely read after it has ended.
+        had_ended = status is not None
+        if not had_ended:
+            done, code = os.waitpid(pid, os.WNOHANG)
+            status = code if done else None
+        ready, _, _ = select.select(sources, [], [], 0.05)
+        if leader in ready:
+            os.write(1, os.read(leader, 65536))
+        elif had_ended:
+            break
+        if 0 in ready:
+            data = os.read(0, 65536)
+            if data:
+                os.write(leader, data)
+            else:
+                sources.remove(0)
+    after = termios.tcgetattr(follower)
+    sys.stderr.write(f"termios {'same' if before == after else 'changed'}\n")
+    ended = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit {os.WEXITSTATUS(status)}"
+    sys.stderr.write(ended + "\n")
+
+
+main()
