@@ -52,5 +52,5 @@ function numberOf(raw: string): number | null {
   const word = raw.toLowerCase().replace(/^[+-]/, '')
   if (word === 'nan') return Number.NaN
   if (word === 'inf') return raw.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-  return /^[\d.]/.test(word) && Number.isFinite(Number(raw)) ? Number(raw) : null
+  return /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(word) ? Number(raw) : null
 }

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { parseExposition } from '../../../edge-daemon/health/exposition.ts'
+import { type MetricsSnapshot, renderMetrics } from '../../../edge-daemon/health/metrics-text.ts'
+import { Histogram } from '../../../protocol/histogram.ts'
+import { statusBody } from '../../support/live-node.ts'
+
+const NODE = { name: 'n1', site: 's1', version: '0.1.0', startedAt: 1_700_000_000_000 }
+const all = (): boolean => true
+
+function render(total = new Histogram(), changes: Partial<MetricsSnapshot> = {}): string {
+  return renderMetrics({ ...statusBody(total), node: NODE, ...changes })
+}
+
+test('writes an exposition whose every line is of the format, each family announced once', () => {
+  const text = render()
+  expect(text.endsWith('\n')).toBe(true)
+  const lines = text.trimEnd().split('\n')
+  const samples = lines.filter((line) => !line.startsWith('#'))
+  expect(parseExposition(text, all).length).toBe(samples.length)
+  const types = lines.filter((line) => line.startsWith('# TYPE ')).map((line) => line.split(' ')[2] ?? '')
+  expect(new Set(types).size).toBe(types.length)
+  for (const line of samples) {
+    const name = /^[a-z0-9_]+/.exec(line)?.[0] ?? ''
+    expect(types).toContain(name.replace(/_(bucket|sum|count)$/, (end) => (types.includes(name) ? end : '')))
+  }
+})
+
+test('never counts a slower request under a bound, and misses only what lies within 4.4 % of it', () => {
+  const total = new Histogram()
+  const values = Array.from({ length: 2000 }, (_, index) => 0.05 * 1.006 ** index).filter((value) => value < 20_000)
+  for (const value of values) total.record(value)
+  const buckets = parseExposition(render(total), (name) => name === 'edge_inference_stage_seconds_bucket').filter(
+    ({ labels }) => labels.stage === 'total',
+  )
+  expect(buckets.map(({ labels }) => labels.le)).toContain('0.05')
+  let before = 0
+  for (const { labels, value } of buckets) {
+    const boundMs = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le) * 1000
+    expect(value).toBeLessThanOrEqual(values.filter((ms) => ms <= boundMs).length)
+    expect(value).toBeGreaterThanOrEqual(values.filter((ms) => ms <= boundMs / 1.0443).length)
+    expect(value).toBeGreaterThanOrEqual(before)
+    before = value
+  }
+  expect(buckets.at(-1)?.value).toBe(values.length)
+})
+
+test('escapes names, leaves out what is unknown, and shows alerts as 0 and 1', () => {
+  const body = statusBody()
+  const alert = { rule: 'cpu_high', severity: 'warning', value: 1, threshold: 1, unit: '%', since: 1, msg: '' } as const
+  const text = render(undefined, {
+    node: { ...NODE, name: 'a"b\\c\nd' },
+    host: { ...body.host, cpuPct: null },
+    alerts: [alert],
+  })
+  const samples = parseExposition(text, all)
+  expect(samples.find(({ name }) => name === 'edge_node_info')?.labels.node).toBe('a"b\\c\nd')
+  expect(samples.some(({ name }) => name === 'edge_host_cpu_ratio')).toBe(false)
+  const firing = samples.filter(({ name }) => name === 'edge_alert_firing')
+  expect(Object.fromEntries(firing.map(({ labels, value }) => [labels.rule, value]))).toEqual({
+    store_failing: 0,
+    disk_full: 0,
+    uplink_down: 0,
+    latency_high: 0,
+    cpu_high: 1,
+  })
+})
