@@ -1,0 +1,74 @@
+import { Box, Text } from 'ink'
+import { useCallback, useSyncExternalStore } from 'react'
+import type { Console } from './console.ts'
+import { SMALLEST } from './fleet-layout.ts'
+import type { Keys } from './keys.ts'
+import { HelpOverlay } from './overlays/help.tsx'
+import { PaletteOverlay } from './overlays/palette.tsx'
+import { demoStrip } from './panes/demo-strip.ts'
+import { fleetHeader } from './panes/fleet-header.ts'
+import { footerLine } from './panes/footer.ts'
+import { FleetScreen } from './screens/fleet-screen.tsx'
+import { LogsScreen } from './screens/logs-screen.tsx'
+import { NodeScreen } from './screens/node-screen.tsx'
+import { Pane } from './screens/pane.tsx'
+import type { Size } from './terminal/line.ts'
+
+/** Where the size of the terminal comes from. */
+export interface SizeSource {
+  get(): Size
+  subscribe(listener: () => void): () => void
+}
+
+/** The whole console: a header, the open screen, a footer, and what lies over them. */
+export function App({
+  console,
+  keys,
+  sizes,
+}: {
+  readonly console: Console
+  readonly keys: Keys
+  readonly sizes: SizeSource
+}) {
+  const size = useSyncExternalStore(sizes.subscribe, sizes.get)
+  const { store, look, context, keymap, demo } = console.parts
+  const { overlay } = useSyncExternalStore(store.subscribe, store.get)
+  const header = useCallback(
+    (area: Size) => fleetHeader(console.view(), { context, nowMs: console.nowMs() }, look, area.columns),
+    [console, context, look],
+  )
+  const footer = useCallback((area: Size) => [footerLine(console, area.columns)], [console])
+  const strip = useCallback(
+    (area: Size) => (demo === null ? [] : [demoStrip(demo, keymap, look, area.columns)]),
+    [demo, keymap, look],
+  )
+  if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
+    const text = `This terminal is ${size.columns}×${size.rows}; edgedeck needs ${SMALLEST.columns}×${SMALLEST.rows} or more. Enlarge it, or press q.`
+    return <Text>{look.ascii ? text.replaceAll('×', 'x') : text}</Text>
+  }
+  return (
+    <Box flexDirection="column" width={size.columns} height={size.rows}>
+      <Pane console={console} columns={size.columns} rows={2} draw={header} />
+      <Screen console={console} size={size} />
+      {demo !== null && <Pane console={console} columns={size.columns} rows={1} draw={strip} />}
+      <Pane console={console} columns={size.columns} rows={1} draw={footer} />
+      {overlay?.name === 'help' && <HelpOverlay console={console} size={size} />}
+      {overlay?.name === 'palette' && (
+        <PaletteOverlay console={console} keys={keys} size={size} text={overlay.text} row={overlay.row} />
+      )}
+    </Box>
+  )
+}
+
+function Screen({ console, size }: { readonly console: Console; readonly size: Size }) {
+  const demo = console.parts.demo !== null
+  const screen = console.screen()
+  switch (screen.name) {
+    case 'fleet':
+      return <FleetScreen console={console} size={size} />
+    case 'node':
+      return <NodeScreen key={screen.key} console={console} size={size} nodeKey={screen.key} demo={demo} />
+    case 'logs':
+      return <LogsScreen console={console} size={size} demo={demo} />
+  }
+}

@@ -1,0 +1,141 @@
+import type { KeyName } from '../actions/keys.ts'
+import { textOfKey } from '../actions/keys.ts'
+import { searchPalette } from '../actions/palette.ts'
+import { type ActionHandlers, runAction } from '../actions/run.ts'
+import { type ActionId, actionOf, type Role } from '../actions/table.ts'
+import { parseFilter } from '../fleet/filter.ts'
+import type { Console } from './console.ts'
+import type { Overlay } from './console-store.ts'
+import { demoHandlers } from './handlers/demo.ts'
+import { fleetHandlers } from './handlers/fleet.ts'
+import { logHandlers } from './handlers/logs.ts'
+import { nodeHandlers } from './handlers/node.ts'
+
+/** Until operators sign in, whoever runs the console may do what its nodes allow. */
+const ROLE: Role = 'operator'
+
+/** Takes keys to what they mean: text for an open input line, else an action of the table. */
+export class Keys {
+  readonly #console: Console
+  readonly #screens: Readonly<Record<'fleet' | 'node' | 'logs', ActionHandlers>>
+  readonly #everywhere: ActionHandlers
+
+  constructor(console: Console, pageRows: () => number) {
+    this.#console = console
+    this.#screens = {
+      fleet: fleetHandlers(console, pageRows),
+      node: nodeHandlers(console),
+      logs: logHandlers(console, pageRows),
+    }
+    this.#everywhere = { ...this.#appHandlers(), ...demoHandlers(console) }
+  }
+
+  /** One key was pressed. */
+  press(key: KeyName): void {
+    const { store, keymap } = this.#console.parts
+    const { overlay, notices } = store.get()
+    const meaning = keymap.actionFor(key, this.#console.contexts())
+    if (meaning === 'app.interrupt') {
+      this.run(meaning)
+    } else if (overlay?.name === 'palette' || overlay?.name === 'filter') {
+      this.#type(overlay, key)
+    } else if (overlay?.name === 'help') {
+      store.set({ overlay: null })
+    } else if (notices.length > 0 && meaning === 'nav.back') {
+      store.dismissNotice()
+    } else if (meaning !== null) {
+      this.run(meaning)
+    }
+  }
+
+  /** Run an action where the operator is. */
+  run(id: ActionId): void {
+    const { store } = this.#console.parts
+    const outcome = runAction(id, {
+      role: ROLE,
+      handlers: [this.#screens[this.#console.screen().name], this.#everywhere],
+      // Nothing in the table is destructive yet; what will be asks through a dialog of its own.
+      confirm: (question) => store.notify(question),
+    })
+    if (outcome === 'forbidden') store.notify(`${actionOf(id).title} needs the role ${actionOf(id).role}`)
+  }
+
+  #appHandlers(): ActionHandlers {
+    const { store, quit, redraw } = this.#console.parts
+    return {
+      'nav.last': () => store.toggleLast(),
+      'app.palette': () => store.set({ overlay: { name: 'palette', text: '', row: 0 } }),
+      'app.help': () => store.set({ overlay: { name: 'help' } }),
+      'app.filter': () => store.set({ overlay: { name: 'filter', text: this.#filterText(), fault: null } }),
+      'app.redraw': redraw,
+      'app.quit': quit,
+      'app.interrupt': quit,
+    }
+  }
+
+  #filterText(): string {
+    const { fleet, logs } = this.#console.parts.store.get()
+    return this.#console.screen().name === 'logs' ? logs.contains : fleet.filter
+  }
+
+  #type(overlay: Extract<Overlay, { text: string }>, key: KeyName): void {
+    const { store } = this.#console.parts
+    if (key === 'esc') {
+      if (overlay.name === 'filter') this.#applyFilter('')
+      store.set({ overlay: null })
+      return
+    }
+    if (overlay.name === 'palette' && (key === 'up' || key === 'down' || key === 'tab')) {
+      const count = this.paletteMatches().length
+      const row = overlay.row + (key === 'up' ? -1 : 1)
+      store.set({ overlay: { ...overlay, row: Math.max(0, Math.min(count - 1, row)) } })
+      return
+    }
+    if (key === 'enter') {
+      this.#accept(overlay)
+      return
+    }
+    const text = editText(overlay.text, key)
+    if (text === null) return
+    if (overlay.name === 'palette') store.set({ overlay: { ...overlay, text, row: 0 } })
+    else store.set({ overlay: { ...overlay, text, fault: this.#applyFilter(text) } })
+  }
+
+  #accept(overlay: Extract<Overlay, { text: string }>): void {
+    const { store } = this.#console.parts
+    const chosen = overlay.name === 'palette' ? this.paletteMatches()[overlay.row] : null
+    if (overlay.name === 'filter' && overlay.fault !== null) return
+    store.set({ overlay: null })
+    if (chosen) this.run(chosen.action)
+  }
+
+  /** Actions that the palette lists now. */
+  paletteMatches(): ReturnType<typeof searchPalette> {
+    const { overlay } = this.#console.parts.store.get()
+    const typed = overlay?.name === 'palette' ? overlay.text : ''
+    return searchPalette(typed, { contexts: this.#console.contexts(), role: ROLE })
+  }
+
+  /** Filter as it is typed; answers what is wrong with the text, null when nothing is. */
+  #applyFilter(text: string): string | null {
+    const { store } = this.#console.parts
+    if (this.#console.screen().name === 'logs') {
+      store.setLogs({ contains: text })
+      return null
+    }
+    const parsed = parseFilter(text)
+    if (!parsed.ok) return parsed.message
+    store.setFleet({ filter: text })
+    return null
+  }
+}
+
+/** Text after a key was typed into it; null when the key types nothing. */
+function editText(text: string, key: KeyName): string | null {
+  const MAX_CHARACTERS = 200
+  if (key === 'backspace') return [...text].slice(0, -1).join('')
+  if (key === 'ctrl-u') return ''
+  if (key === 'ctrl-w') return text.replace(/\S+\s*$/, '')
+  const typed = textOfKey(key)
+  return typed === null || text.length >= MAX_CHARACTERS ? null : text + typed
+}

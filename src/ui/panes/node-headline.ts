@@ -1,0 +1,32 @@
+import type { NodeDetail } from '../../fleet/view.ts'
+import { formatAge, UNKNOWN } from '../format.ts'
+import type { Line, Size } from '../terminal/line.ts'
+import { line } from '../widgets/line-builder.ts'
+import { type Look, severityMark, stateMark } from './look.ts'
+
+/** Two lines: who the node is and how it stands; then what is wrong with it, faults that were set on purpose first. */
+export function nodeHeadline(detail: NodeDetail, nowMs: number, look: Look, size: Size): Line[] {
+  const { node, identity, status } = detail
+  const { glyph, token } = stateMark(node.state, look)
+  const out = line(look.theme)
+    .add(` ${node.name}`, 'title')
+    .add(`  ${node.site ?? UNKNOWN}  `, 'muted')
+  out.add(`${glyph} ${node.state}`, token)
+  if (node.state !== 'up' && node.ageMs !== null) out.add(` for ${formatAge(node.ageMs)}`, token)
+  if (identity !== null)
+    out.rest(
+      `   edge-daemon ${identity.version}, running for ${formatAge(nowMs - identity.startedAt)}`,
+      size.columns,
+      'muted',
+    )
+  const faults = Object.entries(status?.faults ?? {})
+  const second = line(look.theme).add(' ')
+  for (const [name, value] of faults) second.add(`FAULT SET: ${name} ${value} ms`, 'danger').add('  ')
+  if (node.reason !== null) second.rest(`${node.reason}  `, size.columns, 'warning')
+  for (const condition of node.conditions) {
+    if (second.columns >= size.columns - 8) break
+    second.rest(`${condition.msg}  `, size.columns, severityMark(condition.severity, look).token)
+  }
+  if (second.columns === 1) second.add('nothing is wrong with it', 'muted')
+  return [out.done(), second.done()]
+}

@@ -1,0 +1,55 @@
+import { Box } from 'ink'
+import { useCallback } from 'react'
+import { settleCursor } from '../../fleet/cursor.ts'
+import type { Console } from '../console.ts'
+import { layoutFleet } from '../fleet-layout.ts'
+import { alertLines } from '../panes/alerts.ts'
+import { fleetTable } from '../panes/fleet-table.ts'
+import type { Size } from '../terminal/line.ts'
+import { ChartPanes } from './chart-panes.tsx'
+import { LogTail } from './log-tail.tsx'
+import { Pane } from './pane.tsx'
+
+/** Every node a row, problems first; latency, bandwidth, alerts and the log below. */
+export function FleetScreen({ console, size }: { readonly console: Console; readonly size: Size }) {
+  const { fleet, look, store, demo } = console.parts
+  const { columns } = size
+  const layout = layoutFleet(size, fleet.keys().length, demo !== null)
+  const table = useCallback(
+    (area: Size) => {
+      const { cursor, marked, sort } = store.get().fleet
+      const rows = console.rows()
+      return fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area)
+    },
+    [console, store, look],
+  )
+  const tableNote = useCallback(() => {
+    const { sort, filter, marked } = store.get().fleet
+    const shown = console.rows().length
+    const parts = [sort === 'problems' ? 'problems first' : `by ${sort}`]
+    if (filter !== '') parts.push(`filter "${filter}" shows ${shown} of ${fleet.keys().length}`)
+    if (marked.size > 0) parts.push(`${marked.size} marked`)
+    return parts.join(', ')
+  }, [console, store, fleet])
+  const alerts = useCallback(
+    (area: Size) => alertLines(console.view().alerts, console.view().asOfMs, look, area),
+    [console, look],
+  )
+  const alertColumns = layout.alertColumns === 0 ? columns : layout.alertColumns
+  return (
+    <>
+      <Pane console={console} columns={columns} rows={layout.table} title="nodes" note={tableNote} draw={table} />
+      {layout.charts > 0 && <ChartPanes console={console} columns={columns} rows={layout.charts} nodeKey={null} />}
+      <Box flexDirection={layout.alertColumns === 0 ? 'column' : 'row'}>
+        <Pane console={console} columns={alertColumns} rows={layout.alerts} title="alerts" draw={alerts} />
+        {layout.alertColumns > 0 && <Box width={1} />}
+        <LogTail
+          console={console}
+          columns={layout.alertColumns === 0 ? columns : columns - alertColumns - 1}
+          rows={layout.logs}
+          nodeKey={null}
+        />
+      </Box>
+    </>
+  )
+}

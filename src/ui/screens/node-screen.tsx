@@ -1,0 +1,86 @@
+import { Box } from 'ink'
+import { useCallback } from 'react'
+import type { Console } from '../console.ts'
+import { alertLines } from '../panes/alerts.ts'
+import { factLines } from '../panes/facts.ts'
+import { nodeFacts } from '../panes/node-facts.ts'
+import { nodeHeadline } from '../panes/node-headline.ts'
+import { stageLines } from '../panes/stages.ts'
+import type { Line, Size } from '../terminal/line.ts'
+import { ChartPanes } from './chart-panes.tsx'
+import { LogTail } from './log-tail.tsx'
+import { Pane } from './pane.tsx'
+
+const STAGE_ROWS = 7
+const STAGE_COLUMNS = 52
+
+/** One node in depth. What does not fit gives way from the bottom: log, charts, then the last facts. */
+export function NodeScreen({
+  console,
+  size,
+  nodeKey,
+  demo,
+}: {
+  readonly console: Console
+  readonly size: Size
+  readonly nodeKey: string
+  readonly demo: boolean
+}) {
+  const { fleet, look, store } = console.parts
+  const { columns } = size
+  const detail = useCallback(
+    () => fleet.nodeDetail(nodeKey, store.get().asOf, console.nowMs()),
+    [fleet, nodeKey, store, console],
+  )
+  const headline = useCallback(
+    (area: Size): Line[] => {
+      const found = detail()
+      return found === null ? [] : nodeHeadline(found, console.nowMs(), look, area)
+    },
+    [detail, console, look],
+  )
+  const stages = useCallback((): Line[] => stageLines(detail()?.stages ?? [], look), [detail, look])
+  const alerts = useCallback(
+    (area: Size): Line[] => alertLines(detail()?.alerts ?? [], console.nowMs(), look, area, 0),
+    [detail, console, look],
+  )
+  const facts = useCallback(
+    (area: Size): Line[] => {
+      const found = detail()
+      return found === null ? [] : factLines(nodeFacts(found, console.nowMs()), look, area.columns)
+    },
+    [detail, console, look],
+  )
+  const room = size.rows - 3 - (demo ? 1 : 0)
+  const headRows = 2
+  const isRoomy = columns >= STAGE_COLUMNS + 40
+  const topRows = Math.min(STAGE_ROWS, Math.max(0, room - headRows))
+  const below = room - headRows - topRows
+  const factRows = Math.max(0, Math.min(below, columns >= 150 ? 26 : columns >= 112 ? 30 : 46))
+  const logRows = below - factRows >= 12 ? Math.floor((below - factRows) / 2) : Math.max(0, below - factRows)
+  const chartRows = below - factRows - logRows
+  return (
+    <>
+      <Pane console={console} columns={columns} rows={headRows} draw={headline} />
+      <Box height={topRows}>
+        <Pane
+          console={console}
+          columns={isRoomy ? STAGE_COLUMNS : columns}
+          rows={topRows}
+          title="inference stages"
+          note={lastTenSeconds}
+          draw={stages}
+        />
+        {isRoomy && <Box width={1} />}
+        {isRoomy && (
+          <Pane console={console} columns={columns - STAGE_COLUMNS - 1} rows={topRows} title="alerts" draw={alerts} />
+        )}
+      </Box>
+      <Pane console={console} columns={columns} rows={factRows} title="node" draw={facts} everyMs={250} />
+      {chartRows > 0 && <ChartPanes console={console} columns={columns} rows={chartRows} nodeKey={nodeKey} />}
+      <LogTail console={console} columns={columns} rows={logRows} nodeKey={nodeKey} />
+    </>
+  )
+}
+
+const lastTenSeconds = (): string => 'of the last 10 s'

@@ -1,0 +1,41 @@
+import { useMemo } from 'react'
+import type { Console } from '../console.ts'
+import { framed } from '../panes/framed.ts'
+import type { Line, Size } from '../terminal/line.ts'
+import { Canvas } from '../widgets/canvas.tsx'
+
+/** What a pane of a screen is. */
+export interface PaneProps {
+  readonly console: Console
+  readonly columns: number
+  readonly rows: number
+  /** Ruled title; absent for a bare pane. */
+  readonly title?: string
+  /** Stands muted behind the title. */
+  readonly note?: () => string
+  readonly draw: (size: Size) => readonly Line[]
+  /** Draw at most this often, for panes that change slowly and cost much; ms. */
+  readonly everyMs?: number
+}
+
+/** A part of a screen that paints itself whenever the fleet or the operator's choices change. */
+export function Pane({ console, columns, rows, title, note, draw, everyMs = 0 }: PaneProps) {
+  const paint = useMemo(() => {
+    const whole = (size: Size): readonly Line[] =>
+      title === undefined ? draw(size) : framed(title, draw, console.parts.look, size, note?.() ?? '')
+    return everyMs === 0 ? whole : throttled(whole, everyMs, console)
+  }, [console, title, note, draw, everyMs])
+  if (rows <= 0 || columns <= 0) return null
+  return <Canvas width={columns} height={rows} flexShrink={0} paint={paint} subscribe={console.subscribe} />
+}
+
+/** The same lines again until their time is over, unless the operator changed what is looked at. */
+function throttled(draw: (size: Size) => readonly Line[], everyMs: number, console: Console) {
+  let last: { readonly mark: string; readonly lines: readonly Line[] } | null = null
+  return (size: Size): readonly Line[] => {
+    const { asOf } = console.parts.store.get()
+    const mark = `${Math.floor(console.nowMs() / everyMs)} ${asOf} ${size.columns}x${size.rows}`
+    if (last?.mark !== mark) last = { mark, lines: draw(size) }
+    return last.lines
+  }
+}

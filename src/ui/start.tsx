@@ -1,0 +1,130 @@
+import { join } from 'node:path'
+import { render } from 'ink'
+import type { LogLevel } from '../../protocol/records.ts'
+import { loadKeymap } from '../actions/keymap-file.ts'
+import { decodeKeys } from '../actions/keys.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import type { NodeLink } from '../link/link.ts'
+import { App, type SizeSource } from './app.tsx'
+import { Console } from './console.ts'
+import { ConsoleStore } from './console-store.ts'
+import type { DemoPanel } from './demo-panel.ts'
+import { Keys } from './keys.ts'
+import { detectCapabilities } from './terminal/capabilities.ts'
+import { Compositor } from './terminal/compositor.ts'
+import { InputRouter } from './terminal/input-router.ts'
+import type { Size } from './terminal/line.ts'
+import { TerminalSession } from './terminal/session.ts'
+import { loadTheme } from './theme.ts'
+import { CompositorContext } from './widgets/canvas.tsx'
+
+/** What the screen is shown over, and how. */
+export interface ConsoleOptions {
+  readonly fleet: Fleet
+  /** The link to a node; undefined while there is none. */
+  readonly link: (key: string) => NodeLink | undefined
+  /** Where the fleet comes from, for the header. */
+  readonly context: string
+  readonly config: { readonly theme: string; readonly ascii: boolean | null; readonly logLevel: LogLevel }
+  /** The user's key map; may be absent on disk. */
+  readonly keymapFile: string
+  /** Folder that holds `keymaps/` and `themes/`. */
+  readonly assetsDir: string
+  /** Null outside a demo. */
+  readonly controls: DemoPanel | null
+  /** Hear what a person should know; returns how to stop. */
+  readonly onNotice: (listener: (text: string) => void) => () => void
+  /** The screen ends when this is aborted. */
+  readonly signal: AbortSignal
+}
+
+const LOG_BACKLOG = 200
+
+/** Take the terminal, show the console, give the terminal back. Resolves when the operator leaves or `signal` aborts. */
+export async function runConsole(options: ConsoleOptions): Promise<void> {
+  const { fleet, config, signal } = options
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+  const capabilities = detectCapabilities()
+  const ascii = config.ascii ?? capabilities.ascii
+  const { theme, problems: themeProblems } = loadTheme(config.theme, join(options.assetsDir, 'themes'))
+  const { keymap, problems: keyProblems } = loadKeymap({
+    defaultFile: join(options.assetsDir, 'keymaps', 'default.yaml'),
+    userFile: options.keymapFile,
+  })
+  const store = new ConsoleStore({ notices: [...themeProblems, ...keyProblems] })
+  store.setLogs({ minLevel: config.logLevel })
+  const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth })
+  const console = new Console({
+    fleet,
+    store,
+    keymap,
+    look: { theme, ascii },
+    context: options.context,
+    demo: options.controls,
+    followLogs: (level) => {
+      for (const key of fleet.keys()) options.link(key)?.followLogs({ level, backlog: LOG_BACKLOG })
+    },
+    now: Date.now,
+    quit: leave,
+    redraw: () => compositor.repaint(),
+  })
+  const keys = new Keys(console, () => compositor.rows)
+  const router = new InputRouter({ terminal: process.stdin })
+  const session = new TerminalSession({
+    outputFd: process.stdout.fd,
+    setRawMode: (raw) => process.stdin.setRawMode(raw),
+    onEnd: () => leave(),
+    onSuspend: () => compositor.stop(),
+    onResume: () => {
+      compositor.start()
+      compositor.repaint()
+    },
+  })
+  const stopNotices = options.onNotice((text) => store.notify(text))
+  signal.addEventListener('abort', () => leave(), { once: true })
+  if (signal.aborted) leave()
+
+  session.enter()
+  compositor.start()
+  router.start()
+  router.ink.on('data', (chunk: Buffer) => {
+    for (const key of decodeKeys(chunk.toString('utf8'))) keys.press(key)
+  })
+  const ink = render(
+    <CompositorContext.Provider value={compositor}>
+      <App console={console} keys={keys} sizes={sizesOf(compositor)} />
+    </CompositorContext.Provider>,
+    {
+      stdout: compositor as unknown as NodeJS.WriteStream,
+      stdin: router.ink as unknown as NodeJS.ReadStream,
+      debug: true,
+      patchConsole: false,
+      exitOnCtrlC: false,
+    },
+  )
+  try {
+    await left
+  } finally {
+    stopNotices()
+    compositor.stop()
+    ink.unmount()
+    router.stop()
+    session.close()
+  }
+}
+
+/** The size of the screen as React reads it: the same object until it changes. */
+function sizesOf(compositor: Compositor): SizeSource {
+  let size: Size = { columns: compositor.columns, rows: compositor.rows }
+  return {
+    get: () => {
+      const { columns, rows } = compositor
+      if (columns !== size.columns || rows !== size.rows) size = { columns, rows }
+      return size
+    },
+    subscribe: (listener) => {
+      compositor.on('resize', listener)
+      return () => compositor.off('resize', listener)
+    },
+  }
+}
