@@ -135,7 +135,7 @@ describe('a model child that hangs', () => {
 })
 
 describe('the processes', () => {
-  it('leave no child behind when the parent is killed', async () => {
+  it('leave no child behind when the parent is killed, however busy the child', async () => {
     const entry = fileURLToPath(new URL('../../support/inference-parent.ts', import.meta.url))
     const parent = spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', 'inherit'] })
     const [line] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string]
@@ -183,6 +183,15 @@ describe('a swap to another model', () => {
     expect(models.at(-1)).toBe('digits@1.2.0')
     expect(service.status()).toMatchObject({ generation: 3, model: { version: '1.2.0' } })
     await vi.waitUntil(async () => !(await isRunning(old)), WAIT)
+  })
+
+  it('and a stop right after it let the old child finish what it had', async () => {
+    const { service } = await startService({ slowMs: 600, batchMax: 2 })
+    const flying = Array.from({ length: 4 }, () => service.infer(picture))
+    await vi.waitUntil(() => service.status().inFlight === 4, WAIT)
+    await service.swap({ ...digits, version: '1.1.0' })
+    await service.stop()
+    for (const outcome of await Promise.all(flying)) expect(outcome).toMatchObject({ ok: true, model: 'digits@1.0.0' })
   })
 
   it('that cannot be loaded leaves the old model serving', async () => {
