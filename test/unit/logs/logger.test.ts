@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -93,6 +103,40 @@ test('goes on without its file, counts what is lost, and tells it once the file 
   logger.info('three')
   const messages = linesOf('logs/edge-daemon.log').map(({ msg }) => msg)
   expect(messages).toEqual(['three', 'the log file refused 2 lines and works again'])
+})
+
+test.skipIf(!existsSync('/dev/full'))('counts what a full disk refuses, and tells it once there is room', () => {
+  symlinkSync('/dev/full', join(dir, 'edge-daemon.log'))
+  const logger = start()
+  for (let i = 0; i < 3; i += 1) logger.info(`line.${i}`)
+  expect(logger.droppedLines).toBe(3)
+  rmSync(join(dir, 'edge-daemon.log'))
+  logger.info('after')
+  expect(linesOf().map(({ msg }) => msg)).toEqual(['after', 'the log file refused 3 lines and works again'])
+})
+
+test('a process goes on when the reader of its output leaves', async () => {
+  const module = join(import.meta.dirname, '../../../edge-daemon/logs/logger.ts')
+  const program = `
+    import { Logger } from ${JSON.stringify(module)}
+    const options = { level: 'info', dir: process.argv[1], maxBytes: 1e6, files: 1, stream: process.stdout }
+    const logger = new Logger(options)
+    logger.start()
+    let n = 0
+    setInterval(() => logger.info('tick.' + n++), 10)
+    process.stdin.on('end', () => { logger.info('done'); process.exit(0) }).resume()`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, dir], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  child.stdout.destroy()
+  await expect.poll(() => linesOf().some(({ fields }) => fields?.event === 'log.stream_closed')).toBe(true)
+  const count = linesOf().length
+  await expect.poll(() => linesOf().length, { timeout: 5000 }).toBeGreaterThan(count + 5)
+  child.stdin.end()
+  expect(await exited).toBe(0)
+  expect(linesOf().at(-1)).toMatchObject({ msg: 'done' })
 })
 
 test('keeps logging to its file when nobody reads the stream any more', async () => {
