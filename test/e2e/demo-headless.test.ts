@@ -1,7 +1,23 @@
 import { readdirSync } from 'node:fs'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from 'nats'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BLOCK_HEADERS, subjectOf } from '../../protocol/subjects.ts'
+import { DEMO_STREAM } from '../../src/demo/cloud.ts'
 import { HeadlessDemo } from '../support/headless-demo.ts'
 import { isAlive } from '../support/process-tree.ts'
+
+/** Headers of the last block of unreadable pictures that the cloud holds of a node; null when it holds none. */
+async function lastResults(cloudUrl: string, origin: { site: string; node: string }) {
+  const connection = await connect({ servers: cloudUrl })
+  try {
+    const manager = await jetstreamManager(connection)
+    const held = await manager.streams.getMessage(DEMO_STREAM, { last_by_subj: subjectOf(origin, 'abnormal') })
+    return held?.header ?? null
+  } finally {
+    await connection.close()
+  }
+}
 
 /** The demo runs once; the tests are a story in order. */
 describe('the headless demo', () => {
@@ -65,6 +81,8 @@ describe('the headless demo', () => {
     await demo.until('node-1 is up', 15_000, () => (demo.node('node-1').inferencesPerSec ?? 0) > 0)
     expect(demo.node('node-1')).toMatchObject({ state: 'up', stateDir, inferUrl, liveUrl })
     await demo.until('the backlog is gone', 40_000, () => demo.node('node-2').backlogRecords === 0)
+    const block = await lastResults(demo.latest.cloud.url as string, { site: 'plant-a', node: 'node-2' })
+    expect(block?.get(BLOCK_HEADERS.epoch)).toMatch(/^[0-9a-f]{32}$/)
   }, 60_000)
 
   it('stops the cameras on request', async () => {

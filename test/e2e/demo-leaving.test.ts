@@ -49,6 +49,11 @@ describe('leaving the demo', () => {
     first.closeInput()
     await Promise.all([first.untilServing(), second.untilServing()])
     expect([first.latest.cloud.kind, second.latest.cloud.kind]).toEqual(['nats', 'http'])
+    second.send('garbage node-1')
+    await second.until('node-1 sends unreadable pictures', 10_000, async () => {
+      const answer = await fetch(`${second.latest.cloud.url}?subject=results`)
+      return ((await answer.json()) as { blocks: unknown[] }).blocks.length > 0
+    })
     second.send('quit')
     await second.until('the second ends', 15_000, () => second.ended !== null)
     expect(second.leftovers()).toEqual(NOTHING)

@@ -80,11 +80,11 @@ export class HeadlessDemo {
   }
 
   /** Wait until a predicate over the demo holds. */
-  async until(what: string, timeoutMs: number, holds: () => boolean): Promise<void> {
+  async until(what: string, timeoutMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       try {
-        if (holds()) return
+        if (await holds()) return
       } catch (error) {
         if (this.#latest !== null) throw error
       }
