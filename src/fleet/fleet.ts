@@ -1,4 +1,5 @@
 import type { DaemonFrame } from '../../protocol/frames.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
 import { AlertBook, activeAlert, byUrgency, silenceAlert } from './alert-book.ts'
 import { type Cadence, Coalescer, type Schedule } from './coalescer.ts'
 import type { LinkEvent } from './link-event.ts'
@@ -176,7 +177,8 @@ function ratesOf(model: NodeModel, nameOf: (counter: string) => string | null): 
   for (const counter of model.counters.names()) {
     const name = nameOf(counter)
     const rate = name === null ? null : model.counters.ratePerSec(counter, RATE_WINDOW_MS)
-    if (name !== null && rate !== null) rates[name] = rate
+    // Class names are the node's own words.
+    if (name !== null && rate !== null) rates[untrusted(name)] = rate
   }
   return rates
 }
