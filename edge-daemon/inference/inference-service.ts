@@ -188,13 +188,14 @@ export class InferenceService {
   async #open(model: ServedModel): Promise<Lane> {
     this.#generation += 1
     const { batchMax, pixelLimit, readyTimeoutMs = READY_TIMEOUT_MS } = this.#options
+    const slowMs = this.#slowMs
     const session = new Session({
       generation: this.#generation,
       model,
       batchMax,
       pixelLimit,
       readyTimeoutMs,
-      slowMs: this.#slowMs,
+      slowMs,
       childEntry: this.#options.childEntry ?? defaultChildEntry(),
       onAnswers: (answers) => this.#settle(lane, answers),
       onEnd: (reason) => this.#onEnd(lane, reason),
@@ -207,6 +208,8 @@ export class InferenceService {
       this.#lanes.delete(lane)
       throw error
     }
+    // A fault that was set while the child loaded has not reached it.
+    if (slowMs !== this.#slowMs) session.setSlowMs(this.#slowMs)
     this.#tell({ event: 'model.ready', generation: session.generation, pid: session.pid, model: labelOf(model) })
     return lane
   }

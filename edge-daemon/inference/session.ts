@@ -64,7 +64,7 @@ export class Session {
   start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { childEntry, model, batchMax, pixelLimit, slowMs, readyTimeoutMs } = this.#options
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', childEntry], {
+    const child = spawn(process.execPath, [childEntry], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     })
     const pipe = child.stdio[CHILD_FD] as Duplex
@@ -130,9 +130,9 @@ export class Session {
     writeFrame(pipe, KIND.infer, id, picture)
   }
 
-  /** Change the declared fault of the running child. */
+  /** Change the declared fault of a child that is ready; before, it starts with the one of its options. */
   setSlowMs(slowMs: number): void {
-    if (this.#pipe !== null && this.#state !== 'ended') writeFrame(this.#pipe, KIND.fault, 0, encodeJson({ slowMs }))
+    if (this.#pipe !== null && this.#state === 'ready') writeFrame(this.#pipe, KIND.fault, 0, encodeJson({ slowMs }))
   }
 
   /** Let the child go by closing its pipe; it is killed when it has not gone within `graceMs`. Resolves when it is gone. */

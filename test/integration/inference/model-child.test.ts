@@ -227,6 +227,16 @@ describe('a service that cannot start', () => {
 })
 
 describe('the declared fault', () => {
+  it('reaches a child that was loading when it was set', async () => {
+    const { service } = await serve()
+    const swapped = service.swap(digits)
+    await vi.waitUntil(() => service.status().generation === 2, WAIT)
+    service.setFault({ slowMs: 80 })
+    await swapped
+    const slow = await service.infer(picture)
+    expect(slow.ok && slow.runMs).toBeGreaterThanOrEqual(79)
+  })
+
   it('slows each run by as much as it says, and shows', async () => {
     const { service } = await serve()
     service.setFault({ slowMs: 80 })
