@@ -18,8 +18,8 @@ export interface AggregatorOptions {
 }
 
 const PAGE_RECORDS = 2000
-/** Closed windows that may wait for the disk; then the open one grows instead, so memory stays bounded. */
-const MAX_CLOSED = 64
+/** Closed windows that may wait for a disk that refuses; then the open one grows instead, so memory stays bounded. */
+const MAX_CLOSED_REFUSED = 64
 
 /**
  * Folds the results that stay on the node into `stat` records, one per `aggregateCount` results or `aggregateEveryMs`.
@@ -42,6 +42,8 @@ export class Aggregator {
   #retryTimer: NodeJS.Timeout | undefined
   #writing: Promise<void> | null = null
   #refused = false
+  /** The open window has waited its time. */
+  #overdue = false
   #stopped = false
   #unsubscribe: (() => void) | null = null
 
@@ -63,6 +65,8 @@ export class Aggregator {
       const page = await store.read({ classes: ['normal'], afterSeq, limit: PAGE_RECORDS })
       if (this.#stopped) return
       for (const record of page) this.#fold(record)
+      this.#write()
+      await this.#writing
       if (page.length < PAGE_RECORDS) break
       afterSeq = page.at(-1)?.seq ?? afterSeq
     }
@@ -103,22 +107,29 @@ export class Aggregator {
       this.#open.fold(result)
     }
     this.#covered = { seq: result.seq, epoch: result.epoch }
-    if (this.#open.count >= this.#options.aggregateCount && this.#closed.length < MAX_CLOSED) this.#close()
+    this.#closeIfDue()
   }
 
   #onTime(): void {
-    if (this.#closed.length < MAX_CLOSED) this.#close()
+    this.#overdue = true
     this.#write()
+  }
+
+  #closeIfDue(): void {
+    const isDue = this.#open !== null && (this.#overdue || this.#open.count >= this.#options.aggregateCount)
+    if (isDue && !(this.#refused && this.#closed.length >= MAX_CLOSED_REFUSED)) this.#close()
   }
 
   #close(): void {
     clearTimeout(this.#timer)
+    this.#overdue = false
     if (this.#open !== null) this.#closed.push(this.#open)
     this.#open = null
   }
 
   #write(): void {
-    if (this.#writing !== null || this.#stopped || this.#refused || this.#waiting !== null) return
+    this.#closeIfDue()
+    if (this.#writing !== null || this.#stopped || this.#refused) return
     if (this.#closed.length === 0) return
     this.#writing = this.#writeClosed().finally(() => {
       this.#writing = null

@@ -37,7 +37,7 @@ export function createMeteredAgent(protocol: string): MeteredAgent {
       : Object.assign(new Agent(agentOptions), { createConnection: open })
   return {
     agent,
-    bytesOf: (socket) => (tcpOf.get(socket) ?? socket).bytesWritten,
+    bytesOf: (socket) => bytes.of(tcpOf.get(socket) ?? socket),
     totalBytes: () => bytes.total(),
   }
 }

@@ -12,8 +12,8 @@ export interface TcpLink {
   cut(): void
   /** Keep connections open and carry nothing any more, as a half-open link does. New ones hang too. */
   hang(): void
-  /** Carry again; what hung is broken. */
-  mend(): void
+  /** Carry again, on the same port; what hung is broken. */
+  mend(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -35,7 +35,6 @@ export async function tcpLink(targetPort: number): Promise<TcpLink> {
   const server = createServer((client) => {
     connections += 1
     keep(client)
-    if (state === 'cut') return client.destroy()
     const target = connect(targetPort, '127.0.0.1')
     keep(target)
     client.on('data', (chunk) => {
@@ -47,27 +46,35 @@ export async function tcpLink(targetPort: number): Promise<TcpLink> {
     })
     client.on('close', () => target.destroy())
     target.on('close', () => client.destroy())
-    return undefined
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const listen = async (port: number): Promise<number> => {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+  const port = await listen(0)
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     clientBytes: () => clientBytes,
     connections: () => connections,
     cut: () => {
       state = 'cut'
+      // Refused, not accepted and dropped: what a kernel took in for nobody would count as sent.
+      server.close()
       breakAll()
     },
     hang: () => {
       state = 'hanging'
     },
-    mend: () => {
-      if (state === 'hanging') breakAll()
+    mend: async () => {
+      const was = state
       state = 'carrying'
+      if (was === 'hanging') breakAll()
+      if (was === 'cut') await listen(port)
     },
     [Symbol.asyncDispose]: async () => {
       breakAll()
+      if (state === 'cut') return
       server.close()
       await once(server, 'close')
     },

@@ -71,7 +71,7 @@ test('counts by class exactly the bytes that a link in between saw, also across 
   link.cut()
   await store.append(someRecords('alert', 3))
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('down'), SOON)
-  link.mend()
+  await link.mend()
   await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
 
   await vi.waitFor(() => {
@@ -136,7 +136,7 @@ test('brings ledger and alerts before a backlog of results', async () => {
   await using bench = uplinkOf(store, wireTo(link.port))
   bench.uplink.start()
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('down'), SOON)
-  link.mend()
+  await link.mend()
   await vi.waitFor(() => expect(store.cursors('cloud').abnormal ?? 0).toBeGreaterThan(200), SOON)
   await store.append(someRecords('alert', 1))
   await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
@@ -160,7 +160,7 @@ test('notices a half-open link, makes a new one and sends again', async () => {
   await store.append(someRecords('alert', 1))
   await vi.waitFor(() => expect(bench.uplink.status().error).toContain('no acknowledgement within 500 ms'), SOON)
   expect(bench.uplink.status()).toMatchObject({ state: 'down', backlogRecords: 1 })
-  link.mend()
+  await link.mend()
   await vi.waitFor(() => expect(bench.uplink.status()).toMatchObject({ state: 'up', ackedSeq: 2 }), SOON)
 })
 
