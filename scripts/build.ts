@@ -32,7 +32,7 @@ await build({
   // Native packages stay where npm put them; the rest travels in the bundle.
   external: ['onnxruntime-node', 'sharp'],
   // Ink asks for the dev tools only when DEV=true; the bundle answers with an empty module.
-  alias: { 'react-devtools-core': './scripts/empty-module.ts' },
+  alias: { 'react-devtools-core': './scripts/empty-module.cjs' },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

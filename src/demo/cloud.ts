@@ -1,14 +1,6 @@
 import path from 'node:path'
-import { EdgeError } from '../../protocol/errors.ts'
-import { streamSubjects } from '../../protocol/subjects.ts'
 import { HttpCloud } from './http-cloud.ts'
 import { findNatsServer, type NatsServer, type NatsServerProgram, startNatsServer } from './nats-server.ts'
-
-/** Name of the demo's JetStream stream. */
-export const DEMO_STREAM = 'EDGE'
-const STREAM_BYTES = 256e6
-const JETSTREAM_READY_TRIES = 40
-const JETSTREAM_RETRY_MS = 50
 
 /** What {@link CloudEnd} needs. */
 export interface CloudOptions {
@@ -64,7 +56,10 @@ export class CloudEnd {
   async start(): Promise<void> {
     this.#program = await (this.#options.findProgram ?? findNatsServer)()
     await this.up()
-    if (this.#server !== null) await createStream(this.#server.url)
+    if (this.#server === null) return
+    // Loaded when it is needed only: the console's first frame must not wait for the client.
+    const { createDemoStream } = await import('./nats-stream.ts')
+    await createDemoStream(this.#server.url)
   }
 
   /** Start it, on the port and with the data of before. Does nothing when it is up. */
@@ -93,43 +88,5 @@ export class CloudEnd {
     this.#up = false
     await this.#http.stop()
     await this.#server?.stop()
-  }
-}
-
-/** The client is loaded when it is needed only: the console's first frame must not wait for it. */
-async function createStream(url: string): Promise<void> {
-  const [{ connect }, { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType }] = await Promise.all([
-    import('nats'),
-    import('@nats-io/jetstream'),
-  ])
-  const connection = await connect({ servers: url, maxReconnectAttempts: 0 })
-  try {
-    const stream = {
-      name: DEMO_STREAM,
-      subjects: streamSubjects(),
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New,
-      storage: StorageType.File,
-      max_bytes: STREAM_BYTES,
-    }
-    // The server takes connections a moment before JetStream answers.
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const manager = await jetstreamManager(connection, { timeout: 1000 })
-        await manager.streams.add(stream)
-        return
-      } catch (cause) {
-        if (tries === JETSTREAM_READY_TRIES) {
-          throw new EdgeError('UPLINK_REFUSED', {
-            message: `nats-server does not make the stream ${DEMO_STREAM}`,
-            next: ['look for free space in the temporary folder'],
-            cause,
-          })
-        }
-        await new Promise((resolve) => setTimeout(resolve, JETSTREAM_RETRY_MS))
-      }
-    }
-  } finally {
-    await connection.close()
   }
 }

@@ -1,2 +1,0 @@
-/** Stands in for an optional package that the bundle never calls. */
-export const empty = {}

@@ -1,0 +1,47 @@
+import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { connect } from 'nats'
+import { EdgeError } from '../../protocol/errors.ts'
+import { streamSubjects } from '../../protocol/subjects.ts'
+
+/** Name of the demo's JetStream stream. */
+export const DEMO_STREAM = 'EDGE'
+const STREAM_BYTES = 256e6
+const JETSTREAM_READY_TRIES = 40
+const JETSTREAM_RETRY_MS = 50
+
+/**
+ * Make the demo's own stream on a server that has just started.
+ * @throws EdgeError `UPLINK_REFUSED`
+ */
+export async function createDemoStream(url: string): Promise<void> {
+  const connection = await connect({ servers: url, maxReconnectAttempts: 0 })
+  try {
+    const stream = {
+      name: DEMO_STREAM,
+      subjects: streamSubjects(),
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      storage: StorageType.File,
+      max_bytes: STREAM_BYTES,
+    }
+    // The server takes connections a moment before JetStream answers.
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const manager = await jetstreamManager(connection, { timeout: 1000 })
+        await manager.streams.add(stream)
+        return
+      } catch (cause) {
+        if (tries === JETSTREAM_READY_TRIES) {
+          throw new EdgeError('UPLINK_REFUSED', {
+            message: `nats-server does not make the stream ${DEMO_STREAM}`,
+            next: ['look for free space in the temporary folder'],
+            cause,
+          })
+        }
+        await new Promise((resolve) => setTimeout(resolve, JETSTREAM_RETRY_MS))
+      }
+    }
+  } finally {
+    await connection.close()
+  }
+}
