@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { fuzzyMatch, searchPalette } from '../../../src/actions/palette.ts'
+import { type ActionHandlers, runAction } from '../../../src/actions/run.ts'
+import { ACTION_IDS, actionOf, allows } from '../../../src/actions/table.ts'
+
+const ask = () => {
+  throw new Error('nobody declared a question')
+}
+
+describe('running an action', () => {
+  it('hands it to the innermost that knows it', () => {
+    const ran: string[] = []
+    const dialog: ActionHandlers = { 'nav.back': () => ran.push('dialog') }
+    const screen: ActionHandlers = { 'nav.back': () => ran.push('screen'), 'nav.down': () => ran.push('down') }
+    const context = { role: 'viewer', handlers: [dialog, screen], confirm: ask } as const
+    expect(runAction('nav.back', context)).toBe('ran')
+    expect(runAction('nav.down', context)).toBe('ran')
+    expect(ran).toEqual(['dialog', 'down'])
+  })
+
+  it('says when nobody knows it here', () => {
+    expect(runAction('logs.wrap', { role: 'viewer', handlers: [{}], confirm: ask })).toBe('meaningless')
+  })
+
+  it('refuses what the role does not allow, without running it', () => {
+    const handlers: ActionHandlers[] = [{ 'demo.kill': ask }]
+    expect(runAction('demo.kill', { role: 'viewer', handlers, confirm: ask })).toBe('forbidden')
+    expect(allows('admin', actionOf('demo.kill'))).toBe(true)
+  })
+})
+
+describe('palette', () => {
+  const everywhere = { contexts: ['fleet', 'demo', 'global'], role: 'operator' } as const
+
+  it('lists everything that can be done here while nothing is typed', () => {
+    const listed = searchPalette('', everywhere).map(({ action }) => action)
+    expect(listed).toContain('logs.open')
+    expect(listed).not.toContain('logs.wrap')
+    expect(listed).toEqual(ACTION_IDS.filter((id) => listed.includes(id)))
+    expect(searchPalette('', { ...everywhere, role: 'viewer' }).map(({ action }) => action)).not.toContain('demo.kill')
+  })
+
+  it.each([
+    ['logs', 'logs.open'],
+    ['kill', 'demo.kill'],
+    ['hpd', 'nav.pageDown'],
+    ['QUIT', 'app.quit'],
+    ['view.sort', 'view.sort'],
+    ['cut up', 'demo.cut'],
+  ])('finds for %j first %s', (typed, action) => {
+    expect(searchPalette(typed, everywhere)[0]?.action).toBe(action)
+  })
+
+  it('finds letters wherever they are in order, and nothing else', () => {
+    expect(fuzzyMatch('og', 'Logs open')?.indexes).toEqual([1, 2])
+    expect(fuzzyMatch('xyz', 'Logs open')).toBeNull()
+    expect(searchPalette('zzz', everywhere)).toEqual([])
+  })
+
+  it('marks the letters that matched', () => {
+    expect(searchPalette('hpd', everywhere)[0]).toMatchObject({ title: 'Half page down', matched: [0, 5, 10] })
+  })
+})
