@@ -7,7 +7,7 @@ import type { LoadReport } from './infer/load.ts'
 import { type Contender, contenders, pinned, type RunningServer } from './infer/servers.ts'
 
 const CONCURRENCIES = [1, 8, 32]
-const WARM_UP_MS = 1000
+const WARM_UP_MS = 4000
 /** A server that owes an answer for longer than this fails the benchmark. */
 const ANSWER_WITHIN_MS = 20_000
 const SERVER_CORE = 0
@@ -67,7 +67,7 @@ async function measure(
   const server = await contender.start()
   try {
     const load = { server, pin, keeps: contender.keeps }
-    await runLoad({ ...load, concurrency: 8, durationMs: WARM_UP_MS })
+    await runLoad({ ...load, concurrency: 32, durationMs: WARM_UP_MS })
     const samples: Sample[] = []
     for (const concurrency of CONCURRENCIES) {
       const before = cpuTimeUsOfTree(server.pid, ticksPerSec)
@@ -147,7 +147,8 @@ function report(samples: readonly Sample[], servers: readonly Contender[]): stri
 
 function spread(values: readonly number[], digits: number): string {
   const sorted = [...values].sort((a, b) => a - b)
-  const shown = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)]
+  const middle = ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2
+  const shown = [sorted[0], middle, sorted.at(-1)]
   return shown.map((value) => (value ?? 0).toFixed(digits)).join('/')
 }
 
