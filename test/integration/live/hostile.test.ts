@@ -78,6 +78,13 @@ describe('at the door', () => {
     await silent.until(() => node.server.sessionCount === 0)
   })
 
+  test('hangs up on connections that never finish their request', { timeout: 20_000 }, async () => {
+    const node = await start()
+    const startedMs = performance.now()
+    await Promise.all([rawExchange(node.url, upgradeRequest().slice(0, 40)), rawExchange(node.url, '\r\n')])
+    expect(performance.now() - startedMs).toBeLessThan(12_000)
+  })
+
   test('refuses another frame before hello, and another version', async () => {
     const node = await start()
     const hasty = new TestConsole(node.url)
