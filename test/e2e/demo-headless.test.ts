@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BLOCK_HEADERS, subjectOf } from '../../protocol/subjects.ts'
-import { DEMO_STREAM } from '../../src/demo/cloud.ts'
+import { DEMO_STREAM } from '../../src/demo/nats-stream.ts'
 import { HeadlessDemo } from '../support/headless-demo.ts'
 import { isAlive } from '../support/process-tree.ts'
 

@@ -99,9 +99,11 @@ export class HeadlessDemo {
 
   /** Wait until every node is up and serves its cameras. */
   async untilServing(timeoutMs = 30_000): Promise<void> {
-    await this.until('all nodes serve', timeoutMs, () =>
-      this.latest.nodes.every((node) => node.state === 'up' && (node.inferencesPerSec ?? 0) > 0),
-    )
+    await this.until('all nodes serve, or the demo ends', timeoutMs, () => {
+      if (this.ended !== null) return true
+      return this.latest.nodes.every((node) => node.state === 'up' && (node.inferencesPerSec ?? 0) > 0)
+    })
+    if (this.ended !== null) throw new Error(`the demo ended: ${this.#stderr}`)
     this.note()
   }
 

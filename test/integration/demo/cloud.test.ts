@@ -6,8 +6,9 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { BLOCK_CONTENT_TYPE, BLOCK_HEADERS } from '../../../protocol/subjects.ts'
-import { CloudEnd, DEMO_STREAM } from '../../../src/demo/cloud.ts'
+import { CloudEnd } from '../../../src/demo/cloud.ts'
 import type { NatsServerProgram } from '../../../src/demo/nats-server.ts'
+import { DEMO_STREAM } from '../../../src/demo/nats-stream.ts'
 
 const SUBJECT = 'edge.plant-a.node-1.results'
 
