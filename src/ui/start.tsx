@@ -1,3 +1,4 @@
+import './terminal/full-colour.ts'
 import { join } from 'node:path'
 import { render } from 'ink'
 import type { LogLevel } from '../../protocol/records.ts'
