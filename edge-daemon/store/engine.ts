@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
@@ -7,21 +6,13 @@ import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
 import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
 import { type Disk, nodeDisk, refusalOf } from './disk.ts'
+import { nextEpoch } from './epoch.ts'
 import { FrameReader } from './frame-reader.ts'
-import {
-  corruptEntry,
-  cursorEntry,
-  evictedEntry,
-  type LedgerEntry,
-  ledgerRecord,
-  lostTailEntry,
-  newEpochEntry,
-  notStoredEntry,
-} from './ledger.ts'
+import { corruptEntry, cursorEntry, evictedEntry, type LedgerEntry, ledgerRecord, notStoredEntry } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { LogIndex, Segment } from './log-index.ts'
 import { readRange } from './range-read.ts'
-import { type Recovered, recoverLog } from './recover.ts'
+import { recoverLog } from './recover.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { isUpstream, TargetSet } from './targets.ts'
 import { Watermark } from './watermark.ts'
@@ -94,7 +85,7 @@ export class LogEngine {
     this.#writer.resume()
     // Whatever remembers a sequence keeps it from being used again.
     this.#lastSeq = Math.max(recovered.lastSeq, watermark.found?.lastSeq ?? 0, this.#targets.highestCursor())
-    const next = nextEpoch(recovered, watermark)
+    const next = nextEpoch(recovered, watermark.found)
     this.#epoch = next.epoch
     this.#epochIsOnDisk = watermark.found !== null && next.entries.length === 0
     for (const damage of recovered.damages) if (damage.isNew) this.#pendingLedger.push(corruptEntry(damage))
@@ -120,6 +111,9 @@ export class LogEngine {
     try {
       watermark = Watermark.open(join(full.dir, 'watermark'))
       const engine = new LogEngine(full, lock, watermark)
+      // The folders themselves must outlive a power cut, or everything synced in them would not.
+      full.disk.syncFolder(full.dir)
+      full.disk.syncFolder(dirname(full.dir))
       engine.#settle()
       return engine
     } catch (error) {
@@ -310,21 +304,6 @@ export class LogEngine {
     this.#reader.forget(segment.path)
     return true
   }
-}
-
-function nextEpoch(recovered: Recovered, watermark: Watermark): { epoch: string; entries: LedgerEntry[] } {
-  const mark = watermark.found
-  const fresh = (): string => randomBytes(16).toString('hex')
-  if (mark === null) {
-    const entries = recovered.epoch === null ? [] : [newEpochEntry('watermark_missing', recovered.epoch)]
-    return { epoch: fresh(), entries }
-  }
-  if (recovered.lastSeq < mark.lastSeq) {
-    const entries = [lostTailEntry(recovered.lastSeq, mark.lastSeq), newEpochEntry('lost_tail', mark.epoch)]
-    return { epoch: fresh(), entries }
-  }
-  // A new epoch is in the log before it is in the watermark.
-  return { epoch: recovered.lastSeq > mark.lastSeq ? (recovered.epoch ?? mark.epoch) : mark.epoch, entries: [] }
 }
 
 function unusable(dir: string, error: unknown): EdgeError {

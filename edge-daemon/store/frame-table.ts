@@ -13,20 +13,29 @@ export interface FrameRef {
 
 const COLUMNS = 8
 const OFFSET = 0
+const BYTES = 1
 const FIRST_SEQ = 2
 const LAST_SEQ = 3
 const MIN_TIME = 4
 const MAX_TIME = 5
+const RECORDS = 6
+const LINE_BYTES = 7
 
 /** Frames of one class in one segment in rising sequence, 64 bytes a frame. */
 export class FrameTable {
   #cells = new Float64Array(COLUMNS * 16)
   #length = 0
+  #records = 0
   #minTime = Number.POSITIVE_INFINITY
   #maxTime = Number.NEGATIVE_INFINITY
 
   get length(): number {
     return this.#length
+  }
+
+  /** Records in all frames. */
+  get records(): number {
+    return this.#records
   }
 
   push(ref: FrameRef): void {
@@ -36,25 +45,41 @@ export class FrameTable {
       grown.set(this.#cells)
       this.#cells = grown
     }
-    this.#cells.set(
-      [ref.offset, ref.bytes, ref.firstSeq, ref.lastSeq, ref.minTime, ref.maxTime, ref.records, ref.lineBytes],
-      at,
-    )
+    const cells = this.#cells
+    cells[at + OFFSET] = ref.offset
+    cells[at + BYTES] = ref.bytes
+    cells[at + FIRST_SEQ] = ref.firstSeq
+    cells[at + LAST_SEQ] = ref.lastSeq
+    cells[at + MIN_TIME] = ref.minTime
+    cells[at + MAX_TIME] = ref.maxTime
+    cells[at + RECORDS] = ref.records
+    cells[at + LINE_BYTES] = ref.lineBytes
     this.#length += 1
+    this.#records += ref.records
     this.#minTime = Math.min(this.#minTime, ref.minTime)
     this.#maxTime = Math.max(this.#maxTime, ref.maxTime)
   }
 
   at(position: number): FrameRef {
-    const cells = this.#cells.subarray(position * COLUMNS, (position + 1) * COLUMNS)
-    const [offset = 0, bytes = 0, firstSeq = 0, lastSeq = 0, minTime = 0, maxTime = 0, records = 0, lineBytes = 0] =
-      cells
-    return { offset, bytes, firstSeq, lastSeq, minTime, maxTime, records, lineBytes }
+    const column = (index: number): number => this.#cell(position, index)
+    return {
+      offset: column(OFFSET),
+      bytes: column(BYTES),
+      firstSeq: column(FIRST_SEQ),
+      lastSeq: column(LAST_SEQ),
+      minTime: column(MIN_TIME),
+      maxTime: column(MAX_TIME),
+      records: column(RECORDS),
+      lineBytes: column(LINE_BYTES),
+    }
   }
 
   /** Forget the frames that lie at or behind an offset. */
   dropFrom(offset: number): void {
-    while (this.#length > 0 && this.#cell(this.#length - 1, OFFSET) >= offset) this.#length -= 1
+    while (this.#length > 0 && this.#cell(this.#length - 1, OFFSET) >= offset) {
+      this.#length -= 1
+      this.#records -= this.#cell(this.#length, RECORDS)
+    }
   }
 
   /** The first frame with a record after `seq` that may hold one of a time in `fromMs..toMs`; null when there is none. */

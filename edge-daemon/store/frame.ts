@@ -7,12 +7,12 @@ import type { RecordClass } from '../../protocol/subjects.ts'
  * | offset | size | field |
  * |---|---|---|
  * | 0 | 4 | magic `ed 67 dc 01`: not UTF-8, so that no text looks like a frame |
- * | 4 | 1 | format version |
- * | 5 | 1 | record class |
- * | 6 | 1 | payload encoding: 0 NDJSON, 1 NDJSON in zstd |
- * | 7 | 1 | flags: bit 0 is set on the last frame of a commit |
- * | 8 | 4 | payload bytes |
- * | 12 | 4 | CRC-32 of everything else, header and payload |
+ * | 4 | 4 | CRC-32 of everything behind it, header and payload |
+ * | 8 | 1 | format version |
+ * | 9 | 1 | record class |
+ * | 10 | 1 | payload encoding: 0 NDJSON, 1 NDJSON in zstd |
+ * | 11 | 1 | flags: bit 0 is set on the last frame of a commit |
+ * | 12 | 4 | payload bytes |
  * | 16 | 4 | key id; 0 is a plain payload, others are sealed |
  * | 20 | 4 | records |
  * | 24 | 16 | epoch |
@@ -29,7 +29,12 @@ export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 /** First bytes of every frame. */
 export const FRAME_MAGIC = Buffer.from([0xed, 0x67, 0xdc, 0x01])
 
+const MAGIC = FRAME_MAGIC.readUInt32LE(0)
 const VERSION = 1
+const CHECKSUM_AT = 4
+const CHECKED_FROM = 8
+/** Where a header says how long its payload is. */
+export const PAYLOAD_BYTES_AT = 12
 const COMPRESS_FROM_BYTES = 4096
 const CLASS_CODES = {
   normal: 1,
@@ -87,11 +92,11 @@ export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame
     : ndjson
   const head = Buffer.alloc(HEADER_BYTES)
   FRAME_MAGIC.copy(head)
-  head[4] = VERSION
-  head[5] = CLASS_CODES[content.class]
-  head[6] = compressed ? 1 : 0
-  head[7] = content.endsCommit ? 1 : 0
-  head.writeUInt32LE(payload.length, 8)
+  head[8] = VERSION
+  head[9] = CLASS_CODES[content.class]
+  head[10] = compressed ? 1 : 0
+  head[11] = content.endsCommit ? 1 : 0
+  head.writeUInt32LE(payload.length, PAYLOAD_BYTES_AT)
   head.writeUInt32LE(content.records, 20)
   head.write(content.epoch, 24, 16, 'hex')
   head.writeUIntLE(content.firstSeq, 40, 6)
@@ -99,7 +104,7 @@ export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame
   head.writeUIntLE(content.minTime, 56, 6)
   head.writeUIntLE(content.maxTime, 64, 6)
   head.writeUInt32LE(ndjson.length, 72)
-  head.writeUInt32LE(checksum(head, payload), 12)
+  head.writeUInt32LE(crc32(payload, crc32(head.subarray(CHECKED_FROM))), CHECKSUM_AT)
   return {
     header: { ...content, lineBytes: ndjson.length, payloadBytes: payload.length, compressed, keyId: 0 },
     buffers: [head, payload],
@@ -116,12 +121,11 @@ export function readFrame(bytes: Buffer, offset: number): FrameRead {
     const start = bytes.subarray(offset, offset + FRAME_MAGIC.length)
     return { ok: false, reason: FRAME_MAGIC.subarray(0, start.length).equals(start) ? 'short' : 'damaged' }
   }
-  const head = bytes.subarray(offset, offset + HEADER_BYTES)
-  const recordClass = CLASS_OF_CODE.get(head.readUInt8(5))
-  const payloadBytes = head.readUInt32LE(8)
+  const recordClass = CLASS_OF_CODE.get(bytes.readUInt8(offset + 9))
+  const payloadBytes = bytes.readUInt32LE(offset + PAYLOAD_BYTES_AT)
   if (
-    !head.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC) ||
-    head[4] !== VERSION ||
+    bytes.readUInt32LE(offset) !== MAGIC ||
+    bytes.readUInt8(offset + 8) !== VERSION ||
     recordClass === undefined ||
     payloadBytes > MAX_PAYLOAD_BYTES
   ) {
@@ -129,24 +133,24 @@ export function readFrame(bytes: Buffer, offset: number): FrameRead {
   }
   const frameBytes = HEADER_BYTES + payloadBytes
   if (bytes.length - offset < frameBytes) return { ok: false, reason: 'short' }
-  const payload = bytes.subarray(offset + HEADER_BYTES, offset + frameBytes)
-  if (checksum(head, payload) !== head.readUInt32LE(12)) return { ok: false, reason: 'damaged' }
+  const checksum = crc32(bytes.subarray(offset + CHECKED_FROM, offset + frameBytes))
+  if (checksum !== bytes.readUInt32LE(offset + CHECKSUM_AT)) return { ok: false, reason: 'damaged' }
   return {
     ok: true,
     frameBytes,
     header: {
       class: recordClass,
-      epoch: head.toString('hex', 24, 40),
-      firstSeq: head.readUIntLE(40, 6),
-      lastSeq: head.readUIntLE(48, 6),
-      minTime: head.readUIntLE(56, 6),
-      maxTime: head.readUIntLE(64, 6),
-      records: head.readUInt32LE(20),
-      lineBytes: head.readUInt32LE(72),
+      epoch: bytes.toString('hex', offset + 24, offset + 40),
+      firstSeq: bytes.readUIntLE(offset + 40, 6),
+      lastSeq: bytes.readUIntLE(offset + 48, 6),
+      minTime: bytes.readUIntLE(offset + 56, 6),
+      maxTime: bytes.readUIntLE(offset + 64, 6),
+      records: bytes.readUInt32LE(offset + 20),
+      lineBytes: bytes.readUInt32LE(offset + 72),
       payloadBytes,
-      compressed: head[6] === 1,
-      keyId: head.readUInt32LE(16),
-      endsCommit: (head.readUInt8(7) & 1) === 1,
+      compressed: bytes.readUInt8(offset + 10) === 1,
+      keyId: bytes.readUInt32LE(offset + 16),
+      endsCommit: (bytes.readUInt8(offset + 11) & 1) === 1,
     },
   }
 }
@@ -163,8 +167,4 @@ export function decodeLines(header: FrameHeader, frame: Buffer): string[] | null
   } catch {
     return null
   }
-}
-
-function checksum(header: Buffer, payload: Buffer): number {
-  return crc32(payload, crc32(header.subarray(16), crc32(header.subarray(0, 12))))
 }

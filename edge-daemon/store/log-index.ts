@@ -39,24 +39,18 @@ export class Segment {
     for (const table of this.tables.values()) table.dropFrom(offset)
   }
 
-  /** Every frame, class by class. */
-  *frames(): Generator<{ class: RecordClass; ref: FrameRef }> {
-    for (const [recordClass, table] of this.tables) {
-      for (let position = 0; position < table.length; position += 1) {
-        yield { class: recordClass, ref: table.at(position) }
-      }
-    }
-  }
-
   /** Records by class and the range of their sequences; nulls when it holds none. */
   summary(): { records: Partial<Record<RecordClass, number>>; firstSeq: number | null; lastSeq: number | null } {
     const records: Partial<Record<RecordClass, number>> = {}
     let firstSeq: number | null = null
     let lastSeq: number | null = null
-    for (const { class: recordClass, ref } of this.frames()) {
-      records[recordClass] = (records[recordClass] ?? 0) + ref.records
-      firstSeq = Math.min(firstSeq ?? ref.firstSeq, ref.firstSeq)
-      lastSeq = Math.max(lastSeq ?? ref.lastSeq, ref.lastSeq)
+    for (const [recordClass, table] of this.tables) {
+      if (table.length === 0) continue
+      records[recordClass] = table.records
+      const first = table.at(0).firstSeq
+      const last = table.at(table.length - 1).lastSeq
+      firstSeq = Math.min(firstSeq ?? first, first)
+      lastSeq = Math.max(lastSeq ?? last, last)
     }
     return { records, firstSeq, lastSeq }
   }
@@ -78,7 +72,7 @@ export class LogIndex {
     this.segments = [...segments]
     for (const segment of segments) {
       this.bytes += segment.bytes
-      for (const { ref } of segment.frames()) this.records += ref.records
+      this.records += recordsIn(segment)
     }
   }
 
@@ -97,13 +91,13 @@ export class LogIndex {
     if (position < 0) return
     this.segments.splice(position, 1)
     this.bytes -= segment.bytes
-    for (const { ref } of segment.frames()) this.records -= ref.records
+    this.records -= recordsIn(segment)
   }
 
   /** Lowest sequence that is still kept; null when nothing is. */
   firstSeq(): number | null {
     for (const segment of this.segments) {
-      const { firstSeq } = firstOf(segment)
+      const { firstSeq } = segment.summary()
       if (firstSeq !== null) return firstSeq
     }
     return null
@@ -143,10 +137,8 @@ export class LogIndex {
   }
 }
 
-function firstOf(segment: Segment): { firstSeq: number | null } {
-  let firstSeq: number | null = null
-  for (const table of segment.tables.values()) {
-    if (table.length > 0) firstSeq = Math.min(firstSeq ?? Number.POSITIVE_INFINITY, table.at(0).firstSeq)
-  }
-  return { firstSeq }
+function recordsIn(segment: Segment): number {
+  let records = 0
+  for (const table of segment.tables.values()) records += table.records
+  return records
 }

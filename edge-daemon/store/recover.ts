@@ -25,24 +25,20 @@ export interface DamageFound extends Damage {
   readonly isNew: boolean
 }
 
-/** What the segments of a store say. */
-export interface Recovered {
-  readonly index: LogIndex
+/** Where a log ends. */
+interface LogEnd {
   /** Last sequence of the log; 0 when it is empty. */
   readonly lastSeq: number
   /** Epoch of the frame that holds it; null when the log is empty. */
   readonly epoch: string | null
-  readonly damages: readonly DamageFound[]
   /** Sealed frames, which cannot be read without their key. */
   readonly sealedFrames: number
 }
 
-interface Scanned {
-  readonly segment: Segment
-  readonly damages: Damage[]
-  /** Frames in order of their place; the sequence range of each. */
-  readonly seams: { offset: number; end: number; header: FrameHeader }[]
-  readonly sizeBytes: number
+/** What the segments of a store say. */
+export interface Recovered extends LogEnd {
+  readonly index: LogIndex
+  readonly damages: readonly DamageFound[]
 }
 
 /**
@@ -64,82 +60,94 @@ export function recoverLog(dir: string, watermarkSeq: number): Recovered {
 
   const segments: Segment[] = []
   const damages: DamageFound[] = []
-  let lastSeq = 0
-  let epoch: string | null = null
-  let sealedFrames = 0
+  let end: LogEnd = { lastSeq: 0, epoch: null, sealedFrames: 0 }
   for (const [position, file] of names.entries()) {
     const isNewest = position === names.length - 1
-    const startOfNext = names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY
-    const scanned = scan(join(folder, file.name), file, (header) => header.firstSeq < startOfNext)
-    if (isNewest) leaveOutHalfCommit(scanned, watermarkSeq)
-    const before = lastSeq
-    for (const { header } of scanned.seams) {
-      if (header.keyId !== 0) sealedFrames += 1
-      if (header.lastSeq <= lastSeq) continue
-      lastSeq = header.lastSeq
-      epoch = header.epoch
-    }
-    if (scanned.seams.length === 0 && scanned.sizeBytes === 0 && !isNewest) {
-      unlinkSync(scanned.segment.path)
+    const scan = new SegmentScan(new Segment(join(folder, file.name), file.startSeq, file.generation), end, {
+      beforeSeq: names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY,
+      keepHalfFromSeq: isNewest ? watermarkSeq : Number.POSITIVE_INFINITY,
+    })
+    const { segment } = scan
+    const sizeBytes = scan.run()
+    end = scan.end
+    if (sizeBytes === 0 && !isNewest) {
+      unlinkSync(segment.path)
       continue
     }
-    segments.push(scanned.segment)
-    for (const damage of scanned.damages) {
-      const isTail = isNewest && damage.offset >= scanned.segment.bytes
-      if (isTail && lastSeq >= watermarkSeq) continue
-      const isNew = setAside(scanned.segment.path, quarantine, damage)
-      if (!isTail) damages.push({ ...around(scanned, damage, before), ...damage, segment: file.name, isNew })
+    segments.push(segment)
+    for (const damage of scan.damages) {
+      const isTail = isNewest && damage.offset >= segment.bytes
+      if (isTail && end.lastSeq >= watermarkSeq) continue
+      const isNew = setAside(segment.path, quarantine, damage)
+      if (!isTail) damages.push({ ...damage, segment: file.name, isNew })
     }
   }
-  return { index: new LogIndex(segments), lastSeq, epoch, damages, sealedFrames }
+  return { index: new LogIndex(segments), ...end, damages }
 }
 
-function scan(
-  path: string,
-  file: { startSeq: number; generation: number },
-  belongs: (header: FrameHeader) => boolean,
-): Scanned {
-  const segment = new Segment(path, file.startSeq, file.generation)
-  const seams: Scanned['seams'] = []
-  const fd = openSync(path, 'r')
-  try {
-    const sizeBytes = fstatSync(fd).size
-    const damages = scanSegment(fd, sizeBytes, (header, offset, frameBytes) => {
-      if (!belongs(header)) return
-      if (header.keyId === 0) segment.add(header, offset, frameBytes)
-      seams.push({ offset, end: offset + frameBytes, header })
-      segment.bytes = offset + frameBytes
-    })
-    return { segment, damages, seams, sizeBytes }
-  } finally {
-    closeSync(fd)
+/** Reads one segment and keeps account of where the log ends. */
+class SegmentScan {
+  readonly segment: Segment
+  readonly damages: (Damage & { afterSeq: number | null; beforeSeq: number | null })[] = []
+  readonly #beforeSeq: number
+  readonly #keepHalfFromSeq: number
+  #end: LogEnd
+  /** Where the commit begins whose last frame has not come yet, and what was known before it. */
+  #half: { offset: number; firstSeq: number; end: LogEnd } | null = null
+
+  constructor(segment: Segment, end: LogEnd, limits: { beforeSeq: number; keepHalfFromSeq: number }) {
+    this.segment = segment
+    this.#end = end
+    this.#beforeSeq = limits.beforeSeq
+    this.#keepHalfFromSeq = limits.keepHalfFromSeq
   }
-}
 
-/** A commit is whole when its last frame says so; one that was answered stays, whatever is left of it. */
-function leaveOutHalfCommit(scanned: Scanned, watermarkSeq: number): void {
-  const { segment, seams } = scanned
-  const lastWhole = seams.findLastIndex(({ header }) => header.endsCommit)
-  const half = seams.slice(lastWhole + 1)
-  const begin = half[0]
-  if (begin === undefined || half.some(({ header }) => header.firstSeq <= watermarkSeq)) return
-  segment.dropFrom(begin.offset)
-  segment.bytes = begin.offset
-  seams.length = lastWhole + 1
-}
-
-function around(
-  scanned: Scanned,
-  damage: Damage,
-  before: number,
-): { afterSeq: number | null; beforeSeq: number | null } {
-  let afterSeq = before === 0 ? null : before
-  let beforeSeq: number | null = null
-  for (const { offset, header } of scanned.seams) {
-    if (offset < damage.offset) afterSeq = Math.max(afterSeq ?? 0, header.lastSeq)
-    else beforeSeq = Math.min(beforeSeq ?? Number.POSITIVE_INFINITY, header.firstSeq)
+  get end(): LogEnd {
+    return this.#end
   }
-  return { afterSeq, beforeSeq }
+
+  /** Returns the size of the file in bytes. */
+  run(): number {
+    const fd = openSync(this.segment.path, 'r')
+    try {
+      const sizeBytes = fstatSync(fd).size
+      scanSegment(fd, sizeBytes, {
+        frame: (header, offset, frameBytes) => this.#frame(header, offset, frameBytes),
+        damage: (damage) => this.damages.push({ ...damage, afterSeq: this.#end.lastSeq || null, beforeSeq: null }),
+      })
+      this.#leaveOutHalfCommit()
+      return sizeBytes
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  #frame(header: FrameHeader, offset: number, frameBytes: number): void {
+    if (header.firstSeq >= this.#beforeSeq) return
+    const damage = this.damages.at(-1)
+    if (damage !== undefined) damage.beforeSeq ??= header.firstSeq
+    this.#half ??= { offset, firstSeq: header.firstSeq, end: this.#end }
+    if (header.endsCommit) this.#half = null
+    const isLast = header.lastSeq > this.#end.lastSeq
+    if (isLast || header.keyId !== 0) {
+      this.#end = {
+        lastSeq: isLast ? header.lastSeq : this.#end.lastSeq,
+        epoch: isLast ? header.epoch : this.#end.epoch,
+        sealedFrames: this.#end.sealedFrames + (header.keyId === 0 ? 0 : 1),
+      }
+    }
+    if (header.keyId === 0) this.segment.add(header, offset, frameBytes)
+    this.segment.bytes = offset + frameBytes
+  }
+
+  /** A commit is whole when its last frame says so; one that was answered stays, whatever is left of it. */
+  #leaveOutHalfCommit(): void {
+    const half = this.#half
+    if (half === null || this.#keepHalfFromSeq >= half.firstSeq) return
+    this.segment.dropFrom(half.offset)
+    this.segment.bytes = half.offset
+    this.#end = half.end
+  }
 }
 
 /** Copy damaged bytes to the quarantine, once; false when they are there already. A full disk keeps them in place only. */

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs'
-import { FRAME_MAGIC, type FrameHeader, HEADER_BYTES, readFrame } from './frame.ts'
+import { FRAME_MAGIC, type FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_AT, readFrame } from './frame.ts'
 
 const READ_BYTES = 1024 * 1024
 const UNREADABLE_STEP_BYTES = 4096
@@ -10,31 +10,31 @@ export interface Damage {
   readonly bytes: number
 }
 
+/** Who hears of what a scan finds, in order of its place. */
+export interface ScanListener {
+  frame(header: FrameHeader, offset: number, frameBytes: number): void
+  /** A damaged stretch; one that reaches the end of the segment may be a torn write. */
+  damage(damage: Damage): void
+}
+
 /**
  * Read a segment from front to back in 1 MiB reads and report every frame whose checksum holds. Damaged bytes are
  * skipped up to the next good frame.
- * @returns the damaged stretches in rising order; one that reaches `sizeBytes` may be a torn write.
  */
-export function scanSegment(
-  fd: number,
-  sizeBytes: number,
-  onFrame: (header: FrameHeader, offset: number, frameBytes: number) => void,
-): Damage[] {
+export function scanSegment(fd: number, sizeBytes: number, listener: ScanListener): void {
   const window = new ReadWindow(fd, sizeBytes)
-  const damages: Damage[] = []
   let offset = 0
   while (offset < sizeBytes) {
     const read = window.frameAt(offset)
     if (read.ok) {
-      onFrame(read.header, offset, read.frameBytes)
+      listener.frame(read.header, offset, read.frameBytes)
       offset += read.frameBytes
       continue
     }
     const resume = nextGoodFrame(window, offset + 1, sizeBytes)
-    damages.push({ offset, bytes: resume - offset })
+    listener.damage({ offset, bytes: resume - offset })
     offset = resume
   }
-  return damages
 }
 
 function nextGoodFrame(window: ReadWindow, from: number, sizeBytes: number): number {
@@ -58,7 +58,7 @@ class ReadWindow {
     this.#cover(offset, HEADER_BYTES)
     let read = readFrame(this.#bytes, offset - this.#at)
     if (!read.ok && read.reason === 'short' && this.#end() < this.#sizeBytes) {
-      const payloadBytes = this.#bytes.readUInt32LE(offset - this.#at + 8)
+      const payloadBytes = this.#bytes.readUInt32LE(offset - this.#at + PAYLOAD_BYTES_AT)
       this.#cover(offset, HEADER_BYTES + payloadBytes)
       read = readFrame(this.#bytes, offset - this.#at)
     }

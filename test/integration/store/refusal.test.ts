@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -113,6 +113,26 @@ describe('a disk that refuses', () => {
         '0000000000000002.log',
       ])
       expect(readAll(engine, { classes: ['normal'] }).map(({ seq }) => seq)).toEqual([1, 3, 4])
+    })
+  })
+
+  it('that takes half a commit gets the half cut off again', () => {
+    using folder = storeFolder()
+    let fails = false
+    const disk: Disk = {
+      ...nodeDisk,
+      write: (fd, buffers, position) => {
+        nodeDisk.write(fd, fails ? buffers.slice(0, 1) : buffers, position)
+        if (fails) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+      },
+    }
+    withEngine(engineOptions(folder.dir, { disk }), (engine) => {
+      engine.commit(plain('normal'))
+      const [segment = ''] = folder.segments()
+      const before = statSync(segment).size
+      fails = true
+      expect(engine.commit(plain('normal')).ok).toBe(false)
+      expect(statSync(segment).size).toBe(before)
     })
   })
 
