@@ -189,7 +189,7 @@ export class HttpWire implements Wire {
   }
 }
 
-/** Send the body and read the answer to its end; a cut anywhere is no answer. */
+/** Send the body and read the answer to its end; a cut anywhere is no answer (then Node emits an error and no end). */
 function answerTo(outgoing: ClientRequest, body: Buffer | null): Promise<Answer> {
   return new Promise((resolve) => {
     const fail = (error: unknown): void => resolve({ status: null, msg: messageOf(error) })
@@ -198,7 +198,6 @@ function answerTo(outgoing: ClientRequest, body: Buffer | null): Promise<Answer>
     outgoing.once('response', (incoming: IncomingMessage) => {
       incoming.on('error', fail)
       incoming.once('end', () => {
-        if (!incoming.complete) return fail('the answer was cut')
         const retryAfter = incoming.headers['retry-after'] ?? ''
         resolve({
           status: incoming.statusCode ?? 0,

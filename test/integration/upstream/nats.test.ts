@@ -123,16 +123,16 @@ test.each(['gzip', 'zstd'] as const)(
   },
 )
 
-test('brings ledger and alerts before a backlog of results', async () => {
+test('brings all ledger records, then all alerts, before a backlog of results, and an alert of now before its rest', async () => {
   await using nats = await natsFixture()
   await nats.addStream()
   await using link = await tcpLink(nats.port)
   link.cut()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 2000))
-  await store.append(someRecords('stat', 20))
-  await store.append(someRecords('alert', 2))
-  await store.append(someRecords('ledger', 1))
+  await store.append(someRecords('stat', 200))
+  await store.append(someRecords('alert', 200))
+  await store.append(someRecords('ledger', 200))
   await using bench = uplinkOf(store, wireTo(link.port))
   bench.uplink.start()
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('down'), SOON)
@@ -142,9 +142,25 @@ test('brings ledger and alerts before a backlog of results', async () => {
   await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
 
   const subjects = (await nats.messages()).map((message) => message.subject.split('.').at(-1))
-  expect(subjects.slice(0, 2)).toEqual(['ledger', 'alerts'])
-  const lateAlert = subjects.lastIndexOf('alerts')
-  expect(lateAlert).toBeLessThan(subjects.lastIndexOf('results') - 5)
+  const firstRest = subjects.findIndex((tail) => tail === 'results' || tail === 'stats')
+  const urgent = subjects.slice(0, firstRest)
+  expect(urgent.lastIndexOf('ledger')).toBeGreaterThan(4)
+  expect(urgent.indexOf('alerts')).toBe(urgent.lastIndexOf('ledger') + 1)
+  expect(subjects.slice(firstRest).filter((tail) => tail === 'ledger' || tail === 'alerts')).toEqual(['alerts'])
+  expect(subjects.lastIndexOf('alerts')).toBeLessThan(subjects.lastIndexOf('results') - 5)
+})
+
+test('counts every byte of a message for its class and none of them as control', async () => {
+  await using nats = await natsFixture()
+  await nats.addStream()
+  const store = new MemoryStore()
+  await using bench = uplinkOf(store, wireTo(nats.port))
+  bench.uplink.start()
+  await vi.waitFor(() => expect(bench.uplink.status().rttMs).not.toBeNull(), SOON)
+  const before = bench.uplink.sentBytes()
+  await store.append(someRecords('abnormal', 300))
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  expect(bench.uplink.sentBytes().control).toBe(before.control)
 })
 
 test('notices a half-open link, makes a new one and sends again', async () => {

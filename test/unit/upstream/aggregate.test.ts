@@ -136,6 +136,8 @@ test('goes on folding while the disk refuses statistics, and writes them once it
   }
   for (let n = 0; n < 5; n += 1) await store.append(normalResults(10))
   await vi.waitFor(() => expect(statsIn(store).reduce((sum, { count }) => sum + count, 0)).toBe(50), SOON)
+  await store.append(normalResults(10))
+  await vi.waitFor(() => expect(statsIn(store).at(-1)?.last_seq).toBeGreaterThan(50), SOON)
   await aggregator.stop()
   expectEveryResultOnce(store)
 })
