@@ -60,9 +60,8 @@ interface Observation {
 }
 
 interface RuleState {
-  /** The last verdict that was known, and whether the last look gave one. */
+  /** The last verdict that was known. */
   verdict: boolean | null
-  known: boolean
   /** Time that the verdict has been seen to hold. */
   heldMs: number
   /** Unix ms when the fault began. */
@@ -72,7 +71,7 @@ interface RuleState {
 
 /**
  * The local alerts of requirement M3 as a state machine without I/O. A fault fires once after it was seen to last `afterMs`,
- * and resolves once after it was seen to be gone for `clearAfterMs`; times of which nothing is known count for neither. A
+ * and resolves once after it was seen to be gone for `clearAfterMs`; looks that know nothing count for neither. A
  * failing store fires at once.
  */
 export class AlertRules {
@@ -114,22 +113,22 @@ export class AlertRules {
   #stateOf(rule: AlertRule): RuleState {
     let state = this.#states.get(rule)
     if (state === undefined) {
-      state = { verdict: null, known: false, heldMs: 0, badSince: 0, alert: null }
+      state = { verdict: null, heldMs: 0, badSince: 0, alert: null }
       this.#states.set(rule, state)
     }
     return state
   }
 
-  /** Time without a verdict is not counted, and does not undo what was seen before. */
+  /** A look without a verdict adds no time, and does not undo what was seen before. */
   #hold(state: RuleState, bad: boolean | null, elapsedMs: number, at: number): void {
-    if (bad !== null && bad !== state.verdict) {
-      state.verdict = bad
-      state.heldMs = 0
-      if (bad) state.badSince = at
-    } else if (bad !== null && state.known) {
+    if (bad === null) return
+    if (bad === state.verdict) {
       state.heldMs += elapsedMs
+      return
     }
-    state.known = bad !== null
+    state.verdict = bad
+    state.heldMs = 0
+    if (bad) state.badSince = at
   }
 
   #observe(rule: AlertRule, inputs: AlertInputs, firing: boolean): Observation {

@@ -90,7 +90,7 @@ test('counts busy time without waiting, physical traffic once, and the hottest p
   })
   host.stop()
   await write({
-    'proc/stat': 'cpu  130 0 100 750 120 0 0 0 50 0\ncpu0 1 0 0 0\ncpu1 1 0 0 0\n',
+    'proc/stat': 'cpu  130 0 100 750 120 0 0 0 60 0\ncpu0 1 0 0 0\ncpu1 1 0 0 0\n',
     'proc/net/dev': (KERNEL['proc/net/dev'] ?? '')
       .replace('1000', '5000')
       .replace(' 500 ', ' 1500 ')

@@ -162,6 +162,24 @@ describe('frames that are not of the protocol', () => {
     await console.until(() => console.of('status').length === 1)
   })
 
+  test('works on a few requests of a session at a time and refuses more', async () => {
+    let release: () => void = () => undefined
+    const held = new Promise<readonly []>((resolve) => {
+      release = () => resolve([])
+    })
+    const node = await start({ read: () => held })
+    const console = await TestConsole.open(node.url)
+    for (let i = 0; i < 50; i += 1) {
+      console.send({ t: 'read', id: `r${i}`, topic: 'logs', fromMs: 0, toMs: 1, limit: 1 })
+    }
+    await console.until(() => console.of('error').length === 46)
+    expect(new Set(console.of('error').map(({ code }) => code))).toEqual(new Set(['OVERLOADED']))
+    release()
+    await console.until(() => console.of('end').length === 4)
+    console.send({ t: 'read', id: 'r9', topic: 'logs', fromMs: 0, toMs: 1, limit: 1 })
+    await console.until(() => console.of('end').length === 5)
+  })
+
   test('tells a row that fits no frame as missing', async () => {
     const node = await start()
     const console = await TestConsole.open(node.url)

@@ -84,6 +84,7 @@ test('takes no data for neither good nor bad', () => {
   expect(never.log).toEqual([])
   never.run(12, { cpuPct: 95 })
   expect(never.log.length).toBe(1)
+  expect(never.log[0]).toMatch(/^130 /)
   never.run(500, { cpuPct: null })
   expect(never.last.active.map(({ rule }) => rule)).toEqual(['cpu_high'])
   const unknown = new Watch().run(100, { diskUsedBytes: null, diskTotalBytes: null, uplinks: [] })
