@@ -1,6 +1,6 @@
 import type { Line } from './line.ts'
 import type { StyleTable } from './style.ts'
-import { clustersOf } from './text.ts'
+import { agreementOn, clustersOf } from './text.ts'
 
 /**
  * A rectangle of cells. A cell holds one cluster of text and a style id; the second column of a wide character holds
@@ -70,4 +70,28 @@ export class Grid {
     }
     this.clearRow(row, column)
   }
+
+  /** Show a blank, never half a character, where something lies on one half of a wide character. */
+  blankHalves(row: number): void {
+    const start = row * this.columns
+    for (let column = 0; column < this.columns; column += 1) {
+      const index = start + column
+      const text = this.text[index] ?? ' '
+      if (text === '') {
+        this.text[index] = ' '
+        continue
+      }
+      if (text.charCodeAt(0) < 0x300 && text.length === 1) continue
+      if (!isWide(text)) continue
+      const whole = column + 1 < this.columns && this.text[index + 1] === ''
+      if (whole) column += 1
+      else this.text[index] = ' '
+    }
+  }
+}
+
+function isWide(text: string): boolean {
+  if (agreementOn(text) === 'narrow') return false
+  for (const cluster of clustersOf(text)) return cluster.columns === 2
+  return false
 }

@@ -2,10 +2,9 @@ import { Writable } from 'node:stream'
 import { Grid } from './cells.ts'
 import { lowerStyle } from './colour.ts'
 import { diff } from './diff.ts'
-import type { Line, Place, Size } from './line.ts'
+import { type Pane, PaneLayer } from './pane-layer.ts'
 import { putSgrLine } from './sgr.ts'
 import { type ColourDepth, StyleTable } from './style.ts'
-import { agreementOn, clustersOf } from './text.ts'
 
 /** Background that Ink fills a canvas with; cells that carry it belong to the pane that lies there. */
 export const HOLE_COLOUR = '#010203'
@@ -22,14 +21,6 @@ export interface Screen {
   off(event: 'resize' | 'drain', listener: () => void): unknown
 }
 
-/** A part of the screen that paints itself, without React. */
-export interface Pane {
-  /** Where it lies now; null while it has no place. */
-  place(): Place | null
-  /** Its lines, top to bottom. Called at most once a frame. A line that is the same object as last time is not looked at. */
-  paint(size: Size): readonly Line[]
-}
-
 /** What the owner of an attached pane holds. */
 export interface PaneHandle {
   /** The pane has something new to show; many calls make one frame. */
@@ -42,14 +33,6 @@ export interface PaneHandle {
 export interface CompositorOptions {
   readonly screen: Screen
   readonly depth: ColourDepth
-}
-
-interface PaneState {
-  readonly pane: Pane
-  place: Place | null
-  grid: Grid
-  lines: readonly (Line | undefined)[]
-  stale: boolean
 }
 
 /**
@@ -65,7 +48,7 @@ export class Compositor extends Writable {
   private readonly styles = new StyleTable()
   private readonly loweredIds: number[] = []
   private readonly holeIds: boolean[] = []
-  private readonly panes = new Set<PaneState>()
+  private readonly layers = new Set<PaneLayer>()
   private base = new Grid(0, 0)
   private front = new Grid(0, 0)
   private back = new Grid(0, 0)
@@ -119,24 +102,24 @@ export class Compositor extends Writable {
   /** Paint everything anew, as after another program wrote to the terminal. */
   repaint(): void {
     this.mustClear = true
-    for (const state of this.panes) state.stale = true
+    for (const layer of this.layers) layer.stale = true
     this.markAllRows()
     this.schedule()
   }
 
   /** Put a pane on the screen. */
   attach(pane: Pane): PaneHandle {
-    const state: PaneState = { pane, place: null, grid: new Grid(0, 0), lines: [], stale: true }
-    this.panes.add(state)
+    const layer = new PaneLayer(pane)
+    this.layers.add(layer)
     this.schedule()
     return {
       invalidate: () => {
-        state.stale = true
+        layer.stale = true
         this.schedule()
       },
       detach: () => {
-        this.panes.delete(state)
-        this.markRows(state.place)
+        this.layers.delete(layer)
+        layer.eachRow((row) => this.dirtyRows.add(row))
         this.schedule()
       },
     }
@@ -145,8 +128,8 @@ export class Compositor extends Writable {
   /** Write out now what is waiting, without waiting for the end of the turn. */
   flush(): void {
     if (!this.running || !this.hasFrame || this.blocked) return
-    for (const state of this.panes) if (state.stale) this.paint(state)
-    const rows = [...this.dirtyRows].filter((row) => row < this.back.rows).sort((a, b) => a - b)
+    for (const layer of this.layers) if (layer.stale) layer.repaint(this.styles, (row) => this.dirtyRows.add(row))
+    const rows = [...this.dirtyRows].filter((row) => row >= 0 && row < this.back.rows).sort((a, b) => a - b)
     this.dirtyRows.clear()
     for (const row of rows) this.composeRow(row)
     let sequences = ''
@@ -180,33 +163,8 @@ export class Compositor extends Writable {
     }
     this.hasFrame = true
     // A new layout may have moved any pane.
-    for (const state of this.panes) state.stale = true
+    for (const layer of this.layers) layer.stale = true
     this.schedule()
-  }
-
-  private paint(state: PaneState): void {
-    state.stale = false
-    const place = state.pane.place()
-    if (!place || place.columns <= 0 || place.rows <= 0) {
-      this.markRows(state.place)
-      state.place = null
-      return
-    }
-    if (!isSamePlace(place, state.place)) {
-      this.markRows(state.place)
-      this.markRows(place)
-      state.place = place
-      state.grid = new Grid(place.columns, place.rows)
-      state.lines = []
-    }
-    const lines = state.pane.paint({ columns: place.columns, rows: place.rows })
-    for (let row = 0; row < place.rows; row += 1) {
-      const line = lines[row]
-      if (state.lines.length > 0 && state.lines[row] === line) continue
-      state.grid.putLine(row, line ?? [], this.styles)
-      this.dirtyRows.add(place.y + row)
-    }
-    state.lines = Array.from({ length: place.rows }, (_, row) => lines[row])
   }
 
   /** What Ink drew in a row, with the holes filled by the panes that lie there. */
@@ -216,22 +174,23 @@ export class Compositor extends Writable {
     for (let column = 0; column < back.columns; column += 1) {
       const index = start + column
       const style = base.style[index] ?? 0
-      const hole = this.isHole(style)
+      const hole = style !== 0 && this.isHole(style)
       back.text[index] = hole ? ' ' : (base.text[index] ?? ' ')
-      back.style[index] = hole ? 0 : this.lowered(style)
+      back.style[index] = hole || style === 0 ? 0 : this.lowered(style)
     }
-    for (const { place, grid } of this.panes) {
+    for (const { place, grid } of this.layers) {
       if (!place || row < place.y || row >= place.y + place.rows) continue
       const from = Math.max(0, place.x)
       const to = Math.min(back.columns, place.x + place.columns)
       for (let column = from; column < to; column += 1) {
-        if (!this.isHole(base.style[start + column] ?? 0)) continue
+        const under = base.style[start + column] ?? 0
+        if (under === 0 || !this.isHole(under)) continue
         const source = (row - place.y) * grid.columns + (column - place.x)
         back.text[start + column] = grid.text[source] ?? ' '
         back.style[start + column] = this.lowered(grid.style[source] ?? 0)
       }
     }
-    blankHalves(back, row)
+    back.blankHalves(row)
   }
 
   private isHole(style: number): boolean {
@@ -259,7 +218,7 @@ export class Compositor extends Writable {
     const lines = this.frame
     this.frame = []
     this.mustClear = true
-    for (const state of this.panes) state.stale = true
+    for (const layer of this.layers) layer.stale = true
     this.markAllRows()
     if (lines.length > 0) this.takeFrame(lines.join('\n'))
   }
@@ -284,42 +243,9 @@ export class Compositor extends Writable {
     })
   }
 
-  private markRows(place: Place | null): void {
-    if (!place) return
-    for (let row = Math.max(0, place.y); row < place.y + place.rows; row += 1) this.dirtyRows.add(row)
-  }
-
   private markAllRows(): void {
     for (let row = 0; row < this.rows; row += 1) this.dirtyRows.add(row)
   }
-}
-
-/** A wide character whose other half something lies on is shown as a blank, never as half a character. */
-function blankHalves(grid: Grid, row: number): void {
-  const start = row * grid.columns
-  for (let column = 0; column < grid.columns; column += 1) {
-    const index = start + column
-    const text = grid.text[index] ?? ' '
-    if (text === '') {
-      grid.text[index] = ' '
-      continue
-    }
-    if (text.charCodeAt(0) < 0x300 && text.length === 1) continue
-    if (!isWide(text)) continue
-    const whole = column + 1 < grid.columns && grid.text[index + 1] === ''
-    if (whole) column += 1
-    else grid.text[index] = ' '
-  }
-}
-
-function isWide(text: string): boolean {
-  if (agreementOn(text) === 'narrow') return false
-  for (const cluster of clustersOf(text)) return cluster.columns === 2
-  return false
-}
-
-function isSamePlace(a: Place, b: Place | null): boolean {
-  return b !== null && a.x === b.x && a.y === b.y && a.columns === b.columns && a.rows === b.rows
 }
 
 /** Whether a write of Ink holds nothing but terminal modes (alternate screen, cursor, keyboard). */

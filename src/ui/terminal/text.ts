@@ -24,6 +24,11 @@ export function* clustersOf(text: string): Generator<Cluster> {
   const clean = isSafe(text) ? text : untrusted(text)
   let index = 0
   while (index < clean.length) {
+    if (isDrawing(clean.charCodeAt(index)) && !isExtender(clean.codePointAt(index + 1))) {
+      yield { text: clean[index] ?? ' ', columns: 1 }
+      index += 1
+      continue
+    }
     const end = clusterEnd(clean, index)
     const raw = clean.slice(index, end)
     index = end
@@ -63,7 +68,8 @@ export function fitText(text: string, columns: number, align: 'left' | 'right' =
 
 /** Columns of one code point; 0 for marks that sit on the character before. */
 export function codePointColumns(codePoint: number): 0 | 1 | 2 {
-  if (codePoint < 0x300) return 1
+  if (codePoint < 0x300 || isDrawing(codePoint)) return 1
+  if (codePoint >= 0x4e00 && codePoint < 0xa000) return 2
   if (ZERO_WIDTH.test(String.fromCodePoint(codePoint))) return 0
   return eastAsianWidth(codePoint) === 2 ? 2 : 1
 }
@@ -75,7 +81,7 @@ export function codePointColumns(codePoint: number): 0 | 1 | 2 {
 export function agreementOn(cluster: string): 'narrow' | 'wide' | 'contested' {
   const code = cluster.charCodeAt(0)
   if (cluster.length > 1) return 'contested'
-  if (code < 0x300 || (code >= 0x2500 && code < 0x25a0) || (code >= 0x2800 && code < 0x2900)) return 'narrow'
+  if (code < 0x300 || isDrawing(code)) return 'narrow'
   if (PICTOGRAPH.test(cluster)) return 'contested'
   return codePointColumns(code) === 2 ? 'wide' : 'narrow'
 }
@@ -120,6 +126,11 @@ function clusterFrom(raw: string): Cluster {
   const base = codePointColumns(first) === 2 ? 2 : 1
   const joined = PICTOGRAPH.test(points[0] ?? '') && points.length > 1 && raw.includes(String.fromCodePoint(ZWJ))
   return { text: points.slice(0, joined ? 16 : 1 + MAX_MARKS).join(''), columns: joined ? 2 : base }
+}
+
+/** Box drawing, blocks and braille: one column everywhere, and most of what charts are made of. */
+function isDrawing(codePoint: number): boolean {
+  return (codePoint >= 0x2500 && codePoint < 0x25a0) || (codePoint >= 0x2800 && codePoint < 0x2900)
 }
 
 function isExtender(codePoint: number | undefined): boolean {
