@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws'
-import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
 import {
   type ClientFrame,
   decodeClientFrame,
@@ -9,28 +9,17 @@ import {
   type WelcomeFrame,
 } from '../../protocol/frames.ts'
 import { ClockProbe } from './clock-probe.ts'
-import type { CommandResult, JsonValue } from './contract.ts'
-import { LIVE_LIMITS, type LiveClock, type LiveLog, type RowTopic } from './contract.ts'
+import { LIVE_LIMITS, type LiveClock, type RowTopic } from './contract.ts'
 import { FrameRate } from './frame-rate.ts'
-import { type PageReader, readBacklog, sendRange } from './history.ts'
 import type { SharedRow } from './row-filter.ts'
-import { RowSubscription } from './row-subscription.ts'
-import { type StatusFeed, StatusSubscription } from './status-feed.ts'
+import { type RequestSources, SessionRequests } from './session-requests.ts'
 
 /** What a session needs of its server. */
-export interface SessionHost {
+export interface SessionHost extends RequestSources {
   readonly welcome: Omit<WelcomeFrame, 'at'>
   readonly clock: LiveClock
-  readonly log: LiveLog
-  readonly feed: StatusFeed
-  readonly read: PageReader
-  readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
-  /** Some subscription has rows that wait for time or for its reader. */
-  readonly wantFlush: () => void
   readonly onClosed: (session: Session) => void
 }
-
-type RequestFrame = Exclude<ClientFrame, { t: 'hello' | 'ping' | 'pong' }>
 
 /** WebSocket close codes (RFC 6455 section 7.4.1). */
 const GOING_AWAY = 1001
@@ -45,9 +34,7 @@ export class Session {
   readonly #host: SessionHost
   readonly #probe: ClockProbe
   readonly #rate: FrameRate
-  readonly #rows = new Map<string, RowSubscription>()
-  readonly #status = new Map<string, StatusSubscription>()
-  readonly #jobs = new Set<string>()
+  readonly #requests: SessionRequests
   #greeted = false
   #closing = false
   #invalidFrames = 0
@@ -62,6 +49,13 @@ export class Session {
     this.#probe = new ClockProbe(host.clock)
     this.#heardMs = host.clock.monotonicMs()
     this.#rate = new FrameRate(MAX_CLIENT_FRAMES_PER_SEC, this.#heardMs)
+    this.#requests = new SessionRequests(host, {
+      slow: () => this.#slow(),
+      reading: () => this.#probe.reading(),
+      send: (text) => this.#send(text),
+      sendSlowly: (text) => this.#sendSlowly(text),
+      refuse: (id, code, msg, next) => this.#refuse(id, code, msg, next),
+    })
   }
 
   /** Listen to the console. */
@@ -75,25 +69,14 @@ export class Session {
     }, LIVE_LIMITS.helloTimeoutMs)
   }
 
-  /** Offer a published row to every subscription of its topic. */
+  /** Offer a published row. */
   publish(topic: RowTopic, row: SharedRow): void {
-    for (const subscription of this.#rows.values()) if (subscription.topic === topic) subscription.push(row)
+    this.#requests.publish(topic, row)
   }
 
   /** Send gathered rows and due gaps. Returns whether something still waits for the reader. */
   flush(): boolean {
-    let waiting = false
-    for (const subscription of this.#rows.values()) {
-      subscription.flush()
-      waiting ||= subscription.waiting
-    }
-    return waiting
-  }
-
-  /** Whether some subscription has rows or a gap to send. */
-  get waiting(): boolean {
-    for (const subscription of this.#rows.values()) if (subscription.waiting) return true
-    return false
+    return this.#requests.flush()
   }
 
   /** Say goodbye; cut the connection when the console does not answer in time. */
@@ -107,9 +90,7 @@ export class Session {
   #onClose(): void {
     this.#closing = true
     for (const timer of [this.#helloTimer, this.#probeTimer, this.#graceTimer]) if (timer !== null) clearTimeout(timer)
-    for (const subscription of this.#status.values()) this.#host.feed.remove(subscription)
-    this.#rows.clear()
-    this.#status.clear()
+    this.#requests.close()
     this.#host.onClosed(this)
   }
 
@@ -160,7 +141,7 @@ export class Session {
         this.#probe.pong(frame)
         return
       default:
-        this.#onRequest(frame)
+        this.#requests.take(frame)
     }
   }
 
@@ -183,122 +164,6 @@ export class Session {
     } else if (!this.#slow()) {
       this.#send(JSON.stringify(this.#probe.ping()))
     }
-  }
-
-  #onRequest(frame: RequestFrame): void {
-    switch (frame.t) {
-      case 'subscribe':
-        this.#subscribe(frame)
-        return
-      case 'credit':
-        // A credit for an id that is gone only crossed its unsubscribe on the way.
-        this.#status.get(frame.id)?.credit(frame.n)
-        this.#rows.get(frame.id)?.credit(frame.n)
-        if (this.waiting) this.#host.wantFlush()
-        return
-      case 'unsubscribe':
-        this.#unsubscribe(frame.id)
-        return
-      case 'read':
-        this.#read(frame)
-        return
-      case 'command':
-        this.#job(frame.id, async () => {
-          const result = await this.#host.command(frame.verb, frame.args as Record<string, JsonValue>)
-          this.#send(JSON.stringify({ t: 'done', id: frame.id, result }))
-        })
-    }
-  }
-
-  #subscribe(frame: FrameOf<ClientFrame, 'subscribe'>): void {
-    const { id, topic, credits } = frame
-    if (this.#taken(id)) {
-      this.#refuse(id, 'FRAME_INVALID', 'this id is in use', ['choose another id'])
-      return
-    }
-    if (this.#rows.size + this.#status.size >= LIVE_LIMITS.subscriptions) {
-      const msg = `a session may hold ${LIVE_LIMITS.subscriptions} subscriptions`
-      this.#refuse(id, 'OVERLOADED', msg, ['unsubscribe from one first'])
-      return
-    }
-    const outlet = {
-      slow: () => this.#slow(),
-      reading: () => this.#probe.reading(),
-      send: (text: string) => this.#send(text),
-    }
-    if (topic === 'status') {
-      const subscription = new StatusSubscription(id, credits, outlet)
-      this.#status.set(id, subscription)
-      this.#host.feed.add(subscription)
-      return
-    }
-    const count = frame.backlog ?? 0
-    const wish = {
-      ...(frame.level === undefined ? {} : { level: frame.level }),
-      ...(frame.contains === undefined ? {} : { contains: frame.contains }),
-      ...(frame.abnormalOnly === undefined ? {} : { abnormalOnly: frame.abnormalOnly }),
-    }
-    const subscription = new RowSubscription({ id, topic, wish, credits, backfilling: count > 0 }, outlet)
-    this.#rows.set(id, subscription)
-    if (count === 0) return
-    const started = this.#job(id, async () => {
-      let backlog: Awaited<ReturnType<typeof readBacklog>> = []
-      try {
-        backlog = await readBacklog(this.#host.read, topic, wish, count)
-      } finally {
-        if (this.#rows.get(id) === subscription) subscription.backfill(backlog)
-      }
-      if (subscription.waiting) this.#host.wantFlush()
-    })
-    if (!started) this.#rows.delete(id)
-  }
-
-  #unsubscribe(id: string): void {
-    const status = this.#status.get(id)
-    if (status !== undefined) this.#host.feed.remove(status)
-    this.#status.delete(id)
-    this.#rows.delete(id)
-  }
-
-  #read(frame: FrameOf<ClientFrame, 'read'>): void {
-    const { id } = frame
-    if (frame.fromMs > frame.toMs) {
-      this.#refuse(id, 'FRAME_INVALID', 'fromMs is after toMs')
-      return
-    }
-    if (this.#taken(id)) {
-      this.#refuse(id, 'FRAME_INVALID', 'this id is in use', ['choose another id'])
-      return
-    }
-    this.#job(id, async () => {
-      const { truncated } = await sendRange(this.#host.read, frame, (text) => this.#sendSlowly(text))
-      this.#send(JSON.stringify({ t: 'end', id, truncated }))
-    })
-  }
-
-  #taken(id: string): boolean {
-    return this.#rows.has(id) || this.#status.has(id) || this.#jobs.has(id)
-  }
-
-  /** Run something that takes time, a few at once; its failure is an error frame. Returns whether it began. */
-  #job(id: string, work: () => Promise<void>): boolean {
-    if (this.#jobs.has(id) || this.#jobs.size >= LIVE_LIMITS.jobs) {
-      this.#refuse(id, 'OVERLOADED', 'too many requests of this session are under way', ['wait for an answer first'])
-      return false
-    }
-    this.#jobs.add(id)
-    work()
-      .catch((error: unknown) => {
-        if (error instanceof EdgeError) {
-          this.#refuse(id, error.code, error.message, error.next)
-          return
-        }
-        const msg = error instanceof Error ? error.message : String(error)
-        this.#host.log.warn('live.request_failed', msg)
-        this.#refuse(id, 'STORE_FAILING', 'the node could not carry this out', ['look at its log'])
-      })
-      .finally(() => this.#jobs.delete(id))
-    return true
   }
 
   #slow(): boolean {

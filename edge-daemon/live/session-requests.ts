@@ -1,0 +1,183 @@
+import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
+import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
+import { type CommandResult, type JsonValue, LIVE_LIMITS, type LiveLog, type RowTopic } from './contract.ts'
+import { type PageReader, readBacklog, sendRange } from './history.ts'
+import type { SharedRow } from './row-filter.ts'
+import { type RowOutlet, RowSubscription } from './row-subscription.ts'
+import { type StatusFeed, type StatusOutlet, StatusSubscription } from './status-feed.ts'
+
+/** What a console may ask for once it was greeted. */
+export type RequestFrame = Exclude<ClientFrame, { t: 'hello' | 'ping' | 'pong' }>
+
+/** What answers are made from. */
+export interface RequestSources {
+  readonly log: LiveLog
+  readonly feed: StatusFeed
+  readonly read: PageReader
+  readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
+  /** Some subscription has rows that wait for time or for its reader. */
+  readonly wantFlush: () => void
+}
+
+/** Where answers go. */
+export interface RequestOutlet extends RowOutlet, StatusOutlet {
+  /** Send and wait until the kernel took it; false when the session ended. */
+  sendSlowly(frame: string): Promise<boolean>
+  refuse(id: string, code: ErrorCode, msg: string, next?: readonly string[]): void
+}
+
+/** The subscriptions, reads and commands of one session: how many there may be, and what each is answered. */
+export class SessionRequests {
+  readonly #sources: RequestSources
+  readonly #outlet: RequestOutlet
+  readonly #rows = new Map<string, RowSubscription>()
+  readonly #status = new Map<string, StatusSubscription>()
+  readonly #jobs = new Set<string>()
+
+  constructor(sources: RequestSources, outlet: RequestOutlet) {
+    this.#sources = sources
+    this.#outlet = outlet
+  }
+
+  /** Offer a published row to every subscription of its topic. */
+  publish(topic: RowTopic, row: SharedRow): void {
+    for (const subscription of this.#rows.values()) if (subscription.topic === topic) subscription.push(row)
+  }
+
+  /** Send gathered rows and due gaps. Returns whether something still waits for the reader. */
+  flush(): boolean {
+    let waiting = false
+    for (const subscription of this.#rows.values()) {
+      subscription.flush()
+      waiting ||= subscription.waiting
+    }
+    return waiting
+  }
+
+  /** Whether some subscription has rows or a gap to send. */
+  get waiting(): boolean {
+    for (const subscription of this.#rows.values()) if (subscription.waiting) return true
+    return false
+  }
+
+  /** End every subscription; what is under way finds the session gone. */
+  close(): void {
+    for (const subscription of this.#status.values()) this.#sources.feed.remove(subscription)
+    this.#rows.clear()
+    this.#status.clear()
+  }
+
+  /** Carry out one request; whatever goes wrong is answered with an error frame. */
+  take(frame: RequestFrame): void {
+    switch (frame.t) {
+      case 'subscribe':
+        this.#subscribe(frame)
+        return
+      case 'credit':
+        // A credit for an id that is gone only crossed its unsubscribe on the way.
+        this.#status.get(frame.id)?.credit(frame.n)
+        this.#rows.get(frame.id)?.credit(frame.n)
+        if (this.waiting) this.#sources.wantFlush()
+        return
+      case 'unsubscribe':
+        this.#unsubscribe(frame.id)
+        return
+      case 'read':
+        this.#read(frame)
+        return
+      case 'command':
+        this.#job(frame.id, async () => {
+          const result = await this.#sources.command(frame.verb, frame.args as Record<string, JsonValue>)
+          this.#outlet.send(JSON.stringify({ t: 'done', id: frame.id, result }))
+        })
+    }
+  }
+
+  #subscribe(frame: FrameOf<ClientFrame, 'subscribe'>): void {
+    const { id, topic, credits } = frame
+    if (this.#taken(id)) {
+      this.#outlet.refuse(id, 'FRAME_INVALID', 'this id is in use', ['choose another id'])
+      return
+    }
+    if (this.#rows.size + this.#status.size >= LIVE_LIMITS.subscriptions) {
+      const msg = `a session may hold ${LIVE_LIMITS.subscriptions} subscriptions`
+      this.#outlet.refuse(id, 'OVERLOADED', msg, ['unsubscribe from one first'])
+      return
+    }
+    if (topic === 'status') {
+      const subscription = new StatusSubscription(id, credits, this.#outlet)
+      this.#status.set(id, subscription)
+      this.#sources.feed.add(subscription)
+      return
+    }
+    const count = frame.backlog ?? 0
+    const wish = {
+      ...(frame.level === undefined ? {} : { level: frame.level }),
+      ...(frame.contains === undefined ? {} : { contains: frame.contains }),
+      ...(frame.abnormalOnly === undefined ? {} : { abnormalOnly: frame.abnormalOnly }),
+    }
+    const subscription = new RowSubscription({ id, topic, wish, credits, backfilling: count > 0 }, this.#outlet)
+    this.#rows.set(id, subscription)
+    if (count === 0) return
+    const started = this.#job(id, async () => {
+      let backlog: Awaited<ReturnType<typeof readBacklog>> = []
+      try {
+        backlog = await readBacklog(this.#sources.read, topic, wish, count)
+      } finally {
+        if (this.#rows.get(id) === subscription) subscription.backfill(backlog)
+      }
+      if (subscription.waiting) this.#sources.wantFlush()
+    })
+    if (!started) this.#rows.delete(id)
+  }
+
+  #unsubscribe(id: string): void {
+    const status = this.#status.get(id)
+    if (status !== undefined) this.#sources.feed.remove(status)
+    this.#status.delete(id)
+    this.#rows.delete(id)
+  }
+
+  #read(frame: FrameOf<ClientFrame, 'read'>): void {
+    const { id } = frame
+    if (frame.fromMs > frame.toMs) {
+      this.#outlet.refuse(id, 'FRAME_INVALID', 'fromMs is after toMs')
+      return
+    }
+    if (this.#taken(id)) {
+      this.#outlet.refuse(id, 'FRAME_INVALID', 'this id is in use', ['choose another id'])
+      return
+    }
+    this.#job(id, async () => {
+      const { truncated } = await sendRange(this.#sources.read, frame, (text) => this.#outlet.sendSlowly(text))
+      this.#outlet.send(JSON.stringify({ t: 'end', id, truncated }))
+    })
+  }
+
+  #taken(id: string): boolean {
+    return this.#rows.has(id) || this.#status.has(id) || this.#jobs.has(id)
+  }
+
+  /** Run something that takes time, a few at once; its failure is an error frame. Returns whether it began. */
+  #job(id: string, work: () => Promise<void>): boolean {
+    if (this.#jobs.has(id) || this.#jobs.size >= LIVE_LIMITS.jobs) {
+      this.#outlet.refuse(id, 'OVERLOADED', 'too many requests of this session are under way', [
+        'wait for an answer first',
+      ])
+      return false
+    }
+    this.#jobs.add(id)
+    work()
+      .catch((error: unknown) => {
+        if (error instanceof EdgeError) {
+          this.#outlet.refuse(id, error.code, error.message, error.next)
+          return
+        }
+        const msg = error instanceof Error ? error.message : String(error)
+        this.#sources.log.warn('live.request_failed', msg)
+        this.#outlet.refuse(id, 'STORE_FAILING', 'the node could not carry this out', ['look at its log'])
+      })
+      .finally(() => this.#jobs.delete(id))
+    return true
+  }
+}
