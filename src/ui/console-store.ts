@@ -48,8 +48,17 @@ export interface ConsoleState {
   readonly asOf: AsOf
   readonly fleet: FleetChoices
   readonly logs: LogChoices
+  /** How many lines the facts of a node are scrolled down. */
+  readonly nodeScroll: number
   /** What the operator should know, oldest first: refused key bindings, theme faults, answers to commands. */
-  readonly notices: readonly string[]
+  readonly notices: readonly Notice[]
+}
+
+/** A line for the operator. */
+export interface Notice {
+  readonly text: string
+  /** Gone by itself after this time (Unix ms); null stays until it is dismissed. */
+  readonly untilMs: number | null
 }
 
 const START: ConsoleState = {
@@ -59,6 +68,7 @@ const START: ConsoleState = {
   asOf: 'now',
   fleet: { cursor: START_CURSOR, marked: new Set(), sort: 'problems', filter: '', holdOrderUntilMs: 0 },
   logs: { minLevel: 'info', contains: '', wrap: false, time: 'local', cursorId: null, pausedAtId: null },
+  nodeScroll: 0,
   notices: [],
 }
 
@@ -93,7 +103,7 @@ export class ConsoleStore {
 
   /** Open a screen above this one. */
   open(screen: ScreenName): void {
-    this.set({ stack: [...this.#state.stack, screen], left: this.screen(), overlay: null })
+    this.set({ stack: [...this.#state.stack, screen], left: this.screen(), overlay: null, nodeScroll: 0 })
   }
 
   /** Close the screen on top; the first one stays. */
@@ -118,14 +128,19 @@ export class ConsoleStore {
     this.set({ logs: { ...this.#state.logs, ...change } })
   }
 
-  /** Tell the operator something; the newest are kept. */
-  notify(text: string): void {
+  /** Tell the operator something; the newest are kept. Without `untilMs` it stays until it is dismissed. */
+  notify(text: string, untilMs: number | null = null): void {
     const MAX_NOTICES = 20
-    this.set({ notices: [...this.#state.notices, text].slice(-MAX_NOTICES) })
+    this.set({ notices: [...this.#state.notices, { text, untilMs }].slice(-MAX_NOTICES) })
+  }
+
+  /** Notices that are still to be read, oldest first. */
+  notices(nowMs: number): Notice[] {
+    return this.#state.notices.filter(({ untilMs }) => untilMs === null || nowMs < untilMs)
   }
 
   /** The operator has read the oldest notice. */
-  dismissNotice(): void {
-    this.set({ notices: this.#state.notices.slice(1) })
+  dismissNotice(nowMs: number): void {
+    this.set({ notices: this.notices(nowMs).slice(1) })
   }
 }

@@ -10,6 +10,9 @@ import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import type { Look } from './panes/look.ts'
 
+/** How long a passing notice stays. */
+const TOAST_MS = 6000
+
 /** What a console is made of. */
 export interface ConsoleParts {
   readonly fleet: Fleet
@@ -47,6 +50,11 @@ export class Console {
 
   nowMs(): number {
     return this.parts.now()
+  }
+
+  /** Tell the operator how something went; it goes away by itself. */
+  toast(text: string): void {
+    this.parts.store.notify(text, this.nowMs() + TOAST_MS)
   }
 
   /** The fleet as of the time that the operator looks at. */

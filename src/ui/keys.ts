@@ -33,7 +33,7 @@ export class Keys {
   /** One key was pressed. */
   press(key: KeyName): void {
     const { store, keymap } = this.#console.parts
-    const { overlay, notices } = store.get()
+    const { overlay } = store.get()
     const meaning = keymap.actionFor(key, this.#console.contexts())
     if (meaning === 'app.interrupt') {
       this.run(meaning)
@@ -41,8 +41,8 @@ export class Keys {
       this.#type(overlay, key)
     } else if (overlay?.name === 'help') {
       store.set({ overlay: null })
-    } else if (notices.length > 0 && meaning === 'nav.back') {
-      store.dismissNotice()
+    } else if (store.notices(this.#console.nowMs()).length > 0 && meaning === 'nav.back') {
+      store.dismissNotice(this.#console.nowMs())
     } else if (meaning !== null) {
       this.run(meaning)
     }
@@ -50,14 +50,13 @@ export class Keys {
 
   /** Run an action where the operator is. */
   run(id: ActionId): void {
-    const { store } = this.#console.parts
     const outcome = runAction(id, {
       role: ROLE,
       handlers: [this.#screens[this.#console.screen().name], this.#everywhere],
       // Nothing in the table is destructive yet; what will be asks through a dialog of its own.
-      confirm: (question) => store.notify(question),
+      confirm: (question) => this.#console.toast(question),
     })
-    if (outcome === 'forbidden') store.notify(`${actionOf(id).title} needs the role ${actionOf(id).role}`)
+    if (outcome === 'forbidden') this.#console.toast(`${actionOf(id).title} needs the role ${actionOf(id).role}`)
   }
 
   #appHandlers(): ActionHandlers {

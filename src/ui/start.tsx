@@ -52,7 +52,8 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     defaultFile: join(options.assetsDir, 'keymaps', 'default.yaml'),
     userFile: options.keymapFile,
   })
-  const store = new ConsoleStore({ notices: [...themeProblems, ...keyProblems] })
+  const store = new ConsoleStore()
+  for (const problem of [...themeProblems, ...keyProblems]) store.notify(problem)
   store.setLogs({ minLevel: config.logLevel })
   const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth })
   const console = new Console({
@@ -81,7 +82,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       compositor.repaint()
     },
   })
-  const stopNotices = options.onNotice((text) => store.notify(text))
+  const stopNotices = options.onNotice((text) => console.toast(text))
   signal.addEventListener('abort', () => leave(), { once: true })
   if (signal.aborted) leave()
 

@@ -16,7 +16,7 @@ export function demoHandlers(console: Console): ActionHandlers {
     if (!node) return
     const [done, told] = work(node)
     done.then(
-      () => store.notify(`${node.name}: ${told}`),
+      () => console.toast(`${node.name}: ${told}`),
       (error: unknown) => store.notify(error instanceof EdgeError ? error.toLine() : messageOf(error)),
     )
   }

@@ -24,7 +24,7 @@ export function logHandlers(console: Console, pageRows: () => number): ActionHan
         return
       }
     }
-    store.notify(step === 1 ? 'no later line like that' : 'no earlier line like that')
+    console.toast(step === 1 ? 'no later line like that' : 'no earlier line like that')
   }
   const isError = (row: LogRow): boolean => row.kind === 'line' && (row.level === 'error' || row.level === 'fatal')
   const isLine = (row: LogRow): boolean => row.kind === 'line'

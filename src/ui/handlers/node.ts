@@ -3,6 +3,11 @@ import { moveCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
 import { togglePause } from './fleet.ts'
 
+/** Lines that half a page of facts moves. */
+const SCROLL_LINES = 8
+/** No terminal has fewer rows than need this. */
+const MOST_SCROLL_LINES = 48
+
 /** What keys do on a node's screen: up and down go to its neighbours in the table. */
 export function nodeHandlers(console: Console): ActionHandlers {
   const { store } = console.parts
@@ -10,12 +15,19 @@ export function nodeHandlers(console: Console): ActionHandlers {
     const { stack } = store.get()
     const cursor = moveCursor({ key: console.currentKey(), row: 0 }, console.rows(), delta)
     if (cursor.key === null) return
-    store.set({ stack: [...stack.slice(0, -1), { name: 'node', key: cursor.key }] })
+    store.set({ stack: [...stack.slice(0, -1), { name: 'node', key: cursor.key }], nodeScroll: 0 })
     store.setFleet({ cursor })
+  }
+  const scroll = (direction: 1 | -1) => (): void => {
+    store.set({
+      nodeScroll: Math.max(0, Math.min(MOST_SCROLL_LINES, store.get().nodeScroll + direction * SCROLL_LINES)),
+    })
   }
   return {
     'nav.down': step(1),
     'nav.up': step(-1),
+    'nav.pageDown': scroll(1),
+    'nav.pageUp': scroll(-1),
     'nav.back': () => store.back(),
     'logs.open': () => {
       const key = console.currentKey()

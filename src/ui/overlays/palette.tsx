@@ -64,8 +64,8 @@ function PaletteRow({
   const { keymap, look } = console.parts
   const key = keymap.keysOf(match.action).map(showKey).join(' ')
   const mark = selected ? (look.ascii ? '>' : '▶') : ' '
-  const room = width - KEY_COLUMNS - 26
-  const text = ` ${mark} ${match.title.padEnd(22)} ${truncate(actionOf(match.action).description, room).padEnd(room)}`
+  const room = width - KEY_COLUMNS - 28
+  const text = ` ${mark} ${match.title.padEnd(22)} ${truncate(actionOf(match.action).description, room).padEnd(room)} `
   return (
     <Text wrap="truncate" inverse={selected} {...look.theme.ink('surface')}>
       {text}

@@ -10,6 +10,8 @@ const LATENCY_LIMIT_MS = 50
 
 /** Time that the charts show. */
 export const CHART_SPAN_MS = 300_000
+/** By then every node that reports once a second has told of a step. */
+export const CHART_SETTLE_MS = 1500
 /** Time between two points of a chart. */
 export const CHART_STEP_MS = 2000
 

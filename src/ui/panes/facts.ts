@@ -17,7 +17,7 @@ export interface FactGroup {
   readonly facts: readonly Fact[]
 }
 
-const LABEL_COLUMNS = 11
+const LABEL_COLUMNS = 13
 const COLUMN_GAP = 2
 const MIN_COLUMN = 36
 

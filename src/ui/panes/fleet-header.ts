@@ -18,7 +18,8 @@ export function fleetHeader(view: FleetView, text: HeaderText, look: Look, colum
 
 function countsLine(view: FleetView, text: HeaderText, look: Look, columns: number): Line {
   const { totals } = view
-  const clock = `${formatClock(view.live ? text.nowMs : view.asOfMs, 'local')} `
+  const held = look.ascii ? 'HELD AT' : '■ held at'
+  const clock = view.live ? `${formatClock(text.nowMs, 'local')} ` : `${held} ${formatClock(view.asOfMs, 'local')} `
   const out = line(look.theme).add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
   addIfFits(out, columns - clock.length, [[`${totals.nodes} nodes`, 'text']])
   for (const state of ['up', 'connecting', 'stale', 'offline'] as const) {
@@ -34,7 +35,7 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   if (critical + warning === 0) addIfFits(out, columns - clock.length, [['  no alerts', 'muted']])
   return out
     .padTo(columns - clock.length)
-    .add(clock, 'muted')
+    .add(clock, view.live ? 'muted' : 'warning')
     .done()
 }
 
@@ -42,13 +43,13 @@ function figuresLine(totals: FleetTotals, look: Look, columns: number): Line {
   const out = line(look.theme).add(' ')
   const late = (totals.p99Ms ?? 0) > 50
   const figures: [string, string, 'text' | 'warning' | 'ok'][] = [
-    ['p99 ', formatMs(totals.p99Ms).padStart(7), late ? 'warning' : 'text'],
-    ['saved ', formatPct(totals.savedPct).padStart(7), 'text'],
+    ['p99 of 10 s ', formatMs(totals.p99Ms).padStart(7), late ? 'warning' : 'text'],
+    ['saved of 1 min ', formatPct(totals.savedPct).padStart(7), 'text'],
     ['inferences ', `${formatRate(totals.inferencesPerSec).padStart(5)}/s`, 'text'],
     ['sent up ', formatByteRate(totals.upBytesPerSec).padStart(9), 'text'],
     ['raw in ', formatByteRate(totals.rawBytesPerSec).padStart(9), 'text'],
     ['backlog ', formatCount(totals.backlogRecords).padStart(5), (totals.backlogRecords ?? 0) > 0 ? 'warning' : 'text'],
-    ['p50 ', formatMs(totals.p50Ms).padStart(7), 'text'],
+    ['p50 of 10 s ', formatMs(totals.p50Ms).padStart(7), 'text'],
   ]
   for (const [label, value, token] of figures) {
     addIfFits(out, columns, [

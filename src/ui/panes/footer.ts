@@ -7,7 +7,8 @@ import { line } from '../widgets/line-builder.ts'
 /** The last line: what is being typed, else the newest notice, else the keys of this screen that fit. */
 export function footerLine(console: Console, columns: number): Line {
   const { store, look, keymap } = console.parts
-  const { overlay, notices } = store.get()
+  const { overlay } = store.get()
+  const notices = store.notices(console.nowMs())
   const out = line(look.theme)
   if (overlay?.name === 'filter') {
     out
@@ -24,11 +25,13 @@ export function footerLine(console: Console, columns: number): Line {
     const close = back === undefined ? '' : `  ${showKey(back)} closes${more}`
     return out
       .add(' ')
-      .rest(notice, columns - widthOf(close) - 1, 'warning')
+      .rest(notice.text, columns - widthOf(close) - 1, 'warning')
       .add(close, 'muted')
       .done()
   }
-  for (const { keys, title } of hintsFor(keymap, console.contexts())) {
+  for (const { keys, title } of hintsFor(keymap, console.contexts()).filter(
+    ({ action }) => !action.startsWith('demo.'),
+  )) {
     const key = keys[0] ?? ''
     if (out.columns + widthOf(key) + widthOf(title) + 4 > columns) break
     out.add(' ').add(key, 'key').add(` ${title} `, 'muted')

@@ -92,10 +92,8 @@ function storeFacts(status: NodeStatus | null): Fact[] {
   const failing = store.state === 'failing'
   return [
     { label: 'state', value: failing ? `FAILING ${store.error ?? ''}` : 'ok', token: failing ? 'danger' : 'ok' },
-    {
-      label: 'kept',
-      value: `${formatCount(store.records)} records, ${formatBytes(store.bytes)} of ${formatBytes(store.maxBytes)}`,
-    },
+    { label: 'kept', value: `${formatCount(store.records)} records` },
+    { label: 'size', value: `${formatBytes(store.bytes)} of ${formatBytes(store.maxBytes)}` },
     { label: 'sequence', value: `${store.firstSeq} to ${store.lastSeq}` },
     { label: 'epoch', value: store.epoch.slice(0, 12) },
     { label: 'segments', value: `${store.segments}, ${formatCount(store.commits)} commits` },
@@ -151,7 +149,7 @@ function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
       value: `${formatByteRate(node.rawBytesPerSec).padStart(9)}  ${formatBytes(status?.inference.counters.rawBytes ?? null)} in all`,
     },
     { label: 'sent up', value: formatByteRate(node.upBytesPerSec).padStart(9) },
-    { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  of the last minute` },
+    { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  in 1 min` },
     ...classes,
   ]
 }

@@ -27,6 +27,12 @@ export function nodeHeadline(detail: NodeDetail, nowMs: number, look: Look, size
     if (second.columns >= size.columns - 8) break
     second.rest(`${condition.msg}  `, size.columns, severityMark(condition.severity, look).token)
   }
+  for (const alert of detail.alerts) {
+    if (second.columns >= size.columns - 8) break
+    // What the reason says already is not said twice.
+    if (alert.msg === node.reason) continue
+    second.rest(`${alert.msg}  `, size.columns, severityMark(alert.severity, look).token)
+  }
   if (second.columns === 1) second.add('nothing is wrong with it', 'muted')
   return [out.done(), second.done()]
 }

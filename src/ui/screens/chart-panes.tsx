@@ -3,7 +3,7 @@ import { useCallback } from 'react'
 import type { SeriesPoint } from '../../fleet/series.ts'
 import type { Console } from '../console.ts'
 import { formatClock } from '../format.ts'
-import { bandwidthCharts, CHART_SPAN_MS, CHART_STEP_MS, latencyChart } from '../panes/charts.ts'
+import { bandwidthCharts, CHART_SETTLE_MS, CHART_SPAN_MS, CHART_STEP_MS, latencyChart } from '../panes/charts.ts'
 import type { Size } from '../terminal/line.ts'
 import { Pane } from './pane.tsx'
 
@@ -24,7 +24,7 @@ export function ChartPanes({
     const { asOf } = store.get()
     const toMs = asOf === 'now' ? console.nowMs() : asOf
     // Whole steps, so that the picture moves once a step and not a little with every frame.
-    const endMs = Math.floor(toMs / CHART_STEP_MS) * CHART_STEP_MS
+    const endMs = Math.floor((toMs - CHART_SETTLE_MS) / CHART_STEP_MS) * CHART_STEP_MS
     const range = { fromMs: endMs - CHART_SPAN_MS, toMs: endMs, stepMs: CHART_STEP_MS }
     return { points: fleet.series(nodeKey, range), end: asOf === 'now' ? 'now' : formatClock(asOf, 'local') }
   }, [console, fleet, store, nodeKey])
@@ -46,7 +46,7 @@ export function ChartPanes({
     [points, look, console, nodeKey],
   )
   const left = Math.floor((columns - 1) / 2)
-  const of = nodeKey === null ? 'of the fleet' : ''
+  const of = `${nodeKey === null ? 'of the fleet, ' : ''}in steps of ${CHART_STEP_MS / 1000} s`
   const note = useCallback(() => of, [of])
   return (
     <Box height={rows}>

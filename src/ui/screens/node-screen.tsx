@@ -1,6 +1,8 @@
 import { Box } from 'ink'
 import { useCallback } from 'react'
+import { showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
+import { formatAge } from '../format.ts'
 import { alertLines } from '../panes/alerts.ts'
 import { factLines } from '../panes/facts.ts'
 import { nodeFacts } from '../panes/node-facts.ts'
@@ -26,7 +28,7 @@ export function NodeScreen({
   readonly nodeKey: string
   readonly demo: boolean
 }) {
-  const { fleet, look, store } = console.parts
+  const { fleet, look, store, keymap } = console.parts
   const { columns } = size
   const detail = useCallback(
     () => fleet.nodeDetail(nodeKey, store.get().asOf, console.nowMs()),
@@ -47,10 +49,23 @@ export function NodeScreen({
   const facts = useCallback(
     (area: Size): Line[] => {
       const found = detail()
-      return found === null ? [] : factLines(nodeFacts(found, console.nowMs()), look, area.columns)
+      if (found === null) return []
+      const lines = factLines(nodeFacts(found, console.nowMs()), look, area.columns)
+      return lines.slice(clampScroll(store.get().nodeScroll, lines.length, area.rows))
     },
-    [detail, console, look],
+    [detail, console, look, store],
   )
+  const age = useCallback((): string => {
+    const found = detail()
+    if (found === null || found.node.state === 'up' || found.node.ageMs === null) return ''
+    return `last known, ${formatAge(found.node.ageMs)} ago`
+  }, [detail])
+  const factsNote = useCallback((): string => {
+    const more = keymap.keysOf('nav.pageDown').map(showKey)[0]
+    const scrolls = more === undefined ? '' : `${more} scrolls`
+    return [age(), scrolls].filter((part) => part !== '').join(', ')
+  }, [age, keymap])
+  const stagesNote = useCallback((): string => age() || 'of the last 10 s', [age])
   const room = size.rows - 3 - (demo ? 1 : 0)
   const headRows = 2
   const isRoomy = columns >= STAGE_COLUMNS + 40
@@ -68,7 +83,7 @@ export function NodeScreen({
           columns={isRoomy ? STAGE_COLUMNS : columns}
           rows={topRows}
           title="inference stages"
-          note={lastTenSeconds}
+          note={stagesNote}
           draw={stages}
         />
         {isRoomy && <Box width={1} />}
@@ -76,11 +91,14 @@ export function NodeScreen({
           <Pane console={console} columns={columns - STAGE_COLUMNS - 1} rows={topRows} title="alerts" draw={alerts} />
         )}
       </Box>
-      <Pane console={console} columns={columns} rows={factRows} title="node" draw={facts} everyMs={250} />
+      <Pane console={console} columns={columns} rows={factRows} title="node" note={factsNote} draw={facts} />
       {chartRows > 0 && <ChartPanes console={console} columns={columns} rows={chartRows} nodeKey={nodeKey} />}
       <LogTail console={console} columns={columns} rows={logRows} nodeKey={nodeKey} />
     </>
   )
 }
 
-const lastTenSeconds = (): string => 'of the last 10 s'
+/** Scrolled as far as was asked, but never past the last line. */
+function clampScroll(scroll: number, lines: number, rows: number): number {
+  return Math.max(0, Math.min(scroll, lines - rows))
+}

@@ -3,6 +3,7 @@ import { Grid } from './cells.ts'
 import { lowerStyle } from './colour.ts'
 import { diff } from './diff.ts'
 import { type Pane, PaneLayer } from './pane-layer.ts'
+import { scrollMovedRows } from './scroll.ts'
 import { putSgrLine } from './sgr.ts'
 import { type ColourDepth, StyleTable } from './style.ts'
 
@@ -137,6 +138,8 @@ export class Compositor extends Writable {
       this.mustClear = false
       this.front = new Grid(this.columns, this.rows)
       sequences = '\x1b[m\x1b[H\x1b[2J'
+    } else {
+      sequences = scrollMovedRows(this.front, this.back, rows)
     }
     sequences += diff(this.front, this.back, rows, this.styles)
     if (sequences === '') return

@@ -75,9 +75,10 @@ function legend(chart: LineChart, columns: number): Line {
   for (const series of chart.series) {
     const value = newest(series)
     const text = `${series.name} ${value === null ? 'no data' : chart.format(value)}`
-    if (used + widthOf(text) + 4 > columns) break
+    if (used + widthOf(text) + 3 > columns) break
     put(`${chart.ascii ? (ASCII_MARKS[series.token] ?? '*').repeat(2) : '━━'} `, series.token)
-    put(`${text}  `, 'text')
+    put(text, 'text')
+    put('  ', 'text')
   }
   if (chart.threshold) {
     const text = `${chart.ascii ? '- -' : '╌╌'} limit ${chart.format(chart.threshold.value)}`
@@ -115,8 +116,8 @@ function axisLabels(chart: LineChart, top: number, rows: number): (string | null
   const labels = Array.from<unknown, string | null>({ length: rows }, () => null)
   labels[0] = chart.format(top)
   if (rows > 1) labels[rows - 1] = chart.format(0)
-  if (rows >= 5) {
-    const middle = Math.floor((rows - 1) / 2)
+  if (rows >= 5 && rows % 2 === 1) {
+    const middle = (rows - 1) / 2
     labels[middle] = chart.format(top * (1 - middle / (rows - 1)))
   }
   return labels
