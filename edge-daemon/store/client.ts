@@ -13,9 +13,8 @@ import type {
   StoredRecord,
   StoreOptions,
 } from './contract.ts'
-import { ENVELOPE_BYTES } from './line.ts'
+import { checkIncoming } from './incoming.ts'
 import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
-import { MAX_COMMIT_CHARS } from './service.ts'
 
 const MAX_WAITING_CHARS = 64 * 1024 * 1024
 const RESTART_FIRST_MS = 100
@@ -77,24 +76,9 @@ export class StoreClient implements Store {
 
   append(records: readonly NewRecord[]): Promise<Appended> {
     if (records.length === 0) return Promise.resolve({ stored: true, epoch: this.#epoch, seqs: [] })
-    const plain: PlainRecord[] = []
-    let chars = 0
-    for (const record of records) {
-      const bodyJson = jsonOf(record)
-      if (bodyJson === null) {
-        const msg = 'a record has no JSON object as its body, or no timestamp in whole Unix ms'
-        return Promise.resolve({ stored: false, code: 'REQUEST_MALFORMED', msg })
-      }
-      plain.push({ class: record.class, timestamp: record.timestamp, bodyJson })
-      chars += bodyJson.length + ENVELOPE_BYTES
-    }
-    if (chars > MAX_COMMIT_CHARS) {
-      return Promise.resolve({
-        stored: false,
-        code: 'REQUEST_TOO_LARGE',
-        msg: 'the records of one call are over 4 MiB',
-      })
-    }
+    const incoming = checkIncoming(records)
+    if (!incoming.ok) return Promise.resolve(incoming.refusal)
+    const { plain, chars } = incoming
     if (!this.#isOpen || this.#closing !== null) return Promise.resolve(this.#lose(plain, this.#whyNot()))
     if (this.#waitingChars + chars > MAX_WAITING_CHARS) {
       return Promise.resolve(this.#lose(plain, 'the disk is slower than the records come'))
@@ -323,16 +307,6 @@ export class StoreClient implements Store {
   #seen(): StoreView {
     if (this.#view === null) throw new Error('the store was not opened')
     return this.#view
-  }
-}
-
-function jsonOf({ timestamp, body }: NewRecord): string | null {
-  if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp >= 2 ** 48) return null
-  try {
-    const json = JSON.stringify(body)
-    return json?.startsWith('{') ? json : null
-  } catch {
-    return null
   }
 }
 

@@ -111,9 +111,7 @@ export class LogEngine {
     try {
       watermark = Watermark.open(join(full.dir, 'watermark'))
       const engine = new LogEngine(full, lock, watermark)
-      // The folders themselves must outlive a power cut, or everything synced in them would not.
-      full.disk.syncFolder(full.dir)
-      full.disk.syncFolder(dirname(full.dir))
+      syncFolders(full.disk, full.dir)
       engine.#settle()
       return engine
     } catch (error) {
@@ -303,6 +301,17 @@ export class LogEngine {
     dropped()
     this.#reader.forget(segment.path)
     return true
+  }
+}
+
+/** The folders themselves must outlive a power cut, or everything synced in them would not. */
+function syncFolders(disk: Disk, dir: string): void {
+  for (const folder of [dir, dirname(dir)]) {
+    try {
+      disk.syncFolder(folder)
+    } catch {
+      // A parent that may be entered and not read cannot be synced; its entry is written back within seconds anyway.
+    }
   }
 }
 

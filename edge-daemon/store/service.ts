@@ -1,11 +1,10 @@
 import type { PlainRecord } from './commit.ts'
 import type { StoredRecord } from './contract.ts'
 import type { LogEngine } from './engine.ts'
+import { MAX_COMMIT_CHARS } from './incoming.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 import type { FromWorker, StoreView, ToWorker } from './messages.ts'
 
-/** Most that one commit takes, in characters of its records; calls beyond wait for the next. */
-export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
 const READ_SLICE_MS = 4
 
 interface Call {
