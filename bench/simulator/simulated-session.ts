@@ -86,7 +86,10 @@ export class SimulatedSession {
   #sendLogs(subscription: Subscription, logs: readonly LogRecord[]): void {
     const { id, level = 'debug', contains = '' } = subscription.request
     const minRank = LOG_LEVELS.indexOf(level)
-    const rows = logs.filter((row) => LOG_LEVELS.indexOf(row.level) >= minRank && row.msg.includes(contains))
+    const needle = contains.toLowerCase()
+    const rows = logs.filter(
+      (row) => LOG_LEVELS.indexOf(row.level) >= minRank && row.msg.toLowerCase().includes(needle),
+    )
     const { missed } = subscription
     if (missed !== null && spend(subscription)) {
       subscription.missed = null

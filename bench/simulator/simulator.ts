@@ -32,6 +32,8 @@ export interface Simulator {
 }
 
 const HOSTILE_TEXT = '\u001b[2J\u001b]0;owned\u0007\u202eevil\u0300\u0301\u0302\u0303\u0304\u0305'
+/** The least that a welcome may announce. */
+const MIN_INTERVAL_MS = 100
 const SITES = ['plant-a', 'plant-b', 'warehouse-东', 'harbour', 'airfield']
 
 interface Place {
@@ -45,7 +47,7 @@ interface Place {
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { hz, changeShare = 1 } = options
   const everyTicks = Math.max(1, Math.round(1 / changeShare))
-  const intervalMs = Math.round((everyTicks * 1000) / hz)
+  const intervalMs = Math.max(MIN_INTERVAL_MS, Math.round((everyTicks * 1000) / hz))
   const places = new Map(characters(options).map((character, index) => [keyOf(index), place(index, character)]))
   const sockets = new WebSocketServer({
     noServer: true,
@@ -127,6 +129,7 @@ function keyOf(index: number): string {
   return `node-${String(index + 1).padStart(3, '0')}`
 }
 
+/** A few nodes in every fleet of some size are slow, hot or cut off. */
 function characters(options: SimulatorOptions): NodeCharacter[] {
   const { nodes, logsPerSec = 5, hostile = false, seed = 1 } = options
   const random = seededRandom(seed)
@@ -137,9 +140,9 @@ function characters(options: SimulatorOptions): NodeCharacter[] {
       site: bad ? `plant-a${HOSTILE_TEXT}` : (SITES[index % SITES.length] ?? 'plant-a'),
       seed: seed * 100_000 + index,
       inferencesPerSec: 5 + 3 * random(),
-      medianMs: random() < 0.03 ? 45 : 5 + 4 * random(),
-      cpuPct: random() < 0.02 ? 91 : 10 + 40 * random(),
-      uplinkDown: random() < 0.03,
+      medianMs: index % 29 === 4 ? 45 : 5 + 4 * random(),
+      cpuPct: index % 41 === 6 ? 91 : 10 + 40 * random(),
+      uplinkDown: index % 33 === 8,
       logsPerSec: logsPerSec / nodes,
       logSuffix: bad ? HOSTILE_TEXT : '',
     }

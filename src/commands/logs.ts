@@ -99,7 +99,7 @@ async function readNode(
 }
 
 async function follow(request: LogsRequest, io: CommandIo): Promise<boolean> {
-  const { level, contains } = request
+  const { level } = request
   const backlog = Math.min(request.tail, MAX_BACKLOG)
   const session = new FleetSession({
     nodes: request.nodes,
@@ -107,7 +107,8 @@ async function follow(request: LogsRequest, io: CommandIo): Promise<boolean> {
     interest: {
       status: true,
       alertBacklog: null,
-      logs: { level, backlog, ...(contains === null ? {} : { contains }) },
+      // The text is looked for here: a node searches messages alone, we search fields and names too.
+      logs: { level, backlog },
     },
     maxLogRows: 20_000,
   })

@@ -1,0 +1,119 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Simulator, startSimulator } from '../../../bench/simulator/simulator.ts'
+import { isSafe } from '../../../protocol/untrusted-text.ts'
+import { EdgedeckProcess, edgedeck } from '../../support/edgedeck.ts'
+
+let simulator: Simulator
+let folder: string
+beforeAll(async () => {
+  simulator = await startSimulator({ nodes: 4, hz: 2, logsPerSec: 40, hostile: true })
+  folder = await mkdtemp(join(tmpdir(), 'edgedeck-commands-'))
+})
+afterAll(async () => {
+  await simulator.stop()
+  await rm(folder, { recursive: true })
+})
+const flags = (count = 4) => simulator.nodes.slice(0, count).flatMap(({ key, url }) => ['--node', `${key}=${url}`])
+
+describe('edgedeck nodes', () => {
+  it('prints every node as JSON with known figures, and exits 0', async () => {
+    const { code, stdout, stderr } = await edgedeck(['nodes', '-o', 'json', ...flags()])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const nodes = JSON.parse(stdout) as Record<string, unknown>[]
+    expect(nodes.map((node) => node.name).toSorted()).toEqual(simulator.nodes.map((node) => node.key))
+    for (const node of nodes) {
+      expect(node).toMatchObject({ state: 'up', reason: null, model: 'digits@1.0.0 fp32', uplink: 'up' })
+      expect(node.inferencesPerSec).toBeGreaterThan(1)
+      expect(node.savedPct).toBeGreaterThan(90)
+    }
+  })
+
+  it('shows an unreachable node on top with the reason, and exits 1', async () => {
+    const gone = ['--node', 'gone=ws://127.0.0.1:1/live']
+    const { code, stdout } = await edgedeck(['nodes', ...flags(2), ...gone])
+    expect(code).toBe(1)
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(4)
+    expect(lines[0]).toMatch(/^NAME +SITE +STATE +CPU .* AGE +NOTE$/)
+    expect(lines[1]).toMatch(/^gone .*connecting.*connection refused: nothing listens there$/)
+  })
+
+  it('lets nothing hostile through to the terminal', async () => {
+    const { stdout } = await edgedeck(['nodes', ...flags(1)])
+    expect(stdout).toContain('␛[2J')
+    expect(stdout.split('\n').filter((line) => !isSafe(line))).toEqual([])
+  })
+
+  it('is what `edgedeck` prints where there is no terminal', async () => {
+    const { code, stdout } = await edgedeck(flags(2))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^NAME .*\nnode-00/)
+  })
+
+  it('watches until it is ended by a signal, and says so by its exit code', async () => {
+    const running = new EdgedeckProcess(['nodes', '--watch', '-o', 'ndjson', ...flags(1)])
+    await running.until(() => running.stdout.split('\n').length > 3)
+    running.child.kill('SIGTERM')
+    expect((await running.result).code).toBe(143)
+  })
+})
+
+describe('edgedeck logs', () => {
+  it('prints the newest lines of all nodes in time order', async () => {
+    const { code, stdout } = await edgedeck(['logs', '--tail', '30', '--level', 'debug', '-o', 'ndjson', ...flags()])
+    expect(code).toBe(0)
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { node: string; atMs: number; kind: string })
+    expect(rows).toHaveLength(30)
+    expect(new Set(rows.map((row) => row.node)).size).toBe(4)
+    expect(rows.map((row) => row.atMs)).toEqual(rows.map((row) => row.atMs).toSorted((a, b) => a - b))
+  })
+
+  it('follows chosen nodes, levels and texts, and ends quietly when its reader leaves', async () => {
+    const args = ['logs', '-f', '--level', 'error', '--contains', 'OUTBOX', ...flags(), 'node-002', 'node-003']
+    const running = new EdgedeckProcess(args)
+    await running.until(() => running.stdout.split('\n').length > 5)
+    for (const line of running.stdout.trimEnd().split('\n')) expect(line).toMatch(/ node-00[23] ERROR .*outbox/)
+    running.child.stdout.destroy()
+    expect(await running.result).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('tells on standard error which node did not answer, and exits 1', async () => {
+    const { code, stderr } = await edgedeck(['logs', ...flags(1), '--node', 'gone=ws://127.0.0.1:1'])
+    expect(code).toBe(1)
+    expect(stderr).toBe('edgedeck: gone: connection refused: nothing listens there\n')
+  })
+})
+
+describe('edgedeck', () => {
+  it('without any node says how to point it at a fleet and that there is a demo', async () => {
+    const { code, stderr } = await edgedeck([])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^edgedeck: USAGE: no node is known → .*--node NAME=ws:.*config\.yaml.*edgedeck demo\n$/)
+  })
+
+  it('reads its nodes from a file, and exits 78 with every line to correct when the file is wrong', async () => {
+    const good = join(folder, 'good.yaml')
+    const [node] = simulator.nodes
+    await writeFile(good, `nodes:\n  - name: one\n    url: ${node?.url}\n`)
+    const fine = await edgedeck(['nodes', '--config', good])
+    expect(fine).toMatchObject({ code: 0, stdout: expect.stringContaining('one ') })
+    const bad = join(folder, 'bad.yaml')
+    await writeFile(bad, 'nodez: []\nlogLevel: loud\n')
+    const wrong = await edgedeck(['nodes', '--config', bad])
+    expect(wrong.code).toBe(78)
+    expect(wrong.stderr).toContain(`${bad}:1: nodez: unknown key; did you mean "nodes"?`)
+    expect(wrong.stderr).toContain(`${bad}:2: logLevel: expected one of`)
+  })
+
+  it('names a node that is not in the list', async () => {
+    const { code, stderr } = await edgedeck(['logs', 'nope', ...flags(1)])
+    expect(code).toBe(2)
+    expect(stderr).toContain('no node is called nope')
+  })
+})

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { EdgeError } from '../../../protocol/errors.ts'
+import { readCommandLine } from '../../../src/command-line.ts'
+import { logRowAsJson, logRowAsText } from '../../../src/commands/logs.ts'
+import { printJson, printTable } from '../../../src/commands/output.ts'
+import { LogBook } from '../../../src/fleet/log-book.ts'
+import { logRecord } from '../../support/live-frames.ts'
+
+const read = (line: string) => readCommandLine(line === '' ? [] : line.split(' '), '1.2.3')
+function usage(line: string): string {
+  try {
+    read(line)
+  } catch (error) {
+    if (error instanceof EdgeError && error.code === 'USAGE') return error.toLine()
+    throw error
+  }
+  return ''
+}
+
+describe('the command line', () => {
+  it('without a command asks for the screen, and takes nodes and the file before and after a command', () => {
+    expect(read('')).toEqual({ kind: 'screen', node: [], config: null })
+    expect(read('--node a=ws://a --node b=ws://b')).toMatchObject({ kind: 'screen', node: ['a=ws://a', 'b=ws://b'] })
+    expect(read('--node a=ws://a nodes --node b=ws://b --config f')).toMatchObject({
+      kind: 'nodes',
+      node: ['a=ws://a', 'b=ws://b'],
+      config: 'f',
+    })
+  })
+
+  it('reads the options of each command with their units', () => {
+    expect(read('nodes -o json --timeout 2s')).toMatchObject({ format: 'json', timeoutMs: 2000, watch: false })
+    expect(read('logs -f --level warn --contains up --tail 7 --since 5m n1 n2 -o ndjson')).toMatchObject({
+      kind: 'logs',
+      names: ['n1', 'n2'],
+      follow: true,
+      level: 'warn',
+      contains: 'up',
+      tail: 7,
+      sinceMs: 300_000,
+      format: 'ndjson',
+    })
+    expect(read('demo --headless')).toMatchObject({ kind: 'demo', headless: true })
+    expect(read('keys -o json')).toMatchObject({ kind: 'keys', format: 'json' })
+  })
+
+  it('prints version and help without complaint', () => {
+    expect(read('-V')).toEqual({ kind: 'text', text: '1.2.3\n' })
+    const help = read('--help')
+    expect(help.kind === 'text' && help.text).toMatch(/Exit codes: .*edgedeck demo/s)
+    const ofLogs = read('logs --help')
+    expect(ofLogs.kind === 'text' && ofLogs.text).toContain('--node')
+  })
+
+  it('answers a mistake with what to type instead', () => {
+    expect(usage('nodez')).toBe('USAGE: there is no command "nodez" → did you mean edgedeck nodes?')
+    expect(usage('nodes extra')).toContain('nodes takes no further words')
+    expect(usage('--nodes a')).toContain("unknown option '--nodes'")
+    expect(usage('logs --level loud')).toContain('Allowed choices are debug')
+    expect(usage('logs --since 5')).toContain('such as 500ms, 30s or 5m')
+    expect(usage('logs --tail many')).toContain('whole number')
+    expect(usage('logs -f -o json')).toContain('use -o ndjson')
+    expect(usage('nodes --filter cpu>')).toContain('wants a number')
+  })
+})
+
+describe('printed output', () => {
+  it('aligns columns by what a terminal shows, 中文 included, and ends no line in blanks', () => {
+    const columns = [
+      { title: 'NAME', text: (row: string[]) => row[0] ?? '' },
+      { title: 'N', align: 'right' as const, text: (row: string[]) => row[1] ?? '' },
+      { title: 'X', text: (row: string[]) => row[2] ?? '' },
+    ]
+    const rows = [
+      ['a', '1', ''],
+      ['东边', '12345', 'x'],
+    ]
+    expect(printTable(columns, rows)).toBe('NAME      N  X\na         1\n东边  12345  x\n')
+    expect(printTable(columns, [])).toBe('NAME  N  X\n')
+  })
+
+  it('is one JSON array or one value a line', () => {
+    expect(JSON.parse(printJson([{ a: 1 }, { a: null }], 'json'))).toEqual([{ a: 1 }, { a: null }])
+    expect(printJson([{ a: 1 }, { a: null }], 'ndjson')).toBe('{"a":1}\n{"a":null}\n')
+    expect(printJson([], 'ndjson')).toBe('')
+  })
+
+  it('shows a log line with its fields, hostile text made harmless, and a gap as a row', () => {
+    const book = new LogBook(10)
+    const origin = { key: 'n1', offsetMs: 0, receivedMs: 1e13 }
+    const record = { ...logRecord(1, 1_793_000_000_000, 'bad \u001b[31mred', 'error'), fields: { target: 'nats' } }
+    book.addLines(origin, [record])
+    book.addGap(origin, { missed: 3, reason: 'no_credit', toMs: 1_793_000_000_001 })
+    const [line, gap] = book.query({})
+    if (line === undefined || gap === undefined) throw new Error('rows are missing')
+    expect(logRowAsText(line)).toBe('2026-10-26T07:33:20.000Z n1 ERROR edge-daemon: bad ␛[31mred target=nats')
+    expect(logRowAsText(gap)).toBe('2026-10-26T07:33:20.001Z n1 ----- 3 lines did not come (no_credit)')
+    expect(logRowAsJson(line)).toEqual({
+      kind: 'line',
+      node: 'n1',
+      atMs: 1_793_000_000_000,
+      level: 'error',
+      source: 'edge-daemon',
+      msg: 'bad ␛[31mred',
+      fields: { target: 'nats' },
+    })
+  })
+})

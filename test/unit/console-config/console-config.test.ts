@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { EdgeError } from '../../../protocol/errors.ts'
+import { loadConsoleConfig, parseConsoleConfig } from '../../../src/config/console-config.ts'
+import { consolePaths } from '../../../src/config/paths.ts'
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+})
+function faultsOf(text: string): string[] {
+  try {
+    parseConsoleConfig(text, 'c.yaml')
+  } catch (error) {
+    if (error instanceof EdgeError && error.code === 'CONFIG_INVALID') return error.message.split('\n')
+    throw error
+  }
+  return []
+}
+
+describe('the configuration of the console', () => {
+  it('has a default for everything', () => {
+    expect(parseConsoleConfig('', 'c.yaml')).toEqual({ nodes: [], theme: 'dark', ascii: null, logLevel: 'info' })
+  })
+
+  it('reads nodes with their addresses', () => {
+    const text =
+      'nodes:\n  - name: press 4\n    url: ws://10.0.0.4:5443\n  - {name: 东, url: "wss://e/x"}\ntheme: light\nascii: true\nlogLevel: warn\n'
+    expect(parseConsoleConfig(text, 'c.yaml')).toEqual({
+      nodes: [
+        { key: 'press 4', url: 'ws://10.0.0.4:5443/live' },
+        { key: '东', url: 'wss://e/x' },
+      ],
+      theme: 'light',
+      ascii: true,
+      logLevel: 'warn',
+    })
+  })
+
+  it('names every fault with its line and what to write instead', () => {
+    const text = [
+      'theem: dark',
+      'logLevel: loud',
+      'ascii: yes please',
+      'nodes:',
+      '  - name: a',
+      '    url: http://a',
+      '  - name: b',
+      '    adress: ws://b',
+      '    url: ws://b',
+      '  - name: ""',
+      '    url: ws://c',
+    ].join('\n')
+    const faults = faultsOf(text)
+    expect(faults).toContain('c.yaml:1: theem: unknown key; did you mean "theme"?')
+    expect(faults).toContain('c.yaml:2: logLevel: expected one of debug, info, warn, error, fatal')
+    expect(faults).toContain('c.yaml:3: ascii: expected true or false')
+    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:6: nodes\.0\.url: expected an address such as "ws:/))
+    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:8: nodes\.1\.adress: unknown key/))
+    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:10: nodes\.2\.name: the name must have/))
+    expect(faults).toHaveLength(6)
+  })
+
+  it('refuses a name that is listed twice, a broken file and a list in place of a mapping', () => {
+    expect(faultsOf('nodes:\n  - {name: a, url: "ws://x"}\n  - {name: a, url: "ws://y"}')).toEqual([
+      'c.yaml:3: nodes.1.name: "a" is listed twice; rename one',
+    ])
+    expect(faultsOf('nodes: [')[0]).toMatch(/^c\.yaml:1: /)
+    expect(faultsOf('- a')).toHaveLength(1)
+    expect(faultsOf('nodes: 7')[0]).toContain('expected a list of nodes')
+  })
+
+  it('may be absent where nobody asked for it, and not where somebody did', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'edgedeck-config-'))
+    folders.push(folder)
+    const file = join(folder, 'config.yaml')
+    expect(loadConsoleConfig(file, false).nodes).toEqual([])
+    expect(() => loadConsoleConfig(file, true)).toThrow(/there is no such file/)
+    expect(() => loadConsoleConfig(folder, false)).toThrow(EdgeError)
+    writeFileSync(file, 'theme: light\n')
+    expect(loadConsoleConfig(file, true).theme).toBe('light')
+  })
+
+  it('lies where XDG says, and a relative XDG_CONFIG_HOME is ignored', () => {
+    expect(consolePaths({ XDG_CONFIG_HOME: '/x' }, '/home/a').configFile).toBe('/x/edgedeck/config.yaml')
+    expect(consolePaths({ XDG_CONFIG_HOME: 'x' }, '/home/a').keymapFile).toBe('/home/a/.config/edgedeck/keymap.yaml')
+  })
+})
