@@ -14,6 +14,20 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000
  * @throws Error whose message is the line that says how to get what is missing.
  */
 export async function ensureTools(say: (line: string) => void): Promise<void> {
+  ensureOpenssl(say)
+  await ensureNatsServer(say)
+}
+
+/** Makes the certificate that the HTTPS uplink is tested with. */
+function ensureOpenssl(say: (line: string) => void): void {
+  try {
+    say(execFileSync('openssl', ['version'], { encoding: 'utf8' }).trim())
+  } catch {
+    throw new Error('openssl is needed by the tests: apt-get install openssl')
+  }
+}
+
+async function ensureNatsServer(say: (line: string) => void): Promise<void> {
   const found = await findNatsServer()
   if (found !== null) return say(`nats-server ${found.version}: ${found.path}`)
   const bin = toolDir()

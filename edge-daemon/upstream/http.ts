@@ -39,7 +39,7 @@ interface Exchange {
  * HTTP and HTTPS: each block is one `POST` to the configured URL with the headers of a block and {@link SUBJECT_HEADER}.
  *
  * 2xx with a complete answer: the receiver holds it. 413: it is too large, and is split. Everything else is tried again,
- * not before `Retry-After` (seconds) where there is one: a wrong path or credential is for the operator to mend, not a
+ * not before `Retry-After` (seconds, five minutes at most) where there is one: a wrong path or credential is for the operator to mend, not a
  * reason to drop records. Redirects are not followed. A receiver that nothing was sent to for a while is asked `HEAD`,
  * so that the state is known; the link is up when anything answers.
  */

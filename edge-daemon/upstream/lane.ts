@@ -26,6 +26,8 @@ export interface LaneOptions {
 
 const BLOCK_RECORDS = 5000
 const BACKOFF = { firstMs: 250, maxMs: 30_000 } as const
+/** A receiver may ask for patience, not for silence. */
+const MAX_RETRY_AFTER_MS = 300_000
 
 /**
  * Sends the records of one class to one target, in order of sequence, one block in flight, and moves the cursor when a
@@ -171,7 +173,8 @@ export class Lane {
 
   #pause(msg: string, retryAfterMs = 0): void {
     this.#failure = msg
-    this.#pausedUntilMs = performance.now() + Math.max(this.#backoff.nextMs(), Math.min(retryAfterMs, BACKOFF.maxMs))
+    this.#pausedUntilMs =
+      performance.now() + Math.max(this.#backoff.nextMs(), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS))
     this.#options.onChange()
   }
 
