@@ -13,9 +13,12 @@ const MAX_SHIFT = 16
  */
 export function scrollMovedRows(front: Grid, back: Grid, changedRows: readonly number[]): string {
   let sequences = ''
-  for (const [top, bottom] of runsOf(changedRows.filter((row) => !isRowSame(front, row, back, row)))) {
-    const shift = shiftOf(front, back, top, bottom)
+  for (const [from, bottom] of runsOf(changedRows.filter((row) => !isRowSame(front, row, back, row)))) {
+    const shift = shiftOf(front, back, from, bottom)
     if (shift === 0) continue
+    // A title that changed above the log is no part of what moved.
+    let top = from
+    while (!isRowSame(front, top + shift, back, top)) top += 1
     sequences += `\x1b[${top + 1};${bottom + 1}r\x1b[${bottom + 1}H${'\n'.repeat(shift)}\x1b[r`
     moveUp(front, top, bottom, shift)
   }

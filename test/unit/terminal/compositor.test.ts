@@ -151,7 +151,7 @@ describe('compositor', () => {
     compositor.attach(pane)
     compositor.write(Array.from({ length: 10 }, () => `${HOLE}${' '.repeat(40)}\x1b[49m`).join('\n'))
     await emulator.settle()
-    const ours = /\x1b\[(?:[\d;]*[mHCJK]|\?(?:2026[hl]|7l))/g
+    const ours = /\x1b\[(?:[\d;]*[mHCJKr]|\?(?:2026[hl]|7l))/g
     const rest = emulator.output.replace(ours, '')
     expect(rest).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]/u)
     expect(emulator.text()[0]).toBe('␛[2J␛[1;1Hgone')
@@ -179,6 +179,34 @@ describe('compositor', () => {
     compositor.write('one\ntwO\n')
     await emulator.settle()
     expect(emulator.output).toBe('\x1b[?2026h\x1b[2;3HO\x1b[?2026l')
+  })
+
+  it('scrolls a log that moved up instead of writing it again, and shows what a direct render shows', async () => {
+    const { emulator, compositor } = open(60, 14)
+    const random = seededRandom(7)
+    const log = Array.from(
+      { length: 200 },
+      (_, index) => `│ ${index} 节点 uplink ${'~'.repeat(random() * 30)}\u{1f600}`,
+    )
+    let written = 0
+    for (let at = 0; at < 60; ) {
+      const before = compositor.sent.bytes
+      const lines = ['header', `count ${at}`, ...log.slice(at, at + 10), 'status', '']
+      compositor.write(lines.join('\n'))
+      await emulator.settle()
+      written = compositor.sent.bytes - before
+      const direct = new Compositor({ screen: screenOf(60, 14), depth: 'true' })
+      compositors.push(direct)
+      direct.start()
+      direct.write(lines.join('\n'))
+      const directly = emulators.at(-1) as Emulator
+      await directly.settle()
+      expect(emulator.cells(), `at ${at}`).toEqual(directly.cells())
+      // A jump by one, by a few, and by more than the pane holds.
+      at += at % 20 === 19 ? 25 : 1 + (at % 3)
+    }
+    expect(emulator.output).toContain('\x1b[3;12r')
+    expect(written).toBeLessThan(400)
   })
 
   it('swallows terminal modes that Ink asks for', async () => {
