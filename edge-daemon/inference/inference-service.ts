@@ -7,12 +7,18 @@ import type { Outcome } from './outcome.ts'
 import { type QueuedRequest, RequestQueue } from './request-queue.ts'
 import { defaultChildEntry, Session } from './session.ts'
 
-/** What the service tells of itself; the owner logs it, and counts each `model.restarting`. */
+/** What the service tells of itself; the owner logs it, and counts each restart. */
 export type ServiceEvent =
-  | { readonly event: 'model.ready'; readonly generation: number; readonly pid: number | null; readonly model: string }
+  | {
+      readonly event: 'model.ready'
+      readonly generation: number
+      readonly pid: number | null
+      readonly model: string
+      /** The first child of a model, or one that follows a child that died. */
+      readonly why: 'begin' | 'restart'
+    }
   | { readonly event: 'model.died'; readonly generation: number; readonly reason: string; readonly failed: number }
   | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
-  | { readonly event: 'model.restarting'; readonly generation: number }
   | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
 
 /** How an {@link InferenceService} works; times in ms. */
@@ -128,7 +134,7 @@ export class InferenceService {
       if (this.#state !== 'serving') {
         throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
       }
-      const lane = await this.#open(model)
+      const lane = await this.#open(model, 'begin')
       const old = this.#lane
       this.#lane = lane
       this.#model = model
@@ -185,7 +191,7 @@ export class InferenceService {
     return turn
   }
 
-  async #open(model: ServedModel): Promise<Lane> {
+  async #open(model: ServedModel, why: 'begin' | 'restart'): Promise<Lane> {
     this.#generation += 1
     const { batchMax, pixelLimit, readyTimeoutMs = READY_TIMEOUT_MS } = this.#options
     const slowMs = this.#slowMs
@@ -210,7 +216,8 @@ export class InferenceService {
     }
     // A fault that was set while the child loaded has not reached it.
     if (slowMs !== this.#slowMs) session.setSlowMs(this.#slowMs)
-    this.#tell({ event: 'model.ready', generation: session.generation, pid: session.pid, model: labelOf(model) })
+    const { generation, pid } = session
+    this.#tell({ event: 'model.ready', generation, pid, model: labelOf(model), why })
     return lane
   }
 
@@ -284,9 +291,8 @@ export class InferenceService {
   async #restart(): Promise<void> {
     // A swap that was waiting its turn may have brought a child of its own.
     if (this.#state !== 'serving' || this.#lane !== null || this.#model === null) return
-    this.#tell({ event: 'model.restarting', generation: this.#generation + 1 })
     try {
-      const lane = await this.#open(this.#model)
+      const lane = await this.#open(this.#model, 'restart')
       if (this.#state !== 'serving') return
       this.#lane = lane
       this.#wake()

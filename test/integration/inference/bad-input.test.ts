@@ -11,7 +11,7 @@ const JSON_TYPE = 'application/json'
 
 let node: InferenceNode
 beforeAll(async () => {
-  node = await startInferenceNode({ server: { headTimeoutMs: 400, requestTimeoutMs: 800, lingerMs: 300 } })
+  node = await startInferenceNode({ server: { lingerMs: 300 } })
 })
 afterAll(() => node.stop())
 
@@ -30,8 +30,8 @@ async function post(url: string, contentType: string, body: string | Buffer) {
 }
 
 /** Send raw bytes and read until the server closes. */
-async function raw(bytes: string): Promise<string> {
-  const socket = connect(Number(new URL(node.url).port), '127.0.0.1')
+async function raw(url: string, bytes: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.on('error', () => {})
   socket.write(bytes)
   return text(socket)
@@ -62,13 +62,16 @@ describe('a malformed request', () => {
   })
 
   it('that is not HTTP gets 400 and the connection is closed', async () => {
-    expect(await raw('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"code":400/s)
+    expect(await raw(node.url, '\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"code":400/s)
   })
 
   it('that trickles in is cut with 408', async () => {
-    expect(await raw('POST /infer HTTP/1.1\r\nHost: x\r\nX-Slow: ')).toMatch(/^HTTP\/1\.1 408 /)
+    const strict = await startInferenceNode({ server: { headTimeoutMs: 400, requestTimeoutMs: 800 } })
+    extra.push(strict)
+    expect(await raw(strict.url, 'POST /infer HTTP/1.1\r\nHost: x\r\nX-Slow: ')).toMatch(/^HTTP\/1\.1 408 /)
     const head = 'POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n'
-    expect(await raw(`${head}abc`)).toMatch(/^HTTP\/1\.1 408 /)
+    expect(await raw(strict.url, `${head}abc`)).toMatch(/^HTTP\/1\.1 408 /)
+    expect(strict.meters.counters()).toMatchObject({ requests: 2, malformed: 2, rawBytes: 3 })
   })
 })
 
@@ -117,7 +120,7 @@ describe('a body over the limit', () => {
 
   it('that never ends is cut after the answer', async () => {
     const head = 'POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 50000000\r\n\r\n'
-    expect(await raw(head)).toMatch(/^HTTP\/1\.1 413 /)
+    expect(await raw(node.url, head)).toMatch(/^HTTP\/1\.1 413 /)
   })
 })
 
@@ -159,7 +162,7 @@ describe('what came to the model', () => {
 
 describe('a node under more than it takes', () => {
   it('refuses with 503 and when to come back, and serves what it took', async () => {
-    const small = await startInferenceNode({ service: { queueLimit: 4, batchMax: 1, slowMs: 50 } })
+    const small = await startInferenceNode({ service: { queueLimit: 4, batchMax: 1, slowMs: 300 } })
     extra.push(small)
     const answers = await Promise.all(Array.from({ length: 30 }, () => post(small.url, 'image/png', picture)))
     const refused = answers.filter(({ status }) => status === 503)
