@@ -90,7 +90,12 @@ export class Compositor extends Writable {
     this.running = true
     this.screen.on('resize', this.resized)
     this.screen.on('drain', this.drained)
+    this.blocked = false
+    const { columns, rows } = this.back
     this.reset()
+    // The window may have changed while the screen was not ours, and nobody told Ink.
+    const resized = columns !== this.back.columns || rows !== this.back.rows
+    if (this.hasFrame && resized) this.emit('resize')
   }
 
   /** Let go of the screen; nothing is written any more. It can be started again, and then paints everything. */

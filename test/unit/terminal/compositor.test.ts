@@ -294,6 +294,24 @@ describe('compositor', () => {
     expect(emulator.text()).toEqual(['mine', '', ''])
   })
 
+  it('tells of a resize that happened while it was stopped, and then paints everything', async () => {
+    const { emulator, compositor } = open(20, 3)
+    let told = 0
+    compositor.on('resize', () => {
+      told += 1
+    })
+    compositor.write('mine\n')
+    await emulator.settle()
+    compositor.stop()
+    emulator.write('\x1b[2J\x1b[Hsomebody else')
+    emulator.resize(30, 4)
+    expect(told).toBe(0)
+    compositor.start()
+    await emulator.settle()
+    expect(told).toBe(1)
+    expect(emulator.text()).toEqual(['mine', '', '', ''])
+  })
+
   it('waits while the terminal takes no more, and then shows only the newest', async () => {
     const written: string[] = []
     const listeners = new Map<string, () => void>()
