@@ -6,6 +6,9 @@ import { connect } from 'nats'
 import { streamSubjects } from '../../protocol/subjects.ts'
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
 
+/** Messages that are asked for at a time. */
+const PARALLEL_READS = 100
+
 /** A real server in a folder of its own that can be taken down and brought back on the same port and data. */
 export interface NatsFixture {
   readonly url: string
@@ -52,9 +55,12 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
       withManager(async (manager) => {
         const { state } = await manager.streams.info('EDGE')
         const found: StoredMsg[] = []
-        for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
-          const message = await manager.streams.getMessage('EDGE', { seq })
-          if (message !== null && (subject === undefined || message.subject === subject)) found.push(message)
+        for (let first = state.first_seq; first <= state.last_seq; first += PARALLEL_READS) {
+          const count = Math.min(PARALLEL_READS, state.last_seq - first + 1)
+          const reads = Array.from({ length: count }, (_, n) => manager.streams.getMessage('EDGE', { seq: first + n }))
+          for (const message of await Promise.all(reads)) {
+            if (message !== null && (subject === undefined || message.subject === subject)) found.push(message)
+          }
         }
         return found
       }),
