@@ -25,11 +25,11 @@ interface Sample {
 
 const HELP = `Compare edge-daemon with a plain Flask service: the same pictures, side by side in one run.
 
-Usage: node bench/infer.ts [--rounds 5] [--seconds 3] [--json]
+Usage: node bench/infer.ts [--rounds 5] [--seconds 2] [--json]
 
-The servers take turns in every round, each on one core, the load on another. edge-daemon's answers count only when
-they say that the result is stored, which is after the disk synced it; Flask keeps nothing. Ratios are made within a
-round, so that a noisy machine hurts both sides.
+The servers take turns at every concurrency of every round, all on one core, the load on another. edge-daemon's answers
+count only when they say that the result is stored, which is after the disk synced it; Flask keeps nothing. A ratio is
+made of turns that follow each other, so that a noisy machine hurts both sides.
 `
 
 /** Alternate the contenders over the rounds and print what was measured. */
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const { values: options } = parseArgs({
     options: {
       rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '2' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -46,49 +46,54 @@ async function main(): Promise<void> {
     console.log(HELP)
     return
   }
+  const rounds = positive('--rounds', options.rounds)
+  const durationMs = positive('--seconds', options.seconds) * 1000
   const pin = canPin()
   if (!pin) console.error('one core only, or no taskset: server and load share what there is')
   const servers = contenders(pin ? SERVER_CORE : null)
   const samples: Sample[] = []
-  for (let round = 0; round < Number(options.rounds); round += 1) {
+  const running: RunningServer[] = []
+  try {
     for (const contender of servers) {
-      samples.push(...(await measure(contender, { round, pin, durationMs: Number(options.seconds) * 1000 })))
+      const server = await contender.start()
+      running.push(server)
+      await runLoad({ server, pin, keeps: contender.keeps, concurrency: 32, durationMs: WARM_UP_MS })
     }
-    console.error(`round ${round + 1} of ${options.rounds} done`)
+    for (let round = 0; round < rounds; round += 1) {
+      for (const concurrency of CONCURRENCIES) {
+        for (const [position, contender] of servers.entries()) {
+          const load = { server: running[position] as RunningServer, pin, keeps: contender.keeps, concurrency }
+          const measured = await measure(contender.name, { ...load, durationMs })
+          samples.push({ ...measured, round })
+        }
+      }
+      console.error(`round ${round + 1} of ${rounds} done`)
+    }
+  } finally {
+    await Promise.all(running.map((server) => server.stop()))
   }
   console.log(options.json ? JSON.stringify(samples) : report(samples, servers))
 }
 
-async function measure(
-  contender: Contender,
-  { round, pin, durationMs }: { round: number; pin: boolean; durationMs: number },
-): Promise<Sample[]> {
+function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`${option} takes a number above 0, not ${JSON.stringify(text)}`)
+  return value
+}
+
+async function measure(name: string, load: Load): Promise<Omit<Sample, 'round'>> {
   const ticksPerSec = clockTicksPerSec()
-  const server = await contender.start()
-  try {
-    const load = { server, pin, keeps: contender.keeps }
-    await runLoad({ ...load, concurrency: 32, durationMs: WARM_UP_MS })
-    const samples: Sample[] = []
-    for (const concurrency of CONCURRENCIES) {
-      const before = cpuTimeUsOfTree(server.pid, ticksPerSec)
-      const result = await runLoad({ ...load, concurrency, durationMs })
-      const cpuUs = cpuTimeUsOfTree(server.pid, ticksPerSec) - before
-      if (result.wrong > 0) {
-        throw new Error(`${contender.name} answered ${result.wrong} of ${result.requests} requests wrongly`)
-      }
-      samples.push({
-        server: contender.name,
-        concurrency,
-        round,
-        requestsPerSec: (result.requests / result.durationMs) * 1000,
-        p50Ms: result.p50Ms,
-        p99Ms: result.p99Ms,
-        cpuUsPerRequest: cpuUs / result.requests,
-      })
-    }
-    return samples
-  } finally {
-    await server.stop()
+  const before = cpuTimeUsOfTree(load.server.pid, ticksPerSec)
+  const result = await runLoad(load)
+  const cpuUs = cpuTimeUsOfTree(load.server.pid, ticksPerSec) - before
+  if (result.wrong > 0) throw new Error(`${name} answered ${result.wrong} of ${result.requests} requests wrongly`)
+  return {
+    server: name,
+    concurrency: load.concurrency,
+    requestsPerSec: (result.requests / result.durationMs) * 1000,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    cpuUsPerRequest: cpuUs / result.requests,
   }
 }
 
