@@ -118,7 +118,9 @@ function axisLabels(chart: LineChart, top: number, rows: number): (string | null
   if (rows > 1) labels[rows - 1] = chart.format(0)
   if (rows >= 5 && rows % 2 === 1) {
     const middle = (rows - 1) / 2
-    labels[middle] = chart.format(top * (1 - middle / (rows - 1)))
+    const text = chart.format(top * (1 - middle / (rows - 1)))
+    // On a small axis rounding makes it one of its neighbours.
+    if (text !== labels[0] && text !== labels[rows - 1]) labels[middle] = text
   }
   return labels
 }

@@ -86,6 +86,13 @@ describe('line chart', () => {
     expect(axisTop({ series: [{ name: '', token: 'text', values: [0.2] }], atLeast: 10 })).toBe(10)
   })
 
+  it('labels no two heights alike', () => {
+    const chart = { ...latency(false), series: [], format: (value: number) => `${Math.round(value)} B/s` }
+    const { threshold: _, ...idle } = chart
+    const labels = lineChart(idle, { columns: 40, rows: 9 }).map((line) => textOf(line).match(/\d B\/s/)?.[0])
+    expect(labels.filter((label) => label !== undefined)).toEqual(['1 B/s', '0 B/s'])
+  })
+
   it('loses no peak when it shows many values in few columns', () => {
     const values = Array.from({ length: 1000 }, (_, index) => (index === 503 ? 99 : 1))
     for (const points of [10, 37, 100]) expect(Math.max(...resample(values, points).map(Number))).toBe(99)
