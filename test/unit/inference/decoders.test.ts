@@ -120,8 +120,12 @@ describe('the fast PNG decoder', () => {
       .toBuffer()
     const flipped = Buffer.from(whole)
     flipped[60] = (flipped[60] as number) ^ 0xff
+    const wrongChecksum = Buffer.from(pngClaiming(28, 28, Buffer.alloc(29 * 28)))
+    expect(decodeFastPng(wrongChecksum, TO).kind).toBe('done')
+    const checksumAt = wrongChecksum.length - 12 - 4
+    wrongChecksum[checksumAt] = (wrongChecksum[checksumAt] as number) ^ 1
     const manyBytes = pngClaiming(28, 28, Buffer.alloc(5_000_000))
-    for (const bytes of [whole.subarray(0, -20), flipped, pngClaiming(28, 28), manyBytes]) {
+    for (const bytes of [whole.subarray(0, -20), flipped, wrongChecksum, pngClaiming(28, 28), manyBytes]) {
       expect(decodeFastPng(bytes, TO).kind).toBe('broken')
     }
     const badFilter = Buffer.alloc(29 * 28)
