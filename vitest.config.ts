@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
     environment: 'node',
+    // Screens show local time; goldens are of one zone.
+    env: { TZ: 'UTC' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

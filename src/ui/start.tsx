@@ -1,23 +1,17 @@
-import './terminal/full-colour.ts'
 import { join } from 'node:path'
-import { render } from 'ink'
 import type { LogLevel } from '../../protocol/records.ts'
 import { loadKeymap } from '../actions/keymap-file.ts'
-import { decodeKeys } from '../actions/keys.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { NodeLink } from '../link/link.ts'
-import { App, type SizeSource } from './app.tsx'
 import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
-import { Keys } from './keys.ts'
+import { mountConsole } from './mount.tsx'
 import { detectCapabilities } from './terminal/capabilities.ts'
 import { Compositor } from './terminal/compositor.ts'
 import { InputRouter } from './terminal/input-router.ts'
-import type { Size } from './terminal/line.ts'
 import { TerminalSession } from './terminal/session.ts'
 import { loadTheme } from './theme.ts'
-import { CompositorContext } from './widgets/canvas.tsx'
 
 /** What the screen is shown over, and how. */
 export interface ConsoleOptions {
@@ -70,7 +64,6 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     quit: leave,
     redraw: () => compositor.repaint(),
   })
-  const keys = new Keys(console, () => compositor.rows)
   const router = new InputRouter({ terminal: process.stdin })
   const session = new TerminalSession({
     outputFd: process.stdout.fd,
@@ -89,44 +82,14 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   session.enter()
   compositor.start()
   router.start()
-  router.ink.on('data', (chunk: Buffer) => {
-    for (const key of decodeKeys(chunk.toString('utf8'))) keys.press(key)
-  })
-  const ink = render(
-    <CompositorContext.Provider value={compositor}>
-      <App console={console} keys={keys} sizes={sizesOf(compositor)} />
-    </CompositorContext.Provider>,
-    {
-      stdout: compositor as unknown as NodeJS.WriteStream,
-      stdin: router.ink as unknown as NodeJS.ReadStream,
-      debug: true,
-      patchConsole: false,
-      exitOnCtrlC: false,
-    },
-  )
+  const unmount = mountConsole(console, compositor, router.ink)
   try {
     await left
   } finally {
     stopNotices()
     compositor.stop()
-    ink.unmount()
+    unmount()
     router.stop()
     session.close()
-  }
-}
-
-/** The size of the screen as React reads it: the same object until it changes. */
-function sizesOf(compositor: Compositor): SizeSource {
-  let size: Size = { columns: compositor.columns, rows: compositor.rows }
-  return {
-    get: () => {
-      const { columns, rows } = compositor
-      if (columns !== size.columns || rows !== size.rows) size = { columns, rows }
-      return size
-    },
-    subscribe: (listener) => {
-      compositor.on('resize', listener)
-      return () => compositor.off('resize', listener)
-    },
   }
 }

@@ -1,6 +1,7 @@
 import type { FleetTotals, FleetView } from '../../fleet/view.ts'
 import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate } from '../format.ts'
 import type { Line } from '../terminal/line.ts'
+import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
 import { type Look, stateMark } from './look.ts'
 
@@ -66,7 +67,12 @@ function addIfFits(
   columns: number,
   parts: readonly (readonly [string, Parameters<LineBuilder['add']>[1]])[],
 ): void {
-  const width = parts.reduce((sum, [text]) => sum + text.trimEnd().length, 0)
+  const width = widthOf(
+    parts
+      .map(([text]) => text)
+      .join('')
+      .trimEnd(),
+  )
   if (out.columns + width > columns) return
   for (const [text, token] of parts) out.add(text, token)
 }

@@ -1,8 +1,8 @@
-import { hintsFor, showKey } from '../../actions/keymap.ts'
+import { hintsFor, type KeyHint, showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
-import { line } from '../widgets/line-builder.ts'
+import { type LineBuilder, line } from '../widgets/line-builder.ts'
 
 /** The last line: what is being typed, else the newest notice, else the keys of this screen that fit. */
 export function footerLine(console: Console, columns: number): Line {
@@ -29,12 +29,27 @@ export function footerLine(console: Console, columns: number): Line {
       .add(close, 'muted')
       .done()
   }
-  for (const { keys, title } of hintsFor(keymap, console.contexts()).filter(
-    ({ action }) => !action.startsWith('demo.'),
-  )) {
-    const key = keys[0] ?? ''
-    if (out.columns + widthOf(key) + widthOf(title) + 4 > columns) break
-    out.add(' ').add(key, 'key').add(` ${title} `, 'muted')
+  const hints = hintsFor(keymap, console.contexts()).filter(({ action }) => !action.startsWith('demo.'))
+  const isFixed = ({ action }: KeyHint): boolean => action === 'app.help' || action === 'app.quit'
+  // How to get help and how to leave is always there, whatever else fits.
+  const fixed = hints.filter(isFixed)
+  const room = columns - fixed.reduce((sum, hint) => sum + hintColumns(hint), 0)
+  for (const hint of hints.filter((candidate) => !isFixed(candidate))) {
+    if (out.columns + hintColumns(hint) > room) break
+    addHint(out, hint)
   }
+  out.padTo(room)
+  for (const hint of fixed) addHint(out, hint)
   return out.done()
+}
+
+function hintColumns({ keys, title }: KeyHint): number {
+  return widthOf(keys[0] ?? '') + widthOf(title) + 3
+}
+
+function addHint(out: LineBuilder, { keys, title }: KeyHint): void {
+  out
+    .add(' ')
+    .add(keys[0] ?? '', 'key')
+    .add(` ${title} `, 'muted')
 }

@@ -19,8 +19,13 @@ export function LogTail({
   const draw = useCallback(
     (size: Size) => {
       const { fleet, store, look } = console.parts
-      const { asOf } = store.get()
-      const found = fleet.logs({ asOf, limit: size.rows, ...(nodeKey === null ? {} : { keys: new Set([nodeKey]) }) })
+      const { asOf, logs } = store.get()
+      const found = fleet.logs({
+        asOf,
+        minLevel: logs.minLevel,
+        limit: size.rows,
+        ...(nodeKey === null ? {} : { keys: new Set([nodeKey]) }),
+      })
       const style = {
         columns: size.columns,
         time: 'local',

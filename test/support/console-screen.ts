@@ -1,0 +1,129 @@
+import { fileURLToPath } from 'node:url'
+import { type NodeCharacter, SimulatedNode } from '../../bench/simulator/simulated-node.ts'
+import { loadKeymap } from '../../src/actions/keymap-file.ts'
+import { Fleet } from '../../src/fleet/fleet.ts'
+import { Console } from '../../src/ui/console.ts'
+import { ConsoleStore } from '../../src/ui/console-store.ts'
+import type { DemoPanel } from '../../src/ui/demo-panel.ts'
+import { mountConsole } from '../../src/ui/mount.tsx'
+import { Compositor } from '../../src/ui/terminal/compositor.ts'
+import { InputRouter } from '../../src/ui/terminal/input-router.ts'
+import type { ColourDepth } from '../../src/ui/terminal/style.ts'
+import { loadTheme } from '../../src/ui/theme.ts'
+import { Emulator } from './emulator.ts'
+import { FakeInput } from './fake-input.ts'
+import { ManualSchedule } from './manual-schedule.ts'
+
+const ASSETS = fileURLToPath(new URL('../..', import.meta.url))
+/** 2026-11-22 10:00:00 UTC. */
+export const START_MS = Date.UTC(2026, 10, 22, 10, 0, 0)
+
+/** How a console on an emulator is made. */
+export interface ConsoleScreenOptions {
+  readonly columns: number
+  readonly rows: number
+  readonly nodes: readonly Partial<NodeCharacter>[]
+  readonly depth?: ColourDepth
+  readonly theme?: 'dark' | 'light'
+  readonly ascii?: boolean
+  readonly demo?: DemoPanel
+}
+
+/** The whole console on a terminal emulator, over nodes that speak the real frames, on a clock that the test turns. */
+export class ConsoleScreen {
+  readonly emulator: Emulator
+  readonly fleet: Fleet
+  readonly store = new ConsoleStore()
+  readonly nodes: readonly SimulatedNode[]
+  /** Nodes that say nothing. */
+  readonly silent = new Set<string>()
+  hasQuit = false
+  readonly #clock = new ManualSchedule()
+  readonly #compositor: Compositor
+  readonly #input = new FakeInput()
+  readonly #router: InputRouter
+  readonly #unmount: () => void
+  #n = 0
+
+  constructor(options: ConsoleScreenOptions) {
+    const { columns, rows, depth = 'true', ascii = false } = options
+    this.#clock.nowMs = START_MS
+    this.emulator = new Emulator(columns, rows)
+    this.fleet = new Fleet({ schedule: this.#clock.schedule })
+    this.nodes = options.nodes.map((node, index) => new SimulatedNode(characterOf(node, index), START_MS))
+    for (const { character } of this.nodes) {
+      this.fleet.add(character.name, { url: `ws://${character.name}:5443/live`, nowMs: START_MS })
+    }
+    this.#compositor = new Compositor({ screen: this.emulator, depth })
+    this.#router = new InputRouter({ terminal: this.#input })
+    const console = new Console({
+      fleet: this.fleet,
+      store: this.store,
+      keymap: loadKeymap({ defaultFile: `${ASSETS}keymaps/default.yaml`, userFile: null }).keymap,
+      look: { theme: loadTheme(options.theme ?? 'dark', `${ASSETS}themes`).theme, ascii },
+      context: 'test',
+      demo: options.demo ?? null,
+      followLogs: () => undefined,
+      now: () => this.#clock.nowMs,
+      quit: () => {
+        this.hasQuit = true
+      },
+      redraw: () => this.#compositor.repaint(),
+    })
+    this.#compositor.start()
+    this.#router.start()
+    this.#unmount = mountConsole(console, this.#compositor, this.#router.ink)
+    for (const node of this.nodes) {
+      const { name } = node.character
+      this.fleet.apply(name, { kind: 'opened' }, START_MS)
+      this.fleet.apply(name, { kind: 'frame', frame: node.welcome(START_MS, 1000), sizeBytes: 200 }, START_MS)
+    }
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs
+  }
+
+  /** Let whole seconds pass; every node that is not silent reports once a second. */
+  async pass(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      this.#clock.advance(1000)
+      this.#n += 1
+      for (const node of this.nodes) this.#report(node)
+      this.#clock.advance(100)
+    }
+    await this.emulator.settle()
+  }
+
+  /** Type keys, as a terminal sends them. */
+  async type(keys: string): Promise<void> {
+    this.#input.type(keys)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    this.#clock.advance(150)
+    await this.emulator.settle()
+  }
+
+  dispose(): void {
+    this.#unmount()
+    this.#compositor.stop()
+    this.#router.stop()
+    this.emulator.dispose()
+  }
+
+  #report(node: SimulatedNode): void {
+    const { name } = node.character
+    if (this.silent.has(name)) return
+    node.advance(this.nowMs)
+    const rows = node.takeLogs()
+    const frame = node.status(this.nowMs, { id: 'status', n: this.#n })
+    this.fleet.apply(name, { kind: 'frame', frame, sizeBytes: 2000 }, this.nowMs)
+    if (rows.length === 0) return
+    const logs = { t: 'rows', id: 'logs', topic: 'logs', rows } as const
+    this.fleet.apply(name, { kind: 'frame', frame: logs, sizeBytes: 500 }, this.nowMs)
+  }
+}
+
+function characterOf(node: Partial<NodeCharacter>, index: number): NodeCharacter {
+  const usual = { inferencesPerSec: 6, medianMs: 8, cpuPct: 20, uplinkDown: false, logsPerSec: 0.2, logSuffix: '' }
+  return { name: `node-${index + 1}`, site: 'plant-a', seed: index + 1, ...usual, ...node }
+}
