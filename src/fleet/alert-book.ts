@@ -1,7 +1,7 @@
 import type { ActiveAlert } from '../../protocol/frames.ts'
 import type { AlertRecord, Severity } from '../../protocol/records.ts'
-import { type UntrustedText, untrusted } from '../../protocol/untrusted-text.ts'
-import type { Clean } from './clean.ts'
+import type { UntrustedText } from '../../protocol/untrusted-text.ts'
+import { type Clean, safe } from './clean.ts'
 import type { RowOrigin } from './log-book.ts'
 import type { AlertCounts, AlertView, NodeView } from './view.ts'
 
@@ -28,15 +28,15 @@ export class AlertBook {
       while (at > 0 && (this.#rows[at - 1]?.atMs ?? 0) > atMs) at -= 1
       this.#rows.splice(at, 0, {
         key: origin.key,
-        name: untrusted(origin.key),
+        name: safe(origin.key),
         site: origin.site,
-        rule: untrusted(record.rule),
+        rule: safe(record.rule),
         state: record.state,
         severity: record.severity,
         value: record.value,
         threshold: record.threshold,
-        unit: untrusted(record.unit),
-        msg: untrusted(record.msg),
+        unit: safe(record.unit),
+        msg: safe(record.msg),
         sinceMs: Math.min(origin.receivedMs, record.since - origin.offsetMs),
         atMs,
       })
@@ -80,13 +80,13 @@ export function silenceAlert(node: NodeView, nowMs: number): AlertView | null {
     key: node.key,
     name: node.name,
     site: node.site,
-    rule: untrusted(`node_${node.state}`),
+    rule: safe(`node_${node.state}`),
     state: 'firing',
     severity: node.state === 'offline' ? 'critical' : 'warning',
     value: node.ageMs === null ? null : Math.round(node.ageMs / 1000),
     threshold: null,
-    unit: untrusted('s'),
-    msg: node.reason ?? untrusted(node.state),
+    unit: safe('s'),
+    msg: node.reason ?? safe(node.state),
     sinceMs,
     atMs: sinceMs,
   }

@@ -5,7 +5,7 @@ import { type Cadence, Coalescer, type Schedule } from './coalescer.ts'
 import type { LinkEvent } from './link-event.ts'
 import { LogBook } from './log-book.ts'
 import { LATENCY_WINDOW_MS, NodeModel, type NodeMoment, RATE_WINDOW_MS } from './node-model.ts'
-import { viewNode } from './node-view.ts'
+import { NodeViewer } from './node-view.ts'
 import { Series, type SeriesPoint, type SeriesRange } from './series.ts'
 import { totalsOf } from './totals.ts'
 import type { AlertView, AsOf, FleetView, LogQuery, LogRow, NodeDetail, NodeView } from './view.ts'
@@ -37,6 +37,7 @@ export class Fleet {
   readonly #alerts: AlertBook
   readonly #series: Series
   readonly #coalescer: Coalescer
+  readonly #viewer = new NodeViewer()
   #version = 0
   #memo: { readonly mark: string; readonly view: FleetView } | null = null
 
@@ -87,13 +88,15 @@ export class Fleet {
 
   /** The fleet as of a time; the same object within a tick in which nothing changed. */
   view(asOf: AsOf, nowMs: number): FleetView {
-    const mark = `${this.#version} ${asOf} ${asOf === 'now' ? Math.floor(nowMs / TICK_MS) : ''}`
+    // The past does not change with every frame; a second is soon enough for a node that was added or taken away.
+    const tick = asOf === 'now' ? `${this.#version} ${Math.floor(nowMs / TICK_MS)}` : Math.floor(nowMs / 1000)
+    const mark = `${asOf} ${tick}`
     if (this.#memo?.mark === mark) return this.#memo.view
     const at = this.#time(asOf, nowMs)
     const alerts: AlertView[] = []
     const nodes = [...this.#nodes.values()].map((model) => {
       const moment = momentOf(model, at)
-      const node = viewNode(model, moment, at)
+      const node = this.#viewer.view(model, moment, at)
       alerts.push(...alertsOf(model, moment, node, at.atMs))
       return node
     })
@@ -110,7 +113,7 @@ export class Fleet {
     if (model === undefined) return null
     const at = this.#time(asOf, nowMs)
     const moment = momentOf(model, at)
-    const node = viewNode(model, moment, at)
+    const node = this.#viewer.view(model, moment, at)
     return {
       node,
       identity: model.identity,

@@ -1,11 +1,11 @@
-import { untrusted } from '../../protocol/untrusted-text.ts'
+import { safe } from './clean.ts'
 import type { LinkEvent } from './link-event.ts'
 import type { LinkView } from './view.ts'
 
 /** Before anything happened on a link. */
 export function idleLink(url: string | null): LinkView {
   return {
-    url: url === null ? null : untrusted(url),
+    url: url === null ? null : safe(url),
     phase: 'idle',
     attempt: 0,
     retryAtMs: null,
@@ -43,15 +43,15 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         phase: event.retryInMs === null ? 'idle' : 'waiting',
         retryAtMs: event.retryInMs === null ? null : nowMs + event.retryInMs,
         openedAtMs: null,
-        lastReason: untrusted(event.reason),
+        lastReason: safe(event.reason),
       }
     case 'misbehaved':
       // Nothing dropped: the node refused something of ours, which is no fault of its own.
-      if (event.dropped === 0) return { ...link, lastReason: untrusted(`${event.code}: ${event.message}`) }
+      if (event.dropped === 0) return { ...link, lastReason: safe(`${event.code}: ${event.message}`) }
       return {
         ...link,
         refusedFrames: link.refusedFrames + event.dropped,
-        lastMisbehaviour: { msg: untrusted(`${event.code}: ${event.message}`), atMs: nowMs },
+        lastMisbehaviour: { msg: safe(`${event.code}: ${event.message}`), atMs: nowMs },
       }
   }
 }

@@ -1,7 +1,6 @@
 import type { GapFrame } from '../../protocol/frames.ts'
 import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
-import { untrusted } from '../../protocol/untrusted-text.ts'
-import { clean } from './clean.ts'
+import { clean, safe } from './clean.ts'
 import type { LogQuery, LogRow } from './view.ts'
 
 /** Whose row it is and how its clock stands to ours. */
@@ -44,11 +43,11 @@ export class LogBook {
         kind: 'line',
         id: this.#nextId,
         key: origin.key,
-        name: untrusted(origin.key),
+        name: safe(origin.key),
         atMs: this.#timeOf(origin, record.timestamp),
         level: record.level,
-        source: untrusted(record.source),
-        msg: untrusted(record.msg),
+        source: safe(record.source),
+        msg: safe(record.msg),
         fields: clean(record.fields ?? {}),
       })
     }
@@ -60,7 +59,7 @@ export class LogBook {
       kind: 'gap',
       id: this.#nextId,
       key: origin.key,
-      name: untrusted(origin.key),
+      name: safe(origin.key),
       atMs: Math.min(origin.receivedMs, gap.toMs - origin.offsetMs),
       missed: gap.missed,
       reason: gap.reason,

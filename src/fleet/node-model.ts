@@ -60,6 +60,7 @@ export class NodeModel {
   #vitals: Vitals = NO_VITALS
   #window: { readonly atMs: number; readonly latency: StageHistograms }[] = []
   #keyframes: Keyframe[] = []
+  #moment: NodeMoment | null = null
   #lastN: { readonly subscription: string; readonly n: number } | null = null
 
   constructor(key: string, options: { url: string | null; addedMs: number; historySec: number }) {
@@ -97,6 +98,7 @@ export class NodeModel {
 
   /** Take an event of the link that is no row of logs or alerts. */
   apply(event: LinkEvent, nowMs: number): StatusContribution | null {
+    this.#moment = null
     this.#link = advanceLink(this.#link, event, nowMs)
     if (event.kind === 'opened') this.#lastN = null
     if (event.kind !== 'frame') return null
@@ -104,9 +106,15 @@ export class NodeModel {
     return event.frame.t === 'status' ? this.#takeStatus(event.frame, nowMs) : null
   }
 
-  /** What is known now. */
+  /** What is known now; the same object until the next event. */
   now(): NodeMoment {
-    return { dataMs: this.#dataMs, vitals: this.#vitals, status: this.#status, stages: () => this.#stages() }
+    this.#moment ??= {
+      dataMs: this.#dataMs,
+      vitals: this.#vitals,
+      status: this.#status,
+      stages: () => this.#stages(),
+    }
+    return this.#moment
   }
 
   /** What was known at a past time. */

@@ -1,7 +1,7 @@
 import type { Severity } from '../../protocol/records.ts'
-import { type UntrustedText, untrusted } from '../../protocol/untrusted-text.ts'
+import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { countAlerts } from './alert-book.ts'
-import type { NodeIdentity, NodeStatus } from './clean.ts'
+import { type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import type { NodeModel, NodeMoment } from './node-model.ts'
 import { type NodeState, nodeState } from './node-state.ts'
 import type { ConditionView, LinkView, NodeView } from './view.ts'
@@ -11,32 +11,47 @@ const CLOCK_OFFSET_TOLD_MS = 2000
 /** How long a broken protocol stays a condition, ms. */
 const MISBEHAVIOUR_TOLD_MS = 300_000
 
-/** The row of a node as of `atMs`. */
-export function viewNode(
-  model: NodeModel,
-  moment: NodeMoment,
-  at: { readonly atMs: number; readonly live: boolean },
-): NodeView {
+/** What of a row does not change while time passes. */
+type Still = Omit<NodeView, 'state' | 'reason' | 'ageMs'>
+
+/** Makes rows of nodes; what follows from the figures alone is made once for each frame, not for each look. */
+export class NodeViewer {
+  readonly #still = new WeakMap<NodeMoment, Still>()
+
+  /** The row of a node as of `atMs`. */
+  view(model: NodeModel, moment: NodeMoment, at: { readonly atMs: number; readonly live: boolean }): NodeView {
+    let still = this.#still.get(moment)
+    if (still === undefined) {
+      still = stillOf(model, moment)
+      this.#still.set(moment, still)
+    }
+    const silence = model.silence(at.atMs, moment)
+    const state = nodeState(silence, at.atMs)
+    return {
+      ...still,
+      state,
+      reason: reasonOf(state, { link: model.link, live: at.live, heardMs: silence.lastDataMs, atMs: at.atMs }),
+      ageMs: moment.dataMs === null ? null : Math.max(0, at.atMs - moment.dataMs),
+      conditions: [...still.conditions, ...misbehaviourOf(model.link, at.atMs)],
+    }
+  }
+}
+
+function stillOf(model: NodeModel, moment: NodeMoment): Still {
   const { vitals, status } = moment
-  const { identity, link } = model
-  const silence = model.silence(at.atMs, moment)
-  const state = nodeState(silence, at.atMs)
   return {
     ...vitals,
     key: model.key,
-    name: untrusted(model.key),
-    saysName: identity?.name ?? null,
-    site: identity?.site ?? null,
-    state,
-    reason: reasonOf(state, { link, live: at.live, heardMs: silence.lastDataMs, atMs: at.atMs }),
-    ageMs: moment.dataMs === null ? null : Math.max(0, at.atMs - moment.dataMs),
+    name: safe(model.key),
+    saysName: model.identity?.name ?? null,
+    site: model.identity?.site ?? null,
     memPct: percent(vitals.memUsedBytes, vitals.memTotalBytes),
     diskPct: percent(vitals.diskUsedBytes, vitals.diskTotalBytes),
     model: modelOf(status),
     uplink: uplinkOf(status),
     store: status?.store.state ?? null,
     alerts: countAlerts(status?.alerts ?? []),
-    conditions: conditionsOf(model, status, at.atMs),
+    conditions: conditionsOf(model, status),
   }
 }
 
@@ -48,14 +63,13 @@ function reasonOf(
   const { link, live, heardMs, atMs } = known
   const silence =
     heardMs === null ? 'never answered' : `no answer for ${Math.max(0, Math.round((atMs - heardMs) / 1000))} s`
-  if (!live) return untrusted(silence)
-  if (link.phase === 'open') return untrusted(heardMs === null ? 'connected, waiting for its first answer' : silence)
-  if (link.lastReason !== null)
-    return untrusted(state === 'connecting' ? link.lastReason : `${silence}: ${link.lastReason}`)
-  return untrusted(state === 'connecting' ? 'connecting' : silence)
+  if (!live) return safe(silence)
+  if (link.phase === 'open') return safe(heardMs === null ? 'connected, waiting for its first answer' : silence)
+  if (link.lastReason !== null) return safe(state === 'connecting' ? link.lastReason : `${silence}: ${link.lastReason}`)
+  return safe(state === 'connecting' ? 'connecting' : silence)
 }
 
-function conditionsOf(model: NodeModel, status: NodeStatus | null, atMs: number): ConditionView[] {
+function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionView[] {
   const found: ConditionView[] = (status?.conditions ?? []).map((condition) => ({
     code: condition.code,
     severity: condition.severity,
@@ -63,32 +77,36 @@ function conditionsOf(model: NodeModel, status: NodeStatus | null, atMs: number)
     sinceMs: condition.since - model.offsetMs,
   }))
   const tell = (code: string, severity: Severity, msg: string): void => {
-    found.push({ code: untrusted(code), severity, msg: untrusted(msg), sinceMs: null })
+    found.push({ code: safe(code), severity, msg: safe(msg), sinceMs: null })
   }
   const says = nameDiffers(model.identity, model.key)
   if (says !== null) tell('name_differs', 'info', `the node calls itself "${says}"`)
   for (const [fault, value] of Object.entries(status?.faults ?? {})) {
     tell('fault_in_force', 'warning', `declared fault ${fault} = ${value}`)
   }
-  const { clockOffsetMs, lastMisbehaviour } = model.link
+  const { clockOffsetMs } = model.link
   if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > CLOCK_OFFSET_TOLD_MS) {
     const direction = clockOffsetMs > 0 ? 'ahead of' : 'behind'
     tell('clock_offset', 'warning', `its clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${direction} ours`)
   }
-  if (lastMisbehaviour !== null && atMs - lastMisbehaviour.atMs < MISBEHAVIOUR_TOLD_MS) {
-    tell('protocol_broken', 'warning', lastMisbehaviour.msg)
-  }
   return found
 }
 
+function misbehaviourOf({ lastMisbehaviour }: LinkView, atMs: number): ConditionView[] {
+  if (lastMisbehaviour === null || lastMisbehaviour.atMs > atMs) return []
+  if (atMs - lastMisbehaviour.atMs >= MISBEHAVIOUR_TOLD_MS) return []
+  const { msg, atMs: sinceMs } = lastMisbehaviour
+  return [{ code: safe('protocol_broken'), severity: 'warning', msg, sinceMs }]
+}
+
 function nameDiffers(identity: NodeIdentity | null, key: string): UntrustedText | null {
-  return identity === null || identity.name === untrusted(key) ? null : identity.name
+  return identity === null || identity.name === safe(key) ? null : identity.name
 }
 
 function modelOf(status: NodeStatus | null): UntrustedText | null {
   const model = status?.inference.model
   if (!model) return null
-  return untrusted(`${model.name}@${model.version}${model.variant === '' ? '' : ` ${model.variant}`}`)
+  return safe(`${model.name}@${model.version}${model.variant === '' ? '' : ` ${model.variant}`}`)
 }
 
 function uplinkOf(status: NodeStatus | null): NodeView['uplink'] {

@@ -71,11 +71,11 @@ export class VitalsHistory {
   }
 
   #read(slot: number): Vitals {
-    return Object.fromEntries(
-      VITAL_FIELDS.map((field, index) => {
-        const value = this.#values[slot * WIDTH + index] ?? Number.NaN
-        return [field, Number.isNaN(value) ? null : value]
-      }),
-    ) as unknown as Vitals
+    const vitals: { [F in VitalField]: number | null } = { ...NO_VITALS }
+    VITAL_FIELDS.forEach((field, index) => {
+      const value = this.#values[slot * WIDTH + index] ?? Number.NaN
+      vitals[field] = Number.isNaN(value) ? null : value
+    })
+    return vitals
   }
 }
