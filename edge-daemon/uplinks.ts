@@ -1,13 +1,16 @@
 import type { DaemonConfig } from './config/settings.ts'
 import type { Store } from './store/store.ts'
-import type { UpstreamLog } from './upstream/log.ts'
 import { HttpWire } from './upstream/http.ts'
+import type { UpstreamLog } from './upstream/log.ts'
 import { NatsWire } from './upstream/nats.ts'
 import { Uplink } from './upstream/uplink.ts'
 import type { Wire } from './upstream/wire.ts'
 
 /** One uplink for each target that is configured; none is fine: then everything stays on the node. */
-export function makeUplinks(config: DaemonConfig, parts: { readonly store: Store; readonly log: UpstreamLog }): Uplink[] {
+export function makeUplinks(
+  config: DaemonConfig,
+  parts: { readonly store: Store; readonly log: UpstreamLog },
+): Uplink[] {
   const { node, upstream } = config
   return wiresOf(config).map(
     (wire) =>

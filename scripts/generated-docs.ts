@@ -1,10 +1,15 @@
+import { fileURLToPath } from 'node:url'
 import { settingPaths, variableOf } from '../edge-daemon/config/load.ts'
 import { ERROR_CODES } from '../protocol/errors.ts'
+import { showKey } from '../src/actions/keymap.ts'
+import { loadKeymap } from '../src/actions/keymap-file.ts'
+import { ACTION_IDS, actionOf } from '../src/actions/table.ts'
 
 /** The pages under `docs/` that are written from code, by path from the root. */
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/errors.md', errorsPage()],
+    ['docs/keys.md', keysPage()],
     ['docs/settings.md', settingsPage()],
   ])
 }
@@ -20,6 +25,31 @@ Codes are stable; texts may change. The kind says whose move it is: \`user\` wro
 
 | code | kind | meaning |
 |---|---|---|
+${rows.join('\n')}
+`
+}
+
+function keysPage(): string {
+  const defaultFile = fileURLToPath(new URL('../keymaps/default.yaml', import.meta.url))
+  const { keymap } = loadKeymap({ defaultFile, userFile: null })
+  const rows = ACTION_IDS.map(actionOf).map(({ id, title, description, contexts }) => {
+    const keys = keymap.keysOf(id).map((key) => `\`${showKey(key)}\``)
+    return `| ${keys.join(' ')} | \`${id}\` | ${contexts.join(', ')} | ${title}: ${description} |`
+  })
+  return `${NOTICE}# Keys of the console
+
+Your own key map, \`$XDG_CONFIG_HOME/edgedeck/keymap.yaml\`, lies over these: name an action to give it other keys, or \`null\`
+to take its keys away. A line that cannot be used is reported on the screen and the others are kept.
+
+\`\`\`yaml
+bindings:
+  view.sort: s
+  app.quit: [q, ctrl-q]
+  demo.kill: null
+\`\`\`
+
+| keys | action | where | what it does |
+|---|---|---|---|
 ${rows.join('\n')}
 `
 }
