@@ -3,53 +3,12 @@ import type { ServedModel } from '../models/models.ts'
 import { Backoff } from './backoff.ts'
 import { Lane } from './lane.ts'
 import type { ChildAnswer } from './messages.ts'
-import type { Outcome } from './outcome.ts'
-import { type QueuedRequest, RequestQueue } from './request-queue.ts'
+import { labelOf, type Outcome, refusal } from './outcome.ts'
+import { type QueuedRequest, RequestQueue, settleOnce } from './request-queue.ts'
+import type { InferenceServiceOptions, ServiceEvent, ServiceStatus } from './service-contract.ts'
 import { defaultChildEntry, Session } from './session.ts'
 
-/** What the service tells of itself; the owner logs it, and counts each restart. */
-export type ServiceEvent =
-  | {
-      readonly event: 'model.ready'
-      readonly generation: number
-      readonly pid: number | null
-      readonly model: string
-      /** The first child of a model, or one that follows a child that died. */
-      readonly why: 'begin' | 'restart'
-    }
-  | { readonly event: 'model.died'; readonly generation: number; readonly reason: string; readonly failed: number }
-  | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
-  | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
-
-/** How an {@link InferenceService} works; times in ms. */
-export interface InferenceServiceOptions {
-  readonly batchMax: number
-  /** Requests that may wait besides those the child has. */
-  readonly queueLimit: number
-  /** Longest that a request may take before it fails; a child silent for so long is killed. */
-  readonly timeoutMs: number
-  /** Most pixels a picture may have. */
-  readonly pixelLimit: number
-  /** Declared fault at the start. */
-  readonly slowMs?: number
-  readonly readyTimeoutMs?: number
-  readonly restartFirstMs?: number
-  readonly restartMaxMs?: number
-  /** File that node runs as the child; the one of this build unless told otherwise. */
-  readonly childEntry?: string
-  readonly onEvent?: (event: ServiceEvent) => void
-}
-
-/** What the service is now, as a status frame shows it. */
-export interface ServiceStatus {
-  readonly model: ServedModel | null
-  readonly childPid: number | null
-  /** How many children there have been. */
-  readonly generation: number
-  readonly queued: number
-  readonly inFlight: number
-  readonly slowMs: number
-}
+export type { InferenceServiceOptions, ServiceEvent, ServiceStatus } from './service-contract.ts'
 
 const READY_TIMEOUT_MS = 30_000
 const RESTART_FIRST_MS = 100
@@ -253,11 +212,11 @@ export class InferenceService {
       const request = lane.take(answer[0])
       if (request === undefined) continue
       if (answer.length === 3) {
-        resolveOnce(request, { ok: false, code: answer[1], msg: answer[2], model })
+        settleOnce(request, { ok: false, code: answer[1], msg: answer[2], model })
       } else {
         const [, pred, confidence, decodeMs, runMs] = answer
         const queueMs = Math.max(0, nowMs - request.arrivedAtMs - decodeMs - runMs)
-        resolveOnce(request, { ok: true, pred, confidence, model, decodeMs, queueMs, runMs })
+        settleOnce(request, { ok: true, pred, confidence, model, decodeMs, queueMs, runMs })
       }
     }
     this.#pump()
@@ -331,7 +290,7 @@ export class InferenceService {
   }
 
   #fail(requests: readonly QueuedRequest[], msg: string, model: string | null = this.#modelLabel()): void {
-    for (const request of requests) resolveOnce(request, { ok: false, code: 'MODEL_FAILED', msg, model })
+    for (const request of requests) settleOnce(request, { ok: false, code: 'MODEL_FAILED', msg, model })
   }
 
   #modelLabel(): string | null {
@@ -341,19 +300,4 @@ export class InferenceService {
   #tell(event: ServiceEvent): void {
     this.#options.onEvent?.(event)
   }
-}
-
-function resolveOnce(request: QueuedRequest, outcome: Outcome): void {
-  if (request.isSettled) return
-  request.isSettled = true
-  request.resolve(outcome)
-}
-
-function refusal(code: 'OVERLOADED' | 'NOT_READY', msg: string): Outcome {
-  return { ok: false, code, msg, model: null }
-}
-
-/** `name@version`. */
-export function labelOf(model: { readonly name: string; readonly version: string }): string {
-  return `${model.name}@${model.version}`
 }

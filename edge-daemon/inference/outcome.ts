@@ -22,3 +22,13 @@ export type Outcome =
       /** The model that was asked; null when it came to none. */
       readonly model: ModelLabel | null
     }
+
+/** The outcome of a request that came to no model; `msg` says what to do. */
+export function refusal(code: 'OVERLOADED' | 'NOT_READY', msg: string): Outcome {
+  return { ok: false, code, msg, model: null }
+}
+
+/** `name@version`. */
+export function labelOf(model: { readonly name: string; readonly version: string }): ModelLabel {
+  return `${model.name}@${model.version}`
+}

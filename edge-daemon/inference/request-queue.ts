@@ -53,3 +53,10 @@ export class RequestQueue {
     return all
   }
 }
+
+/** Give a request its outcome unless it has one. */
+export function settleOnce(request: QueuedRequest, outcome: Outcome): void {
+  if (request.isSettled) return
+  request.isSettled = true
+  request.resolve(outcome)
+}
