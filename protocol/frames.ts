@@ -87,12 +87,18 @@ const command = z.object({
 
 /** Clock probe, either way. @example {"t":"ping","n":3,"at":1793000000000} */
 const ping = z.object({ t: z.literal('ping'), n: count, at })
-/** Answer to a probe: `echo` is the ping's `at`, `recvAt` and `at` are the answerer's clock (NTP, RFC 5905 section 8). */
+/**
+ * Answer to a probe: `echo` is the ping's `at`, `recvAt` and `at` are the answerer's clock (NTP, RFC 5905 section 8).
+ * @example {"t":"pong","n":3,"echo":1793000000000,"recvAt":1793000000004,"at":1793000000005}
+ */
 const pong = z.object({ t: z.literal('pong'), n: count, echo: at, recvAt: at, at })
 
 // ── daemon → console ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** First frame of a daemon. `instance` changes with every start. */
+/**
+ * First frame of a daemon. `instance` changes with every start.
+ * @example {"t":"welcome","v":1,"at":1793000000000,"node":{"name":"n1","site":"plant-a","version":"0.1.0","instance":"0b9d","startedAt":1792990000000},"intervalMs":1000}
+ */
 const welcome = z.object({
   t: z.literal('welcome'),
   v: z.int(),
@@ -200,7 +206,10 @@ const activeAlert = alertRecordSchema.omit({ seq: true, node_id: true, timestamp
 /** An alert that fires now. */
 export type ActiveAlert = z.infer<typeof activeAlert>
 
-/** Everything the fleet and node screens draw of a node. */
+/**
+ * Everything the fleet and node screens draw of a node.
+ * @example {"t":"status","id":"status","n":12,"at":1793000000000,"conditions":[{"code":"store_failing","severity":"critical","msg":"the disk refuses results","since":1792999990000}],"host":{"source":"builtin","cpuPct":12.5,"cores":2,"load1":0.4,"memUsedBytes":1000000000,"memTotalBytes":4000000000,"diskUsedBytes":9000000000,"diskTotalBytes":64000000000,"netRxBytesPerSec":550000,"netTxBytesPerSec":5200,"tempC":null},"inference":{"model":{"name":"digits","version":"1.0.0","variant":"fp32"},"childPid":4242,"generation":1,"queued":0,"inFlight":1,"counters":{"requests":2,"ok":2,"abnormal":0,"undecodable":0,"failed":0,"malformed":0,"notStored":0,"overRate":0,"childRestarts":0,"rawBytes":184000},"windowMs":1000,"latency":{"decode":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]},"queue":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"run":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"commit":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"total":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]}}},"uplink":{"targets":[{"name":"nats","kind":"nats","state":"up","since":1792999990000,"backlogRecords":0,"backlogBytes":0,"oldestAt":null,"ackedSeq":41,"rttMs":1.2,"error":null}],"sentBytes":{"abnormal":464,"control":281,"telemetry":69000},"backlogRecords":0},"store":{"state":"ok","epoch":"1746f80b8ae250f4af1a24993cda7300","firstSeq":1,"lastSeq":42,"records":42,"bytes":9000,"maxBytes":2000000000,"segments":1,"commits":40,"evictedRecords":0,"corruptBlocks":0,"error":null},"alerts":[],"faults":{},"session":{"rttMs":0.4,"clockOffsetMs":-1.5}}
+ */
 const status = z.object({
   t: z.literal('status'),
   id,
@@ -241,11 +250,20 @@ const gap = z.object({
   fromMs: at,
   toMs: at,
 })
-/** A read is complete; `truncated` when the limit stopped it. */
+/**
+ * A read is complete; `truncated` when the limit stopped it.
+ * @example {"t":"end","id":"r1","truncated":false}
+ */
 const end = z.object({ t: z.literal('end'), id, truncated: z.boolean() })
-/** A command was carried out. */
+/**
+ * A command was carried out.
+ * @example {"t":"done","id":"c1","result":{"slowMs":120}}
+ */
 const done = z.object({ t: z.literal('done'), id, result: z.record(z.string(), z.json()) })
-/** A frame was refused; the session goes on unless it is closed too. */
+/**
+ * A frame was refused; the session goes on unless it is closed too.
+ * @example {"t":"error","id":"c1","code":"COMMAND_REFUSED","msg":"this node takes no declared faults","next":["set faults.allow to true, for drills only"]}
+ */
 const error = z.object({
   t: z.literal('error'),
   id: id.nullable(),

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { z } from 'zod'
+import { decodeClientFrame, decodeDaemonFrame } from '../../../protocol/frames.ts'
+import * as records from '../../../protocol/records.ts'
+
+/** Examples of a file with the name of what they stand above. */
+function examplesOf(file: string): [name: string, json: string][] {
+  const code = readFileSync(new URL(`../../../protocol/${file}`, import.meta.url), 'utf8')
+  const found = code.matchAll(/@example (\{.*\})\s*\*\/\s*(?:export )?const (\w+)/g)
+  return [...found].map((match) => [match[2] as string, match[1] as string])
+}
+
+const frames = examplesOf('frames.ts')
+const CLIENT = ['hello', 'subscribe', 'credit', 'unsubscribe', 'read', 'command', 'ping', 'pong']
+const DAEMON = ['welcome', 'status', 'rows', 'gap', 'end', 'done', 'error', 'ping', 'pong']
+
+test('every frame has an example', () => {
+  expect(frames.map(([name]) => name).toSorted()).toEqual([...new Set([...CLIENT, ...DAEMON])].toSorted())
+})
+
+test.each(frames)('the example of %s is a frame', (name, json) => {
+  if (CLIENT.includes(name)) expect(decodeClientFrame(json)).toMatchObject({ ok: true, frame: { t: name } })
+  if (DAEMON.includes(name)) expect(decodeDaemonFrame(json)).toMatchObject({ ok: true, frame: { t: name } })
+})
+
+test.each(examplesOf('records.ts'))('the example of %s is a record', (name, json) => {
+  const schema = (records as unknown as Record<string, z.ZodType>)[name] as z.ZodType
+  expect(schema.parse(JSON.parse(json))).toEqual(JSON.parse(json))
+})
+
+test('every record has an example', () => {
+  expect(examplesOf('records.ts').map(([name]) => name)).toEqual([
+    'resultRecordSchema',
+    'statRecordSchema',
+    'alertRecordSchema',
+    'logRecordSchema',
+    'ledgerRecordSchema',
+  ])
+})
