@@ -112,7 +112,7 @@ function grammar(version: string, accept: (request: CommandRequest) => void): Co
     .option('-f, --follow', 'go on with new lines', false)
     .addOption(new Option('--level <level>', 'this level and worse').choices(LOG_LEVELS).default('info'))
     .option('--contains <text>', 'only lines that hold this text')
-    .option('--tail <count>', 'begin with the newest so many lines', wholeNumber, 100)
+    .option('--tail <count>', 'begin with the newest so many lines (with -f: of each node)', wholeNumber, 100)
     .addOption(
       new Option('--since <duration>', 'look so far back for them').argParser(duration).default(3_600_000, '1h'),
     )
