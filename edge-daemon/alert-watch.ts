@@ -7,6 +7,8 @@ export interface AlertWatchOptions {
   readonly rules: AlertRules
   /** What the rules look at, now; `latency` is the cumulative total of all answers. */
   readonly inputs: () => AlertInputs
+  /** Called at every look, for what else must be seen while nobody asks. */
+  readonly onLook: () => void
   /** An alert began or ended. */
   readonly onChange: (alert: AlertBody) => void
 }
@@ -41,6 +43,7 @@ export class AlertWatch {
   }
 
   #look(): void {
+    this.#options.onLook()
     const inputs = this.#options.inputs()
     this.#totals.push(inputs.latency)
     if (this.#totals.length > WINDOW_LOOKS + 1) this.#totals.shift()

@@ -15,6 +15,7 @@ import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
 import { pickModel } from './models/models.ts'
+import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -78,7 +79,8 @@ export class Daemon {
     )
     const uplinks = makeUplinks(this.#config, { store, log: this.#log })
     for (const uplink of uplinks) await this.#begin(uplink)
-    const alerts = this.#startAlerts({ meters, host, uplinks, store })
+    const conditions = new NodeConditions({ host, store, service })
+    const alerts = this.#startAlerts({ meters, host, uplinks, store, conditions })
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
     const sources: StatusSources = {
@@ -88,6 +90,7 @@ export class Daemon {
       store,
       uplinks,
       alerts,
+      conditions,
       telemetryBytes: () => live.sentBytes(),
     }
     const live = new LiveServer({
@@ -190,8 +193,8 @@ export class Daemon {
 
   #onService(event: ServiceEvent, meters: InferenceMeters): void {
     if (event.event === 'model.ready') {
-      const { generation, pid, model } = event
-      if (generation > 1) meters.childRestarted()
+      const { generation, pid, model, why } = event
+      if (why === 'restart') meters.childRestarted()
       this.#log.info(event.event, `${model} is served by generation ${generation}`, { generation, pid, model })
     } else if (event.event === 'model.restart_failed') {
       this.#log.error(event.event, event.error.toLine())
@@ -208,8 +211,9 @@ export class Daemon {
     host: HostMeter
     uplinks: readonly Uplink[]
     store: Store
+    conditions: NodeConditions
   }): AlertWatch {
-    const { meters, host, uplinks, store } = parts
+    const { meters, host, uplinks, store, conditions } = parts
     const { cpuPct, latency, diskPct, after, clearAfter } = this.#config.alerts
     const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
     const watch = new AlertWatch({
@@ -221,6 +225,7 @@ export class Daemon {
         uplinks: uplinks.map((uplink) => uplink.status()),
         store: store.status(),
       }),
+      onLook: () => conditions.look(),
       onChange: (alert) => void this.#keepAlert(alert),
     })
     watch.start()

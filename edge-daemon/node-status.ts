@@ -1,9 +1,9 @@
-import type { Condition } from '../protocol/frames.ts'
 import type { AlertWatch } from './alert-watch.ts'
 import type { HostMeter } from './health/host.ts'
 import type { InferenceService } from './inference/inference-service.ts'
 import type { InferenceMeters } from './inference/meters.ts'
 import type { StatusBody } from './live/contract.ts'
+import type { NodeConditions } from './node-conditions.ts'
 import type { Store } from './store/store.ts'
 import type { Uplink } from './upstream/uplink.ts'
 
@@ -15,18 +15,18 @@ export interface StatusSources {
   readonly store: Store
   readonly uplinks: readonly Uplink[]
   readonly alerts: AlertWatch
+  readonly conditions: NodeConditions
   /** Bytes that left for consoles. */
   readonly telemetryBytes: () => number
 }
 
 /** What the node is now: the body of a status frame, with cumulative histograms. */
 export function nodeStatus(sources: StatusSources): StatusBody {
-  const { host, service, meters, store, uplinks, alerts } = sources
+  const { host, service, meters, store, uplinks, alerts, conditions } = sources
   const { model, childPid, generation, queued, inFlight, slowMs } = service.status()
   const targets = uplinks.map((uplink) => uplink.status())
-  const kept = store.status()
   return {
-    conditions: [...host.conditions(), ...conditionsOf(kept, service)],
+    conditions: [...conditions.look()],
     host: host.sample(),
     inference: {
       model: model === null ? null : { name: model.name, version: model.version, variant: model.variant },
@@ -43,23 +43,10 @@ export function nodeStatus(sources: StatusSources): StatusBody {
       sentBytes: sentBytes(sources),
       backlogRecords: Math.max(0, ...targets.map((target) => target.backlogRecords)),
     },
-    store: kept,
+    store: store.status(),
     alerts: [...alerts.active()],
     faults: slowMs > 0 ? { slow: slowMs } : {},
   }
-}
-
-function conditionsOf(kept: StatusBody['store'], service: InferenceService): Condition[] {
-  const conditions: Condition[] = []
-  const since = Date.now()
-  if (kept.state === 'failing') {
-    const msg = `the disk refuses results, they are served and not kept: ${kept.error ?? 'no reason given'}`
-    conditions.push({ code: 'store_failing', severity: 'critical', msg, since })
-  }
-  if (!service.isReady()) {
-    conditions.push({ code: 'model_not_ready', severity: 'critical', msg: 'no process of the model is ready', since })
-  }
-  return conditions
 }
 
 function sentBytes({ uplinks, telemetryBytes }: StatusSources): Record<string, number> {

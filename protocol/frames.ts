@@ -325,7 +325,14 @@ function decode<T>(schema: z.ZodType<T>, data: string): Decoded<T> {
   } catch {
     return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is not JSON' }
   }
-  const parsed = schema.safeParse(value)
+  let parsed: ReturnType<typeof schema.safeParse>
+  try {
+    parsed = schema.safeParse(value)
+  } catch (error) {
+    // JSON is parsed without a stack, the schema of `args` is not: it overflows at some thousand levels.
+    if (!(error instanceof RangeError)) throw error
+    return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is nested too deeply' }
+  }
   if (parsed.success) return { ok: true, frame: parsed.data }
   const issue = parsed.error.issues[0]
   return {

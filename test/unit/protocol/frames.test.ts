@@ -29,3 +29,12 @@ test('an oversized frame is refused before it is parsed', () => {
 test('the fault names the field', () => {
   expect(decodeClientFrame('{"t":"ping","n":0,"at":"now"}')).toMatchObject({ msg: expect.stringContaining('at:') })
 })
+
+test.each([5000, 100_000])('a command whose arguments are nested %i deep is answered, not thrown', (depth) => {
+  const data = `{"t":"command","id":"c1","verb":"v","args":{"x":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  expect(decodeClientFrame(data)).toMatchObject({
+    ok: false,
+    code: 'FRAME_INVALID',
+    msg: expect.stringMatching('deep'),
+  })
+})

@@ -1,0 +1,44 @@
+import type { Condition, StoreStatus } from '../protocol/frames.ts'
+
+/** Whatever the conditions of a node are read from. */
+export interface ConditionSources {
+  readonly host: { conditions(): readonly Condition[] }
+  readonly store: { status(): Pick<StoreStatus, 'state' | 'error'> }
+  readonly service: { isReady(): boolean }
+}
+
+type Finding = Omit<Condition, 'since'>
+
+/** What is wrong with a node now, and since when: a condition keeps the time at which it was first found until it is gone. */
+export class NodeConditions {
+  readonly #sources: ConditionSources
+  readonly #nowMs: () => number
+  /** Unix ms by code. */
+  #since: ReadonlyMap<string, number> = new Map()
+
+  /** @param nowMs wall clock, Unix ms */
+  constructor(sources: ConditionSources, nowMs: () => number = Date.now) {
+    this.#sources = sources
+    this.#nowMs = nowMs
+  }
+
+  /** Look now. Look also while nobody asks, so that a beginning is not dated to the first question. */
+  look(): readonly Condition[] {
+    const { host, store, service } = this.#sources
+    const now = this.#nowMs()
+    const own = findings(store.status(), service.isReady())
+    const conditions = own.map((finding) => ({ ...finding, since: this.#since.get(finding.code) ?? now }))
+    this.#since = new Map(conditions.map(({ code, since }) => [code, since]))
+    return [...host.conditions(), ...conditions]
+  }
+}
+
+function findings(store: Pick<StoreStatus, 'state' | 'error'>, isReady: boolean): Finding[] {
+  const found: Finding[] = []
+  if (store.state === 'failing') {
+    const msg = `the disk refuses results, they are served and not kept: ${store.error ?? 'no reason given'}`
+    found.push({ code: 'store_failing', severity: 'critical', msg })
+  }
+  if (!isReady) found.push({ code: 'model_not_ready', severity: 'critical', msg: 'no process of the model is ready' })
+  return found
+}
