@@ -8,7 +8,7 @@ import { EdgedeckProcess, edgedeck } from '../../support/edgedeck.ts'
 let simulator: Simulator
 let folder: string
 beforeAll(async () => {
-  simulator = await startSimulator({ nodes: 4, hz: 2, logsPerSec: 400, hostile: true })
+  simulator = await startSimulator({ nodes: 4, hz: 20, logsPerSec: 400, hostile: true })
   folder = await mkdtemp(join(tmpdir(), 'edgedeck-commands-'))
 })
 afterAll(async () => {
