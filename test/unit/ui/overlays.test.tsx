@@ -1,0 +1,102 @@
+import { fileURLToPath } from 'node:url'
+import { Box } from 'ink'
+import { cleanup, render } from 'ink-testing-library'
+import { afterEach, expect, test } from 'vitest'
+import { loadKeymap } from '../../../src/actions/keymap-file.ts'
+import { Fleet } from '../../../src/fleet/fleet.ts'
+import { Console } from '../../../src/ui/console.ts'
+import { ConsoleStore } from '../../../src/ui/console-store.ts'
+import { Keys } from '../../../src/ui/keys.ts'
+import { HelpOverlay } from '../../../src/ui/overlays/help.tsx'
+import { PaletteOverlay } from '../../../src/ui/overlays/palette.tsx'
+import { PLAIN_THEME } from '../../../src/ui/theme.ts'
+import { ManualSchedule } from '../../support/manual-schedule.ts'
+
+const SIZE = { columns: 100, rows: 40 }
+
+afterEach(cleanup)
+
+function consoleOf(): { console: Console; keys: Keys; quits: () => number } {
+  let quits = 0
+  const defaultFile = fileURLToPath(new URL('../../../keymaps/default.yaml', import.meta.url))
+  const console = new Console({
+    fleet: new Fleet({ schedule: new ManualSchedule().schedule }),
+    store: new ConsoleStore(),
+    keymap: loadKeymap({ defaultFile, userFile: null }).keymap,
+    look: { theme: PLAIN_THEME, ascii: true },
+    context: 'test',
+    demo: null,
+    followLogs: () => undefined,
+    now: () => 0,
+    quit: () => {
+      quits += 1
+    },
+    redraw: () => undefined,
+  })
+  return { console, keys: new Keys(console, () => 40), quits: () => quits }
+}
+
+/** What Ink makes of an overlay on a screen of this size. */
+function frameOf(overlay: React.ReactNode, size = SIZE): string {
+  const screen = (
+    <Box width={size.columns} height={size.rows}>
+      {overlay}
+    </Box>
+  )
+  return render(screen).lastFrame() ?? ''
+}
+
+function palette(console: Console, keys: Keys): string {
+  const { overlay } = console.parts.store.get()
+  if (overlay?.name !== 'palette') return ''
+  return frameOf(<PaletteOverlay console={console} keys={keys} size={SIZE} {...overlay} />)
+}
+
+test('help lists the keys of the open screen and no others', () => {
+  const { console } = consoleOf()
+  const fleet = frameOf(<HelpOverlay console={console} size={SIZE} />)
+  expect(fleet).toContain('keys of the fleet screen')
+  expect(fleet).toMatch(/space +Mark/)
+  expect(fleet).not.toContain('Next error')
+  console.parts.store.open({ name: 'logs', keys: null })
+  const logs = frameOf(<HelpOverlay console={console} size={SIZE} />)
+  expect(logs).toMatch(/e +Next error/)
+  expect(logs).not.toMatch(/space +Mark/)
+})
+
+test('help in a low terminal says how much it leaves out', () => {
+  const { console } = consoleOf()
+  const low = { columns: 80, rows: 15 }
+  const frame = frameOf(<HelpOverlay console={console} size={low} />, low)
+  expect(frame).toMatch(/and \d+ more in a larger terminal/)
+})
+
+test('the palette narrows as letters are typed and runs what is chosen', () => {
+  const { console, keys, quits } = consoleOf()
+  keys.press(':')
+  expect(palette(console, keys)).toContain('Logs')
+  for (const key of 'qui') keys.press(key)
+  const narrowed = palette(console, keys)
+  expect(narrowed).toContain(':qui_')
+  expect(narrowed).toMatch(/> Quit/)
+  keys.press('enter')
+  expect(quits()).toBe(1)
+  expect(console.parts.store.get().overlay).toBeNull()
+})
+
+test('letters that mean nothing are answered, and esc closes', () => {
+  const { console, keys } = consoleOf()
+  for (const key of [':', 'z', 'z', 'z']) keys.press(key)
+  expect(palette(console, keys)).toContain('no action matches')
+  keys.press('esc')
+  expect(console.parts.store.get().overlay).toBeNull()
+})
+
+test('q typed into the palette is a letter, and ctrl-c always leaves', () => {
+  const { keys, quits } = consoleOf()
+  keys.press(':')
+  keys.press('q')
+  expect(quits()).toBe(0)
+  keys.press('ctrl-c')
+  expect(quits()).toBe(1)
+})
