@@ -74,7 +74,7 @@ test('help in a low terminal says how much it leaves out', () => {
 test('the palette narrows as letters are typed and runs what is chosen', () => {
   const { console, keys, quits } = consoleOf()
   keys.press(':')
-  expect(palette(console, keys)).toContain('Logs')
+  expect(palette(console, keys)).toContain('Half page down')
   for (const key of 'qui') keys.press(key)
   const narrowed = palette(console, keys)
   expect(narrowed).toContain(':qui_')
