@@ -63,7 +63,8 @@ export class DaemonProcess {
       // A group of its own: the terminal's Ctrl-C is the demo's alone, and a kill takes the model process along.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...environment(), TMPDIR: tempDir },
+      // onnxruntime reports usage by default and keeps files for it in the user's cache; a demo leaves nothing behind.
+      env: { ...environment(), TMPDIR: tempDir, ORT_DISABLE_TELEMETRY: '1' },
     })
     this.#child = child
     const stderr: string[] = []

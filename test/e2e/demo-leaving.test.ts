@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { HeadlessDemo } from '../support/headless-demo.ts'
 
 const NOTHING = { processes: [], files: [] }
@@ -45,7 +48,9 @@ describe('leaving the demo', () => {
 
   it('is not asked for by the end of standard input, and takes no second demo along', async () => {
     await using first = new HeadlessDemo()
-    await using second = new HeadlessDemo({ PATH: '/nonexistent', XDG_CACHE_HOME: '/nonexistent' })
+    const cache = mkdtempSync(path.join(tmpdir(), 'edgedeck-e2e-cache-'))
+    onTestFinished(() => rmSync(cache, { recursive: true, force: true }))
+    await using second = new HeadlessDemo({ PATH: cache, XDG_CACHE_HOME: cache })
     first.closeInput()
     await Promise.all([first.untilServing(), second.untilServing()])
     expect([first.latest.cloud.kind, second.latest.cloud.kind]).toEqual(['nats', 'http'])
@@ -57,6 +62,7 @@ describe('leaving the demo', () => {
     second.send('quit')
     await second.until('the second ends', 15_000, () => second.ended !== null)
     expect(second.leftovers()).toEqual(NOTHING)
+    expect(readdirSync(cache)).toEqual([])
     const { lines } = first
     await first.until('the first goes on', 5000, () => first.lines > lines + 1)
     expect(first.latest.nodes.map((node) => node.state)).toEqual(['up', 'up', 'up'])
