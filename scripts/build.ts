@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { BUNDLE_OPTIONS } from './bundle-options.ts'
 
 /** Bundles what ships into `dist/`, so that the first frame and a daemon's start do not wait for a thousand small files. */
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -19,21 +20,5 @@ await build({
   absWorkingDir: root,
   entryPoints: ENTRIES,
   outdir: 'dist',
-  bundle: true,
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  jsx: 'automatic',
-  minifySyntax: true,
-  logLevel: 'warning',
-  define: { 'process.env.NODE_ENV': '"production"' },
-  // Native packages stay where npm put them; the rest travels in the bundle.
-  external: ['onnxruntime-node', 'sharp'],
-  // Ink asks for the dev tools only when DEV=true; the bundle answers with an empty module.
-  alias: { 'react-devtools-core': './scripts/empty-module.cjs' },
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
+  ...BUNDLE_OPTIONS,
 })

@@ -1,0 +1,22 @@
+import type { BuildOptions } from 'esbuild'
+
+/** How everything that ships is bundled; whoever measures the bundle builds with the same. Entry points and folder are the caller's. */
+export const BUNDLE_OPTIONS = {
+  bundle: true,
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  jsx: 'automatic',
+  minifySyntax: true,
+  logLevel: 'warning',
+  define: { 'process.env.NODE_ENV': '"production"' },
+  // Native packages stay where npm put them; the rest travels in the bundle.
+  external: ['onnxruntime-node', 'sharp'],
+  // Ink asks for the dev tools only when DEV=true; the bundle answers with an empty module.
+  alias: { 'react-devtools-core': './scripts/empty-module.cjs' },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+} as const satisfies BuildOptions
