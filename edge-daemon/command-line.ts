@@ -25,7 +25,7 @@ Options:
 Every setting can also be given as an environment variable: EDGE_ and its path in upper snake case,
 for example EDGE_CONTROL_LISTEN=127.0.0.1:5443.
 
-Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, disk), 70 a bug, 78 wrong configuration.
+Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, disk, memory), 70 a bug, 78 wrong configuration.
 `
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -42,13 +43,24 @@ describe('a daemon refuses to start, in one line with its cure,', () => {
     cpSync(MODELS, dir, { recursive: true })
     home.configure({ 'models.dir': dir })
     const file = join(dir, 'digits/digits.onnx')
-    const bytes = readFileSync(file)
+    const manifestFile = join(dir, 'digits/manifest.json')
+    const sound = readFileSync(file)
+    const graph = Buffer.alloc(5000, 'not a graph')
+    const described = JSON.parse(readFileSync(manifestFile, 'utf8'))
+    described.variants[0].bytes = graph.length
+    described.variants[0].sha256 = createHash('sha256').update(graph).digest('hex')
+    writeFileSync(file, graph)
+    const manifestText = readFileSync(manifestFile)
+    writeFileSync(manifestFile, JSON.stringify(described))
+    expect(await refusal(home.start())).toEqual({ code: 78, stderr: oneLine('MODEL_INVALID', file, 'export') })
+    writeFileSync(manifestFile, manifestText)
+    const bytes = Buffer.from(sound)
     bytes[5000] = (bytes[5000] ?? 0) ^ 1
     writeFileSync(file, bytes)
     expect(await refusal(home.start())).toEqual({ code: 78, stderr: oneLine('MODEL_INVALID', 'SHA-256', 'copy') })
     writeFileSync(file, bytes.subarray(0, 5000))
     expect(await refusal(home.start())).toEqual({ code: 78, stderr: oneLine('MODEL_INVALID', '5000 bytes', 'copy') })
-    writeFileSync(join(dir, 'digits/manifest.json'), '{\n  "format": 1,\n  "name": 7\n}\n')
+    writeFileSync(manifestFile, '{\n  "format": 1,\n  "name": 7\n}\n')
     const manifest = await refusal(home.start())
     expect(manifest.code).toBe(78)
     expect(manifest.stderr).toContain('manifest.json:3: name')
