@@ -84,7 +84,7 @@ function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView
       title: 'NODE',
       rank: 0,
       minColumns: Math.min(
-        12,
+        20,
         widest((node) => node.name),
       ),
       idealColumns: Math.min(
@@ -98,7 +98,7 @@ function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView
       title: 'SITE',
       rank: 8,
       minColumns: Math.min(
-        8,
+        16,
         widest((node) => node.site ?? UNKNOWN),
       ),
       idealColumns: Math.min(
