@@ -66,6 +66,8 @@ export class Session {
     const { childEntry, model, batchMax, pixelLimit, slowMs, readyTimeoutMs } = this.#options
     const child = spawn(process.execPath, [childEntry], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      // ONNX Runtime otherwise reports its use to its maker, and keeps a database of that in the user's cache.
+      env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
     })
     const pipe = child.stdio[CHILD_FD] as Duplex
     this.#child = child
