@@ -7,6 +7,7 @@ import { InferRoute } from './infer-route.ts'
 import type { InferenceService } from './inference-service.ts'
 import type { Keep } from './keep.ts'
 import type { InferenceMeters } from './meters.ts'
+import { OrderlyClose } from './orderly-close.ts'
 import { reply, replyJson } from './replies.ts'
 
 /** Whether the node takes requests, and if not, why. */
@@ -49,6 +50,7 @@ export class InferenceServer {
   readonly #options: InferenceServerOptions
   readonly #route: InferRoute
   readonly #server: Server
+  readonly #orderly: OrderlyClose
   readonly #now: () => number
   #isStopping = false
 
@@ -65,6 +67,7 @@ export class InferenceServer {
       keepAliveTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       connectionsCheckingInterval: Math.min(1000, requestTimeoutMs / 4),
     })
+    this.#orderly = new OrderlyClose(this.#server)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
     this.#server.on('checkContinue', (request, response) => this.#onExpect(request, response))
@@ -96,14 +99,11 @@ export class InferenceServer {
   async stop(graceMs: number): Promise<void> {
     if (!this.#server.listening) return
     this.#isStopping = true
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs)
-    await closed
-    clearTimeout(timer)
+    await this.#orderly.close(graceMs)
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#isStopping) response.shouldKeepAlive = false
+    this.#orderly.began(response)
     const url = request.url ?? '/'
     const query = url.indexOf('?')
     const path = query === -1 ? url : url.slice(0, query)
