@@ -24,14 +24,12 @@ export const ERROR_CODES = {
   STORE_LOCKED: ['environment', 'Another daemon owns the state directory.'],
   STORE_FAILING: ['environment', 'The disk refuses writes; results are served but not kept.'],
   STORE_UNUSABLE: ['environment', 'The state directory cannot be created, read or written.'],
-  UPLINK_DOWN: ['peer', 'The upstream receiver cannot be reached; records wait in the outbox.'],
   UPLINK_REFUSED: ['peer', 'The upstream receiver answered, and refused a block.'],
   FRAME_INVALID: ['peer', 'A live frame is not of the protocol.'],
   FRAME_TOO_LARGE: ['peer', 'A live frame is over the size limit.'],
   FRAME_RATE: ['peer', 'A peer sends more frames than it may.'],
   COMMAND_REFUSED: ['user', 'The node does not allow this command as it is configured.'],
   NODE_UNREACHABLE: ['peer', 'A node does not answer on its address.'],
-  TERMINAL_UNSUITABLE: ['environment', 'The terminal is too small or not a terminal.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
 } as const satisfies Record<string, readonly [ErrorKind, string]>
 
