@@ -32,7 +32,10 @@ module.exports = function launch(name) {
         ' ci',
     )
   }
-  var child = spawn(pinned, [bundle].concat(process.argv.slice(2)), { stdio: 'inherit' })
+  var watch = path.join(__dirname, 'end-with-launcher.cjs')
+  var child = spawn(pinned, ['--require', watch, bundle].concat(process.argv.slice(2)), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   var signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
   signals.forEach(function forward(signal) {
     process.on(signal, () => {
