@@ -13,7 +13,7 @@ import type {
   StoredRecord,
   StoreOptions,
 } from './contract.ts'
-import { checkIncoming } from './incoming.ts'
+import { checkIncoming, isLostWhenRefused } from './incoming.ts'
 import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
 
 const MAX_WAITING_CHARS = 64 * 1024 * 1024
@@ -224,12 +224,12 @@ export class StoreClient implements Store {
         for (const { resolve } of this.#answered(message.calls)) resolve({ stored: false, code, msg })
         break
       }
-      case 'read': {
-        const read = this.#reads.get(message.id)
-        this.#reads.delete(message.id)
-        read?.resolve([...message.records])
+      case 'read':
+        this.#takeRead(message.id)?.resolve([...message.records])
         break
-      }
+      case 'unread':
+        this.#takeRead(message.id)?.reject(failing(message.msg))
+        break
       case 'cursor':
         this.#cursors = message.cursors
         if (message.error !== null) this.#options.notice?.({ event: 'store.cursor_unsaved', msg: message.error })
@@ -238,6 +238,12 @@ export class StoreClient implements Store {
       case 'closed':
         break
     }
+  }
+
+  #takeRead(id: number): WaitingRead | undefined {
+    const read = this.#reads.get(id)
+    this.#reads.delete(id)
+    return read
   }
 
   #committed({ calls, epoch, firstSeq, own }: Extract<FromWorker, { t: 'committed' }>): void {
@@ -296,7 +302,9 @@ export class StoreClient implements Store {
   }
 
   #lose(records: readonly PlainRecord[], msg: string): Appended {
-    for (const record of records) this.#lost.set(record.class, (this.#lost.get(record.class) ?? 0) + 1)
+    for (const { class: lost } of records) {
+      if (isLostWhenRefused(lost)) this.#lost.set(lost, (this.#lost.get(lost) ?? 0) + 1)
+    }
     return { stored: false, code: 'STORE_FAILING', msg }
   }
 

@@ -76,7 +76,8 @@ export interface Store {
   append(records: readonly NewRecord[]): Promise<Appended>
   /**
    * Read by class, sequence and time, in order of sequence. Damaged frames are left out and counted.
-   * @throws EdgeError `STORE_FAILING` when the store is closed or its worker died meanwhile.
+   * @throws EdgeError `STORE_FAILING` when the store is closed, its worker died meanwhile, or the disk lets nothing be
+   * read now: a record that only cannot be read is never left out.
    */
   read(request: ReadRequest): Promise<StoredRecord[]>
   /**

@@ -8,9 +8,10 @@ import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
 import { type Disk, nodeDisk, refusalOf } from './disk.ts'
 import { nextEpoch } from './epoch.ts'
 import { FrameReader } from './frame-reader.ts'
+import { isLostWhenRefused } from './incoming.ts'
 import { corruptEntry, cursorEntry, evictedEntry, type LedgerEntry, ledgerRecord, notStoredEntry } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
-import type { LogIndex, Segment } from './log-index.ts'
+import type { Located, LogIndex, Segment } from './log-index.ts'
 import { readRange } from './range-read.ts'
 import { recoverLog } from './recover.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -74,7 +75,7 @@ export class LogEngine {
     this.#index = recovered.index
     this.#damagedBlocks = recovered.damages.length + recovered.sealedFrames
     this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass) =>
-      this.#reader.records(place, recordClass),
+      this.#countable(place, recordClass),
     )
     this.#writer = new SegmentWriter({
       folder: join(options.dir, 'segments'),
@@ -160,7 +161,7 @@ export class LogEngine {
     return written
   }
 
-  /** Steps of a read; `null` steps are places to pause. */
+  /** Steps of a read; `null` steps are places to pause. A step throws EdgeError `STORE_FAILING` when the disk lets nothing be read now. */
   read(request: ReadRequest): Generator<StoredRecord | null> {
     return readRange({ index: this.#index, reader: this.#reader, lastSeq: this.#lastSeq }, request)
   }
@@ -213,6 +214,15 @@ export class LogEngine {
       this.#watermark.close()
     } finally {
       this.#lock.release()
+    }
+  }
+
+  /** For backlogs, which only count: a frame that cannot be read must not stop a commit. */
+  #countable(place: Located, recordClass: RecordClass): readonly StoredRecord[] {
+    try {
+      return this.#reader.records(place, recordClass)
+    } catch {
+      return []
     }
   }
 
@@ -279,7 +289,9 @@ export class LogEngine {
   }
 
   #refuse(records: readonly PlainRecord[]): Extract<Committed, { ok: false }> {
-    for (const record of records) this.#notStored.set(record.class, (this.#notStored.get(record.class) ?? 0) + 1)
+    for (const { class: lost } of records) {
+      if (isLostWhenRefused(lost)) this.#notStored.set(lost, (this.#notStored.get(lost) ?? 0) + 1)
+    }
     return { ok: false, code: 'STORE_FAILING', msg: this.#refusal?.error ?? 'the disk refuses' }
   }
 

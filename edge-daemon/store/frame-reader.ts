@@ -1,12 +1,16 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { EdgeError } from '../../protocol/errors.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
+import { refusalOf } from './disk.ts'
 import { decodeLines, readFrame } from './frame.ts'
 import { seqOfLine, timestampOfLine } from './line.ts'
 import type { Located } from './log-index.ts'
 
 const OPEN_FILES = 8
 const READ_AHEAD_BYTES = 128 * 1024
+/** What says that bytes are gone for good: an evicted segment, a broken sector. */
+const GONE: readonly string[] = ['ENOENT', 'EIO']
 
 interface OpenSegment {
   readonly fd: number
@@ -27,7 +31,11 @@ export class FrameReader {
     return this.#damaged.size
   }
 
-  /** Records of a frame in rising sequence; none when the frame is damaged, sealed or gone. */
+  /**
+   * Records of a frame in rising sequence; none when the frame is damaged, sealed or gone.
+   * @throws EdgeError `STORE_FAILING` when it cannot be read now (too many open files, no memory): whoever took that for
+   * an empty frame would pass over its records.
+   */
   records(place: Located, recordClass: RecordClass): StoredRecord[] {
     const frame = this.#bytesOf(place)
     const read = frame === null ? null : readFrame(frame, 0)
@@ -73,8 +81,9 @@ export class FrameReader {
       open.window = window.subarray(0, count)
       open.windowAt = ref.offset
       return count < ref.bytes ? null : open.window.subarray(0, ref.bytes)
-    } catch {
-      return null
+    } catch (error) {
+      this.forget(segment.path)
+      return goneOrThrow(error)
     }
   }
 
@@ -91,8 +100,18 @@ export class FrameReader {
       if (this.#open.size >= OPEN_FILES && oldest !== undefined) this.forget(oldest)
       this.#open.set(path, opened)
       return opened
-    } catch {
-      return null
+    } catch (error) {
+      return goneOrThrow(error)
     }
   }
+}
+
+function goneOrThrow(error: unknown): null {
+  const refusal = refusalOf(error)
+  if (GONE.includes(refusal)) return null
+  throw new EdgeError('STORE_FAILING', {
+    message: `the log cannot be read now: ${refusal}`,
+    next: ['try again; nothing is lost'],
+    cause: error,
+  })
 }

@@ -1,3 +1,4 @@
+import type { RecordClass } from '../../protocol/subjects.ts'
 import type { PlainRecord } from './commit.ts'
 import type { Appended, NewRecord } from './contract.ts'
 import { ENVELOPE_BYTES } from './line.ts'
@@ -6,6 +7,11 @@ import { ENVELOPE_BYTES } from './line.ts'
 export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
 /** Timestamps have 48 bits in a frame. */
 const TIMESTAMP_LIMIT = 2 ** 48
+
+/** Whether a refusal of such a record is a loss: statistics and ledger notes are tried again until they are kept. */
+export function isLostWhenRefused(recordClass: RecordClass): boolean {
+  return recordClass !== 'stat' && recordClass !== 'ledger'
+}
 
 /** Records of one call ready for the worker and their size in characters, or why they cannot be kept. */
 export type Incoming =

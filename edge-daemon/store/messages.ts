@@ -66,6 +66,7 @@ export type FromWorker =
       readonly view: StoreView
     }
   | { readonly t: 'read'; readonly id: number; readonly records: readonly StoredRecord[] }
+  | { readonly t: 'unread'; readonly id: number; readonly msg: string }
   | {
       /** Answers the oldest waiting cursor. */
       readonly t: 'cursor'

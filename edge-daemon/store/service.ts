@@ -1,3 +1,4 @@
+import { messageOf } from '../../protocol/errors.ts'
 import type { PlainRecord } from './commit.ts'
 import type { StoredRecord } from './contract.ts'
 import type { LogEngine } from './engine.ts'
@@ -125,15 +126,13 @@ export class StoreService {
   #readOnce(): void {
     const read = this.#reads.shift()
     if (read === undefined) return
-    const until = performance.now() + READ_SLICE_MS
-    for (const record of iterate(read.steps)) {
-      if (record !== null) read.records.push(record)
-      else if (performance.now() > until) {
-        this.#reads.push(read)
-        return
-      }
+    const { id, records } = read
+    try {
+      if (advance(read)) this.#post({ t: 'read', id, records })
+      else this.#reads.push(read)
+    } catch (error) {
+      this.#post({ t: 'unread', id, msg: messageOf(error) })
     }
-    this.#post({ t: 'read', id: read.id, records: read.records })
   }
 
   #close(): void {
@@ -141,6 +140,16 @@ export class StoreService {
     this.#post({ t: 'closed' })
     this.#onClosed()
   }
+}
+
+/** Read on for a slice of time; true when the read has come to its end. */
+function advance({ steps, records }: PendingRead): boolean {
+  const until = performance.now() + READ_SLICE_MS
+  for (const record of iterate(steps)) {
+    if (record !== null) records.push(record)
+    else if (performance.now() > until) return false
+  }
+  return true
 }
 
 /** Iterate without ending the generator when the loop is left, so that it can go on later. */

@@ -1,5 +1,7 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ReadRequest, StoredRecord } from '../../../edge-daemon/store/contract.ts'
+import { openStore } from '../../../edge-daemon/store/store.ts'
 import { RECORD_CLASSES } from '../../../protocol/subjects.ts'
 import { engineOptions, readAll, storeFolder, withEngine } from '../../support/store-folder.ts'
 
@@ -109,5 +111,29 @@ describe('a range read', () => {
       for (let time = 0; time < 3; time += 1) expect(readAll(engine).map(({ seq }) => seq)).toEqual([2, 3])
       expect(engine.status().corruptBlocks).toBe(1)
     })
+  })
+
+  it('fails when the disk lets nothing be read now, and then leaves out no record', async () => {
+    using folder = storeFolder()
+    const store = await openStore({ dir: folder.dir, nodeName: 'n1', maxBytes: 1e9, segmentBytes: 65_536 })
+    try {
+      const body = { filling: 'x'.repeat(3000) }
+      for (let n = 0; n < 100; n += 1) {
+        await store.append([{ class: 'abnormal', timestamp: 1_793_000_000_000 + n, body: { ...body, n } }])
+      }
+      const [oldest = ''] = folder.segments()
+      renameSync(oldest, `${oldest}.away`)
+      mkdirSync(oldest)
+      const request = { classes: ['abnormal'], limit: 1000 } as const
+      await expect(store.read(request)).rejects.toMatchObject({ code: 'STORE_FAILING' })
+      expect(await store.append([{ class: 'abnormal', timestamp: 1_793_000_000_100, body }])).toMatchObject({
+        stored: true,
+      })
+      rmSync(oldest, { recursive: true })
+      renameSync(`${oldest}.away`, oldest)
+      expect(await store.read(request)).toHaveLength(101)
+    } finally {
+      await store.close()
+    }
   })
 })
