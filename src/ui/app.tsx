@@ -1,6 +1,7 @@
 import { Box, Text } from 'ink'
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Console } from './console.ts'
+import type { Overlay } from './console-store.ts'
 import { SMALLEST } from './fleet-layout.ts'
 import type { Keys } from './keys.ts'
 import { HelpOverlay } from './overlays/help.tsx'
@@ -32,7 +33,8 @@ export function App({
 }) {
   const size = useSyncExternalStore(sizes.subscribe, sizes.get)
   const { store, look, context, keymap, demo } = console.parts
-  const { overlay } = useSyncExternalStore(store.subscribe, store.get)
+  // Only what is laid out anew is read here: a cursor that moves is painted by its pane, without a render.
+  const overlay = useSyncExternalStore(store.subscribe, () => dialogOf(store.get().overlay))
   const header = useCallback(
     (area: Size) => fleetHeader(console.view(), { context, nowMs: console.nowMs() }, look, area.columns),
     [console, context, look],
@@ -60,9 +62,15 @@ export function App({
   )
 }
 
+/** What lies over the screen; a filter is typed in the footer. */
+function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' }> | null {
+  return overlay?.name === 'filter' ? null : overlay
+}
+
 function Screen({ console, size }: { readonly console: Console; readonly size: Size }) {
   const demo = console.parts.demo !== null
-  const screen = console.screen()
+  const { store } = console.parts
+  const screen = useSyncExternalStore(store.subscribe, store.screen)
   switch (screen.name) {
     case 'fleet':
       return <FleetScreen console={console} size={size} />

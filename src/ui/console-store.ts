@@ -61,8 +61,9 @@ export interface Notice {
   readonly untilMs: number | null
 }
 
+const FLEET: ScreenName = { name: 'fleet' }
 const START: ConsoleState = {
-  stack: [{ name: 'fleet' }],
+  stack: [FLEET],
   left: null,
   overlay: null,
   asOf: 'now',
@@ -96,10 +97,8 @@ export class ConsoleStore {
     for (const listener of this.#listeners) listener()
   }
 
-  /** The screen that is open. */
-  screen(): ScreenName {
-    return this.#state.stack.at(-1) ?? { name: 'fleet' }
-  }
+  /** The screen that is open; the same object until another one is. */
+  readonly screen = (): ScreenName => this.#state.stack.at(-1) ?? FLEET
 
   /** Open a screen above this one. */
   open(screen: ScreenName): void {

@@ -5,7 +5,7 @@ import { arrange } from '../fleet/arrange.ts'
 import { settleCursor } from '../fleet/cursor.ts'
 import { parseFilter } from '../fleet/filter.ts'
 import type { Fleet } from '../fleet/fleet.ts'
-import type { FleetView, LogQuery, LogRow, NodeView } from '../fleet/view.ts'
+import type { AsOf, FleetView, LogQuery, LogRow, NodeView } from '../fleet/view.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import type { Look } from './panes/look.ts'
@@ -34,7 +34,9 @@ export interface ConsoleParts {
 /** The console as its panes read it and its keys change it: the fleet, and how the operator looks at it. */
 export class Console {
   readonly parts: ConsoleParts
-  #order: readonly string[] = []
+  #listeners = 0
+  #seen: { readonly asOf: AsOf; readonly view: FleetView } | null = null
+  #arranged: { readonly mark: readonly unknown[]; readonly rows: readonly NodeView[] } | null = null
 
   constructor(parts: ConsoleParts) {
     this.parts = parts
@@ -42,8 +44,14 @@ export class Console {
 
   /** Be told when anything that is drawn may have changed. */
   readonly subscribe = (listener: () => void): (() => void) => {
-    const endings = [this.parts.fleet.subscribe(listener), this.parts.store.subscribe(listener)]
+    this.#listeners += 1
+    const changed = (): void => {
+      this.#seen = null
+      listener()
+    }
+    const endings = [this.parts.fleet.subscribe(changed), this.parts.store.subscribe(listener)]
     return () => {
+      this.#listeners -= 1
       for (const end of endings) end()
     }
   }
@@ -57,9 +65,16 @@ export class Console {
     this.parts.store.notify(text, this.nowMs() + TOAST_MS)
   }
 
-  /** The fleet as of the time that the operator looks at. */
+  /**
+   * The fleet as of the time that the operator looks at. While the console is shown it is as the fleet last told, so that
+   * a key is answered from what is on the screen and does not wait for figures that the next tick brings anyway.
+   */
   view(): FleetView {
-    return this.parts.fleet.view(this.parts.store.get().asOf, this.nowMs())
+    const { asOf } = this.parts.store.get()
+    if (this.#seen?.asOf === asOf && this.#listeners > 0) return this.#seen.view
+    const view = this.parts.fleet.view(asOf, this.nowMs())
+    this.#seen = { asOf, view }
+    return view
   }
 
   screen(): ScreenName {
@@ -73,12 +88,18 @@ export class Console {
   }
 
   /** Rows of the fleet table in their order; while the cursor moves they keep the order they had. */
-  rows(): NodeView[] {
+  rows(): readonly NodeView[] {
     const { sort, filter, holdOrderUntilMs } = this.parts.store.get().fleet
+    const view = this.view()
+    const held = this.nowMs() < holdOrderUntilMs
+    // Several panes and every key look at the rows: they are arranged once a view.
+    const mark = [view, sort, filter, held]
+    const before = this.#arranged
+    if (before !== null && mark.every((part, index) => part === before.mark[index])) return before.rows
     const parsed = parseFilter(filter)
-    const nodes = arrange(this.view().nodes, parsed.ok ? { sort, filter: parsed.filter } : { sort })
-    const rows = this.nowMs() < holdOrderUntilMs ? inOrderOf(nodes, this.#order) : nodes
-    this.#order = rows.map((row) => row.key)
+    const nodes = arrange(view.nodes, parsed.ok ? { sort, filter: parsed.filter } : { sort })
+    const rows = held && before !== null ? inOrderOf(nodes, before.rows) : nodes
+    this.#arranged = { mark, rows }
     return rows
   }
 
@@ -105,8 +126,8 @@ export class Console {
 }
 
 /** Nodes in an earlier order; new ones come last. */
-function inOrderOf(nodes: readonly NodeView[], order: readonly string[]): NodeView[] {
-  const rank = new Map(order.map((key, index) => [key, index]))
+function inOrderOf(nodes: readonly NodeView[], order: readonly NodeView[]): NodeView[] {
+  const rank = new Map(order.map((node, index) => [node.key, index]))
   const rankOf = (node: NodeView): number => rank.get(node.key) ?? order.length
   return nodes.toSorted((a, b) => rankOf(a) - rankOf(b))
 }

@@ -6,6 +6,7 @@ import { widthOf } from '../terminal/text.ts'
 import type { Token } from '../theme.ts'
 import { headerLine, placeColumns, rowLine, type TableColumn } from '../widgets/table.ts'
 import { type Look, stateMark } from './look.ts'
+import { RowMemo } from './row-memo.ts'
 
 /** How the table of nodes is read. */
 export interface FleetTable {
@@ -31,10 +32,14 @@ const SORTED: Partial<Record<NodeSort, { readonly id: string; readonly descendin
   age: { id: 'age', descending: true },
 }
 
-/** The table of nodes: a heading and the rows around the cursor. Columns that do not fit are hidden whole. */
-export function fleetTable(table: FleetTable, look: Look, size: Size): Line[] {
+/**
+ * The table of nodes: a heading and the rows around the cursor. Columns that do not fit are hidden whole. Give it the same
+ * `memo` at every paint, and rows that look as before are the same lines.
+ */
+export function fleetTable(table: FleetTable, look: Look, size: Size, memo = new RowMemo()): Line[] {
   const how = { theme: look.theme, ascii: look.ascii, columns: size.columns }
-  const placed = placeColumns(columnsFor(table.rows, look), size.columns)
+  const placed = placeColumns(columnsFor(widthsOf(table.rows), look), size.columns)
+  const shape = placed.map(({ column, columns }) => `${column.id} ${columns}`).join()
   const visible = Math.max(0, size.rows - 1)
   const cursorRow = Math.max(
     0,
@@ -43,12 +48,13 @@ export function fleetTable(table: FleetTable, look: Look, size: Size): Line[] {
   const first = firstRow(cursorRow, visible, table.rows.length)
   const rows = table.rows.slice(first, first + visible).map((node) => {
     const over: Token | null = node.state === 'stale' ? 'stale' : node.state === 'offline' ? 'offline' : null
-    return rowLine(placed, node, how, {
-      selected: node.key === table.cursorKey,
-      marked: table.marked.has(node.key),
-      ...(over === null ? {} : { over }),
-    })
+    const selected = node.key === table.cursorKey
+    const marked = table.marked.has(node.key)
+    return memo.line(node, [look, size.columns, shape, selected, marked], () =>
+      rowLine(placed, node, how, { selected, marked, ...(over === null ? {} : { over }) }),
+    )
   })
+  memo.end()
   return [headerLine(placed, how, SORTED[table.sort]), ...rows]
 }
 
@@ -57,8 +63,24 @@ export function firstRow(cursorRow: number, visible: number, count: number): num
   return Math.max(0, Math.min(cursorRow - Math.floor(visible / 2), count - visible))
 }
 
-function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView>[] {
-  const widest = (text: (row: NodeView) => string): number => Math.max(4, ...rows.map((row) => widthOf(text(row))))
+/** Columns of the widest name, site and model. */
+interface Widths {
+  readonly name: number
+  readonly site: number
+  readonly model: number
+}
+
+function widthsOf(rows: readonly NodeView[]): Widths {
+  const widths = { name: 4, site: 4, model: 4 }
+  for (const row of rows) {
+    widths.name = Math.max(widths.name, widthOf(row.name))
+    widths.site = Math.max(widths.site, widthOf(row.site ?? UNKNOWN))
+    widths.model = Math.max(widths.model, widthOf(row.model ?? UNKNOWN))
+  }
+  return widths
+}
+
+function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
   const number = (
     id: string,
     title: string,
@@ -83,28 +105,16 @@ function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView
       id: 'name',
       title: 'NODE',
       rank: 0,
-      minColumns: Math.min(
-        20,
-        widest((node) => node.name),
-      ),
-      idealColumns: Math.min(
-        32,
-        widest((node) => node.name),
-      ),
+      minColumns: Math.min(20, widths.name),
+      idealColumns: Math.min(32, widths.name),
       cell: (node) => ({ text: node.name }),
     },
     {
       id: 'site',
       title: 'SITE',
       rank: 8,
-      minColumns: Math.min(
-        16,
-        widest((node) => node.site ?? UNKNOWN),
-      ),
-      idealColumns: Math.min(
-        20,
-        widest((node) => node.site ?? UNKNOWN),
-      ),
+      minColumns: Math.min(16, widths.site),
+      idealColumns: Math.min(20, widths.site),
       cell: (node) => ({ text: node.site ?? UNKNOWN, token: 'muted' }),
     },
     {
@@ -156,10 +166,7 @@ function columnsFor(rows: readonly NodeView[], look: Look): TableColumn<NodeView
       title: 'MODEL',
       rank: 12,
       minColumns: 12,
-      idealColumns: Math.min(
-        24,
-        widest((node) => node.model ?? UNKNOWN),
-      ),
+      idealColumns: Math.min(24, widths.model),
       cell: (node) => ({ text: node.model ?? UNKNOWN, token: 'muted' }),
     },
     number('age', 'AGE', 13, 7, (node) => formatAge(node.ageMs)),

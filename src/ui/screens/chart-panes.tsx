@@ -50,7 +50,7 @@ export function ChartPanes({
   const note = useCallback(() => of, [of])
   return (
     <Box height={rows}>
-      <Pane console={console} columns={left} rows={rows} title="latency" note={note} draw={latency} everyMs={500} />
+      <Pane console={console} columns={left} rows={rows} title="latency" note={note} draw={latency} everyMs={1000} />
       <Box width={1} />
       <Pane
         console={console}
@@ -59,7 +59,7 @@ export function ChartPanes({
         title="bandwidth"
         note={note}
         draw={bandwidth}
-        everyMs={500}
+        everyMs={1000}
       />
     </Box>
   )

@@ -1,10 +1,11 @@
 import { Box } from 'ink'
-import { useCallback } from 'react'
+import { useCallback, useMemo, useSyncExternalStore } from 'react'
 import { settleCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
 import { layoutFleet } from '../fleet-layout.ts'
 import { alertLines } from '../panes/alerts.ts'
 import { fleetTable } from '../panes/fleet-table.ts'
+import { RowMemo } from '../panes/row-memo.ts'
 import type { Size } from '../terminal/line.ts'
 import { ChartPanes } from './chart-panes.tsx'
 import { LogTail } from './log-tail.tsx'
@@ -14,14 +15,16 @@ import { Pane } from './pane.tsx'
 export function FleetScreen({ console, size }: { readonly console: Console; readonly size: Size }) {
   const { fleet, look, store, demo } = console.parts
   const { columns } = size
-  const layout = layoutFleet(size, fleet.keys().length, demo !== null)
+  const nodeCount = useSyncExternalStore(console.subscribe, () => fleet.keys().length)
+  const layout = layoutFleet(size, nodeCount, demo !== null)
+  const memo = useMemo(() => new RowMemo(), [])
   const table = useCallback(
     (area: Size) => {
       const { cursor, marked, sort } = store.get().fleet
       const rows = console.rows()
-      return fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area)
+      return fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area, memo)
     },
-    [console, store, look],
+    [console, store, look, memo],
   )
   const tableNote = useCallback(() => {
     const { sort, filter, marked } = store.get().fleet

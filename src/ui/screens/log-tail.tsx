@@ -1,7 +1,8 @@
-import { useCallback } from 'react'
+import { useMemo } from 'react'
+import type { LogRow } from '../../fleet/view.ts'
 import type { Console } from '../console.ts'
 import { logLines } from '../panes/log-lines.ts'
-import type { Size } from '../terminal/line.ts'
+import type { Line, Size } from '../terminal/line.ts'
 import { Pane } from './pane.tsx'
 
 /** The newest log lines of one node, or of all when `nodeKey` is null. */
@@ -16,8 +17,10 @@ export function LogTail({
   readonly rows: number
   readonly nodeKey: string | null
 }) {
-  const draw = useCallback(
-    (size: Size) => {
+  const draw = useMemo(() => {
+    // A row never changes, and most of them are still there at the next paint.
+    const drawn = new WeakMap<LogRow, { readonly columns: number; readonly lines: readonly Line[] }>()
+    return (size: Size) => {
       const { fleet, store, look } = console.parts
       const { asOf, logs } = store.get()
       const found = fleet.logs({
@@ -34,9 +37,14 @@ export function LogTail({
         match: '',
         selectedId: null,
       } as const
-      return found.flatMap((row) => logLines(row, style, look))
-    },
-    [console, nodeKey],
-  )
+      return found.flatMap((row) => {
+        const before = drawn.get(row)
+        if (before?.columns === size.columns) return before.lines
+        const lines = logLines(row, style, look)
+        drawn.set(row, { columns: size.columns, lines })
+        return lines
+      })
+    }
+  }, [console, nodeKey])
   return <Pane console={console} columns={columns} rows={rows} title="log" draw={draw} />
 }

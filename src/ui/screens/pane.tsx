@@ -1,6 +1,6 @@
 import { useMemo } from 'react'
 import type { Console } from '../console.ts'
-import { framed } from '../panes/framed.ts'
+import { Frame } from '../panes/frame.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { Canvas } from '../widgets/canvas.tsx'
 
@@ -21,8 +21,8 @@ export interface PaneProps {
 /** A part of a screen that paints itself whenever the fleet or the operator's choices change. */
 export function Pane({ console, columns, rows, title, note, draw, everyMs = 0 }: PaneProps) {
   const paint = useMemo(() => {
-    const whole = (size: Size): readonly Line[] =>
-      title === undefined ? draw(size) : framed(title, draw, console.parts.look, size, note?.() ?? '')
+    const frame = title === undefined ? null : new Frame(title, console.parts.look)
+    const whole = (size: Size): readonly Line[] => (frame === null ? draw(size) : frame.around(draw, size, note?.()))
     return everyMs === 0 ? whole : throttled(whole, everyMs, console)
   }, [console, title, note, draw, everyMs])
   if (rows <= 0 || columns <= 0) return null

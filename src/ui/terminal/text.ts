@@ -38,7 +38,7 @@ export function* clustersOf(text: string): Generator<Cluster> {
 
 /** Columns that text takes on the screen. */
 export function widthOf(text: string): number {
-  if (isAscii(text)) return text.length
+  if (isPlain(text)) return text.length
   let columns = 0
   for (const cluster of clustersOf(text)) columns += cluster.columns
   return columns
@@ -145,10 +145,11 @@ function unitsOf(codePoint: number): 1 | 2 {
   return codePoint > 0xffff ? 2 : 1
 }
 
-function isAscii(text: string): boolean {
+/** ASCII and drawing alone: one column each, and nothing that joins them. */
+function isPlain(text: string): boolean {
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
-    if (code < 0x20 || code > 0x7e) return false
+    if ((code < 0x20 || code > 0x7e) && !isDrawing(code)) return false
   }
   return true
 }

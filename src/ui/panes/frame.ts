@@ -1,0 +1,34 @@
+import type { Line, Size } from '../terminal/line.ts'
+import { truncate, widthOf } from '../terminal/text.ts'
+import { line } from '../widgets/line-builder.ts'
+import type { Look } from './look.ts'
+
+/** A pane under a ruled title: `── alerts ─────`. Its title line is the same object until it says something else. */
+export class Frame {
+  readonly #title: string
+  readonly #look: Look
+  #kept: { readonly mark: string; readonly line: Line } | null = null
+
+  constructor(title: string, look: Look) {
+    this.#title = title
+    this.#look = look
+  }
+
+  /** The pane with its title; `note` stands muted after the title when there is room. */
+  around(body: (size: Size) => readonly Line[], size: Size, note = ''): Line[] {
+    const mark = `${size.columns} ${note}`
+    if (this.#kept?.mark !== mark) this.#kept = { mark, line: this.#ruled(size.columns, note) }
+    const rows = Math.max(0, size.rows - 1)
+    return [this.#kept.line, ...body({ columns: size.columns, rows }).slice(0, rows)]
+  }
+
+  #ruled(columns: number, note: string): Line {
+    const rule = this.#look.ascii ? '-' : '─'
+    const out = line(this.#look.theme)
+      .add(`${rule} `, 'border')
+      .add(truncate(this.#title, columns - 4), 'title')
+      .add(' ')
+    if (note !== '' && out.columns + widthOf(note) + 3 < columns) out.add(`${note} `, 'muted')
+    return out.add(rule.repeat(Math.max(0, columns - out.columns)), 'border').done()
+  }
+}
