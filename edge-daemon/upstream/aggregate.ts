@@ -1,5 +1,6 @@
 import type { ResultRecord, StatRecord } from '../../protocol/records.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
+import { CommitGaps } from './commit-gaps.ts'
 import type { UpstreamLog } from './log.ts'
 import { type FoldedResult, StatWindow } from './stat-window.ts'
 
@@ -40,6 +41,8 @@ export class Aggregator {
   #waiting: StoredRecord[] | null = []
   #timer: NodeJS.Timeout | undefined
   #retryTimer: NodeJS.Timeout | undefined
+  #readTimer: NodeJS.Timeout | undefined
+  readonly #gaps = new CommitGaps()
   #writing: Promise<void> | null = null
   #refused = false
   /** The open window has waited its time. */
@@ -56,13 +59,26 @@ export class Aggregator {
    * @throws EdgeError `STORE_FAILING` when the store cannot be read.
    */
   async start(): Promise<void> {
-    const { store } = this.#options
-    this.#unsubscribe = store.onCommit((records) => this.#onCommit(records))
-    const last = await this.#lastStat()
-    this.#covered = last
-    let afterSeq = last?.seq ?? 0
+    this.#unsubscribe = this.#options.store.onCommit((records) => this.#onCommit(records))
+    this.#covered = await this.#lastStat()
+    await this.#readPast()
+  }
+
+  /** Fold nothing more; resolves when a statistic on its way to the disk has arrived. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#unsubscribe?.()
+    clearTimeout(this.#timer)
+    clearTimeout(this.#retryTimer)
+    clearTimeout(this.#readTimer)
+    await this.#writing
+  }
+
+  /** Fold what is kept behind the last folded result, then what was committed meanwhile. */
+  async #readPast(): Promise<void> {
+    let afterSeq = this.#covered?.seq ?? 0
     for (;;) {
-      const page = await store.read({ classes: ['normal'], afterSeq, limit: PAGE_RECORDS })
+      const page = await this.#options.store.read({ classes: ['normal'], afterSeq, limit: PAGE_RECORDS })
       if (this.#stopped) return
       for (const record of page) this.#fold(record)
       this.#write()
@@ -76,16 +92,23 @@ export class Aggregator {
     this.#write()
   }
 
-  /** Fold nothing more; resolves when a statistic on its way to the disk has arrived. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#unsubscribe?.()
-    clearTimeout(this.#timer)
-    clearTimeout(this.#retryTimer)
-    await this.#writing
+  /** As {@link #readPast}, until it can be read. */
+  async #readPastAgain(): Promise<void> {
+    try {
+      await this.#readPast()
+    } catch {
+      if (this.#stopped) return
+      // All of it is read again, so nothing has to be held until then.
+      this.#waiting = []
+      this.#readTimer = setTimeout(() => void this.#readPastAgain(), this.#options.retryMs ?? 1000).unref()
+    }
   }
 
   #onCommit(records: readonly StoredRecord[]): void {
+    if (this.#gaps.isBefore(records) && this.#waiting === null) {
+      this.#waiting = []
+      void this.#readPastAgain()
+    }
     for (const record of records) {
       if (record.class !== 'normal') continue
       if (this.#waiting === null) this.#fold(record)

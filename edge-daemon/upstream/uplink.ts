@@ -3,6 +3,7 @@ import { Histogram, type HistogramData } from '../../protocol/histogram.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
 import type { Block, BlockEncoding } from './block.ts'
+import { CommitGaps } from './commit-gaps.ts'
 import { Lane } from './lane.ts'
 import type { UpstreamLog } from './log.ts'
 import type { Wire, WireState } from './wire.ts'
@@ -68,9 +69,11 @@ export class Uplink {
   /** Begin to connect and to send; returns at once, whether the target is there or not. */
   start(): void {
     const { store, wire } = this.#options
+    const gaps = new CommitGaps()
     this.#unsubscribe = store.onCommit((records) => {
+      const anyClass = gaps.isBefore(records)
       const classes = new Set(records.map((record) => record.class))
-      for (const lane of this.#lanes) if (classes.has(lane.recordClass)) lane.committed()
+      for (const lane of this.#lanes) if (anyClass || classes.has(lane.recordClass)) lane.committed()
     })
     wire.start(() => this.#onWireChange())
     for (const lane of this.#lanes) lane.start()

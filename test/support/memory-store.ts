@@ -7,6 +7,8 @@ export class MemoryStore implements Store {
   epoch = 'e'.repeat(32)
   /** Why appends are refused; null while they are kept. */
   refusing: string | null = null
+  /** Appends are kept, and the answer is lost with the worker: nobody hears of them. */
+  dying = false
   readonly records: StoredRecord[] = []
   readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
   readonly #cursors = new Map<string, Partial<Record<UpstreamClass, number>>>()
@@ -20,6 +22,7 @@ export class MemoryStore implements Store {
       return { class: record.class, seq, epoch: this.epoch, timestamp: record.timestamp, line }
     })
     this.records.push(...stored)
+    if (this.dying) return { stored: false, code: 'STORE_FAILING', msg: "the store's worker died" }
     for (const listener of this.#listeners) listener(stored)
     return { stored: true, epoch: this.epoch, seqs: stored.map((record) => record.seq) }
   }

@@ -156,3 +156,19 @@ test('knows that an idle receiver went away and came back', async () => {
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('up'), SOON)
   expect(bench.log.lines.map((line) => line.split(' ')[1])).toEqual(['uplink.up', 'uplink.down', 'uplink.up'])
 })
+
+test('sends what nobody told it of, since the worker of the store died with its word, at the next commit', async () => {
+  await using receiver = await httpReceiver()
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 2))
+  await using bench = uplinkOf(store, wireTo(receiver.url))
+  bench.uplink.start()
+  await store.append(someRecords('stat', 1))
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  store.dying = true
+  await store.append(someRecords('abnormal', 3))
+  store.dying = false
+  await store.append(someRecords('stat', 1))
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  expect(heldSeqs(receiver).toSorted((a, b) => a - b)).toEqual(store.records.map(({ seq }) => seq))
+})

@@ -163,3 +163,18 @@ test('a statistic never spans two epochs, and names the epoch of its results whe
   ])
   expect(statsIn(store)[2]).not.toHaveProperty('epoch')
 })
+
+test('counts results too whose commit nobody heard of, since the worker of the store died with its word', async () => {
+  const store = new MemoryStore()
+  const aggregator = aggregatorOf(store)
+  await aggregator.start()
+  await store.append(normalResults(4))
+  store.dying = true
+  await store.append(normalResults(3))
+  store.dying = false
+  await store.append(normalResults(13))
+  await vi.waitFor(() => expect(statsIn(store)).toHaveLength(2), SOON)
+  await aggregator.stop()
+  expect(statsIn(store).map(({ count }) => count)).toEqual([10, 10])
+  expectEveryResultOnce(store)
+})
