@@ -69,10 +69,9 @@ export class Session {
       // ONNX Runtime otherwise reports its use to its maker, and keeps a database of that in the user's cache.
       env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
     })
-    const pipe = child.stdio[CHILD_FD] as Duplex
+    // First of all: without a listener a process that could not be made would end the daemon.
+    child.on('error', (error) => fail(this.#modelFailed(`its process cannot be started: ${error.message}`)))
     this.#child = child
-    this.#pipe = pipe
-
     const fail = (error: EdgeError): void => {
       clearTimeout(timer)
       child.kill('SIGKILL')
@@ -82,6 +81,10 @@ export class Session {
       () => fail(this.#modelFailed(`it was not ready after ${readyTimeoutMs / 1000} s`)),
       readyTimeoutMs,
     )
+    // No descriptor or process number is free: then there are no pipes, whatever the types say, and the error follows.
+    if (child.pid === undefined) return promise
+    const pipe = child.stdio[CHILD_FD] as Duplex
+    this.#pipe = pipe
     const reader = new FrameReader(MAX_CONTROL_BYTES, (kind, _id, payload) => {
       if (kind === KIND.answers) {
         this.#options.onAnswers(JSON.parse(payload.toString()) as ChildAnswer[])
@@ -105,7 +108,6 @@ export class Session {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARS)
     })
-    child.on('error', (error) => fail(this.#modelFailed(`its process cannot be started: ${error.message}`)))
     child.on('close', (code, signal) => {
       const wasReady = this.#state === 'ready'
       this.#state = 'ended'
@@ -140,7 +142,7 @@ export class Session {
   /** Let the child go by closing its pipe; it is killed when it has not gone within `graceMs`. Resolves when it is gone. */
   async end(graceMs: number): Promise<void> {
     const child = this.#child
-    if (child === null || this.#state === 'ended') return
+    if (child?.pid === undefined || this.#state === 'ended') return
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
     this.#pipe?.end()
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
