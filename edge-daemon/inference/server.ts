@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { METRICS_CONTENT_TYPE } from '../health/metrics-text.ts'
 import { announcedBytes, MemoryBudget } from './body.ts'
 import { InferRoute } from './infer-route.ts'
 import type { InferenceService } from './inference-service.ts'
@@ -40,7 +41,6 @@ const LINGER_MS = 2000
 const MAX_CONNECTIONS = 2000
 /** Bodies that all requests together may hold, in bodies of the largest size; more are told to come back. */
 const BODIES_IN_MEMORY = 12
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
  * The HTTP listener for devices: `POST /infer`, `GET /healthz`, `GET /readyz`, `GET /metrics`. Slow senders are cut by
@@ -71,6 +71,8 @@ export class InferenceServer {
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
     this.#server.on('checkContinue', (request, response) => this.#onExpect(request, response))
+    // After the start it tells of a connection that could not be accepted, which costs that one and not the daemon.
+    this.#server.on('error', () => {})
     this.#server.on('clientError', (error, socket) => this.#onBroken(error, socket))
   }
 
@@ -115,7 +117,7 @@ export class InferenceServer {
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       this.#wrongMethod(response, 'GET, HEAD')
     } else if (path === '/metrics') {
-      reply(response, 200, METRICS_TYPE, this.#options.metricsText())
+      reply(response, 200, METRICS_CONTENT_TYPE, this.#options.metricsText())
     } else if (path === '/healthz') {
       replyJson(response, 200, { status: 'ok' })
     } else {

@@ -104,6 +104,8 @@ export class LiveServer {
     })
     http.on('upgrade', (request, socket, head) => this.#upgrade(upgrader, request, socket, head))
     await listen(http, host, port)
+    // From now on it tells of a connection that could not be accepted, which costs that one and not the daemon.
+    http.on('error', (error) => this.#options.log.warn('live.accept_failed', error.message))
     this.#http = http
     this.#upgrader = upgrader
     const address = http.address() as AddressInfo

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { InferenceServer } from '../../../edge-daemon/inference/server.ts'
+import { failAccept } from '../../support/failing-accept.ts'
 import { type InferenceNode, startInferenceNode } from '../../support/inference-node.ts'
 import { pngClaiming, samplePicture } from '../../support/pictures.ts'
 
@@ -198,4 +199,9 @@ describe('an address that cannot be opened', () => {
     })
     await expect(open('203.0.113.7', 0)).rejects.toMatchObject({ code: 'CONFIG_UNSERVABLE' })
   })
+})
+
+it('a connection that the system cannot accept costs that connection alone', async () => {
+  await failAccept(`${node.url}/healthz`)
+  expect((await post(node.url, 'image/png', picture)).status).toBe(200)
 })

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LiveServerOptions } from '../../../edge-daemon/live/live-server.ts'
+import { failAccept } from '../../support/failing-accept.ts'
 import { LiveNode, rawExchange, TestConsole, upgradeRequest } from '../../support/live-node.ts'
 
 const open: { stop(): Promise<void> }[] = []
@@ -41,6 +42,12 @@ describe('at the door', () => {
     expect(await statusOf('\x16\x03\x01 not http at all\r\n\r\n')).toContain('400')
     expect(node.server.sessionCount).toBe(0)
     await expect(TestConsole.open(node.url.replace('127.0.0.1', 'localhost'))).resolves.toBeDefined()
+  })
+
+  test('a connection that the system cannot accept costs that connection alone', async () => {
+    const node = await start()
+    await failAccept(node.url.replace('ws:', 'http:'))
+    await expect(TestConsole.open(node.url)).resolves.toBeDefined()
   })
 
   test('takes no more consoles than it may, and takes the next when one leaves', async () => {
