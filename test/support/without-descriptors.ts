@@ -24,7 +24,7 @@ const service = new InferenceService({
 })
 await service.start(await pickModel(modelsDir, null))
 try {
-  for (;;) files.push(openSync('/dev/null'))
+  for (;;) files.push(openSync('/dev/null', 'r'))
 } catch {
   process.kill(service.status().childPid ?? Number.NaN, 'SIGKILL')
 }
