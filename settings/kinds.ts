@@ -6,21 +6,28 @@ export type Read<T> = { ok: true; value: T } | { ok: false; message: string }
 /** How one kind of setting is read from YAML or from the text of an environment variable, and shown again. */
 export interface Kind<T> {
   read(raw: unknown): Read<T>
-  /** The value as a person would write it. */
+  /** The value as a person would write it, but for user and password in an address. */
   show(value: T): string
 }
 
 const ok = <T>(value: T): Read<T> => ({ ok: true, value })
 const wrong = (expected: string, raw: unknown): Read<never> => ({
   ok: false,
-  message: `expected ${expected}, found ${JSON.stringify(raw)}`,
+  message: `expected ${expected}, found ${withoutCredentials(JSON.stringify(raw) ?? 'nothing')}`,
 })
 
-/** Non-empty text. */
-export function text(): Kind<string> {
+/** User and password of every address in a text, which must not come out with it. */
+function withoutCredentials(text: string): string {
+  return text.replace(/(\/\/)[^/\s@"]+@/g, '$1***@')
+}
+
+/** Non-empty text of at most `maxChars`. */
+export function text({ maxChars = 4096 }: { maxChars?: number } = {}): Kind<string> {
   return {
-    read: (raw) =>
-      typeof raw === 'string' && raw.trim() !== '' ? ok(raw.trim()) : wrong('a text that is not empty', raw),
+    read: (raw) => {
+      if (typeof raw !== 'string' || raw.trim() === '') return wrong('a text that is not empty', raw)
+      return raw.length <= maxChars ? ok(raw.trim()) : wrong(`a text of at most ${maxChars} characters`, raw)
+    },
     show: (value) => value,
   }
 }
@@ -44,7 +51,7 @@ export function optionalUrl(): Kind<string | null> {
       const usable = typeof raw === 'string' && /^https?:$/.test(URL.parse(raw)?.protocol ?? '')
       return usable ? ok(raw) : wrong('an address such as "http://host:9100/metrics"', raw)
     },
-    show: (value) => value ?? 'null',
+    show: (value) => withoutCredentials(value ?? 'null'),
   }
 }
 
@@ -56,7 +63,7 @@ export function textList(): Kind<readonly string[]> {
       if (!Array.isArray(list) || list.some((part) => typeof part !== 'string')) return wrong('a list of texts', raw)
       return ok(list.filter((part: string) => part !== ''))
     },
-    show: (value) => JSON.stringify(value),
+    show: (value) => withoutCredentials(JSON.stringify(value)),
   }
 }
 

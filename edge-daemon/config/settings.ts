@@ -25,11 +25,14 @@ function setting<T>(kind: Kind<T>, preset: NoInfer<T>, about: string): Setting<T
   return { kind, preset, about }
 }
 
+/** As long as a Kubernetes node's name may be; every record carries it. */
+const NAME = { maxChars: 253 }
+
 /** Every setting of the daemon and its default, the one place where they stand. A path is the key in the file. */
 export const SETTINGS = {
   node: {
-    name: setting(text(), hostname(), 'Name of this node, unique in its site.'),
-    site: setting(text(), 'default', 'Site this node belongs to.'),
+    name: setting(text(NAME), hostname(), 'Name of this node, unique in its site.'),
+    site: setting(text(NAME), 'default', 'Site this node belongs to.'),
   },
   inference: {
     listen: setting(
@@ -68,7 +71,7 @@ export const SETTINGS = {
   filter: {
     minConfidence: setting(number({ min: 0, max: 1 }), 0.6, 'A result less confident than this is abnormal.'),
     abnormalPerSec: setting(
-      number({ min: 0, max: 100_000 }),
+      number({ min: 0, max: 100_000, integer: true }),
       200,
       'Abnormal results that go up each second; more are counted in a statistic.',
     ),

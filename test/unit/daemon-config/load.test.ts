@@ -84,3 +84,21 @@ test('every setting is shown in a form that it reads back', () => {
   expect(load('', { env }).config).toEqual(first.config)
   expect(settingPaths().map((entry) => variableOf(entry.path))).toContain('EDGE_INFERENCE_BODY_LIMIT')
 })
+
+test('user and password of an address are in force and never shown, neither as a value nor in a fault', () => {
+  const text =
+    'upstream:\n  nats:\n    servers: ["nats://joe:s3cret@cloud:4222"]\n  http:\n    url: https://joe:s3cret@cloud/in\n'
+  const { config, entries } = load(text)
+  expect(config.upstream.nats.servers).toEqual(['nats://joe:s3cret@cloud:4222'])
+  expect(config.upstream.http.url).toBe('https://joe:s3cret@cloud/in')
+  expect(JSON.stringify(entries)).not.toContain('s3cret')
+  expect(entries.find(({ path }) => path === 'upstream.http.url')?.value).toBe('https://***@cloud/in')
+  const fault = faultOf(() => load('upstream:\n  http:\n    url: ftp://joe:s3cret@cloud/in\n'))
+  expect(fault).toContain('cloud/in')
+  expect(fault).not.toContain('s3cret')
+})
+
+test('a name longer than any node has, and half a result a second, are refused', () => {
+  expect(faultOf(() => load(`node:\n  name: ${'n'.repeat(254)}\n`))).toContain('at most 253 characters')
+  expect(faultOf(() => load('filter:\n  abnormalPerSec: 0.5\n'))).toContain('a whole number')
+})
