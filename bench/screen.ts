@@ -19,15 +19,16 @@ import { report, type Sample } from './screen/report.ts'
 
 const HELP = `Compare the console with the same panes drawn by plain Ink: side by side in one run.
 
-Usage: node bench/screen.ts [--rounds 3] [--nodes 3,200] [--seconds 4] [--keys 40] [--size 200x50]
-                            [--only edgedeck|plain] [--profile FOLDER] [--keep FOLDER] [--json]
+Usage: node bench/screen.ts [--rounds 3] [--nodes 3,200] [--seconds 4] [--keys 36] [--size 200x50]
+                            [--only edgedeck|plain|no] [--profile FOLDER] [--keep FOLDER] [--json]
 
+"no screen" is the links and the model of the fleet alone, which both have: CPU of drawing is what comes on top of it.
 Each node reports once a second, each at its own time, and the fleet logs five lines a second. A turn settles for two
 seconds, is watched for --seconds while nobody types (CPU, bytes), then gets --keys cursor keys at random times.
 --profile writes a CPU profile of every turn, --keep the recordings of what went to the terminal.
 `
 
-const SETTLE_SEC = 2.5
+const SETTLE_SEC = 2
 /** Ticks a second of the simulator; a node reports in every tenth, so that nodes do not all speak at once. */
 const FLEET_PACE = ['--hz', '10', '--change', '0.1', '--logs', '5']
 
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '3' },
       nodes: { type: 'string', default: '3,200' },
       seconds: { type: 'string', default: '4' },
-      keys: { type: 'string', default: '40' },
+      keys: { type: 'string', default: '36' },
       size: { type: 'string', default: '200x50' },
       only: { type: 'string' },
       profile: { type: 'string' },
@@ -123,14 +124,16 @@ async function takeTurn(contender: Contender, turn: string, settings: Settings):
   const command = [process.execPath, ...profile, ...contender.command(settings.configFile)]
   const meter = join(import.meta.dirname, 'screen/meter.py')
   const times = [SETTLE_SEC, watchSec].map(String)
-  const args = [meter, String(columns), String(rows), recording, ...times, cursorKeys(settings.keys), ...command]
+  const draws = contender.name !== 'no screen'
+  const keys = draws ? cursorKeys(settings.keys) : ''
+  const args = [meter, String(columns), String(rows), recording, ...times, keys, ...command]
   const env: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm-256color', COLORTERM: 'truecolor', LANG: 'C.UTF-8' }
   // Ink shows only its last frame where it believes to be in a CI run.
   delete env.CI
   const child = spawn('python3', args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`the meter of ${contender.name} ended with ${code}`)
-  return readRecording(recording, settings)
+  return readRecording(recording, { ...settings, draws })
 }
 
 /** Down a few rows and up again: the cursor moves with every key, also among three nodes. */

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { BUNDLE_OPTIONS } from '../../scripts/bundle-options.ts'
 
-/** A way to draw the console: what is run, given a configuration file. */
+/** A way to draw the console, or not to: what is run, given a configuration file. */
 export interface Contender {
-  readonly name: 'edgedeck' | 'plain Ink'
+  readonly name: 'edgedeck' | 'plain Ink' | 'no screen'
   readonly command: (configFile: string) => readonly string[]
 }
 
@@ -17,7 +17,7 @@ const plainCanvas: Plugin = {
   },
 }
 
-/** Bundle both contenders into a folder, the way `npm run build` does, beside the data that they read. */
+/** Bundle the contenders into a folder, the way `npm run build` does, beside the data that they read. */
 export async function bundleContenders(root: string, dir: string): Promise<readonly Contender[]> {
   for (const data of ['keymaps', 'themes', 'package.json', 'node_modules'])
     await symlink(join(root, data), join(dir, data))
@@ -25,13 +25,14 @@ export async function bundleContenders(root: string, dir: string): Promise<reado
   await build({ ...common, entryPoints: { edgedeck: 'src/main.ts' }, outdir: await folder(dir, 'console') })
   await build({
     ...common,
-    entryPoints: { plain: 'bench/screen/plain-ink.tsx' },
+    entryPoints: { ink: 'bench/screen/plain-ink.tsx', none: 'bench/screen/no-screen.ts' },
     outdir: await folder(dir, 'plain'),
     plugins: [plainCanvas],
   })
   return [
     { name: 'edgedeck', command: (config) => [join(dir, 'console/edgedeck.js'), '--config', config] },
-    { name: 'plain Ink', command: (config) => [join(dir, 'plain/plain.js'), config] },
+    { name: 'plain Ink', command: (config) => [join(dir, 'plain/ink.js'), config] },
+    { name: 'no screen', command: (config) => [join(dir, 'plain/none.js'), config] },
   ]
 }
 

@@ -9,50 +9,54 @@ export interface Sample extends Measured {
 interface Row {
   readonly title: string
   readonly digits: number
-  readonly of: (sample: Sample) => number
+  /** The figure of a turn, beside the turn of the same round that drew nothing. */
+  readonly of: (sample: Sample, undrawn: Sample | undefined) => number
 }
 
+const UNDRAWN = 'no screen'
 const ROWS: readonly Row[] = [
   { title: 'CPU, % of a core', digits: 1, of: (sample) => sample.cpuPct },
+  { title: 'CPU of drawing', digits: 1, of: (sample, undrawn) => sample.cpuPct - (undrawn?.cpuPct ?? Number.NaN) },
   { title: 'KB/s to the terminal', digits: 1, of: (sample) => sample.bytesPerSec / 1000 },
   { title: 'key to frame p50, ms', digits: 1, of: (sample) => quantile(sample.keyMs, 0.5) },
   { title: 'key to frame p99, ms', digits: 1, of: (sample) => quantile(sample.keyMs, 0.99) },
-  { title: 'first frame, ms', digits: 0, of: (sample) => sample.firstFrameMs },
+  { title: 'first frame, ms', digits: 0, of: (sample) => sample.firstFrameMs ?? Number.NaN },
 ]
 
-/** A table: min/median/max of the rounds, and how many times more the last contender needs, by rounds. */
+/** A table: min/median/max of the rounds, and how many times more the second contender needs than the first. */
 export function report(samples: readonly Sample[]): string {
-  const names = [...new Set(samples.map((sample) => sample.name))]
+  const names = [...new Set(samples.map((sample) => sample.name))].filter((name) => name !== UNDRAWN)
   const lines = [`| nodes | | ${names.join(' | ')} | ratio |`, `|---|---|${names.map(() => '---').join('|')}|---|`]
   for (const nodes of new Set(samples.map((sample) => sample.nodes))) {
-    const turns = names.map((name) => samples.filter((sample) => sample.name === name && sample.nodes === nodes))
+    const turnsOf = (name: string): Sample[] =>
+      samples.filter((sample) => sample.name === name && sample.nodes === nodes)
+    const undrawn = turnsOf(UNDRAWN)
+    const contenders = names.map(turnsOf)
     for (const { title, digits, of } of ROWS) {
-      const cells = turns.map((turn) => spread(turn.map(of), digits))
-      lines.push(`| ${nodes} | ${title} | ${cells.join(' | ')} | ${ratio(turns, of)} |`)
+      const figures = contenders.map((turns) => turns.map((turn, round) => of(turn, undrawn[round])))
+      const [own = [], other = []] = figures
+      const ratios = other.map((figure, round) => figure / (own[round] ?? Number.NaN))
+      const cells = figures.map((rounds) => spread(rounds, digits))
+      lines.push(`| ${nodes} | ${title} | ${cells.join(' | ')} | ${ratios.length === 0 ? '' : spread(ratios, 1)} |`)
     }
-    const keys = turns.map((turn) => turn.reduce((sum, sample) => sum + sample.keyMs.length, 0))
-    const late = turns.map((turn) => turn.reduce((sum, sample) => sum + sample.lateKeys, 0))
-    const counted = keys.map((count, index) => `${count} (${late[index]})`)
-    lines.push(`| ${nodes} | keys (answered after the next) | ${counted.join(' | ')} | |`)
+    const keys = contenders.map((turns) => {
+      const late = turns.reduce((sum, turn) => sum + turn.lateKeys, 0)
+      return `${turns.reduce((sum, turn) => sum + turn.keyMs.length, 0)} (${late})`
+    })
+    lines.push(`| ${nodes} | keys (answered after the next) | ${keys.join(' | ')} | |`)
+    if (undrawn.length > 0) {
+      const cpu = spread(
+        undrawn.map((turn) => turn.cpuPct),
+        1,
+      )
+      lines.push(`| ${nodes} | CPU without a screen | ${names.map(() => cpu).join(' | ')} | |`)
+    }
   }
   return `${lines.join('\n')}\n\nmin/median/max of the rounds; a ratio is of turns that follow each other.`
 }
 
-function ratio(turns: readonly (readonly Sample[])[], of: Row['of']): string {
-  const [own, other] = turns
-  if (own === undefined || other === undefined) return ''
-  return spread(
-    own.map((sample, round) => {
-      const against = other[round]
-      return against === undefined ? Number.NaN : of(against) / of(sample)
-    }),
-    1,
-  )
-}
-
 function spread(values: readonly number[], digits: number): string {
-  const shown = [0, 0.5, 1].map((share) => quantile(values, share).toFixed(digits))
-  return shown.join('/')
+  return [0, 0.5, 1].map((share) => quantile(values, share).toFixed(digits)).join('/')
 }
 
 /** By linear interpolation between the two nearest values. */
