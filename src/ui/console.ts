@@ -97,7 +97,10 @@ export class Console {
     const before = this.#arranged
     if (before !== null && mark.every((part, index) => part === before.mark[index])) return before.rows
     const parsed = parseFilter(filter)
-    const nodes = arrange(view.nodes, parsed.ok ? { sort, filter: parsed.filter } : { sort })
+    const arrangement = parsed.ok ? { sort, filter: parsed.filter } : { sort }
+    // Few rows change places between two views, and what is nearly in order is sorted with few comparisons.
+    const last = before === null ? view.nodes : inOrderOf(view.nodes, before.rows)
+    const nodes = arrange(last, arrangement)
     const rows = held && before !== null ? inOrderOf(nodes, before.rows) : nodes
     this.#arranged = { mark, rows }
     return rows

@@ -71,13 +71,18 @@ interface Widths {
 }
 
 function widthsOf(rows: readonly NodeView[]): Widths {
-  const widths = { name: 4, site: 4, model: 4 }
-  for (const row of rows) {
-    widths.name = Math.max(widths.name, widthOf(row.name))
-    widths.site = Math.max(widths.site, widthOf(row.site ?? UNKNOWN))
-    widths.model = Math.max(widths.model, widthOf(row.model ?? UNKNOWN))
+  return {
+    name: widest(rows.map((row) => row.name)),
+    // Many nodes share a site, and nearly all a model.
+    site: widest(new Set(rows.map((row) => row.site ?? UNKNOWN))),
+    model: widest(new Set(rows.map((row) => row.model ?? UNKNOWN))),
   }
-  return widths
+}
+
+function widest(texts: Iterable<string>): number {
+  let columns = 4
+  for (const text of texts) columns = Math.max(columns, widthOf(text))
+  return columns
 }
 
 function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
