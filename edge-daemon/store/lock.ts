@@ -15,11 +15,15 @@ export function takeLock(path: string): StoreLock {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: 0 })
+    // A journal on disk would need space, and a node with a full disk must start too.
+    database.exec('PRAGMA journal_mode = MEMORY')
     database.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
     const SQLITE_BUSY = 5
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
+    const SQLITE_NOTADB = 26
+    const { errcode } = error as { errcode?: number }
+    if (errcode === SQLITE_BUSY) {
       throw new EdgeError('STORE_LOCKED', {
         message: `another daemon owns the store at ${path.replace(/\/[^/]*$/, '')}`,
         next: ['stop the other edge-daemon, or give this one its own --state-dir'],
@@ -28,7 +32,11 @@ export function takeLock(path: string): StoreLock {
     }
     throw new EdgeError('STORE_UNUSABLE', {
       message: `the lock file ${path} cannot be used: ${messageOf(error)}`,
-      next: ['check that the state directory exists, is on a local disk and may be written by this user'],
+      next: [
+        errcode === SQLITE_NOTADB
+          ? 'remove that file, it holds nothing'
+          : 'check that the state directory exists, is on a local disk and may be written by this user',
+      ],
       cause: error,
     })
   }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -202,6 +203,27 @@ describe('a disk that refuses', () => {
     const again = await openStore({ dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000 })
     const seqs = (await again.read({ classes: ['abnormal', 'ledger'], limit: 10_000 })).map(({ seq }) => seq)
     expect(seqs).toEqual(Array.from({ length: lastSeq }, (_, n) => n + 1))
+    await again.close()
+  })
+
+  it('because it is full at the start: opens, reads, and says of each record that it is not kept', async (context) => {
+    await using disk = await smallDisk()
+    if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
+    const options = { dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000 }
+    const text = randomBytes(100_000).toString('base64')
+    const record = { class: 'abnormal', timestamp: 1_793_000_000_000, body: { text } } as const
+    const store = await openStore(options)
+    const kept = await store.append([record])
+    await store.close()
+    const ballast = join(disk.path, 'ballast')
+    expect(() => writeFileSync(ballast, Buffer.alloc(1_000_000))).toThrow('ENOSPC')
+
+    const again = await openStore(options)
+    expect(await again.append([record])).toMatchObject({ stored: false })
+    expect(await again.read({ classes: ['abnormal'], limit: 10 })).toHaveLength(1)
+    rmSync(ballast)
+    await expect.poll(async () => (await again.append([record])).stored, { timeout: 5000, interval: 50 }).toBe(true)
+    expect(again.epoch).toBe(kept.stored ? kept.epoch : null)
     await again.close()
   })
 })
