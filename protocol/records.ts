@@ -130,6 +130,3 @@ export type LogRecord = z.infer<typeof logRecordSchema>
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>
 export type Severity = z.infer<typeof severitySchema>
 export type HistogramWire = z.infer<typeof histogramSchema>
-
-/** The body of a record before the store gave it its sequence. */
-export type Unsequenced<T> = Omit<T, 'seq'>

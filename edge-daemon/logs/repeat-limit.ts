@@ -41,10 +41,4 @@ export class RepeatLimit {
     }
     return folded
   }
-
-  /** Whether something is held back that nobody was told yet. */
-  get holding(): boolean {
-    for (const window of this.#windows.values()) if (window.held > 0) return true
-    return false
-  }
 }

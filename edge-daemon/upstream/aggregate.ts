@@ -45,6 +45,7 @@ export class Aggregator {
   readonly #gaps = new CommitGaps()
   #writing: Promise<void> | null = null
   #refused = false
+  #toldRefusal = false
   /** The open window has waited its time. */
   #overdue = false
   #stopped = false
@@ -168,9 +169,15 @@ export class Aggregator {
     )
     if (answer.stored) {
       this.#closed.splice(0, batch.length)
+      if (this.#toldRefusal) log.info('aggregate.kept', 'the statistics that waited for the disk are kept')
+      this.#toldRefusal = false
       return
     }
-    log.warn('aggregate.refused', `statistics wait for the disk: ${answer.msg}`, { waiting: batch.length })
+    // Once, not at every try: a disk that is full for a day is one thing to know.
+    if (!this.#toldRefusal) {
+      log.warn('aggregate.refused', `statistics wait for the disk: ${answer.msg}`, { waiting: batch.length })
+    }
+    this.#toldRefusal = true
     this.#refused = true
     this.#retryTimer = setTimeout(() => void this.#retry(), this.#options.retryMs ?? 1000).unref()
   }

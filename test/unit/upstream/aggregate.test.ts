@@ -178,3 +178,25 @@ test('counts results too whose commit nobody heard of, since the worker of the s
   expect(statsIn(store).map(({ count }) => count)).toEqual([10, 10])
   expectEveryResultOnce(store)
 })
+
+test('a disk that refuses for long is told once, and so is its return', async () => {
+  const store = new MemoryStore()
+  const log = keptLog()
+  const aggregator = new Aggregator({ store, aggregateCount: 10, aggregateEveryMs: 60_000, log, retryMs: 5 })
+  await aggregator.start()
+  let tries = 0
+  const append = store.append.bind(store)
+  store.append = async (records) => {
+    if (records[0]?.class !== 'stat') return append(records)
+    tries += 1
+    return tries <= 4 ? { stored: false, code: 'STORE_FAILING', msg: 'ENOSPC' } : append(records)
+  }
+  await store.append(normalResults(10))
+  await vi.waitFor(() => expect(statsIn(store)).toHaveLength(1), SOON)
+  await aggregator.stop()
+  expect(tries).toBe(5)
+  expect(log.lines).toEqual([
+    'warn aggregate.refused statistics wait for the disk: ENOSPC',
+    'info aggregate.kept the statistics that waited for the disk are kept',
+  ])
+})
