@@ -73,14 +73,17 @@ export function activeAlert(node: NodeView, alert: Clean<ActiveAlert>, offsetMs:
 }
 
 /** What the fleet itself has to say about a node that does not report; null when it does. */
-export function silenceAlert(node: NodeView, nowMs: number): AlertView | null {
-  if (node.state !== 'offline' && node.state !== 'stale') return null
-  const sinceMs = nowMs - (node.ageMs ?? 0)
+export function silenceAlert(
+  node: NodeView,
+  at: { readonly nowMs: number; readonly addedMs: number; readonly refused: boolean },
+): AlertView | null {
+  if (node.state === 'up' || (node.state === 'connecting' && !at.refused)) return null
+  const sinceMs = node.ageMs === null ? at.addedMs : at.nowMs - node.ageMs
   return {
     key: node.key,
     name: node.name,
     site: node.site,
-    rule: safe(`node_${node.state}`),
+    rule: safe(node.state === 'connecting' ? 'node_unreached' : `node_${node.state}`),
     state: 'firing',
     severity: node.state === 'offline' ? 'critical' : 'warning',
     value: node.ageMs === null ? null : Math.round(node.ageMs / 1000),

@@ -171,7 +171,8 @@ function momentOf(model: NodeModel, at: Instant): NodeMoment {
 
 function alertsOf(model: NodeModel, moment: NodeMoment, node: NodeView, atMs: number): AlertView[] {
   const firing = (moment.status?.alerts ?? []).map((alert) => activeAlert(node, alert, model.offsetMs))
-  const silence = silenceAlert(node, atMs)
+  const refused = model.link.lastReason !== null && model.link.phase !== 'open'
+  const silence = silenceAlert(node, { nowMs: atMs, addedMs: model.addedMs, refused })
   return silence === null ? firing : [silence, ...firing]
 }
 

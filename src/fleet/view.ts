@@ -61,7 +61,7 @@ export interface FleetTotals {
   readonly alerts: AlertCounts
 }
 
-/** An alert of a node, or of the fleet about a node (`node_offline`, `node_stale`). */
+/** An alert of a node, or of the fleet about a node (`node_offline`, `node_stale`, `node_unreached`). */
 export interface AlertView {
   readonly key: string
   readonly name: UntrustedText

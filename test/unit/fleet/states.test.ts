@@ -22,6 +22,18 @@ describe('the state of a node', () => {
     expect(nodeAt(fleet, 15_000)).toMatchObject({ state: 'offline', reason: 'never answered: connection refused' })
   })
 
+  it('is an alert with its reason from the first refusal on, not only when the node counts as offline', () => {
+    const fleet = fleetOf('n1')
+    expect(fleet.view('now', 10).alerts).toEqual([])
+    fleet.apply('n1', { kind: 'refused', reason: 'connection refused', retryInMs: 200 }, 30)
+    const told = { rule: 'node_unreached', severity: 'warning', msg: 'connection refused', sinceMs: 0 }
+    expect(fleet.view('now', 1000).alerts).toMatchObject([told])
+    expect(fleet.view('now', 15_000).alerts).toMatchObject([{ rule: 'node_offline', severity: 'critical', sinceMs: 0 }])
+    fleet.apply('n1', { kind: 'opened' }, 16_000)
+    fleet.apply('n1', arrived(welcomeFrame()), 16_000)
+    expect(fleet.view('now', 16_100).alerts).toEqual([])
+  })
+
   it('goes from up over stale to offline by silence, its age counts up, and it comes back by itself', () => {
     const fleet = fleetOf('n1')
     fleet.apply('n1', arrived(welcomeFrame()), 1000)
