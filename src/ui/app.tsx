@@ -41,8 +41,9 @@ export function App({
   )
   const footer = useCallback((area: Size) => [footerLine(console, area.columns)], [console])
   const strip = useCallback(
-    (area: Size) => (demo === null ? [] : [demoStrip(demo, keymap, look, area.columns)]),
-    [demo, keymap, look],
+    (area: Size) =>
+      demo === null ? [] : [demoStrip(demo, { keymap, nodeKey: console.currentKey() }, look, area.columns)],
+    [demo, console, keymap, look],
   )
   if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
     const text = `This terminal is ${size.columns}×${size.rows}; edgedeck needs ${SMALLEST.columns}×${SMALLEST.rows} or more. Enlarge it, or press q.`
@@ -54,7 +55,7 @@ export function App({
       <Screen console={console} size={size} />
       {demo !== null && <Pane console={console} columns={size.columns} rows={1} draw={strip} />}
       <Pane console={console} columns={size.columns} rows={1} draw={footer} />
-      {overlay?.name === 'help' && <HelpOverlay console={console} size={size} />}
+      {overlay?.name === 'help' && <HelpOverlay console={console} size={size} first={overlay.first} />}
       {overlay?.name === 'palette' && (
         <PaletteOverlay console={console} keys={keys} size={size} text={overlay.text} row={overlay.row} />
       )}

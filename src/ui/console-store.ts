@@ -12,7 +12,8 @@ export type ScreenName =
 
 /** What lies over the screen and takes the keys. */
 export type Overlay =
-  | { readonly name: 'help' }
+  /** `first` is the row that it is scrolled to. */
+  | { readonly name: 'help'; readonly first: number }
   | { readonly name: 'palette'; readonly text: string; readonly row: number }
   | { readonly name: 'filter'; readonly text: string; readonly fault: string | null }
 
@@ -136,10 +137,5 @@ export class ConsoleStore {
   /** Notices that are still to be read, oldest first. */
   notices(nowMs: number): Notice[] {
     return this.#state.notices.filter(({ untilMs }) => untilMs === null || nowMs < untilMs)
-  }
-
-  /** The operator has read the oldest notice. */
-  dismissNotice(nowMs: number): void {
-    this.set({ notices: this.notices(nowMs).slice(1) })
   }
 }

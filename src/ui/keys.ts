@@ -10,6 +10,8 @@ import { demoHandlers } from './handlers/demo.ts'
 import { fleetHandlers } from './handlers/fleet.ts'
 import { logHandlers } from './handlers/logs.ts'
 import { nodeHandlers } from './handlers/node.ts'
+import { helpPage } from './overlays/help-page.ts'
+import { noticeShown } from './panes/footer.ts'
 
 /** Until operators sign in, whoever runs the console may do what its nodes allow. */
 const ROLE: Role = 'operator'
@@ -19,13 +21,15 @@ export class Keys {
   readonly #console: Console
   readonly #screens: Readonly<Record<'fleet' | 'node' | 'logs', ActionHandlers>>
   readonly #everywhere: ActionHandlers
+  readonly #screenRows: () => number
 
-  constructor(console: Console, pageRows: () => number) {
+  constructor(console: Console, screenRows: () => number) {
     this.#console = console
+    this.#screenRows = screenRows
     this.#screens = {
-      fleet: fleetHandlers(console, pageRows),
+      fleet: fleetHandlers(console, screenRows),
       node: nodeHandlers(console),
-      logs: logHandlers(console, pageRows),
+      logs: logHandlers(console, screenRows),
     }
     this.#everywhere = { ...this.#appHandlers(), ...demoHandlers(console) }
   }
@@ -40,9 +44,9 @@ export class Keys {
     } else if (overlay?.name === 'palette' || overlay?.name === 'filter') {
       this.#type(overlay, key)
     } else if (overlay?.name === 'help') {
-      store.set({ overlay: null })
+      this.#leafHelp(overlay.first, meaning)
     } else if (store.notices(this.#console.nowMs()).length > 0 && meaning === 'nav.back') {
-      store.dismissNotice(this.#console.nowMs())
+      this.#dismissNotice()
     } else if (meaning !== null) {
       this.run(meaning)
     }
@@ -64,12 +68,40 @@ export class Keys {
     return {
       'nav.last': () => store.toggleLast(),
       'app.palette': () => store.set({ overlay: { name: 'palette', text: '', row: 0 } }),
-      'app.help': () => store.set({ overlay: { name: 'help' } }),
+      'app.help': () => store.set({ overlay: { name: 'help', first: 0 } }),
       'app.filter': () => store.set({ overlay: { name: 'filter', text: this.#filterText(), fault: null } }),
       'app.redraw': redraw,
       'app.quit': quit,
       'app.interrupt': quit,
     }
+  }
+
+  /** Keys that move go through help where it is longer than the screen; any other closes it. */
+  #leafHelp(first: number, meaning: ActionId | null): void {
+    const rows = this.#screenRows()
+    const page = helpPage(this.#console, first, rows)
+    const steps: Partial<Record<ActionId, number>> = {
+      'nav.down': 1,
+      'nav.up': -1,
+      'nav.pageDown': page.shown.length,
+      'nav.pageUp': -page.shown.length,
+      'nav.top': -page.count,
+      'nav.bottom': page.count,
+    }
+    const step = meaning === null ? undefined : steps[meaning]
+    const scrolls = step !== undefined && page.shown.length < page.count
+    const next = helpPage(this.#console, page.first + (step ?? 0), rows).first
+    this.#console.parts.store.set({ overlay: scrolls ? { name: 'help', first: next } : null })
+  }
+
+  /** The operator has read the notice in the last line; answers to earlier keys are old news with it. */
+  #dismissNotice(): void {
+    const { store } = this.#console.parts
+    const notices = store.notices(this.#console.nowMs())
+    const shown = noticeShown(notices)
+    store.set({
+      notices: notices.filter((notice) => (shown?.untilMs === null ? notice !== shown : notice.untilMs === null)),
+    })
   }
 
   #filterText(): string {

@@ -1,19 +1,32 @@
 import { Box, Text } from 'ink'
-import { helpFor } from '../../actions/keymap.ts'
+import { showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
 import type { Size } from '../terminal/line.ts'
 import { truncate } from '../terminal/text.ts'
+import { helpPage } from './help-page.ts'
 
-const KEY_COLUMNS = 12
+const KEY_COLUMNS = 9
 const TITLE_COLUMNS = 22
+/** From this width on the longest sentence fits beside the name. */
+const WIDE_COLUMNS = 104
 
 /** Every key of the open screen, from the action table and the operator's own key map. */
-export function HelpOverlay({ console, size }: { readonly console: Console; readonly size: Size }) {
+export function HelpOverlay({
+  console,
+  size,
+  first,
+}: {
+  readonly console: Console
+  readonly size: Size
+  readonly first: number
+}) {
   const { keymap, look } = console.parts
-  const actions = helpFor(keymap, console.contexts()).filter((action) => action.keys.length > 0)
-  const width = Math.min(size.columns - 4, 108)
-  const shown = actions.slice(0, Math.max(1, size.rows - 6))
-  const room = width - KEY_COLUMNS - TITLE_COLUMNS - 4
+  const { shown, first: begin, count } = helpPage(console, first, size.rows)
+  const width = Math.min(size.columns, 108)
+  // A sentence says more than a name: where both have no room, the name gives way.
+  const titleColumns = width >= WIDE_COLUMNS ? TITLE_COLUMNS : 0
+  const room = width - KEY_COLUMNS - titleColumns - 3
+  const scroll = keymap.keysOf('nav.pageDown').map(showKey)[0] ?? 'down'
   return (
     <Dialog
       console={console}
@@ -27,13 +40,13 @@ export function HelpOverlay({ console, size }: { readonly console: Console; read
           <Text bold {...look.theme.ink('key')}>
             {` ${keys.join(' ').padEnd(KEY_COLUMNS)}`}
           </Text>
-          {title.padEnd(TITLE_COLUMNS)}
-          {room > 20 ? truncate(description, room) : ''}
+          {title.padEnd(TITLE_COLUMNS).slice(0, titleColumns)}
+          {truncate(description, room)}
         </Text>
       ))}
       <Text dimColor>
-        {actions.length > shown.length
-          ? ` and ${actions.length - shown.length} more in a larger terminal; any key closes`
+        {count > shown.length
+          ? ` ${begin + 1} to ${begin + shown.length} of ${count}; ${scroll} scrolls, any other key closes`
           : ' any key closes'}
       </Text>
     </Dialog>

@@ -1,20 +1,28 @@
 import type { Keymap } from '../../actions/keymap.ts'
 import { type KeyHint, showKey } from '../../actions/keymap.ts'
-import type { DemoPanel } from '../demo-panel.ts'
+import type { DemoPanel, DemoPanelNode } from '../demo-panel.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { line } from '../widgets/line-builder.ts'
 import type { Look } from './look.ts'
 
-const KEYS: readonly (readonly [KeyHint['action'], string])[] = [
-  ['demo.cut', 'uplink'],
-  ['demo.kill', 'kill'],
-  ['demo.slow', 'slow'],
-  ['demo.garbage', 'garbage'],
+/** What a key of the demo does to a node as it is now. */
+const KEYS: readonly (readonly [KeyHint['action'], (node: DemoPanelNode) => string])[] = [
+  ['demo.cut', ({ uplink }) => (uplink === 'up' ? 'cut uplink' : 'mend uplink')],
+  ['demo.kill', ({ pid }) => (pid === null ? 'revive' : 'kill')],
+  ['demo.slow', ({ slowMs }) => (slowMs === 0 ? 'slow' : 'unslow')],
+  ['demo.garbage', ({ garbage }) => (garbage ? 'no garbage' : 'garbage')],
 ]
 
-/** One line that says this is a demo, what is broken in it now, and the keys that break and mend things. */
-export function demoStrip(demo: DemoPanel, keymap: Keymap, look: Look, columns: number): Line {
+/**
+ * One line that says this is a demo, what is broken in it now, and what the keys would do to the node that they act on.
+ */
+export function demoStrip(
+  demo: DemoPanel,
+  current: { readonly keymap: Keymap; readonly nodeKey: string | null },
+  look: Look,
+  columns: number,
+): Line {
   const { nodes, cloud } = demo.state()
   const out = line(look.theme)
     .add(' demo ', 'accent')
@@ -23,17 +31,24 @@ export function demoStrip(demo: DemoPanel, keymap: Keymap, look: Look, columns: 
     const faults = [
       ...(node.pid === null ? ['down'] : []),
       ...(node.uplink === 'up' ? [] : ['uplink cut']),
-      ...(node.slowMs > 0 ? [`slow +${node.slowMs} ms`] : []),
+      ...(node.slowMs > 0 ? ['slow'] : []),
       ...(node.garbage ? ['garbage'] : []),
     ]
     return faults.length === 0 ? [] : [`${node.name}: ${faults.join(', ')}`]
   })
+  const target = nodes.find(({ name }) => name === current.nodeKey)
   const hints = KEYS.flatMap(([action, word]) => {
-    const key = keymap.keysOf(action)[0]
-    return key === undefined ? [] : [[showKey(key), word] as const]
+    const key = current.keymap.keysOf(action)[0]
+    return key === undefined || target === undefined ? [] : [[showKey(key), word(target)] as const]
   })
   const hintColumns = hints.reduce((sum, [key, word]) => sum + widthOf(key) + widthOf(word) + 3, 0)
-  if (broken.length > 0) out.add('  ').rest(broken.join('; '), columns - hintColumns - 2, 'warning')
+  if (broken.length > 0) {
+    const room = columns - hintColumns - out.columns - 4
+    const all = broken.join('; ')
+    const short = `${broken.length} disturbed`
+    const told = [all, short].find((text) => widthOf(text) <= room)
+    if (told !== undefined) out.add('  ').add(told, 'warning')
+  }
   out.padTo(columns - hintColumns)
   if (out.columns + hintColumns > columns) return out.done()
   for (const [key, word] of hints) out.add(key, 'key').add(` ${word}  `, 'muted')

@@ -1,10 +1,19 @@
 import { hintsFor, type KeyHint, showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
+import type { Notice } from '../console-store.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
 
-/** The last line: what is being typed, else the newest notice, else the keys of this screen that fit. */
+/**
+ * The notice that the last line shows, of those that are still to be read, oldest first: the answer to the last key before
+ * anything else, then what stays until it is dismissed, in its order.
+ */
+export function noticeShown(notices: readonly Notice[]): Notice | undefined {
+  return notices.findLast(({ untilMs }) => untilMs !== null) ?? notices[0]
+}
+
+/** The last line: what is being typed, else a notice, else the keys of this screen that fit. */
 export function footerLine(console: Console, columns: number): Line {
   const { store, look, keymap } = console.parts
   const { overlay } = store.get()
@@ -18,7 +27,7 @@ export function footerLine(console: Console, columns: number): Line {
     const help = overlay.fault ?? 'enter keeps it, esc clears it'
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
-  const notice = notices[0]
+  const notice = noticeShown(notices)
   if (notice !== undefined) {
     const back = keymap.keysOf('nav.back')[0]
     const more = notices.length > 1 ? ` (and ${notices.length - 1} more)` : ''

@@ -60,6 +60,12 @@ export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
   })
 }
 
+/** What stands where there is no line of a level to show. */
+export function nothingYet(look: Look, minLevel: LogLevel, contains = ''): Line {
+  const wanted = contains === '' ? '' : ` with "${contains}"`
+  return line(look.theme).add(` no line of level ${minLevel} or above${wanted} yet`, 'muted').done()
+}
+
 /** Message and fields as one text, the way it is searched. */
 export function textOf(row: Extract<LogRow, { kind: 'line' }>): string {
   const fields = Object.entries(row.fields)

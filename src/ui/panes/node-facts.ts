@@ -20,7 +20,7 @@ export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
     { title: 'Inference', facts: inferenceFacts(detail) },
     { title: 'Host', facts: hostFacts(detail) },
     { title: 'Store', facts: storeFacts(status) },
-    ...outboxGroups(status, nowMs),
+    ...outboxGroups(status),
     { title: 'Sent up', facts: sentFacts(detail) },
     { title: 'Link to this console', facts: linkFacts(detail, nowMs) },
   ]
@@ -110,16 +110,18 @@ function storeFacts(status: NodeStatus | null): Fact[] {
   ]
 }
 
-function outboxGroups(status: NodeStatus | null, nowMs: number): FactGroup[] {
+function outboxGroups(status: NodeStatus | null): FactGroup[] {
   const targets = status?.uplink.targets ?? []
   if (targets.length === 0)
     return [{ title: 'Outbox', facts: [{ label: 'targets', value: status ? 'none configured' : UNKNOWN }] }]
+  // Both times are of the node's clock; a node that is silent says nothing of its uplink now.
+  const atMs = status?.at ?? 0
   return targets.map((target) => ({
     title: `Outbox to ${target.name}`,
     facts: [
       {
         label: 'uplink',
-        value: `${target.state} for ${formatAge(nowMs - target.since)}`,
+        value: `${target.state} for ${formatAge(atMs - target.since)}`,
         token: target.state === 'up' ? 'ok' : 'danger',
       },
       {
@@ -129,7 +131,7 @@ function outboxGroups(status: NodeStatus | null, nowMs: number): FactGroup[] {
       },
       {
         label: 'oldest',
-        value: target.oldestAt === null ? 'nothing waits' : `${formatAge(nowMs - target.oldestAt)} old`,
+        value: target.oldestAt === null ? 'nothing waits' : `${formatAge(atMs - target.oldestAt)} old`,
       },
       { label: 'acked to', value: `sequence ${target.ackedSeq}` },
       { label: 'RTT', value: formatMs(target.rttMs) },
@@ -141,12 +143,12 @@ function outboxGroups(status: NodeStatus | null, nowMs: number): FactGroup[] {
 function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
   const classes = Object.entries(status?.uplink.sentBytes ?? {}).map(([name, bytes]) => ({
     label: name,
-    value: `${formatByteRate(upBytesPerSecByClass[name] ?? null).padStart(9)}  ${formatBytes(bytes)} in all`,
+    value: `${formatByteRate(upBytesPerSecByClass[name] ?? null).padStart(9)}  ${formatBytes(bytes)} all`,
   }))
   return [
     {
       label: 'raw in',
-      value: `${formatByteRate(node.rawBytesPerSec).padStart(9)}  ${formatBytes(status?.inference.counters.rawBytes ?? null)} in all`,
+      value: `${formatByteRate(node.rawBytesPerSec).padStart(9)}  ${formatBytes(status?.inference.counters.rawBytes ?? null)} all`,
     },
     { label: 'sent up', value: formatByteRate(node.upBytesPerSec).padStart(9) },
     { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  in 1 min` },

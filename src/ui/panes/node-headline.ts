@@ -5,7 +5,7 @@ import { line } from '../widgets/line-builder.ts'
 import { type Look, severityMark, stateMark } from './look.ts'
 
 /** Two lines: who the node is and how it stands; then what is wrong with it, faults that were set on purpose first. */
-export function nodeHeadline(detail: NodeDetail, nowMs: number, look: Look, size: Size): Line[] {
+export function nodeHeadline(detail: NodeDetail, look: Look, size: Size): Line[] {
   const { node, identity, status } = detail
   const { glyph, token } = stateMark(node.state, look)
   const out = line(look.theme)
@@ -13,17 +13,19 @@ export function nodeHeadline(detail: NodeDetail, nowMs: number, look: Look, size
     .add(`  ${node.site ?? UNKNOWN}  `, 'muted')
   out.add(`${glyph} ${node.state}`, token)
   if (node.state !== 'up' && node.ageMs !== null) out.add(` for ${formatAge(node.ageMs)}`, token)
-  if (identity !== null)
-    out.rest(
-      `   edge-daemon ${identity.version}, running for ${formatAge(nowMs - identity.startedAt)}`,
-      size.columns,
-      'muted',
-    )
+  if (identity !== null) {
+    // On the node's own clock, and only while it says so: a node that is silent may have died.
+    const running =
+      node.state === 'up' && status !== null ? `, running for ${formatAge(status.at - identity.startedAt)}` : ''
+    out.rest(`   edge-daemon ${identity.version}${running}`, size.columns, 'muted')
+  }
   const faults = Object.entries(status?.faults ?? {})
   const second = line(look.theme).add(' ')
   for (const [name, value] of faults) second.add(`FAULT SET: ${name} ${value} ms`, 'danger').add('  ')
   if (node.reason !== null) second.rest(`${node.reason}  `, size.columns, 'warning')
   for (const condition of node.conditions) {
+    // Faults are told above.
+    if (condition.code === 'fault_in_force') continue
     if (second.columns >= size.columns - 8) break
     second.rest(`${condition.msg}  `, size.columns, severityMark(condition.severity, look).token)
   }

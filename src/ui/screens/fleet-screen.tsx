@@ -7,6 +7,7 @@ import { alertLines } from '../panes/alerts.ts'
 import { fleetTable } from '../panes/fleet-table.ts'
 import { RowMemo } from '../panes/row-memo.ts'
 import type { Size } from '../terminal/line.ts'
+import { line } from '../widgets/line-builder.ts'
 import { ChartPanes } from './chart-panes.tsx'
 import { LogTail } from './log-tail.tsx'
 import { Pane } from './pane.tsx'
@@ -22,7 +23,9 @@ export function FleetScreen({ console, size }: { readonly console: Console; read
     (area: Size) => {
       const { cursor, marked, sort } = store.get().fleet
       const rows = console.rows()
-      return fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area, memo)
+      const lines = fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area, memo)
+      const nothing = line(look.theme).add('  no node matches the filter', 'muted').done()
+      return rows.length === 0 ? [...lines, nothing] : lines
     },
     [console, store, look, memo],
   )

@@ -1,7 +1,7 @@
 import { useMemo } from 'react'
 import type { LogRow } from '../../fleet/view.ts'
 import type { Console } from '../console.ts'
-import { logLines } from '../panes/log-lines.ts'
+import { logLines, nothingYet } from '../panes/log-lines.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { Pane } from './pane.tsx'
 
@@ -29,6 +29,7 @@ export function LogTail({
         limit: size.rows,
         ...(nodeKey === null ? {} : { keys: new Set([nodeKey]) }),
       })
+      if (found.length === 0) return [nothingYet(look, logs.minLevel)]
       const style = {
         columns: size.columns,
         time: 'local',

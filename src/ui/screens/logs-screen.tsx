@@ -1,7 +1,7 @@
 import { useCallback } from 'react'
 import type { LogRow } from '../../fleet/view.ts'
 import type { Console } from '../console.ts'
-import { logLines } from '../panes/log-lines.ts'
+import { logLines, nothingYet } from '../panes/log-lines.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { Pane } from './pane.tsx'
 
@@ -22,6 +22,7 @@ export function LogsScreen({
     (area: Size): Line[] => {
       const { logs } = store.get()
       const { rows } = console.logRows()
+      if (rows.length === 0) return [nothingYet(look, logs.minLevel, logs.contains.trim())]
       const screen = console.screen()
       const single = screen.name === 'logs' && screen.keys?.size === 1
       const style = {

@@ -37,13 +37,13 @@ export function NodeScreen({
   const headline = useCallback(
     (area: Size): Line[] => {
       const found = detail()
-      return found === null ? [] : nodeHeadline(found, console.nowMs(), look, area)
+      return found === null ? [] : nodeHeadline(found, look, area)
     },
-    [detail, console, look],
+    [detail, look],
   )
   const stages = useCallback((): Line[] => stageLines(detail()?.stages ?? [], look), [detail, look])
   const alerts = useCallback(
-    (area: Size): Line[] => alertLines(detail()?.alerts ?? [], console.nowMs(), look, area, 0),
+    (area: Size): Line[] => alertLines(detail()?.alerts ?? [], console.view().asOfMs, look, area, 0),
     [detail, console, look],
   )
   const facts = useCallback(
@@ -71,7 +71,7 @@ export function NodeScreen({
   const isRoomy = columns >= STAGE_COLUMNS + 40
   const topRows = Math.min(STAGE_ROWS, Math.max(0, room - headRows))
   const below = room - headRows - topRows
-  const factRows = Math.max(0, Math.min(below, columns >= 150 ? 26 : columns >= 112 ? 30 : 46))
+  const factRows = Math.max(0, Math.min(below, columns >= 150 ? 26 : columns >= 118 ? 30 : 46))
   const logRows = below - factRows >= 12 ? Math.floor((below - factRows) / 2) : Math.max(0, below - factRows)
   const chartRows = below - factRows - logRows
   return (

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { Box } from 'ink'
 import { cleanup, render } from 'ink-testing-library'
 import { afterEach, expect, test } from 'vitest'
+import { helpFor } from '../../../src/actions/keymap.ts'
 import { loadKeymap } from '../../../src/actions/keymap-file.ts'
 import { Fleet } from '../../../src/fleet/fleet.ts'
 import { Console } from '../../../src/ui/console.ts'
@@ -16,7 +17,7 @@ const SIZE = { columns: 100, rows: 40 }
 
 afterEach(cleanup)
 
-function consoleOf(): { console: Console; keys: Keys; quits: () => number } {
+function consoleOf(screenRows = 40): { console: Console; keys: Keys; quits: () => number } {
   let quits = 0
   const defaultFile = fileURLToPath(new URL('../../../keymaps/default.yaml', import.meta.url))
   const console = new Console({
@@ -33,7 +34,7 @@ function consoleOf(): { console: Console; keys: Keys; quits: () => number } {
     },
     redraw: () => undefined,
   })
-  return { console, keys: new Keys(console, () => 40), quits: () => quits }
+  return { console, keys: new Keys(console, () => screenRows), quits: () => quits }
 }
 
 /** What Ink makes of an overlay on a screen of this size. */
@@ -54,21 +55,50 @@ function palette(console: Console, keys: Keys): string {
 
 test('help lists the keys of the open screen and no others', () => {
   const { console } = consoleOf()
-  const fleet = frameOf(<HelpOverlay console={console} size={SIZE} />)
+  const fleet = frameOf(<HelpOverlay console={console} size={SIZE} first={0} />)
   expect(fleet).toContain('keys of the fleet screen')
   expect(fleet).toMatch(/space +Mark/)
-  expect(fleet).not.toContain('Next error')
+  expect(fleet).not.toContain('next error')
   console.parts.store.open({ name: 'logs', keys: null })
-  const logs = frameOf(<HelpOverlay console={console} size={SIZE} />)
-  expect(logs).toMatch(/e +Next error/)
+  const logs = frameOf(<HelpOverlay console={console} size={SIZE} first={0} />)
+  expect(logs).toMatch(/e +Go to the next error/)
   expect(logs).not.toMatch(/space +Mark/)
 })
 
-test('help in a low terminal says how much it leaves out', () => {
-  const { console } = consoleOf()
+test('help of a low and narrow terminal is read to its end, every sentence whole, key by key or in pages', () => {
   const low = { columns: 80, rows: 15 }
-  const frame = frameOf(<HelpOverlay console={console} size={low} />, low)
-  expect(frame).toMatch(/and \d+ more in a larger terminal/)
+  const { console, keys } = consoleOf(low.rows)
+  const seen = new Set<string>()
+  const look = (): string => {
+    const { overlay } = console.parts.store.get()
+    if (overlay?.name !== 'help') return ''
+    const frame = frameOf(<HelpOverlay console={console} size={low} first={overlay.first} />, low)
+    for (const { description } of helpFor(console.parts.keymap, console.contexts())) {
+      if (frame.includes(description)) seen.add(description)
+    }
+    return frame
+  }
+  console.parts.store.open({ name: 'logs', keys: null })
+  keys.press('?')
+  expect(look()).toMatch(/ 1 to 9 of 24; \^D scrolls, any other key closes/)
+  keys.press('j')
+  expect(look()).toContain(' 2 to 10 of 24')
+  for (let page = 0; page < 3; page += 1) {
+    keys.press('ctrl-d')
+    look()
+  }
+  expect(look()).toContain(' 16 to 24 of 24')
+  const wanted = helpFor(console.parts.keymap, console.contexts()).map(({ description }) => description)
+  expect([...seen].sort()).toEqual(wanted.sort())
+  keys.press('x')
+  expect(console.parts.store.get().overlay).toBeNull()
+})
+
+test('help that fits is closed by any key', () => {
+  const { console, keys } = consoleOf()
+  keys.press('?')
+  keys.press('j')
+  expect(console.parts.store.get().overlay).toBeNull()
 })
 
 test('the palette narrows as letters are typed and runs what is chosen', () => {
