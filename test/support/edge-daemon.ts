@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -73,10 +73,12 @@ export class DaemonHome {
     writeFileSync(this.configFile, `${JSON.stringify(tree, null, 2)}\n`)
   }
 
-  /** Start a daemon here; `under` is a command line that is to start it. */
-  start(options: { args?: readonly string[]; under?: readonly string[]; env?: NodeJS.ProcessEnv } = {}) {
-    const { args = [], under = [], env = {} } = options
-    const command = [...under, process.execPath, LAUNCHER, '--config', this.configFile, ...args]
+  /** Start a daemon here; `under` is a command line that is to start it, `program` what is run: what ships, if not told. */
+  start(
+    options: { args?: readonly string[]; under?: readonly string[]; env?: NodeJS.ProcessEnv; program?: string } = {},
+  ): EdgeDaemonProcess {
+    const { args = [], under = [], env = {}, program = LAUNCHER } = options
+    const command = [...under, process.execPath, program, '--config', this.configFile, ...args]
     const daemon = new EdgeDaemonProcess(command, env)
     this.#started.push(daemon)
     return daemon
@@ -164,11 +166,6 @@ export class EdgeDaemonProcess {
     this.child.kill('SIGTERM')
     return this.ended
   }
-}
-
-/** Whether the bundle was built. */
-export function isBuilt(): boolean {
-  return existsSync(path.join(ROOT, 'dist/edge-daemon.js'))
 }
 
 /** Run a daemon to its end. */

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { LAUNCHER, runDaemon, SOURCE } from '../../support/edge-daemon.ts'
+import { DaemonHome, LAUNCHER, postPicture, runDaemon, SOURCE } from '../../support/edge-daemon.ts'
+import { samplePicture } from '../../support/pictures.ts'
 
 describe.each([
   ['from the bundle', LAUNCHER],
@@ -48,5 +50,24 @@ describe.each([
     const { code, stdout, stderr } = await run([arg])
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     expect(stderr).toMatch(new RegExp(`^edge-daemon: USAGE: .*'${arg}'.* → see edge-daemon --help\n$`))
+  })
+
+  it('serves, settings by environment alone, and ends with 0 when it is told to', async () => {
+    await using home = new DaemonHome()
+    writeFileSync(home.configFile, '')
+    const { daemon, inferUrl, epoch } = await home.serve({
+      program,
+      args: ['--state-dir', home.stateDir],
+      env: {
+        EDGE_INFERENCE_LISTEN: '127.0.0.1:0',
+        EDGE_CONTROL_LISTEN: '127.0.0.1:0',
+        EDGE_MODELS_DIR: fileURLToPath(new URL('../../../models', import.meta.url)),
+      },
+    })
+    const status = async (path: string) => (await fetch(`${inferUrl}${path}`)).status
+    expect(await postPicture(inferUrl, samplePicture(7))).toMatchObject({ code: 200, pred: 7, stored: true, epoch })
+    expect([await status('/healthz'), await status('/readyz'), await status('/metrics')]).toEqual([200, 200, 200])
+    expect(await daemon.stop()).toEqual({ code: 0, signal: null })
+    expect(daemon.stderr).toBe('')
   })
 })

@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../../edge-daemon/store/store.ts'
@@ -112,6 +112,24 @@ describe('SIGTERM', () => {
     idle.destroy()
     half.destroy()
   }, 30_000)
+
+  it('does not wait for a cloud that hangs, and keeps what waits for it', async () => {
+    await using home = new DaemonHome()
+    // Takes connections and never says a word.
+    const silent = createServer()
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+    home.configure({ 'upstream.nats.servers': [`nats://${address}`], 'upstream.http.url': `http://${address}/` })
+    const { daemon, inferUrl } = await home.serve()
+    const agent = new Agent()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => post(inferUrl, agent, Buffer.from('no picture'))),
+    )
+    expect((await terminate(daemon)).tookMs).toBeLessThan(5000)
+    const kept = await keptSeqs(home)
+    for (const answer of answers as InferAnswer[]) expect(kept.has(answer.seq as number)).toBe(true)
+    silent.close()
+  })
 
   it('while it is still starting ends it in order, and so does SIGINT to its whole group', async () => {
     await using home = new DaemonHome()
