@@ -1,6 +1,6 @@
 import type { ActiveAlert } from '../protocol/frames.ts'
 import { type HistogramData, subtractHistogram } from '../protocol/histogram.ts'
-import type { AlertBody, AlertInputs, AlertRules } from './health/alert-rules.ts'
+import { type AlertBody, type AlertInputs, type AlertRules, MIN_LATENCY_SAMPLES } from './health/alert-rules.ts'
 
 /** What an {@link AlertWatch} is made of. */
 export interface AlertWatchOptions {
@@ -14,8 +14,9 @@ export interface AlertWatchOptions {
 }
 
 const EVERY_MS = 1000
-/** The latency rule looks at this many of the last looks. */
+/** The latency rule looks at this many of the last looks, or at more until they hold enough answers to judge by. */
 const WINDOW_LOOKS = 10
+const MAX_WINDOW_LOOKS = 300
 
 /** Looks at the node once a second and tells when an alert begins or ends. */
 export class AlertWatch {
@@ -29,7 +30,7 @@ export class AlertWatch {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#look(), EVERY_MS)
+    this.#timer ??= setInterval(() => this.look(), EVERY_MS)
   }
 
   stop(): void {
@@ -42,15 +43,22 @@ export class AlertWatch {
     return this.#active
   }
 
-  #look(): void {
+  /** Look once. */
+  look(): void {
     this.#options.onLook()
     const inputs = this.#options.inputs()
-    this.#totals.push(inputs.latency)
-    if (this.#totals.length > WINDOW_LOOKS + 1) this.#totals.shift()
-    const oldest = this.#totals[0] ?? inputs.latency
-    const latency = subtractHistogram(inputs.latency, oldest)
+    const latency = this.#windowOf(inputs.latency)
     const { fired, resolved, active } = this.#options.rules.evaluate({ ...inputs, latency }, performance.now())
     this.#active = active
     for (const alert of [...fired, ...resolved]) this.#options.onChange(alert)
+  }
+
+  #windowOf(total: HistogramData): HistogramData {
+    this.#totals.push(total)
+    if (this.#totals.length > MAX_WINDOW_LOOKS + 1) this.#totals.shift()
+    const newest = Math.max(0, this.#totals.length - 1 - WINDOW_LOOKS)
+    const enough = (before: HistogramData): boolean => total.count - before.count >= MIN_LATENCY_SAMPLES
+    const from = this.#totals.findLastIndex((before, index) => index <= newest && enough(before))
+    return subtractHistogram(total, this.#totals[Math.max(0, from)] ?? total)
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogRecord } from '../protocol/records.ts'
+import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import { runCommand } from './fault-commands.ts'
@@ -80,7 +81,7 @@ export class Daemon {
     const uplinks = makeUplinks(this.#config, { store, log: this.#log })
     for (const uplink of uplinks) await this.#begin(uplink)
     const conditions = new NodeConditions({ host, store, service })
-    const alerts = this.#startAlerts({ meters, host, uplinks, store, conditions })
+    const alerts = await this.#startAlerts({ meters, host, uplinks, store, conditions })
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
     const sources: StatusSources = {
@@ -206,16 +207,22 @@ export class Daemon {
     }
   }
 
-  #startAlerts(parts: {
+  async #startAlerts(parts: {
     meters: InferenceMeters
     host: HostMeter
     uplinks: readonly Uplink[]
     store: Store
     conditions: NodeConditions
-  }): AlertWatch {
+  }): Promise<AlertWatch> {
     const { meters, host, uplinks, store, conditions } = parts
     const { cpuPct, latency, diskPct, after, clearAfter } = this.#config.alerts
     const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
+    const keeper = new AlertKeeper({
+      store,
+      onRefused: ({ timestamp, ...body }) =>
+        this.#publish('alerts', refusedRow(this.#config.node.name, timestamp, body)),
+    })
+    rules.resume(await keeper.stillFiring())
     const watch = new AlertWatch({
       rules,
       inputs: () => ({
@@ -225,19 +232,22 @@ export class Daemon {
         uplinks: uplinks.map((uplink) => uplink.status()),
         store: store.status(),
       }),
-      onLook: () => conditions.look(),
-      onChange: (alert) => void this.#keepAlert(alert),
+      onLook: () => {
+        conditions.look()
+        keeper.retry()
+      },
+      onChange: (alert) => {
+        this.#logAlert(alert)
+        keeper.keep(alert)
+      },
     })
     watch.start()
     this.#endings.push(() => watch.stop())
     return watch
   }
 
-  async #keepAlert({ timestamp, ...body }: AlertBody): Promise<void> {
-    const isFiring = body.state === 'firing'
-    this.#log[isFiring ? 'warn' : 'info'](`alert.${body.state}`, `${body.rule}: ${body.msg}`, { rule: body.rule })
-    const appended = await this.#store?.append([{ class: 'alert', timestamp, body }])
-    if (!appended?.stored) this.#publish('alerts', refusedRow(this.#config.node.name, timestamp, body))
+  #logAlert({ state, rule, msg }: AlertBody): void {
+    this.#log[state === 'firing' ? 'warn' : 'info'](`alert.${state}`, `${rule}: ${msg}`, { rule })
   }
 
   #keepLog(record: LogBody): void {

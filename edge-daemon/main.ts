@@ -4,7 +4,10 @@ import { formatConfig, HELP, readCommandLine } from './command-line.ts'
 import { loadConfig } from './config/load.ts'
 import { Daemon } from './daemon.ts'
 
+const EXIT_UNAVAILABLE = 69
 const EXIT_BUG = 70
+/** Longest a stop may take; then the disk or a peer hangs, and what was acknowledged is safe already. */
+const STOP_DEADLINE_MS = 25_000
 const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   USAGE: 64,
   CONFIG_INVALID: 78,
@@ -12,10 +15,11 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONFIG_UNSERVABLE: 78,
   MODEL_MISSING: 78,
   MODEL_INVALID: 78,
-  MODEL_FAILED: 69,
-  PORT_IN_USE: 69,
-  STORE_LOCKED: 69,
-  STORE_UNUSABLE: 69,
+  MODEL_FAILED: EXIT_UNAVAILABLE,
+  PORT_IN_USE: EXIT_UNAVAILABLE,
+  STORE_FAILING: EXIT_UNAVAILABLE,
+  STORE_LOCKED: EXIT_UNAVAILABLE,
+  STORE_UNUSABLE: EXIT_UNAVAILABLE,
 }
 
 /** Say what went wrong on standard error and name the exit code (sysexits.h). */
@@ -47,7 +51,12 @@ async function main(): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => askStop(signal))
   try {
     await daemon.start()
-    await daemon.stop(await stopAsked)
+    const reason = await stopAsked
+    setTimeout(() => {
+      process.stderr.write(`edge-daemon: not stopped after ${STOP_DEADLINE_MS / 1000} s, ending anyway\n`)
+      process.exit(EXIT_UNAVAILABLE)
+    }, STOP_DEADLINE_MS).unref()
+    await daemon.stop(reason)
     return 0
   } catch (error) {
     await daemon.stop('start failed').catch(() => undefined)

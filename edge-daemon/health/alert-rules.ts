@@ -83,6 +83,15 @@ export class AlertRules {
     this.#thresholds = thresholds
   }
 
+  /** Go on from alerts that fired before a restart: they resolve when their fault is gone, and do not fire again. */
+  resume(alerts: readonly ActiveAlert[]): void {
+    for (const rule of ALERT_RULES) {
+      const alert = alerts.find((candidate) => candidate.rule === rule)
+      if (alert === undefined) continue
+      this.#states.set(rule, { verdict: true, heldMs: 0, badSince: alert.since, alert })
+    }
+  }
+
   /** Look once. `nowMs` is monotonic and must not go back. */
   evaluate(inputs: AlertInputs, nowMs: number): AlertVerdict {
     const elapsedMs = this.#lastMs === null ? 0 : Math.max(0, nowMs - this.#lastMs)

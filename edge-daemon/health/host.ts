@@ -70,7 +70,7 @@ export class HostMeter {
     return this.#sample
   }
 
-  /** `node_exporter_unreachable` while it is; empty otherwise. */
+  /** `node_exporter_unreachable`, or `host_unreadable` without one, while it is so; empty otherwise. */
   conditions(): readonly Condition[] {
     return this.#condition === null ? [] : [this.#condition]
   }
@@ -100,9 +100,9 @@ export class HostMeter {
       this.#sample = { source: this.#source, cores: this.#sample.cores, ...NOTHING }
       this.#last = null
       this.#condition = {
-        code: 'node_exporter_unreachable',
+        code: this.#source === 'builtin' ? 'host_unreadable' : 'node_exporter_unreachable',
         severity: 'warning',
-        msg: `${addressOf(this.#options.nodeExporterUrl)} does not tell about the host: ${reasonOf(error)}`,
+        msg: `${this.#source === 'builtin' ? '/proc' : addressOf(this.#options.nodeExporterUrl)} does not tell about the host: ${reasonOf(error)}`,
         since: this.#condition?.since ?? Math.round(this.#clock.wallMs()),
       }
     }

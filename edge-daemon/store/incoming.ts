@@ -8,9 +8,9 @@ export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
 /** Timestamps have 48 bits in a frame. */
 const TIMESTAMP_LIMIT = 2 ** 48
 
-/** Whether a refusal of such a record is a loss: statistics and ledger notes are tried again until they are kept. */
+/** Whether a refusal of such a record is a loss: statistics, alerts and ledger notes are tried again until they are kept. */
 export function isLostWhenRefused(recordClass: RecordClass): boolean {
-  return recordClass !== 'stat' && recordClass !== 'ledger'
+  return recordClass !== 'stat' && recordClass !== 'alert' && recordClass !== 'ledger'
 }
 
 /** Records of one call ready for the worker and their size in characters, or why they cannot be kept. */
