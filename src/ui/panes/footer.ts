@@ -30,13 +30,12 @@ export function footerLine(console: Console, columns: number): Line {
   const notice = noticeShown(notices)
   if (notice !== undefined) {
     const back = keymap.keysOf('nav.back')[0]
-    const more = notices.length > 1 ? ` (and ${notices.length - 1} more)` : ''
+    const more = notices.length > 1 ? `, ${notices.length - 1} more` : ''
     const close = back === undefined ? '' : `  ${showKey(back)} closes${more}`
-    return out
-      .add(' ')
-      .rest(notice.text, columns - widthOf(close) - 1, 'warning')
-      .add(close, 'muted')
-      .done()
+    const room = columns - widthOf(close) - 1
+    // What is wrong in a file and how to mend it matter more than the folders that it lies in.
+    const text = widthOf(notice.text) < room ? notice.text : notice.text.replace(/^\/\S*\//, '')
+    return out.add(' ').rest(text, room, 'warning').add(close, 'muted').done()
   }
   const hints = hintsFor(keymap, console.contexts()).filter(({ action }) => !action.startsWith('demo.'))
   const isFixed = ({ action }: KeyHint): boolean => action === 'app.help' || action === 'app.quit'

@@ -80,6 +80,13 @@ test('the last line answers the newest key before older answers and faults of fi
   await expect.poll(lastLine).toContain('Quit')
 })
 
+test('a fault of a file gives up its folders before its cure', async () => {
+  const screen = await open()
+  screen.store.notify('/home/somebody/.config/edgedeck/keymap.yaml:3: nav.downn: did you mean "nav.down"?')
+  await screen.pass(1)
+  expect(screen.emulator.text().at(-1)).toContain(' keymap.yaml:3: nav.downn: did you mean "nav.down"?  esc closes')
+})
+
 test('a filter that no node matches, and a log without lines, say so', async () => {
   const screen = await open({ nodes: [{ logsPerSec: 0 }] })
   expect(screen.emulator.screen()).toContain('no line of level info or above yet')
