@@ -87,10 +87,10 @@ export class ConsoleScreen {
   /** Let whole seconds pass; every node that is not silent reports once a second. */
   async pass(seconds: number): Promise<void> {
     for (let second = 0; second < seconds; second += 1) {
-      this.#clock.advance(1000)
+      this.#clock.advance(750)
       this.#n += 1
       for (const node of this.nodes) this.#report(node)
-      this.#clock.advance(100)
+      this.#clock.advance(250)
     }
     await this.emulator.settle()
   }
@@ -99,7 +99,7 @@ export class ConsoleScreen {
   async type(keys: string): Promise<void> {
     this.#input.type(keys)
     await new Promise((resolve) => setTimeout(resolve, 20))
-    this.#clock.advance(150)
+    this.#clock.advance(250)
     await this.emulator.settle()
   }
 
