@@ -22,7 +22,7 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   const held = look.ascii ? 'HELD AT' : '■ held at'
   const clock = view.live ? `${formatClock(text.nowMs, 'local')} ` : `${held} ${formatClock(view.asOfMs, 'local')} `
   const out = line(look.theme).add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
-  addIfFits(out, columns - clock.length, [[`${totals.nodes} nodes`, 'text']])
+  addIfFits(out, columns - clock.length, [[`${totals.nodes} node${totals.nodes === 1 ? '' : 's'}`, 'text']])
   for (const state of ['up', 'connecting', 'stale', 'offline'] as const) {
     const count = totals.byState[state]
     if (count === 0 && state !== 'up') continue

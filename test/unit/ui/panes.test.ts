@@ -87,6 +87,11 @@ test('a fault of a file gives up its folders before its cure', async () => {
   expect(screen.emulator.text().at(-1)).toContain(' keymap.yaml:3: nav.downn: did you mean "nav.down"?  esc closes')
 })
 
+test('the header counts one node as one', async () => {
+  const screen = await open({ nodes: [{}] })
+  expect(screen.emulator.text()[0]).toMatch(/ 1 node {2}● 1 up/)
+})
+
 test('a filter that no node matches, and a log without lines, say so', async () => {
   const screen = await open({ nodes: [{ logsPerSec: 0 }] })
   expect(screen.emulator.screen()).toContain('no line of level info or above yet')
