@@ -21,6 +21,9 @@ export interface ParsedDocument {
   lineOf(path: readonly PropertyKey[]): number | null
 }
 
+const MAX_FAULTS = 10
+const MAX_MESSAGE_CHARS = 200
+
 /** Parse YAML 1.2 text, keeping positions. Aliases are bounded; an empty text is an empty mapping. */
 export function parseYaml(text: string): DocumentResult<ParsedDocument> {
   const lines = new LineCounter()
@@ -31,7 +34,7 @@ export function parseYaml(text: string): DocumentResult<ParsedDocument> {
       path: '',
       message: error.message,
     }))
-    return { ok: false, faults }
+    return { ok: false, faults: bounded(faults) }
   }
   let value: unknown
   try {
@@ -59,7 +62,7 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>): DocumentRes
   if (!parsed.ok) return parsed
   const checked = schema.safeParse(parsed.value.value)
   if (checked.success) return { ok: true, value: checked.data }
-  return { ok: false, faults: checked.error.issues.flatMap((issue) => faultsOf(issue, parsed.value)) }
+  return { ok: false, faults: bounded(checked.error.issues.flatMap((issue) => faultsOf(issue, parsed.value))) }
 }
 
 /** `file:line: path: message`, one fault. */
@@ -76,13 +79,34 @@ function faultsOf(issue: z.core.$ZodIssue, document: ParsedDocument): DocumentFa
       message: 'unknown key; remove it or correct its spelling',
     }))
   }
-  return [{ line: document.lineOf(issue.path), path: issue.path.join('.'), message: issue.message }]
+  return [{ line: document.lineOf(issue.path), path: issue.path.join('.'), message: messageOf(issue) }]
+}
+
+/** The schema library's own words say what is wrong with a type, but not what to do about what is not there. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return missing
+    ? `is missing; write it as a ${issue.expected === 'object' ? 'mapping' : issue.expected}`
+    : issue.message
+}
+
+/** What a person can read: the first faults in the order of the file, without a page of quoted bytes. */
+function bounded(faults: readonly DocumentFault[]): DocumentFault[] {
+  const inOrder = faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  const shown = inOrder.slice(0, MAX_FAULTS).map((fault) => ({ ...fault, message: shortened(fault.message) }))
+  const rest = inOrder.length - shown.length
+  return rest === 0 ? shown : [...shown, { line: null, path: '', message: `and ${rest} more faults` }]
+}
+
+function shortened(message: string): string {
+  const [first = ''] = message.split('\n')
+  return first.length <= MAX_MESSAGE_CHARS ? first : `${first.slice(0, MAX_MESSAGE_CHARS)}…`
 }
 
 /** The candidate nearest to what was typed, for "did you mean"; null when none is near. */
 export function nearest(typed: string, candidates: Iterable<string>): string | null {
   let best: string | null = null
-  let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1
+  let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 1
   for (const candidate of candidates) {
     const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
@@ -93,14 +117,19 @@ export function nearest(typed: string, candidates: Iterable<string>): string | n
   return best
 }
 
+/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i += 1) {
     const current = [i]
     for (let j = 1; j <= b.length; j += 1) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (beforePrevious[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      current.push(Math.min(substitution, swap, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
     }
+    beforePrevious = previous
     previous = current
   }
   return previous[b.length] ?? Math.max(a.length, b.length)

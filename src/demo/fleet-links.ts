@@ -40,6 +40,7 @@ export class FleetLinks {
       },
     )
     this.#links.set(node, link)
+    fleet.locate(node, url)
     link.start()
   }
 

@@ -58,6 +58,12 @@ export class Fleet {
     this.#touch()
   }
 
+  /** The address of a node in the inventory became known. */
+  locate(key: string, url: string): void {
+    this.#nodes.get(key)?.locate(url)
+    this.#touch()
+  }
+
   /** Take a node out of the inventory. */
   remove(key: string): void {
     if (this.#nodes.delete(key)) this.#touch()

@@ -1,6 +1,6 @@
 import type { StageHistograms, StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
 import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
-import { clean, cleanStatus, type NodeIdentity, type NodeStatus } from './clean.ts'
+import { clean, cleanStatus, type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
 import type { LinkEvent } from './link-event.ts'
 import { advanceLink, idleLink } from './link-track.ts'
@@ -70,6 +70,11 @@ export class NodeModel {
     this.#history = new VitalsHistory(options.historySec)
     this.#historyMs = options.historySec * 1000
     this.#link = idleLink(options.url)
+  }
+
+  /** Its address became known. */
+  locate(url: string): void {
+    this.#link = { ...this.#link, url: safe(url) }
   }
 
   get link(): LinkView {

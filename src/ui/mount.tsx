@@ -3,6 +3,7 @@ import { render } from 'ink'
 import { decodeKeys } from '../actions/keys.ts'
 import { App, type SizeSource } from './app.tsx'
 import type { Console } from './console.ts'
+import { layoutFleet } from './fleet-layout.ts'
 import { Keys } from './keys.ts'
 import type { Compositor } from './terminal/compositor.ts'
 import type { InkInput } from './terminal/input-router.ts'
@@ -11,7 +12,7 @@ import { CompositorContext } from './widgets/canvas.tsx'
 
 /** Put a console on a compositor and let it hear the keys of an input. Returns how to take it off again. */
 export function mountConsole(console: Console, compositor: Compositor, input: InkInput): () => void {
-  const keys = new Keys(console, () => compositor.rows)
+  const keys = new Keys(console, () => listRows(console, compositor))
   input.on('data', (chunk: Buffer | string) => {
     for (const key of decodeKeys(chunk.toString())) keys.press(key)
   })
@@ -29,6 +30,13 @@ export function mountConsole(console: Console, compositor: Compositor, input: In
     },
   )
   return () => ink.unmount()
+}
+
+/** Rows that the list of the open screen shows at once. */
+function listRows(console: Console, size: Size): number {
+  const { fleet, demo } = console.parts
+  if (console.screen().name === 'fleet') return layoutFleet(size, fleet.keys().length, demo !== null).table - 2
+  return size.rows - 4
 }
 
 /** The size of the screen as React reads it: the same object until it changes. */

@@ -49,7 +49,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   const store = new ConsoleStore()
   for (const problem of [...themeProblems, ...keyProblems]) store.notify(problem)
   store.setLogs({ minLevel: config.logLevel })
-  const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth })
+  const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth, ascii })
   const console = new Console({
     fleet,
     store,

@@ -54,7 +54,7 @@ export class ConsoleScreen {
     for (const { character } of this.nodes) {
       this.fleet.add(character.name, { url: `ws://${character.name}:5443/live`, nowMs: START_MS })
     }
-    this.#compositor = new Compositor({ screen: this.emulator, depth })
+    this.#compositor = new Compositor({ screen: this.emulator, depth, ascii })
     this.#router = new InputRouter({ terminal: this.#input })
     const console = new Console({
       fleet: this.fleet,

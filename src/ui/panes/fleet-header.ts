@@ -1,5 +1,5 @@
 import type { FleetTotals, FleetView } from '../../fleet/view.ts'
-import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate } from '../format.ts'
+import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
@@ -46,7 +46,7 @@ function figuresLine(totals: FleetTotals, look: Look, columns: number): Line {
   const figures: [string, string, 'text' | 'warning' | 'ok'][] = [
     ['p99 of 10 s ', formatMs(totals.p99Ms).padStart(7), late ? 'warning' : 'text'],
     ['saved of 1 min ', formatPct(totals.savedPct).padStart(7), 'text'],
-    ['inferences ', `${formatRate(totals.inferencesPerSec).padStart(5)}/s`, 'text'],
+    ['inferences ', perSec(totals.inferencesPerSec).padStart(7), 'text'],
     ['sent up ', formatByteRate(totals.upBytesPerSec).padStart(9), 'text'],
     ['raw in ', formatByteRate(totals.rawBytesPerSec).padStart(9), 'text'],
     ['backlog ', formatCount(totals.backlogRecords).padStart(5), (totals.backlogRecords ?? 0) > 0 ? 'warning' : 'text'],
@@ -60,6 +60,10 @@ function figuresLine(totals: FleetTotals, look: Look, columns: number): Line {
     ])
   }
   return out.done()
+}
+
+function perSec(rate: number | null): string {
+  return rate === null ? UNKNOWN : `${formatRate(rate)}/s`
 }
 
 function addIfFits(

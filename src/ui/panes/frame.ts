@@ -27,8 +27,10 @@ export class Frame {
     const out = line(this.#look.theme)
       .add(`${rule} `, 'border')
       .add(truncate(this.#title, columns - 4), 'title')
+    if (note !== '' && out.columns + widthOf(note) + 5 < columns) out.add(`: ${note}`, 'muted')
+    return out
       .add(' ')
-    if (note !== '' && out.columns + widthOf(note) + 3 < columns) out.add(`${note} `, 'muted')
-    return out.add(rule.repeat(Math.max(0, columns - out.columns)), 'border').done()
+      .add(rule.repeat(Math.max(0, columns - out.columns)), 'border')
+      .done()
   }
 }

@@ -46,7 +46,7 @@ export function ChartPanes({
     [points, look, console, nodeKey],
   )
   const left = Math.floor((columns - 1) / 2)
-  const of = `${nodeKey === null ? 'of the fleet, ' : ''}in steps of ${CHART_STEP_MS / 1000} s`
+  const of = `${nodeKey === null ? 'fleet, ' : ''}in steps of ${CHART_STEP_MS / 1000} s`
   const note = useCallback(() => of, [of])
   return (
     <Box height={rows}>

@@ -5,6 +5,9 @@ import { logLines, nothingYet } from '../panes/log-lines.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { Pane } from './pane.tsx'
 
+/** What an operator wants to see in passing; the logs screen shows more or less. */
+const TAIL_LEVEL = 'info'
+
 /** The newest log lines of one node, or of all when `nodeKey` is null. */
 export function LogTail({
   console,
@@ -22,14 +25,14 @@ export function LogTail({
     const drawn = new WeakMap<LogRow, { readonly columns: number; readonly lines: readonly Line[] }>()
     return (size: Size) => {
       const { fleet, store, look } = console.parts
-      const { asOf, logs } = store.get()
+      const { asOf } = store.get()
       const found = fleet.logs({
         asOf,
-        minLevel: logs.minLevel,
+        minLevel: TAIL_LEVEL,
         limit: size.rows,
         ...(nodeKey === null ? {} : { keys: new Set([nodeKey]) }),
       })
-      if (found.length === 0) return [nothingYet(look, logs.minLevel)]
+      if (found.length === 0) return [nothingYet(look, TAIL_LEVEL)]
       const style = {
         columns: size.columns,
         time: 'local',

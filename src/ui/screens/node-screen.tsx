@@ -65,7 +65,7 @@ export function NodeScreen({
     const scrolls = more === undefined ? '' : `${more} scrolls`
     return [age(), scrolls].filter((part) => part !== '').join(', ')
   }, [age, keymap])
-  const stagesNote = useCallback((): string => age() || 'of the last 10 s', [age])
+  const stagesNote = useCallback((): string => age() || 'last 10 s', [age])
   const room = size.rows - 3 - (demo ? 1 : 0)
   const headRows = 2
   const isRoomy = columns >= STAGE_COLUMNS + 40

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { toAscii } from './ascii.ts'
 import { Grid } from './cells.ts'
 import { lowerStyle } from './colour.ts'
 import { diff } from './diff.ts'
@@ -34,6 +35,8 @@ export interface PaneHandle {
 export interface CompositorOptions {
   readonly screen: Screen
   readonly depth: ColourDepth
+  /** The terminal's font has ASCII alone. */
+  readonly ascii?: boolean
 }
 
 /**
@@ -46,6 +49,7 @@ export class Compositor extends Writable {
   readonly isTTY = true
   private readonly screen: Screen
   private readonly depth: ColourDepth
+  private readonly ascii: boolean
   private readonly styles = new StyleTable()
   private readonly loweredIds: number[] = []
   private readonly holeIds: boolean[] = []
@@ -67,6 +71,7 @@ export class Compositor extends Writable {
     super({ decodeStrings: false })
     this.screen = options.screen
     this.depth = options.depth
+    this.ascii = options.ascii ?? false
   }
 
   /** Width of the screen; at least 1. */
@@ -199,6 +204,7 @@ export class Compositor extends Writable {
       }
     }
     back.blankHalves(row)
+    if (this.ascii) toAscii(back, row)
   }
 
   private isHole(style: number): boolean {
