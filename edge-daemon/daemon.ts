@@ -125,7 +125,10 @@ export class Daemon {
       keep: (result) => keeper.keep(result),
       meters,
       isReady: () => this.#readiness(service),
-      metricsText: () => renderMetrics({ ...nodeStatus(sources), node: identity }),
+      metricsText: () => {
+        const transfer = Object.fromEntries(uplinks.map((uplink) => [uplink.name, uplink.transferLatency()]))
+        return renderMetrics({ ...nodeStatus(sources), node: identity, transfer })
+      },
     })
     const { url: inferUrl } = await server.start()
     this.#endings.push(() => server.stop(STOP_GRACE_MS))

@@ -5,6 +5,8 @@ import { ALERT_RULES } from './alert-rules.ts'
 /** What `/metrics` tells: a status frame's content with cumulative histograms, and who tells it. */
 export interface MetricsSnapshot extends Omit<StatusFrame, 't' | 'id' | 'n' | 'at' | 'session'> {
   readonly node: { readonly name: string; readonly site: string; readonly version: string; readonly startedAt: number }
+  /** Time from a record until an uplink target held it, by target, since the start. */
+  readonly transfer: Readonly<Record<string, HistogramData>>
 }
 
 /** Content type of the exposition. */
@@ -51,7 +53,7 @@ function inferenceMetrics(page: Page, { inference }: MetricsSnapshot): void {
   page.histogram('edge_inference_stage_seconds', 'Latency of a request by stage.', 'stage', latency)
 }
 
-function uplinkMetrics(page: Page, { uplink }: MetricsSnapshot): void {
+function uplinkMetrics(page: Page, { uplink, transfer }: MetricsSnapshot): void {
   const { targets } = uplink
   page.counter(
     'edge_upstream_sent_bytes_total',
@@ -85,6 +87,7 @@ function uplinkMetrics(page: Page, { uplink }: MetricsSnapshot): void {
     'Round trip to a target.',
     byTarget(({ rttMs }) => (rttMs === null ? null : rttMs / 1000)),
   )
+  page.histogram('edge_uplink_transfer_seconds', 'From a record until its target held it.', 'target', transfer)
 }
 
 function storeMetrics(page: Page, { store }: MetricsSnapshot): void {

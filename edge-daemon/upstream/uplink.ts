@@ -66,6 +66,11 @@ export class Uplink {
     )
   }
 
+  /** Name of the target. */
+  get name(): string {
+    return this.#options.name
+  }
+
   /** Begin to connect and to send; returns at once, whether the target is there or not. */
   start(): void {
     const { store, wire } = this.#options

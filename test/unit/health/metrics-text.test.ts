@@ -8,7 +8,7 @@ const NODE = { name: 'n1', site: 's1', version: '0.1.0', startedAt: 1_700_000_00
 const all = (): boolean => true
 
 function render(total = new Histogram(), changes: Partial<MetricsSnapshot> = {}): string {
-  return renderMetrics({ ...statusBody(total), node: NODE, ...changes })
+  return renderMetrics({ ...statusBody(total), node: NODE, transfer: {}, ...changes })
 }
 
 test('writes an exposition whose every line is of the format, each family announced once', () => {
@@ -23,6 +23,14 @@ test('writes an exposition whose every line is of the format, each family announ
     const name = /^[a-z0-9_]+/.exec(line)?.[0] ?? ''
     expect(types).toContain(name.replace(/_(bucket|sum|count)$/, (end) => (types.includes(name) ? end : '')))
   }
+})
+
+test('tells how long records take to be held by each target', () => {
+  const transfer = new Histogram()
+  for (const ms of [5, 12, 400]) transfer.record(ms)
+  const text = render(new Histogram(), { transfer: { nats: transfer.snapshot() } })
+  expect(text).toContain('edge_uplink_transfer_seconds_bucket{target="nats",le="0.025"} 2')
+  expect(text).toContain('edge_uplink_transfer_seconds_count{target="nats"} 3')
 })
 
 test('never counts a slower request under a bound, and misses only what lies within 4.4 % of it', () => {
