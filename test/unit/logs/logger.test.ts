@@ -1,14 +1,5 @@
 import { spawn } from 'node:child_process'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -105,7 +96,7 @@ test('goes on without its file, counts what is lost, and tells it once the file 
   expect(messages).toEqual(['three', 'the log file refused 2 lines and works again'])
 })
 
-test.skipIf(!existsSync('/dev/full'))('counts what a full disk refuses, and tells it once there is room', () => {
+test('counts what a full disk refuses, and tells it once there is room', () => {
   symlinkSync('/dev/full', join(dir, 'edge-daemon.log'))
   const logger = start()
   for (let i = 0; i < 3; i += 1) logger.info(`line.${i}`)
