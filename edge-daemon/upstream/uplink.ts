@@ -167,7 +167,10 @@ export class Uplink {
     this.#since = this.#nowMs()
     if (state === 'up') log.info('uplink.up', `${name} is reached`, { target: name })
     else if (wasState === 'up' || state === 'down') {
-      log.warn('uplink.down', this.#error() ?? `${name} is not reached`, { target: name })
+      const why = this.#error()
+      log.warn('uplink.down', why === null ? `${name} is not reached` : `${name} is not reached: ${why}`, {
+        target: name,
+      })
     }
   }
 
