@@ -16,12 +16,11 @@ export interface FleetSessionOptions {
 export class FleetSession {
   readonly fleet: Fleet
   readonly links: ReadonlyMap<string, NodeLink>
-  readonly #nodes: readonly NodeAddress[]
 
   constructor(options: FleetSessionOptions) {
     const { nodes, version, interest, maxLogRows } = options
-    this.#nodes = nodes
     this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
+    for (const { key, url } of nodes) this.fleet.add(key, { url, nowMs: Date.now() })
     const client = { name: 'edgedeck', version }
     this.links = new Map(
       nodes.map((node) => [
@@ -36,7 +35,6 @@ export class FleetSession {
   }
 
   start(): void {
-    for (const { key, url } of this.#nodes) this.fleet.add(key, { url, nowMs: Date.now() })
     for (const link of this.links.values()) link.start()
   }
 

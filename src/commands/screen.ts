@@ -31,10 +31,9 @@ export async function runScreen(
     version,
     interest: { status: true, alertBacklog: ALERT_BACKLOG, logs: { level: config.logLevel, backlog: LOG_BACKLOG } },
   })
-  session.start()
   try {
     const { runConsole } = await import('../ui/start.tsx')
-    await runConsole({
+    const left = runConsole({
       ...options,
       fleet: session.fleet,
       link: (key) => session.links.get(key),
@@ -43,6 +42,9 @@ export async function runScreen(
       onNotice: () => () => undefined,
       signal,
     })
+    // Only now: the first frame does not wait for hundreds of connections.
+    session.start()
+    await left
   } finally {
     await session.stop()
   }
