@@ -1,7 +1,7 @@
 import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Backlog, StoredRecord } from './contract.ts'
 import type { FrameRef } from './frame-table.ts'
-import type { Located, LogIndex, Segment } from './log-index.ts'
+import type { Entered, Located, LogIndex, Segment } from './log-index.ts'
 
 interface Waiting {
   cursor: number
@@ -9,6 +9,8 @@ interface Waiting {
   bytes: number
   /** Timestamp of the oldest that waits; undefined when it has to be looked up. */
   oldestAt: number | null | undefined
+  /** What waits of the extent that the cursor stands inside of, as it was counted; null before it came into one. */
+  inside: Part | null
 }
 
 interface Part {
@@ -19,36 +21,37 @@ interface Part {
 
 const NOTHING: Part = { records: 0, bytes: 0, oldestAt: null }
 
+/** Reads the records of a class behind a sequence in an extent. */
+export type ReadExtent = (place: Located, recordClass: UpstreamClass, afterSeq: number) => readonly StoredRecord[]
+
 /**
  * What waits for one target, kept up to date by commits, acknowledgements and evictions, so that asking costs nothing.
- * Only a frame that a cursor stands inside of is ever read.
+ * Only an extent that a cursor comes to stand inside of is read, and only once.
  */
 export class BacklogMeter {
   readonly #index: LogIndex
-  readonly #recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[]
+  readonly #recordsOf: ReadExtent
   readonly #waiting = new Map<UpstreamClass, Waiting>()
 
-  constructor(
-    index: LogIndex,
-    recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[],
-    cursors: ReadonlyMap<UpstreamClass, number>,
-  ) {
+  constructor(index: LogIndex, recordsOf: ReadExtent, cursors: ReadonlyMap<UpstreamClass, number>) {
     this.#index = index
     this.#recordsOf = recordsOf
     for (const recordClass of UPSTREAM_CLASSES) {
-      const waiting = { cursor: cursors.get(recordClass) ?? 0, records: 0, bytes: 0, oldestAt: undefined }
+      const waiting = { cursor: cursors.get(recordClass) ?? 0, records: 0, bytes: 0, oldestAt: undefined, inside: null }
       this.#waiting.set(recordClass, waiting)
       this.#countAll(recordClass, waiting)
     }
   }
 
-  /** A frame was committed. */
-  added(recordClass: UpstreamClass, place: Located): void {
+  /** A frame was committed; no cursor is ahead of the log, so all of it waits. */
+  added(recordClass: UpstreamClass, { ref, extentFirstSeq }: Entered): void {
     const waiting = this.#of(recordClass)
-    const part = this.#above(recordClass, place, waiting.cursor)
-    if (waiting.records === 0 && part.records > 0) waiting.oldestAt = part.oldestAt
+    const part = whole(ref)
+    if (waiting.records === 0) waiting.oldestAt = part.oldestAt
+    else if (ref.minTime < (waiting.oldestAt ?? Number.NEGATIVE_INFINITY)) waiting.oldestAt = undefined
     waiting.records += part.records
     waiting.bytes += part.bytes
+    if (extentFirstSeq <= waiting.cursor) waiting.inside = sum(waiting.inside ?? NOTHING, part)
   }
 
   /** Count what waits in a segment that is about to be removed; call the result once it is. */
@@ -59,12 +62,13 @@ export class BacklogMeter {
       const table = segment.tables.get(recordClass)
       for (let position = 0; position < (table?.length ?? 0); position += 1) {
         const ref = table?.at(position)
-        if (ref !== undefined) parts.push({ waiting, part: this.#above(recordClass, { segment, ref }, waiting.cursor) })
+        if (ref !== undefined) parts.push({ waiting, part: counted(waiting, ref) })
       }
     }
     return () => {
       for (const { waiting, part } of parts) {
-        this.#subtract(waiting, part)
+        waiting.records -= part.records
+        waiting.bytes -= part.bytes
         waiting.oldestAt = undefined
       }
     }
@@ -73,20 +77,24 @@ export class BacklogMeter {
   /** A cursor moved, forwards as a rule. */
   moved(recordClass: UpstreamClass, cursor: number): void {
     const waiting = this.#of(recordClass)
-    const before = waiting.cursor
-    waiting.cursor = cursor
     waiting.oldestAt = undefined
-    if (cursor < before) {
+    if (cursor < waiting.cursor) {
+      waiting.cursor = cursor
       this.#countAll(recordClass, waiting)
       return
     }
-    let place = this.#index.next(recordClass, before, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+    let inside: Part | null = null
+    let place = this.#nextExtent(recordClass, waiting.cursor)
     while (place !== null && place.ref.firstSeq <= cursor) {
-      const was = this.#above(recordClass, place, before)
+      const was = counted(waiting, place.ref)
       const is = this.#above(recordClass, place, cursor)
-      this.#subtract(waiting, { ...was, records: was.records - is.records, bytes: was.bytes - is.bytes })
-      place = this.#nextFrame(recordClass, place.ref)
+      waiting.records += is.records - was.records
+      waiting.bytes += is.bytes - was.bytes
+      if (isInside(place.ref, cursor)) inside = is
+      place = this.#nextExtent(recordClass, place.ref.lastSeq)
     }
+    waiting.cursor = cursor
+    waiting.inside = inside
   }
 
   /** @see Backlog */
@@ -101,7 +109,7 @@ export class BacklogMeter {
       records += waiting.records
       bytes += waiting.bytes
       if (waiting.records === 0) continue
-      waiting.oldestAt ??= this.#oldestAt(recordClass, waiting.cursor)
+      waiting.oldestAt ??= this.#oldestAt(recordClass, waiting)
       if (waiting.oldestAt !== null) oldestAt = Math.min(oldestAt ?? waiting.oldestAt, waiting.oldestAt)
     }
     return { records, bytes, oldestAt, byClass }
@@ -116,6 +124,7 @@ export class BacklogMeter {
   #countAll(recordClass: UpstreamClass, waiting: Waiting): void {
     waiting.records = 0
     waiting.bytes = 0
+    waiting.inside = null
     for (const segment of this.#index.segments) {
       const table = segment.tables.get(recordClass)
       for (let position = 0; position < (table?.length ?? 0); position += 1) {
@@ -124,37 +133,51 @@ export class BacklogMeter {
         const part = this.#above(recordClass, { segment, ref }, waiting.cursor)
         waiting.records += part.records
         waiting.bytes += part.bytes
+        if (isInside(ref, waiting.cursor)) waiting.inside = part
       }
     }
   }
 
   #above(recordClass: UpstreamClass, place: Located, cursor: number): Part {
-    const { ref } = place
-    if (cursor >= ref.lastSeq) return NOTHING
-    if (cursor < ref.firstSeq) return { records: ref.records, bytes: ref.lineBytes, oldestAt: ref.minTime }
-    let records = 0
-    let bytes = 0
-    let oldestAt: number | null = null
-    for (const { seq, line, timestamp } of this.#recordsOf(place, recordClass)) {
-      if (seq <= cursor) continue
-      records += 1
-      bytes += Buffer.byteLength(line) + 1
-      oldestAt = Math.min(oldestAt ?? timestamp, timestamp)
+    if (!isInside(place.ref, cursor)) return cursor < place.ref.firstSeq ? whole(place.ref) : NOTHING
+    let part = NOTHING
+    for (const { line, timestamp } of this.#recordsOf(place, recordClass, cursor)) {
+      part = sum(part, { records: 1, bytes: Buffer.byteLength(line) + 1, oldestAt: timestamp })
     }
-    return { records, bytes, oldestAt }
+    return part
   }
 
-  #oldestAt(recordClass: UpstreamClass, cursor: number): number | null {
-    const place = this.#index.next(recordClass, cursor, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
-    return place === null ? null : this.#above(recordClass, place, cursor).oldestAt
+  #oldestAt(recordClass: UpstreamClass, waiting: Waiting): number | null {
+    let place = this.#nextExtent(recordClass, waiting.cursor)
+    while (place !== null) {
+      const { oldestAt } = counted(waiting, place.ref)
+      if (oldestAt !== null) return oldestAt
+      place = this.#nextExtent(recordClass, place.ref.lastSeq)
+    }
+    return null
   }
 
-  #nextFrame(recordClass: UpstreamClass, ref: FrameRef): Located | null {
-    return this.#index.next(recordClass, ref.lastSeq, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+  #nextExtent(recordClass: UpstreamClass, afterSeq: number): Located | null {
+    return this.#index.next(recordClass, afterSeq, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
   }
+}
 
-  #subtract(waiting: Waiting, part: Part): void {
-    waiting.records -= part.records
-    waiting.bytes -= part.bytes
-  }
+function isInside(extent: FrameRef, cursor: number): boolean {
+  return cursor >= extent.firstSeq && cursor < extent.lastSeq
+}
+
+function whole(ref: FrameRef): Part {
+  return { records: ref.records, bytes: ref.lineBytes, oldestAt: ref.minTime }
+}
+
+/** What an extent was counted with: never read again, so that damage that came later cannot leave a remainder. */
+function counted(waiting: Waiting, extent: FrameRef): Part {
+  if (isInside(extent, waiting.cursor)) return waiting.inside ?? NOTHING
+  return waiting.cursor < extent.firstSeq ? whole(extent) : NOTHING
+}
+
+function sum(a: Part, b: Part): Part {
+  const oldestAt =
+    a.oldestAt === null || b.oldestAt === null ? (a.oldestAt ?? b.oldestAt) : Math.min(a.oldestAt, b.oldestAt)
+  return { records: a.records + b.records, bytes: a.bytes + b.bytes, oldestAt }
 }

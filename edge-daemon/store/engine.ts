@@ -74,8 +74,8 @@ export class LogEngine {
     const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0)
     this.#index = recovered.index
     this.#damagedBlocks = recovered.damages.length + recovered.sealedFrames
-    this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass) =>
-      this.#countable(place, recordClass),
+    this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass, afterSeq) =>
+      this.#countable(place, recordClass, afterSeq),
     )
     this.#writer = new SegmentWriter({
       folder: join(options.dir, 'segments'),
@@ -200,7 +200,7 @@ export class LogEngine {
       segments: this.#index.segments.length,
       commits: this.#commits,
       evictedRecords: this.#evictedRecords,
-      corruptBlocks: this.#damagedBlocks + this.#reader.damagedFrames,
+      corruptBlocks: this.#damagedBlocks + this.#reader.damagedStretches,
       error: this.#refusal?.error ?? this.#fault,
     }
   }
@@ -217,10 +217,10 @@ export class LogEngine {
     }
   }
 
-  /** For backlogs, which only count: a frame that cannot be read must not stop a commit. */
-  #countable(place: Located, recordClass: RecordClass): readonly StoredRecord[] {
+  /** For backlogs, which only count: an extent that cannot be read must not stop a commit. */
+  #countable(place: Located, recordClass: RecordClass, afterSeq: number): readonly StoredRecord[] {
     try {
-      return this.#reader.records(place, recordClass)
+      return this.#reader.records(place, recordClass, { afterSeq })
     } catch {
       return []
     }
@@ -268,8 +268,8 @@ export class LogEngine {
     this.#lastSeq = commit.lastSeq
     this.#commits += 1
     for (const { header, frameBytes } of commit.frames) {
-      const ref = this.#index.append(segment, header, frameBytes)
-      if (isUpstream(header.class)) this.#targets.added(header.class, { segment, ref })
+      const entered = this.#index.append(segment, header, frameBytes)
+      if (isUpstream(header.class)) this.#targets.added(header.class, entered)
     }
     this.#mark()
     return { ok: true, epoch: place.epoch, firstSeq: place.firstSeq, own: asStored(own, place) }
@@ -296,7 +296,7 @@ export class LogEngine {
   }
 
   #remove(segment: Segment): boolean {
-    // Before the file goes: a frame that a cursor stands inside of is read for its count.
+    // While the index still knows its extents.
     const dropped = this.#targets.waitingIn(segment)
     try {
       this.#disk.unlink(segment.path)

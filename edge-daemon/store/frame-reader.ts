@@ -2,15 +2,23 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
+import { DamageCount } from './damage-count.ts'
 import { refusalOf } from './disk.ts'
-import { decodeLines, readFrame } from './frame.ts'
+import { checkFrame, decodeLines, EpochReader, FRAME_MAGIC, readHeader, type VerifiedFrame } from './frame.ts'
 import { seqOfLine, timestampOfLine } from './line.ts'
 import type { Located } from './log-index.ts'
+import { readAround } from './read-around.ts'
 
 const OPEN_FILES = 8
 const READ_AHEAD_BYTES = 128 * 1024
-/** What says that bytes are gone for good: an evicted segment, a broken sector. */
+/** What says that a segment is gone for good: it was evicted, or its inode cannot be read. */
 const GONE: readonly string[] = ['ENOENT', 'EIO']
+
+/** Sequences to read, both bounds outside; what is left out is open. */
+export interface SeqRange {
+  readonly afterSeq?: number
+  readonly beforeSeq?: number
+}
 
 interface OpenSegment {
   readonly fd: number
@@ -19,40 +27,38 @@ interface OpenSegment {
 }
 
 /**
- * Reads frames by their place and verifies each anew. Keeps a few segments open with a window of bytes each, so that
- * many small frames cost one read.
+ * Reads frames and extents by their place and verifies each frame anew. Keeps a few segments open with a window of bytes
+ * each, so that many small ones cost one read.
  */
 export class FrameReader {
   readonly #open = new Map<string, OpenSegment>()
-  readonly #damaged = new Set<string>()
+  readonly #damaged = new DamageCount()
+  readonly #epochs = new EpochReader()
 
-  /** Different frames whose checksum did not hold when they were read, since the start. */
-  get damagedFrames(): number {
-    return this.#damaged.size
+  /** Different stretches that were no good frames when they were read, since the start. */
+  get damagedStretches(): number {
+    return this.#damaged.count
   }
 
   /**
-   * Records of a frame in rising sequence; none when the frame is damaged, sealed or gone.
+   * Records of a class in a frame or an extent, in rising sequence, without those of frames that are damaged, sealed or
+   * gone.
    * @throws EdgeError `STORE_FAILING` when it cannot be read now (too many open files, no memory): whoever took that for
-   * an empty frame would pass over its records.
+   * an empty extent would pass over its records.
    */
-  records(place: Located, recordClass: RecordClass): StoredRecord[] {
-    const frame = this.#bytesOf(place)
-    const read = frame === null ? null : readFrame(frame, 0)
-    if (frame === null || read === null) return []
-    const lines = read.ok ? decodeLines(read.header, frame) : null
-    if (!read.ok || lines === null) {
-      this.#damaged.add(`${place.segment.path}:${place.ref.offset}`)
-      return []
+  records(place: Located, recordClass: RecordClass, range: SeqRange = {}): StoredRecord[] {
+    const bytes = this.#bytesOf(place)
+    const records: StoredRecord[] = []
+    let offset = 0
+    while (bytes !== null && offset < bytes.length) {
+      const frame = checkFrame(bytes, offset)
+      const end = frame.ok ? offset + frame.frameBytes : nextGoodFrame(bytes, offset + 1)
+      const isGood =
+        frame.ok && (frame.class !== recordClass || this.#take(bytes.subarray(offset, end), frame, range, records))
+      if (!isGood) this.#damaged.note(place.segment.path, place.ref.offset + offset, place.ref.offset + end)
+      offset = end
     }
-    const { epoch } = read.header
-    return lines.map((line) => ({
-      class: recordClass,
-      seq: seqOfLine(line),
-      epoch,
-      timestamp: timestampOfLine(line),
-      line,
-    }))
+    return records
   }
 
   close(): void {
@@ -77,14 +83,34 @@ export class FrameReader {
     const wanted = Math.max(ref.bytes, Math.min(READ_AHEAD_BYTES, segment.bytes - ref.offset))
     const window = Buffer.allocUnsafe(wanted)
     try {
-      const count = readSync(open.fd, window, 0, wanted, ref.offset)
-      open.window = window.subarray(0, count)
-      open.windowAt = ref.offset
-      return count < ref.bytes ? null : open.window.subarray(0, ref.bytes)
+      const place = ref.offset
+      open.window = window.subarray(
+        0,
+        readable(() => readSync(open.fd, window, 0, wanted, place)),
+      )
+      open.windowAt = place
+      if (open.window.length >= ref.bytes) return open.window.subarray(0, ref.bytes)
+      return readAround(open.fd, { offset: place, length: ref.bytes }, isBrokenSector)
     } catch (error) {
       this.forget(segment.path)
-      return goneOrThrow(error)
+      throw cannotBeRead(error)
     }
+  }
+
+  /** Add the records of a frame that are in the range; false when the frame cannot be decoded. */
+  #take(bytes: Buffer, frame: VerifiedFrame, range: SeqRange, records: StoredRecord[]): boolean {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY } = range
+    const header = readHeader(bytes, 0, frame, this.#epochs)
+    // Sealed frames were counted at the start.
+    if (header.keyId !== 0 || header.lastSeq <= afterSeq || header.firstSeq >= beforeSeq) return true
+    const lines = decodeLines(header, bytes)
+    if (lines === null) return false
+    for (const line of lines) {
+      const seq = seqOfLine(line)
+      if (seq <= afterSeq || seq >= beforeSeq) continue
+      records.push({ class: frame.class, seq, epoch: header.epoch, timestamp: timestampOfLine(line), line })
+    }
+    return true
   }
 
   #segment(path: string): OpenSegment | null {
@@ -101,16 +127,35 @@ export class FrameReader {
       this.#open.set(path, opened)
       return opened
     } catch (error) {
-      return goneOrThrow(error)
+      if (GONE.includes(refusalOf(error))) return null
+      throw cannotBeRead(error)
     }
   }
 }
 
-function goneOrThrow(error: unknown): null {
-  const refusal = refusalOf(error)
-  if (GONE.includes(refusal)) return null
-  throw new EdgeError('STORE_FAILING', {
-    message: `the log cannot be read now: ${refusal}`,
+function nextGoodFrame(bytes: Buffer, from: number): number {
+  let offset = bytes.indexOf(FRAME_MAGIC, from)
+  while (offset >= 0 && !checkFrame(bytes, offset).ok) offset = bytes.indexOf(FRAME_MAGIC, offset + 1)
+  return offset < 0 ? bytes.length : offset
+}
+
+function isBrokenSector(error: unknown): boolean {
+  return refusalOf(error) === 'EIO'
+}
+
+/** How many bytes a read brought; none when it came upon a broken sector. */
+function readable(read: () => number): number {
+  try {
+    return read()
+  } catch (error) {
+    if (isBrokenSector(error)) return 0
+    throw error
+  }
+}
+
+function cannotBeRead(error: unknown): EdgeError {
+  return new EdgeError('STORE_FAILING', {
+    message: `the log cannot be read now: ${refusalOf(error)}`,
     next: ['try again; nothing is lost'],
     cause: error,
   })

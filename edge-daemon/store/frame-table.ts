@@ -1,7 +1,10 @@
-/** Where a frame lies in its segment and what it holds; times are Unix ms. */
+/**
+ * Where a frame lies in its segment and what it holds; times are Unix ms. An extent, which holds several frames of one
+ * class, is told in the same terms: frames of other classes, and nothing else, may lie between its own.
+ */
 export interface FrameRef {
   readonly offset: number
-  /** Header and payload. */
+  /** Headers and payloads, with what lies between them. */
   readonly bytes: number
   readonly firstSeq: number
   readonly lastSeq: number
@@ -11,6 +14,13 @@ export interface FrameRef {
   readonly lineBytes: number
 }
 
+/** Most bytes of the log that an extent of several frames spans: what is read for one of its records. */
+const EXTENT_BYTES = 16 * 1024
+/** Most bytes of lines in an extent of several frames: what is decoded for one of its records. */
+const EXTENT_LINE_BYTES = 64 * 1024
+
+const FIRST_ROWS = 16
+const GROWTH = 1.5
 const COLUMNS = 8
 const OFFSET = 0
 const BYTES = 1
@@ -21,9 +31,12 @@ const MAX_TIME = 5
 const RECORDS = 6
 const LINE_BYTES = 7
 
-/** Frames of one class in one segment in rising sequence, 64 bytes a frame. */
+/**
+ * Extents of one class in one segment in rising sequence, 64 bytes an extent. Which frames make an extent follows from
+ * the frames and their order alone, so that a restart finds the same ones.
+ */
 export class FrameTable {
-  #cells = new Float64Array(COLUMNS * 16)
+  #cells = new Float64Array(COLUMNS * FIRST_ROWS)
   #length = 0
   #records = 0
   #minTime = Number.POSITIVE_INFINITY
@@ -38,10 +51,20 @@ export class FrameTable {
     return this.#records
   }
 
+  /**
+   * Enter a frame behind all others, in the last extent when it begins at or behind `joinFrom` and has room. Returns the
+   * first sequence of the extent that now holds the frame.
+   */
+  add(ref: FrameRef, joinFrom: number): number {
+    if (!this.#join(ref, joinFrom)) this.push(ref)
+    return this.#cell(this.#length - 1, FIRST_SEQ)
+  }
+
+  /** Enter a frame, or a whole extent, behind all others as an extent of its own. */
   push(ref: FrameRef): void {
     const at = this.#length * COLUMNS
     if (at === this.#cells.length) {
-      const grown = new Float64Array(this.#cells.length * 2)
+      const grown = new Float64Array(COLUMNS * Math.ceil(this.#length * GROWTH))
       grown.set(this.#cells)
       this.#cells = grown
     }
@@ -55,9 +78,7 @@ export class FrameTable {
     cells[at + RECORDS] = ref.records
     cells[at + LINE_BYTES] = ref.lineBytes
     this.#length += 1
-    this.#records += ref.records
-    this.#minTime = Math.min(this.#minTime, ref.minTime)
-    this.#maxTime = Math.max(this.#maxTime, ref.maxTime)
+    this.#count(ref)
   }
 
   at(position: number): FrameRef {
@@ -74,15 +95,7 @@ export class FrameTable {
     }
   }
 
-  /** Forget the frames that lie at or behind an offset. */
-  dropFrom(offset: number): void {
-    while (this.#length > 0 && this.#cell(this.#length - 1, OFFSET) >= offset) {
-      this.#length -= 1
-      this.#records -= this.#cell(this.#length, RECORDS)
-    }
-  }
-
-  /** The first frame with a record after `seq` that may hold one of a time in `fromMs..toMs`; null when there is none. */
+  /** The first extent with a record after `seq` that may hold one of a time in `fromMs..toMs`; null when there is none. */
   next(seq: number, fromMs: number, toMs: number): FrameRef | null {
     if (this.#maxTime < fromMs || this.#minTime > toMs) return null
     for (let position = this.#firstEndingAfter(seq); position < this.#length; position += 1) {
@@ -91,16 +104,41 @@ export class FrameTable {
     return null
   }
 
-  /** The last frame with a record before `seq` that may hold one of a time in `fromMs..toMs`; null when there is none. */
+  /** The last extent with a record before `seq` that may hold one of a time in `fromMs..toMs`; null when there is none. */
   previous(seq: number, fromMs: number, toMs: number): FrameRef | null {
     if (this.#maxTime < fromMs || this.#minTime > toMs) return null
-    // The frames before the first that ends at seq - 1 or later begin before seq, and so may that frame itself.
+    // The extents before the first that ends at seq - 1 or later begin before seq, and so may that extent itself.
     let position = Math.min(this.#firstEndingAfter(seq - 2), this.#length - 1)
     while (position >= 0 && this.#cell(position, FIRST_SEQ) >= seq) position -= 1
     for (; position >= 0; position -= 1) {
       if (this.#overlaps(position, fromMs, toMs)) return this.at(position)
     }
     return null
+  }
+
+  #join(ref: FrameRef, joinFrom: number): boolean {
+    const last = this.#length - 1
+    const offset = this.#cell(last, OFFSET)
+    const bytes = ref.offset + ref.bytes - offset
+    const lineBytes = this.#cell(last, LINE_BYTES) + ref.lineBytes
+    // Without a last extent both are NaN and fit nowhere.
+    if (!(offset >= joinFrom && bytes <= EXTENT_BYTES && lineBytes <= EXTENT_LINE_BYTES)) return false
+    const cells = this.#cells
+    const at = last * COLUMNS
+    cells[at + BYTES] = bytes
+    cells[at + LAST_SEQ] = ref.lastSeq
+    cells[at + MIN_TIME] = Math.min(this.#cell(last, MIN_TIME), ref.minTime)
+    cells[at + MAX_TIME] = Math.max(this.#cell(last, MAX_TIME), ref.maxTime)
+    cells[at + RECORDS] = this.#cell(last, RECORDS) + ref.records
+    cells[at + LINE_BYTES] = lineBytes
+    this.#count(ref)
+    return true
+  }
+
+  #count(ref: FrameRef): void {
+    this.#records += ref.records
+    this.#minTime = Math.min(this.#minTime, ref.minTime)
+    this.#maxTime = Math.max(this.#maxTime, ref.maxTime)
   }
 
   #cell(position: number, column: number): number {

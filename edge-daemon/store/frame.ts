@@ -72,10 +72,21 @@ export interface FrameHeader {
 /** The part of a header that the writer decides; the rest follows from the payload. */
 export type FrameContent = Omit<FrameHeader, 'lineBytes' | 'payloadBytes' | 'compressed' | 'keyId'>
 
+/** A frame whose checksum holds. */
+export interface VerifiedFrame {
+  readonly ok: true
+  readonly class: RecordClass
+  /** Header and payload. */
+  readonly frameBytes: number
+}
+
+/** Outcome of verifying the bytes of one frame. */
+export type FrameCheck = VerifiedFrame | { readonly ok: false; readonly reason: 'short' | 'damaged' }
+
 /** Outcome of reading the bytes of one frame. */
 export type FrameRead =
+  | Extract<FrameCheck, { ok: false }>
   | { readonly ok: true; readonly header: FrameHeader; readonly frameBytes: number }
-  | { readonly ok: false; readonly reason: 'short' | 'damaged' }
 
 /** A frame ready to be written: what its header says, and its bytes in order. */
 export interface EncodedFrame {
@@ -113,10 +124,10 @@ export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame
 }
 
 /**
- * Read the frame that starts at `offset`. `short` means that the bytes end before the frame does, `damaged` that they
+ * Verify the frame that starts at `offset`. `short` means that the bytes end before the frame does, `damaged` that they
  * are not a frame whose checksum holds.
  */
-export function readFrame(bytes: Buffer, offset: number): FrameRead {
+export function checkFrame(bytes: Buffer, offset: number): FrameCheck {
   if (bytes.length - offset < HEADER_BYTES) {
     const start = bytes.subarray(offset, offset + FRAME_MAGIC.length)
     return { ok: false, reason: FRAME_MAGIC.subarray(0, start.length).equals(start) ? 'short' : 'damaged' }
@@ -135,24 +146,59 @@ export function readFrame(bytes: Buffer, offset: number): FrameRead {
   if (bytes.length - offset < frameBytes) return { ok: false, reason: 'short' }
   const checksum = crc32(bytes.subarray(offset + CHECKED_FROM, offset + frameBytes))
   if (checksum !== bytes.readUInt32LE(offset + CHECKSUM_AT)) return { ok: false, reason: 'damaged' }
-  return {
-    ok: true,
-    frameBytes,
-    header: {
-      class: recordClass,
-      epoch: bytes.toString('hex', offset + 24, offset + 40),
-      firstSeq: bytes.readUIntLE(offset + 40, 6),
-      lastSeq: bytes.readUIntLE(offset + 48, 6),
-      minTime: bytes.readUIntLE(offset + 56, 6),
-      maxTime: bytes.readUIntLE(offset + 64, 6),
-      records: bytes.readUInt32LE(offset + 20),
-      lineBytes: bytes.readUInt32LE(offset + 72),
-      payloadBytes,
-      compressed: bytes.readUInt8(offset + 10) === 1,
-      keyId: bytes.readUInt32LE(offset + 16),
-      endsCommit: (bytes.readUInt8(offset + 11) & 1) === 1,
-    },
+  return { ok: true, class: recordClass, frameBytes }
+}
+
+/** Read the frame that starts at `offset`. @see checkFrame for what else may be found there. */
+export function readFrame(bytes: Buffer, offset: number, epochs = new EpochReader()): FrameRead {
+  const check = checkFrame(bytes, offset)
+  return check.ok ? { ok: true, header: readHeader(bytes, offset, check, epochs), frameBytes: check.frameBytes } : check
+}
+
+/** Reads epochs. One that repeats, as it does frame after frame, is not built again. */
+export class EpochReader {
+  #epoch = ''
+  #a = -1
+  #b = -1
+  #c = -1
+  #d = -1
+
+  read(bytes: Buffer, offset: number): string {
+    const a = bytes.readUInt32LE(offset)
+    const b = bytes.readUInt32LE(offset + 4)
+    const c = bytes.readUInt32LE(offset + 8)
+    const d = bytes.readUInt32LE(offset + 12)
+    if (a === this.#a && b === this.#b && c === this.#c && d === this.#d) return this.#epoch
+    this.#a = a
+    this.#b = b
+    this.#c = c
+    this.#d = d
+    this.#epoch = bytes.toString('hex', offset, offset + 16)
+    return this.#epoch
   }
+}
+
+/** The header of a frame that was verified. */
+export function readHeader(bytes: Buffer, offset: number, check: VerifiedFrame, epochs: EpochReader): FrameHeader {
+  return {
+    class: check.class,
+    epoch: epochs.read(bytes, offset + 24),
+    firstSeq: readUInt48(bytes, offset + 40),
+    lastSeq: readUInt48(bytes, offset + 48),
+    minTime: readUInt48(bytes, offset + 56),
+    maxTime: readUInt48(bytes, offset + 64),
+    records: bytes.readUInt32LE(offset + 20),
+    lineBytes: bytes.readUInt32LE(offset + 72),
+    payloadBytes: check.frameBytes - HEADER_BYTES,
+    compressed: bytes.readUInt8(offset + 10) === 1,
+    keyId: bytes.readUInt32LE(offset + 16),
+    endsCommit: (bytes.readUInt8(offset + 11) & 1) === 1,
+  }
+}
+
+/** As `readUIntLE(offset, 6)`, in half the time. */
+function readUInt48(bytes: Buffer, offset: number): number {
+  return bytes.readUInt32LE(offset) + bytes.readUInt16LE(offset + 4) * 2 ** 32
 }
 
 /** Lines of a plain frame whose bytes are whole; null when the payload is sealed or cannot be decoded. */

@@ -2,7 +2,13 @@ import type { RecordClass } from '../../protocol/subjects.ts'
 import type { FrameHeader } from './frame.ts'
 import { type FrameRef, FrameTable } from './frame-table.ts'
 
-/** One segment file and the frames in it. */
+/** A frame that was entered, and the first sequence of the extent that it is now part of. */
+export interface Entered {
+  readonly ref: FrameRef
+  readonly extentFirstSeq: number
+}
+
+/** One segment file and the extents in it. */
 export class Segment {
   readonly path: string
   /** Sequence the segment begins with, by its name. */
@@ -14,6 +20,7 @@ export class Segment {
   /** A ledger record already says that this segment goes. */
   evictionNoted = false
   readonly tables = new Map<RecordClass, FrameTable>()
+  #joinFrom = 0
 
   constructor(path: string, startSeq: number, generation: number) {
     this.path = path
@@ -22,7 +29,7 @@ export class Segment {
   }
 
   /** Enter a frame that lies at `offset`. */
-  add(header: FrameHeader, offset: number, frameBytes: number): FrameRef {
+  add(header: FrameHeader, offset: number, frameBytes: number): Entered {
     const { firstSeq, lastSeq, minTime, maxTime, records, lineBytes } = header
     const ref = { offset, bytes: frameBytes, firstSeq, lastSeq, minTime, maxTime, records, lineBytes }
     let table = this.tables.get(header.class)
@@ -30,13 +37,12 @@ export class Segment {
       table = new FrameTable()
       this.tables.set(header.class, table)
     }
-    table.push(ref)
-    return ref
+    return { ref, extentFirstSeq: table.add(ref, this.#joinFrom) }
   }
 
-  /** Forget the frames at or behind an offset. */
-  dropFrom(offset: number): void {
-    for (const table of this.tables.values()) table.dropFrom(offset)
+  /** Let no extent reach over the bytes before `offset`: they are damaged, and known. */
+  breakExtents(offset: number): void {
+    this.#joinFrom = offset
   }
 
   /** Records by class and the range of their sequences; nulls when it holds none. */
@@ -56,13 +62,13 @@ export class Segment {
   }
 }
 
-/** A frame and the segment that holds it. */
+/** A frame or an extent, and the segment that holds it. */
 export interface Located {
   readonly segment: Segment
   readonly ref: FrameRef
 }
 
-/** The index of the log in memory: segments, oldest first, and their frames; rebuilt from the headers at start. */
+/** The index of the log in memory: segments, oldest first, and their extents; rebuilt from the headers at start. */
 export class LogIndex {
   readonly segments: Segment[]
   bytes = 0
@@ -77,12 +83,12 @@ export class LogIndex {
   }
 
   /** Account for a frame that was just appended to a segment. */
-  append(segment: Segment, header: FrameHeader, frameBytes: number): FrameRef {
-    const ref = segment.add(header, segment.bytes, frameBytes)
+  append(segment: Segment, header: FrameHeader, frameBytes: number): Entered {
+    const entered = segment.add(header, segment.bytes, frameBytes)
     segment.bytes += frameBytes
     this.bytes += frameBytes
     this.records += header.records
-    return ref
+    return entered
   }
 
   /** Forget a segment with all it holds. */
@@ -103,7 +109,7 @@ export class LogIndex {
     return null
   }
 
-  /** The first frame of a class with a record after `seq` that may hold a time in the range. */
+  /** The first extent of a class with a record after `seq` that may hold a time in the range. */
   next(recordClass: RecordClass, seq: number, fromMs: number, toMs: number): Located | null {
     // Segments that begin at or before the wanted record: the last of them may hold it, those before it cannot.
     let position = this.#lastStartingAtOrBefore(seq + 1)
@@ -115,7 +121,7 @@ export class LogIndex {
     return null
   }
 
-  /** The last frame of a class with a record before `seq` that may hold a time in the range. */
+  /** The last extent of a class with a record before `seq` that may hold a time in the range. */
   previous(recordClass: RecordClass, seq: number, fromMs: number, toMs: number): Located | null {
     for (let position = this.#lastStartingAtOrBefore(seq - 1); position >= 0; position -= 1) {
       const segment = this.segments[position]

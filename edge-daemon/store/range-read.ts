@@ -12,8 +12,8 @@ export interface RangeSource {
 }
 
 /**
- * Read a range, merged over its classes, one record a step; `null` steps are places to pause, one after each frame that
- * was read. Commits and evictions between steps are fine: every frame is looked up anew.
+ * Read a range, merged over its classes, one record a step; `null` steps are places to pause, one after each extent
+ * that was read. Commits and evictions between steps are fine: every extent is looked up anew.
  */
 export function* readRange(source: RangeSource, request: ReadRequest): Generator<StoredRecord | null> {
   const { limit, maxBytes = Number.POSITIVE_INFINITY, newestFirst = false } = request
@@ -22,8 +22,8 @@ export function* readRange(source: RangeSource, request: ReadRequest): Generator
   for (let count = 0; count < limit; count += 1) {
     let first: ClassStream | null = null
     for (const stream of streams) {
-      while (stream.needsFrame) {
-        stream.loadFrame()
+      while (stream.needsExtent) {
+        stream.loadExtent()
         yield null
       }
       const seq = stream.head?.seq
@@ -61,7 +61,7 @@ class ClassStream {
     this.#beforeSeq = Math.min(request.throughSeq ?? source.lastSeq, source.lastSeq) + 1
   }
 
-  get needsFrame(): boolean {
+  get needsExtent(): boolean {
     return this.#loaded.length === 0 && !this.#ended
   }
 
@@ -73,8 +73,8 @@ class ClassStream {
     return this.#loaded.pop()
   }
 
-  /** Load the next frame that may hold records of the range; `#loaded` is kept with the next record last. */
-  loadFrame(): void {
+  /** Load the next extent that may hold records of the range; `#loaded` is kept with the next record last. */
+  loadExtent(): void {
     const { index, reader } = this.#source
     const place = this.#newestFirst
       ? index.previous(this.#class, this.#beforeSeq, this.#fromMs, this.#toMs)
@@ -85,11 +85,8 @@ class ClassStream {
       return
     }
     this.#loaded = reader
-      .records(place, this.#class)
-      .filter(
-        ({ seq, timestamp }) =>
-          seq > this.#afterSeq && seq < this.#beforeSeq && timestamp >= this.#fromMs && timestamp <= this.#toMs,
-      )
+      .records(place, this.#class, { afterSeq: this.#afterSeq, beforeSeq: this.#beforeSeq })
+      .filter(({ timestamp }) => timestamp >= this.#fromMs && timestamp <= this.#toMs)
     if (this.#newestFirst) {
       this.#beforeSeq = place.ref.firstSeq
     } else {

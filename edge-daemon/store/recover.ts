@@ -85,6 +85,12 @@ export function recoverLog(dir: string, watermarkSeq: number): Recovered {
   return { index: new LogIndex(segments), ...end, damages }
 }
 
+interface PlacedFrame {
+  readonly header: FrameHeader
+  readonly offset: number
+  readonly frameBytes: number
+}
+
 /** Reads one segment and keeps account of where the log ends. */
 class SegmentScan {
   readonly segment: Segment
@@ -92,8 +98,10 @@ class SegmentScan {
   readonly #beforeSeq: number
   readonly #keepHalfFromSeq: number
   #end: LogEnd
-  /** Where the commit begins whose last frame has not come yet, and what was known before it. */
-  #half: { offset: number; firstSeq: number; end: LogEnd } | null = null
+  /** Damages that lie before the frames that were entered. */
+  #damagesPassed = 0
+  /** Where the commit begins whose last frame has not come yet, what was known before it, and its frames so far. */
+  #half: { offset: number; firstSeq: number; end: LogEnd; frames: PlacedFrame[] } | null = null
 
   constructor(segment: Segment, end: LogEnd, limits: { beforeSeq: number; keepHalfFromSeq: number }) {
     this.segment = segment
@@ -126,8 +134,12 @@ class SegmentScan {
     if (header.firstSeq >= this.#beforeSeq) return
     const damage = this.damages.at(-1)
     if (damage !== undefined) damage.beforeSeq ??= header.firstSeq
-    this.#half ??= { offset, firstSeq: header.firstSeq, end: this.#end }
-    if (header.endsCommit) this.#half = null
+    const frame = { header, offset, frameBytes }
+    const isWholeCommit = this.#half === null && header.endsCommit
+    if (!isWholeCommit) {
+      this.#half ??= { offset, firstSeq: header.firstSeq, end: this.#end, frames: [] }
+      this.#half.frames.push(frame)
+    }
     const isLast = header.lastSeq > this.#end.lastSeq
     if (isLast || header.keyId !== 0) {
       this.#end = {
@@ -136,15 +148,33 @@ class SegmentScan {
         sealedFrames: this.#end.sealedFrames + (header.keyId === 0 ? 0 : 1),
       }
     }
-    if (header.keyId === 0) this.segment.add(header, offset, frameBytes)
     this.segment.bytes = offset + frameBytes
+    if (isWholeCommit) this.#enter(frame)
+    else if (header.endsCommit) this.#enterHalf()
+  }
+
+  /** Enter the frames that were read since the last commit ended; what is entered cannot be taken out again. */
+  #enterHalf(): void {
+    for (const frame of this.#half?.frames ?? []) this.#enter(frame)
+    this.#half = null
+  }
+
+  #enter({ header, offset, frameBytes }: PlacedFrame): void {
+    while ((this.damages[this.#damagesPassed]?.offset ?? Number.POSITIVE_INFINITY) < offset) {
+      this.segment.breakExtents(offset)
+      this.#damagesPassed += 1
+    }
+    if (header.keyId === 0) this.segment.add(header, offset, frameBytes)
   }
 
   /** A commit is whole when its last frame says so; one that was answered stays, whatever is left of it. */
   #leaveOutHalfCommit(): void {
     const half = this.#half
-    if (half === null || this.#keepHalfFromSeq >= half.firstSeq) return
-    this.segment.dropFrom(half.offset)
+    if (half === null) return
+    if (this.#keepHalfFromSeq >= half.firstSeq) {
+      this.#enterHalf()
+      return
+    }
     this.segment.bytes = half.offset
     this.#end = half.end
   }

@@ -1,8 +1,7 @@
-import { readSync } from 'node:fs'
-import { FRAME_MAGIC, type FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_AT, readFrame } from './frame.ts'
+import { EpochReader, FRAME_MAGIC, type FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_AT, readFrame } from './frame.ts'
+import { readAround } from './read-around.ts'
 
 const READ_BYTES = 1024 * 1024
-const UNREADABLE_STEP_BYTES = 4096
 
 /** Bytes of a segment that are no good frame. */
 export interface Damage {
@@ -46,6 +45,7 @@ function nextGoodFrame(window: ReadWindow, from: number, sizeBytes: number): num
 class ReadWindow {
   readonly #fd: number
   readonly #sizeBytes: number
+  readonly #epochs = new EpochReader()
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
 
@@ -56,11 +56,11 @@ class ReadWindow {
 
   frameAt(offset: number): ReturnType<typeof readFrame> {
     this.#cover(offset, HEADER_BYTES)
-    let read = readFrame(this.#bytes, offset - this.#at)
+    let read = readFrame(this.#bytes, offset - this.#at, this.#epochs)
     if (!read.ok && read.reason === 'short' && this.#end() < this.#sizeBytes) {
       const payloadBytes = this.#bytes.readUInt32LE(offset - this.#at + PAYLOAD_BYTES_AT)
       this.#cover(offset, HEADER_BYTES + payloadBytes)
-      read = readFrame(this.#bytes, offset - this.#at)
+      read = readFrame(this.#bytes, offset - this.#at, this.#epochs)
     }
     return read
   }
@@ -85,26 +85,7 @@ class ReadWindow {
     const wantedEnd = Math.min(this.#sizeBytes, offset + bytes)
     if (offset >= this.#at && wantedEnd <= this.#end()) return
     const length = Math.min(this.#sizeBytes - offset, Math.max(bytes, READ_BYTES))
-    this.#bytes = readWhatCanBeRead(this.#fd, offset, length)
+    this.#bytes = readAround(this.#fd, { offset, length }, () => true)
     this.#at = offset
   }
-}
-
-/** Bytes of a file; stretches that the disk cannot read are zeros, which no frame's checksum accepts. */
-function readWhatCanBeRead(fd: number, offset: number, length: number): Buffer {
-  const buffer = Buffer.alloc(length)
-  let stepBytes = length
-  let filled = 0
-  while (filled < length) {
-    const wanted = Math.min(stepBytes, length - filled)
-    try {
-      const count = readSync(fd, buffer, filled, wanted, offset + filled)
-      if (count === 0) break
-      filled += count
-    } catch {
-      if (stepBytes <= UNREADABLE_STEP_BYTES) filled += wanted
-      stepBytes = UNREADABLE_STEP_BYTES
-    }
-  }
-  return buffer
 }

@@ -8,10 +8,10 @@ import {
   UPSTREAM_CLASSES,
   type UpstreamClass,
 } from '../../protocol/subjects.ts'
-import { BacklogMeter } from './backlog.ts'
-import type { Backlog, Cursors, StoredRecord } from './contract.ts'
+import { BacklogMeter, type ReadExtent } from './backlog.ts'
+import type { Backlog, Cursors } from './contract.ts'
 import { CursorFile } from './cursor-file.ts'
-import type { Located, LogIndex, Segment } from './log-index.ts'
+import type { Entered, LogIndex, Segment } from './log-index.ts'
 
 const SUFFIX = '.cursor'
 
@@ -29,18 +29,14 @@ interface Target {
 export class TargetSet {
   readonly #folder: string
   readonly #index: LogIndex
-  readonly #recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[]
+  readonly #recordsOf: ReadExtent
   readonly #targets = new Map<string, Target>()
   /** What waits for a target that never acknowledged anything. */
   readonly #untouched: BacklogMeter
   /** Damaged cursors found at the start, with what they fell back to. */
   readonly damaged: { target: string; recordClass: UpstreamClass; seq: number }[] = []
 
-  constructor(
-    folder: string,
-    index: LogIndex,
-    recordsOf: (place: Located, recordClass: UpstreamClass) => readonly StoredRecord[],
-  ) {
+  constructor(folder: string, index: LogIndex, recordsOf: ReadExtent) {
     this.#folder = folder
     this.#index = index
     this.#recordsOf = recordsOf
@@ -83,9 +79,9 @@ export class TargetSet {
     }
   }
 
-  added(recordClass: UpstreamClass, place: Located): void {
-    this.#untouched.added(recordClass, place)
-    for (const { meter } of this.#targets.values()) meter.added(recordClass, place)
+  added(recordClass: UpstreamClass, entered: Entered): void {
+    this.#untouched.added(recordClass, entered)
+    for (const { meter } of this.#targets.values()) meter.added(recordClass, entered)
   }
 
   /** Count what waits in a segment that is about to be removed; call the result once it is. */

@@ -50,12 +50,62 @@ describe('a frame table', () => {
     }
   })
 
-  it('forgets what lies at or behind an offset', () => {
+  it.each([1, 2, 3, 4, 5])('finds every frame by the extent that holds it, in both directions (seed %i)', (seed) => {
+    const all = frames(seed).map((ref) => ({ ...ref, offset: ref.offset * 40 }))
     const table = new FrameTable()
-    const all = frames(9)
-    for (const ref of all) table.push(ref)
-    table.dropFrom(2500)
-    expect(table.length).toBe(25)
-    expect(table.at(24)).toEqual(all[24])
+    for (const ref of all) {
+      const extentFirstSeq = table.add(ref, 0)
+      expect(table.at(table.length - 1)).toMatchObject({ firstSeq: extentFirstSeq, lastSeq: ref.lastSeq })
+    }
+    expect(table.length).toBeGreaterThan(5)
+    expect(table.length).toBeLessThan(all.length / 2)
+    expect(table.records).toBe(all.length)
+    for (let seq = 0; seq < (all.at(-1)?.lastSeq ?? 0) + 3; seq += 1) {
+      const next = all.find((ref) => ref.lastSeq > seq)
+      const previous = all.findLast((ref) => ref.firstSeq < seq)
+      for (const [ref, extent] of [
+        [next, table.next(seq, 0, 9e15)],
+        [previous, table.previous(seq, 0, 9e15)],
+      ] as const) {
+        expect(extent === null).toBe(ref === undefined)
+        if (extent === null || ref === undefined) continue
+        expect(extent.offset).toBeLessThanOrEqual(ref.offset)
+        expect(extent.offset + extent.bytes).toBeGreaterThanOrEqual(ref.offset + ref.bytes)
+        expect([extent.firstSeq <= ref.firstSeq, extent.lastSeq >= ref.lastSeq]).toEqual([true, true])
+        expect([extent.minTime <= ref.minTime, extent.maxTime >= ref.maxTime]).toEqual([true, true])
+      }
+    }
+  })
+
+  it('makes extents of at most 16 KiB of the log and 64 KiB of lines, and leaves a larger frame alone', () => {
+    const at = (n: number, bytes: number, lineBytes: number): FrameRef => ({
+      offset: n,
+      bytes,
+      firstSeq: n,
+      lastSeq: n,
+      minTime: 1,
+      maxTime: 1,
+      records: 1,
+      lineBytes,
+    })
+    const table = new FrameTable()
+    table.add(at(0, 100, 50), 0)
+    table.add(at(16_000, 384, 50), 0)
+    expect(table.length).toBe(1)
+    table.add(at(16_384, 20_000, 50), 0)
+    table.add(at(36_384, 100, 50), 0)
+    expect(table.length).toBe(3)
+    table.add(at(36_500, 100, 65_436), 0)
+    expect(table.length).toBe(3)
+    table.add(at(36_600, 100, 51), 0)
+    expect(table.length).toBe(4)
+    expect(table.at(2)).toEqual({ ...at(36_384, 216, 65_486), lastSeq: 36_500, records: 2 })
+  })
+
+  it('does not go on with an extent that begins before a given offset', () => {
+    const table = new FrameTable()
+    for (const ref of frames(3)) table.add(ref, ref.offset < 3000 ? 0 : 3000)
+    expect(table.length).toBe(2)
+    expect(table.at(1)).toMatchObject({ offset: 3000, bytes: 3000, records: 30 })
   })
 })

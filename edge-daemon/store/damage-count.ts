@@ -1,0 +1,28 @@
+interface Stretch {
+  from: number
+  to: number
+}
+
+/** Counts damaged stretches of files, each once however often and from wherever it is come across. */
+export class DamageCount {
+  readonly #stretches = new Map<string, Stretch[]>()
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Bytes `from` up to and without `to` of a file are damaged. */
+  note(path: string, from: number, to: number): void {
+    const stretches = this.#stretches.get(path) ?? []
+    this.#stretches.set(path, stretches)
+    const known = stretches.find((stretch) => from < stretch.to && to > stretch.from)
+    if (known === undefined) {
+      stretches.push({ from, to })
+      this.#count += 1
+      return
+    }
+    known.from = Math.min(known.from, from)
+    known.to = Math.max(known.to, to)
+  }
+}
