@@ -63,7 +63,7 @@ export class Daemon {
     const model = await pickModel(models.dir, models.serve)
     const store = await this.#openStore()
     const meters = new InferenceMeters()
-    const service = await this.#startService(meters)
+    const service = this.#makeService(meters)
     const host = new HostMeter({
       nodeExporterUrl: this.#config.health.nodeExporter,
       intervalMs: this.#config.health.interval,
@@ -181,7 +181,7 @@ export class Daemon {
   }
 
   /** The service is ended before the store closes, so that what it answers can still be kept. */
-  async #startService(meters: InferenceMeters): Promise<InferenceService> {
+  #makeService(meters: InferenceMeters): InferenceService {
     const { inference, faults } = this.#config
     const service = new InferenceService({
       batchMax: inference.batchMax,

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import type { Line } from '../../../src/ui/terminal/line.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
 import { loadTheme } from '../../../src/ui/theme.ts'
-import { bar, sparkline } from '../../../src/ui/widgets/bars.ts'
 import { axisTop, type LineChart, lineChart, resample } from '../../../src/ui/widgets/line-chart.ts'
 
 const { theme } = loadTheme('dark', fileURLToPath(new URL('../../../themes', import.meta.url)))
@@ -96,34 +95,5 @@ describe('line chart', () => {
   it('loses no peak when it shows many values in few columns', () => {
     const values = Array.from({ length: 1000 }, (_, index) => (index === 503 ? 99 : 1))
     for (const points of [10, 37, 100]) expect(Math.max(...resample(values, points).map(Number))).toBe(99)
-  })
-})
-
-describe('bar', () => {
-  it.each([
-    [0, '    '],
-    [0.001, '▏   '],
-    [0.5, '██  '],
-    [0.53, '██▏ '],
-    [1, '████'],
-    [7, '████'],
-    [null, '    '],
-    [Number.NaN, '    '],
-  ])('shows %s of four columns', (share, expected) => {
-    expect(bar(share, 4, false)).toBe(expected)
-  })
-
-  it('has an ASCII form', () => {
-    expect(bar(0.5, 4, true)).toBe('##..')
-  })
-})
-
-describe('sparkline', () => {
-  it('shows the newest values at the right edge, and blanks where there are none', () => {
-    expect(sparkline([1, 2, 4, null, 8], 5, false)).toBe('▂▃▅ █')
-    expect(sparkline([1, 8], 4, false)).toBe('  ▂█')
-    expect(sparkline([9, 9, 0, 8], 2, false)).toBe('▁█')
-    expect(sparkline([null], 3, true)).toBe('   ')
-    expect(sparkline([0, 50], 2, true, 100)).toBe('_=')
   })
 })
