@@ -1,12 +1,14 @@
 import type { RecordClass } from '../protocol/subjects.ts'
-import type { LiveRow, ReadRequest, RowTopic } from './live/contract.ts'
+import type { LiveRow, ReadRequest, ReadTopic, RowTopic } from './live/contract.ts'
 import type { Store } from './store/store.ts'
 
-/** Which records a console sees under a topic; statistics, metrics and the ledger have none yet. */
-const CLASSES_OF: Readonly<Record<RowTopic, readonly RecordClass[]>> = {
+/** Which records a console sees under a topic; statistics and abnormal metrics have none. */
+const CLASSES_OF: Readonly<Record<ReadTopic, readonly RecordClass[]>> = {
   results: ['normal', 'abnormal'],
   alerts: ['alert'],
   logs: ['log', 'error'],
+  status: ['sample', 'minute'],
+  ledger: ['ledger'],
 }
 
 /** Topic of a record's class; null when consoles do not see it. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   alertRecordSchema,
   histogramSchema,
+  ledgerRecordSchema,
   logLevelSchema,
   logRecordSchema,
   resultRecordSchema,
@@ -63,18 +64,29 @@ const subscribe = z.object({
 const credit = z.object({ t: z.literal('credit'), id, n: z.int().min(1).max(10_000) })
 /** @example {"t":"unsubscribe","id":"logs-1"} */
 const unsubscribe = z.object({ t: z.literal('unsubscribe'), id })
+/** What can be read back. `status` are the kept samples of the node's metrics, 1 s each and then 1 min each. */
+export const READ_TOPICS = ['alerts', 'logs', 'results', 'status', 'ledger'] as const
 /**
- * Read what the node keeps of a topic, oldest first, `fromMs ≤ timestamp ≤ toMs`. Answered by `rows` frames and an `end`.
- * @example {"t":"read","id":"r1","topic":"results","fromMs":1793000000000,"toMs":1793000060000,"limit":500}
+ * Read what the node keeps of a topic, oldest first, `fromMs ≤ timestamp ≤ toMs` and `seq > afterSeq`. Answered by `rows`
+ * frames and an `end`. With `credits` each rows frame costs one, and the node waits for a `credit` when there is none;
+ * an `unsubscribe` of the id ends the read early.
+ * @example {"t":"read","id":"r1","topic":"results","fromMs":1793000000000,"toMs":1793000060000,"limit":500,"credits":4}
  */
 const read = z.object({
   t: z.literal('read'),
   id,
-  topic: z.enum(['alerts', 'logs', 'results']),
+  topic: z.enum(READ_TOPICS),
   fromMs: at,
   toMs: at,
   limit: z.int().min(1).max(10_000),
+  afterSeq: z.int().nonnegative().optional(),
+  credits: z.int().min(1).max(10_000).optional(),
 })
+/**
+ * Fetch the kept picture of a result (requirement L4a). Answered by `picture` frames, the last of which says so.
+ * @example {"t":"fetch","id":"p1","seq":41}
+ */
+const fetch = z.object({ t: z.literal('fetch'), id, seq: z.int().positive() })
 /** A verb for the node; the answer is `done` or `error` with the same id. @example {"t":"command","id":"c1","verb":"fault.slow","args":{"ms":120}} */
 const command = z.object({
   t: z.literal('command'),
@@ -181,6 +193,16 @@ const uplinkTarget = z.object({
   ackedSeq: count,
   rttMs: z.number().nonnegative().nullable(),
   error: text.nullable(),
+  /** Region that the target is in; the target's name where nobody named one. */
+  region: z.string().max(253).optional(),
+  /** By class, the last sequence at each level: committed on the node, held by the receiver, surely synced there. */
+  levels: z.record(z.string().max(32), z.object({ committed: count, held: count, synced: count })).optional(),
+  /** Seconds until the backlog is drained at the rate of the last minute; null when nothing waits or nothing moves. */
+  drainSec: z.number().nonnegative().nullable().optional(),
+  /** Time from a record's timestamp until the target held it, over the last minute. */
+  transfer: histogramSchema.optional(),
+  /** Blocks that were sent flagged as maybe held already, since the start. */
+  maybeDuplicates: count.optional(),
 })
 /** One uplink target as the console sees it. */
 export type UplinkTargetStatus = z.infer<typeof uplinkTarget>
@@ -198,6 +220,28 @@ const store = z.object({
   evictedRecords: count,
   corruptBlocks: count,
   error: text.nullable(),
+  /** `sync` when an acknowledgement means that the disk has it, `async` when it does not. */
+  durability: z.enum(['sync', 'async']).optional(),
+  /** Keys of the ring and the one that seals now, by its number; null when the store is not encrypted. */
+  encryption: z.object({ keyId: count, keys: count, missingKeys: count }).nullable().optional(),
+  /** Whether the room is set aside that eviction needs on a full disk. */
+  reserve: z.enum(['kept', 'spent']).optional(),
+  /** Records that were not kept since the start. */
+  notStored: count.optional(),
+  /** What is kept by class, and the limits in force. */
+  byClass: z
+    .record(
+      z.string().max(32),
+      z.object({
+        records: count,
+        bytes,
+        oldestAt: at.nullable(),
+        maxBytes: bytes.nullable(),
+        maxAgeMs: count.nullable(),
+        evicted: count,
+      }),
+    )
+    .optional(),
 })
 /** The store as the console sees it. */
 export type StoreStatus = z.infer<typeof store>
@@ -205,6 +249,25 @@ export type StoreStatus = z.infer<typeof store>
 const activeAlert = alertRecordSchema.omit({ seq: true, node_id: true, timestamp: true, state: true })
 /** An alert that fires now. */
 export type ActiveAlert = z.infer<typeof activeAlert>
+
+const statusBody = {
+  conditions: z.array(condition).max(64),
+  host,
+  inference,
+  uplink: z.object({
+    targets: z.array(uplinkTarget).max(16),
+    /** Cumulative bytes written to upstream sockets, by class; `telemetry` is live sessions, `control` is what the wire needs besides. */
+    sentBytes: z.record(z.string().max(32), bytes),
+    /** Records not yet held by every target. */
+    backlogRecords: count,
+    /** Cap on what leaves for upstream and consoles together, bytes a second; null for none. */
+    capBytesPerSec: z.number().positive().nullable().optional(),
+  }),
+  store,
+  alerts: z.array(activeAlert).max(64),
+  /** Declared faults in force; empty on an honest node. */
+  faults: z.record(z.string().max(32), z.number()),
+}
 
 /**
  * Everything the fleet and node screens draw of a node.
@@ -216,45 +279,64 @@ const status = z.object({
   /** Rises by one a frame; a hole says how many were merged. */
   n: count,
   at,
-  conditions: z.array(condition).max(64),
-  host,
-  inference,
-  uplink: z.object({
-    targets: z.array(uplinkTarget).max(16),
-    /** Cumulative bytes written to upstream sockets, by class; `telemetry` is live sessions, `control` is what the wire needs besides. */
-    sentBytes: z.record(z.string().max(32), bytes),
-    /** Records not yet held by every target. */
-    backlogRecords: count,
-  }),
-  store,
-  alerts: z.array(activeAlert).max(64),
-  /** Declared faults in force; empty on an honest node. */
-  faults: z.record(z.string().max(32), z.number()),
+  ...statusBody,
   /** What the daemon measured of this session; null before the first answer. */
   session: z.object({ rttMs: z.number().nonnegative().nullable(), clockOffsetMs: z.number().nullable() }),
 })
+
+/**
+ * What a node keeps of its own state: one status over `window_ms`, with counters as they stood at `timestamp` and
+ * histograms of the window. Class `sample` for 1 s windows, `minute` for 1 min.
+ */
+export const sampleRecordSchema = z.object({
+  seq: count,
+  node_id: z.string().min(1),
+  timestamp: at,
+  /** Changes with every start of the daemon, as in `welcome`: counters begin again at 0. */
+  instance: z.string().max(64),
+  window_ms: count,
+  status: z.object(statusBody),
+})
+/** @see sampleRecordSchema */
+export type SampleRecord = z.infer<typeof sampleRecordSchema>
 
 /** Rows of a subscription or a read. @example {"t":"rows","id":"logs-1","topic":"logs","rows":[{"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost"}]} */
 const rows = z.discriminatedUnion('topic', [
   z.object({ t: z.literal('rows'), id, topic: z.literal('alerts'), rows: z.array(alertRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('logs'), rows: z.array(logRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('results'), rows: z.array(resultRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('status'), rows: z.array(sampleRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('ledger'), rows: z.array(ledgerRecordSchema).max(1000) }),
 ])
 /** Rows that were not sent and why. @example {"t":"gap","id":"logs-1","topic":"logs","missed":420,"reason":"no_credit","fromMs":1,"toMs":2} */
 const gap = z.object({
   t: z.literal('gap'),
   id,
-  topic: topicSchema,
+  topic: z.enum([...topicSchema.options, 'ledger']),
   missed: z.int().positive(),
   reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large']),
   fromMs: at,
   toMs: at,
 })
 /**
- * A read is complete; `truncated` when the limit stopped it.
- * @example {"t":"end","id":"r1","truncated":false}
+ * A read is complete; `truncated` when the limit stopped it. Read on with `afterSeq` = `lastSeq`.
+ * @example {"t":"end","id":"r1","truncated":true,"lastSeq":512}
  */
-const end = z.object({ t: z.literal('end'), id, truncated: z.boolean() })
+const end = z.object({ t: z.literal('end'), id, truncated: z.boolean(), lastSeq: count.nullable().optional() })
+/**
+ * A stretch of a kept picture, in order; `data` is base64.
+ * @example {"t":"picture","id":"p1","seq":41,"contentType":"image/png","sizeBytes":4,"offset":0,"data":"iVBORw==","last":true}
+ */
+const picture = z.object({
+  t: z.literal('picture'),
+  id,
+  seq: count,
+  contentType: z.string().max(64),
+  sizeBytes: bytes,
+  offset: bytes,
+  data: z.base64().max(176_000),
+  last: z.boolean(),
+})
 /**
  * A command was carried out.
  * @example {"t":"done","id":"c1","result":{"slowMs":120}}
@@ -279,13 +361,14 @@ export const clientFrameSchema = z.discriminatedUnion('t', [
   credit,
   unsubscribe,
   read,
+  fetch,
   command,
   ping,
   pong,
 ])
 /** Frames a console accepts. */
 export const daemonFrameSchema = z.union([
-  z.discriminatedUnion('t', [status, welcome, gap, end, done, error, ping, pong]),
+  z.discriminatedUnion('t', [status, welcome, gap, end, picture, done, error, ping, pong]),
   rows,
 ])
 

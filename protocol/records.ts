@@ -114,7 +114,7 @@ export const logRecordSchema = z.object({
  */
 export const ledgerRecordSchema = z.object({
   ...envelope,
-  event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch', 'undeliverable']),
+  event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch', 'undeliverable', 'rewound']),
   reason: z.string(),
   first_seq: z.int().nonnegative().nullable(),
   last_seq: z.int().nonnegative().nullable(),
@@ -123,6 +123,38 @@ export const ledgerRecordSchema = z.object({
   msg: z.string(),
 })
 
+/**
+ * The picture of a result, kept on the node (requirement L4a). It stands directly behind its result in the sequence.
+ *
+ * @example {"seq":42,"node_id":"n1","timestamp":1793000000000,"content_type":"image/png","bytes":4,"data":"iVBORw=="}
+ */
+export const inputRecordSchema = z.object({
+  ...envelope,
+  content_type: z.string().max(64),
+  /** Size of the picture. */
+  bytes: z.int().nonnegative(),
+  /** The picture in base64. The result it belongs to is the record before: `seq − 1`. */
+  data: z.base64(),
+})
+
+/**
+ * A metric that is not as it should be, by a rule of `filter.metrics`: it began, goes on, or ended.
+ *
+ * @example {"seq":77,"node_id":"n1","timestamp":1793000000000,"rule":"cpu_hot","state":"abnormal","expr":"host.cpuPct > 90.0","values":{"host.cpuPct":93.1},"from":1792999990000,"to":1793000000000}
+ */
+export const metricRecordSchema = z.object({
+  ...envelope,
+  rule: z.string().max(128),
+  state: z.enum(['abnormal', 'normal']),
+  expr: z.string().max(4096),
+  /** What the expression looked at, by path. */
+  values: z.record(z.string().max(128), z.union([z.number(), z.string(), z.boolean(), z.null()])),
+  from: z.int(),
+  to: z.int(),
+})
+
+export type InputRecord = z.infer<typeof inputRecordSchema>
+export type MetricRecord = z.infer<typeof metricRecordSchema>
 export type ResultRecord = z.infer<typeof resultRecordSchema>
 export type StatRecord = z.infer<typeof statRecordSchema>
 export type AlertRecord = z.infer<typeof alertRecordSchema>

@@ -1,10 +1,25 @@
 /** What a record is, which decides its subject, its retention and its place in the queue upstream. */
-export const RECORD_CLASSES = ['normal', 'abnormal', 'stat', 'alert', 'metric', 'ledger', 'log', 'error'] as const
+export const RECORD_CLASSES = [
+  'normal',
+  'abnormal',
+  'stat',
+  'alert',
+  'metric',
+  'ledger',
+  'log',
+  'error',
+  'sample',
+  'minute',
+  'input',
+] as const
 
 /** @see RECORD_CLASSES */
 export type RecordClass = (typeof RECORD_CLASSES)[number]
 
-/** The classes that travel upstream, most urgent first; `normal` results and `log` lines stay on the node. */
+/**
+ * The classes that travel upstream, most urgent first; `normal` results, `log` lines, `sample` and `minute` metrics and
+ * `input` pictures stay on the node.
+ */
 export const UPSTREAM_CLASSES = [
   'ledger',
   'alert',
@@ -58,12 +73,30 @@ export function subjectOf(origin: { site: string; node: string }, recordClass: U
 }
 
 /**
+ * Subject of the mark that says how far one class of a node is held in one epoch: a message without a body, with the
+ * headers of the last block. It outlives the blocks, so that what has expired is not taken for what never came.
+ */
+export function markSubjectOf(
+  origin: { site: string; node: string },
+  { recordClass, epoch }: { recordClass: UpstreamClass; epoch: string },
+): string {
+  return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.mark.${recordClass}.${epoch}`
+}
+
+/** Subject of blocks that are sent again on request; never a live subject, whose last block a node resumes from. */
+export function resendSubjectOf(origin: { site: string; node: string }, recordClass: UpstreamClass): string {
+  return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.resend.${recordClass}`
+}
+
+/**
  * Subjects that a stream captures for a site (`*` for all). Never `edge.>` as a whole: it would answer `.rpc` requests
  * with its own acknowledgements.
  */
 export function streamSubjects(site = '*'): string[] {
   const token = site === '*' ? '*' : encodeToken(site)
-  return ['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.*'].map((tail) => `edge.${token}.*.${tail}`)
+  return ['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.*', 'resend.*', 'mark.*.*'].map(
+    (tail) => `edge.${token}.*.${tail}`,
+  )
 }
 
 /** Header names of a block, the same on NATS messages and HTTPS requests. */
@@ -75,6 +108,18 @@ export const BLOCK_HEADERS = {
   lastSeq: 'Edge-Last-Seq',
   digest: 'Edge-Digest',
   prevDigest: 'Edge-Prev-Digest',
+  /** Last sequence of the block before, in the same epoch and class; 0 when this is the first. */
+  prevSeq: 'Edge-Prev-Seq',
+  /** `1` on a block that the receiver may hold already: merge by (node, epoch, seq). */
+  maybeDuplicate: 'Edge-Maybe-Duplicate',
+  /** Id of the request that a block is sent again for; only on resend subjects. */
+  resend: 'Edge-Resend',
+  /** Over HTTP: the subject that the block would have on the bus. */
+  subject: 'Edge-Subject',
+  /** In answers over HTTP: what the receiver holds last of this subject in the epoch that was asked about. */
+  heldFirstSeq: 'Edge-Held-First-Seq',
+  heldLastSeq: 'Edge-Held-Last-Seq',
+  heldDigest: 'Edge-Held-Digest',
 } as const
 
 /** Content type of a block: one JSON record a line. */

@@ -1,7 +1,9 @@
-import type { FrameOf, StatusFrame, Topic } from '../../protocol/frames.ts'
+import type { FrameOf, READ_TOPICS, StatusFrame, Topic } from '../../protocol/frames.ts'
 
 /** Topics whose rows are kept records; `status` is made anew at every tick. */
 export type RowTopic = Exclude<Topic, 'status'>
+/** Topics whose kept records can be read back; `status` are the kept samples. */
+export type ReadTopic = (typeof READ_TOPICS)[number]
 
 /** One kept record as live sessions see it; `line` is the whole record as JSON on one line. A `StoredRecord` fits. */
 export interface LiveRow {
@@ -14,7 +16,7 @@ export interface LiveRow {
 
 /** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */
 export interface ReadRequest {
-  readonly topic: RowTopic
+  readonly topic: ReadTopic
   readonly fromMs?: number
   readonly toMs?: number
   /** Only rows with `seq > afterSeq`. */

@@ -1,4 +1,4 @@
-import type { LiveRow, ReadRequest, RowTopic } from './contract.ts'
+import type { LiveRow, ReadRequest, ReadTopic, RowTopic } from './contract.ts'
 import { type RowWish, SharedRow, wants, wantsAll } from './row-filter.ts'
 import { framesOf, rowsFrame } from './row-subscription.ts'
 
@@ -13,7 +13,7 @@ export type PageReader = (request: ReadRequest) => Promise<readonly LiveRow[]>
 /** A range that a console asked for. Times are Unix ms, both ends included. */
 export interface RangeRequest {
   readonly id: string
-  readonly topic: RowTopic
+  readonly topic: ReadTopic
   readonly fromMs: number
   readonly toMs: number
   readonly limit: number

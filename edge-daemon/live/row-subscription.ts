@@ -1,5 +1,5 @@
 import { type GapFrame, MAX_FRAME_BYTES } from '../../protocol/frames.ts'
-import { LIVE_LIMITS, type LiveRow, type RowTopic } from './contract.ts'
+import { LIVE_LIMITS, type LiveRow, type ReadTopic, type RowTopic } from './contract.ts'
 import { type RowWish, type SharedRow, wants, wantsAll } from './row-filter.ts'
 
 type GapReason = GapFrame['reason']
@@ -167,7 +167,7 @@ export class RowSubscription {
 }
 
 /** A rows frame put together from records that are JSON already. */
-export function rowsFrame(id: string, topic: RowTopic, lines: readonly string[]): string {
+export function rowsFrame(id: string, topic: ReadTopic, lines: readonly string[]): string {
   return `{"t":"rows","id":${JSON.stringify(id)},"topic":"${topic}","rows":[${lines.join(',')}]}`
 }
 

@@ -85,6 +85,9 @@ export class SessionRequests {
       case 'read':
         this.#read(frame)
         return
+      case 'fetch':
+        this.#outlet.refuse(frame.id, 'COMMAND_REFUSED', 'this node keeps no pictures')
+        return
       case 'command':
         this.#job(frame.id, async () => {
           const result = await this.#sources.command(frame.verb, frame.args as Record<string, JsonValue>)

@@ -45,6 +45,9 @@ const CLASS_CODES = {
   ledger: 6,
   log: 7,
   error: 8,
+  sample: 9,
+  minute: 10,
+  input: 11,
 } as const satisfies Record<RecordClass, number>
 const CLASS_OF_CODE = new Map<number, RecordClass>(
   Object.entries(CLASS_CODES).map(([name, code]) => [code, name as RecordClass]),

@@ -1,4 +1,5 @@
-import type { AlertRecord, LogLevel, LogRecord, ResultRecord } from '../../protocol/records.ts'
+import type { SampleRecord } from '../../protocol/frames.ts'
+import type { AlertRecord, LedgerRecord, LogLevel, LogRecord, ResultRecord } from '../../protocol/records.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
 
 /** Where links deliver what they hear; never throws into a link. */
@@ -37,6 +38,8 @@ export interface ReadableRows {
   readonly alerts: AlertRecord
   readonly logs: LogRecord
   readonly results: ResultRecord
+  readonly status: SampleRecord
+  readonly ledger: LedgerRecord
 }
 
 /** A time range of what a node keeps; times are Unix ms on the node's clock. */

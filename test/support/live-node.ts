@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import type { LiveRow, ReadRequest, RowTopic, StatusBody } from '../../edge-daemon/live/contract.ts'
+import type { LiveRow, ReadRequest, ReadTopic, RowTopic, StatusBody } from '../../edge-daemon/live/contract.ts'
 import { LiveServer, type LiveServerOptions } from '../../edge-daemon/live/live-server.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { type DaemonFrame, decodeDaemonFrame, type FrameOf, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
@@ -8,7 +8,7 @@ import { EMPTY_HISTOGRAM, Histogram } from '../../protocol/histogram.ts'
 
 /** A live server over a node that exists only in memory: its rows are an array, its latency grows when told to. */
 export class LiveNode {
-  readonly kept = new Map<RowTopic, LiveRow[]>([
+  readonly kept = new Map<ReadTopic, LiveRow[]>([
     ['logs', []],
     ['alerts', []],
     ['results', []],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PlainRecord } from '../../../edge-daemon/store/commit.ts'
 import { LogEngine } from '../../../edge-daemon/store/engine.ts'
+import { isUpstream } from '../../../edge-daemon/store/targets.ts'
 import { RECORD_CLASSES, UPSTREAM_CLASSES } from '../../../protocol/subjects.ts'
 import { engineOptions, readAll, storeFolder } from '../../support/store-folder.ts'
 
@@ -16,7 +17,7 @@ function numbers(seed: number): (below: number) => number {
 function counted(engine: LogEngine, target: string): object {
   const cursors = engine.cursors()[target] ?? {}
   const waiting = readAll(engine).filter(
-    (record) => record.class !== 'normal' && record.class !== 'log' && record.seq > (cursors[record.class] ?? 0),
+    (record) => isUpstream(record.class) && record.seq > (cursors[record.class] ?? 0),
   )
   return {
     records: waiting.length,

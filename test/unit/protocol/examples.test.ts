@@ -12,8 +12,8 @@ function examplesOf(file: string): [name: string, json: string][] {
 }
 
 const frames = examplesOf('frames.ts')
-const CLIENT = ['hello', 'subscribe', 'credit', 'unsubscribe', 'read', 'command', 'ping', 'pong']
-const DAEMON = ['welcome', 'status', 'rows', 'gap', 'end', 'done', 'error', 'ping', 'pong']
+const CLIENT = ['hello', 'subscribe', 'credit', 'unsubscribe', 'read', 'fetch', 'command', 'ping', 'pong']
+const DAEMON = ['welcome', 'status', 'rows', 'gap', 'end', 'picture', 'done', 'error', 'ping', 'pong']
 
 test('every frame has an example', () => {
   expect(frames.map(([name]) => name).toSorted()).toEqual([...new Set([...CLIENT, ...DAEMON])].toSorted())
@@ -36,5 +36,7 @@ test('every record has an example', () => {
     'alertRecordSchema',
     'logRecordSchema',
     'ledgerRecordSchema',
+    'inputRecordSchema',
+    'metricRecordSchema',
   ])
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeToken, encodeToken, streamSubjects, subjectOf } from '../../../protocol/subjects.ts'
+import { decodeToken, encodeToken, markSubjectOf, streamSubjects, subjectOf } from '../../../protocol/subjects.ts'
 
 test.each(['node-1', 'ip-10-0-0-1.ec2.internal', '车间 3', 'a*b>c', '=2E', 'x=y', '😀'])(
   'the name %j survives a subject',
@@ -20,8 +20,12 @@ test('a dot in a name does not make a second token', () => {
 })
 
 test('a stream never captures requests or heartbeats', () => {
-  expect(
-    streamSubjects().some((subject) => subject.endsWith('>') || subject.endsWith('.*.*') || subject.includes('rpc')),
-  ).toBe(false)
+  const captures = (subject: string) =>
+    streamSubjects().some((filter) =>
+      new RegExp(`^${filter.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`).test(subject),
+    )
+  expect(captures('edge.plant-a.n1.results')).toBe(true)
+  expect(captures(markSubjectOf({ site: 'plant-a', node: 'n.1' }, { recordClass: 'stat', epoch: 'ab' }))).toBe(true)
+  for (const tail of ['rpc', 'rpc.x', 'status']) expect(captures(`edge.plant-a.n1.${tail}`)).toBe(false)
   expect(streamSubjects('a b')[0]).toBe('edge.a=20b.*.results')
 })
