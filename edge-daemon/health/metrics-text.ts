@@ -87,6 +87,26 @@ function uplinkMetrics(page: Page, { uplink, transfer }: MetricsSnapshot): void 
     'Round trip to a target.',
     byTarget(({ rttMs }) => (rttMs === null ? null : rttMs / 1000)),
   )
+  page.gauge(
+    'edge_uplink_drain_seconds',
+    'Seconds until the backlog is drained at the rate of the last minute.',
+    byTarget(({ drainSec }) => drainSec ?? null),
+  )
+  page.counter(
+    'edge_uplink_maybe_duplicate_blocks_total',
+    'Blocks that were sent flagged as maybe held already.',
+    byTarget(({ maybeDuplicates }) => maybeDuplicates ?? null),
+  )
+  page.gauge('edge_uplink_cap_bytes_per_second', 'Cap on what leaves the node.', [[uplink.capBytesPerSec ?? null]])
+  page.gauge(
+    'edge_uplink_seq',
+    'Last sequence by class at each level: committed here, held by the target, surely synced there.',
+    targets.flatMap(({ name, levels = {} }) =>
+      Object.entries(levels).flatMap(([recordClass, reached]) =>
+        Object.entries(reached).map(([level, seq]): Point => [seq, { target: name, class: recordClass, level }]),
+      ),
+    ),
+  )
   page.histogram('edge_uplink_transfer_seconds', 'From a record until its target held it.', 'target', transfer)
 }
 
@@ -99,7 +119,50 @@ function storeMetrics(page: Page, { store }: MetricsSnapshot): void {
   page.gauge('edge_store_last_seq', 'Newest sequence of the epoch.', [[store.lastSeq]])
   page.counter('edge_store_commits_total', 'Commits, one sync each.', [[store.commits]])
   page.counter('edge_store_evicted_records_total', 'Records that retention removed.', [[store.evictedRecords]])
+  storePromises(page, store)
   page.counter('edge_store_corrupt_blocks_total', 'Blocks that were set aside as damaged.', [[store.corruptBlocks]])
+}
+
+function storePromises(page: Page, store: MetricsSnapshot['store']): void {
+  const { durability, encryption, reserve } = store
+  const kept = Object.entries(store.byClass ?? {})
+  const byClass = (value: (figures: (typeof kept)[number][1]) => number): Point[] =>
+    kept.map(([recordClass, figures]) => [value(figures), { class: recordClass }])
+  page.counter('edge_store_not_stored_records_total', 'Records that were not kept.', [[store.notStored ?? null]])
+  page.gauge(
+    'edge_store_class_records',
+    'Records in the store by class.',
+    byClass(({ records }) => records),
+  )
+  page.gauge(
+    'edge_store_class_bytes',
+    'Bytes of the store by class.',
+    byClass(({ bytes }) => bytes),
+  )
+  page.counter(
+    'edge_store_class_evicted_records_total',
+    'Records that retention removed, by class.',
+    byClass(({ evicted }) => evicted),
+  )
+  const known = <T>(value: T | undefined, isSo: (value: T) => boolean): Point[] =>
+    value === undefined ? [] : [[Number(isSo(value))]]
+  page.gauge(
+    'edge_store_durable',
+    'Whether an answer means that the disk has it.',
+    known(durability, (value) => value === 'sync'),
+  )
+  page.gauge(
+    'edge_store_encrypted',
+    'Whether what is kept is sealed.',
+    known(encryption, (value) => value !== null),
+  )
+  page.gauge(
+    'edge_store_reserve',
+    'Whether the reserve for a full disk is there.',
+    known(reserve, (value) => value === 'kept'),
+  )
+  page.gauge('edge_store_missing_key_blocks', 'Sealed blocks without their key.', [[encryption?.missingKeys ?? null]])
+  page.gauge('edge_store_epoch_info', 'The epoch in force.', [[1, { epoch: store.epoch }]])
 }
 
 function hostMetrics(page: Page, { host }: MetricsSnapshot): void {

@@ -1,8 +1,10 @@
+import { quantileMs } from '../../protocol/histogram.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { arrange } from '../fleet/arrange.ts'
+import type { NodeStatus } from '../fleet/clean.ts'
 import type { NodeFilter } from '../fleet/filter.ts'
 import type { Fleet } from '../fleet/fleet.ts'
-import type { FleetView, NodeView } from '../fleet/view.ts'
+import type { FleetView, NodeDetail, NodeView } from '../fleet/view.ts'
 import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../ui/format.ts'
 import { FleetSession } from './fleet-session.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
@@ -67,7 +69,8 @@ export async function runNodes(request: NodesRequest, io: CommandIo): Promise<bo
 }
 
 /** A node as `-o json` has it: stable names with units, null where not known. Texts are safe to show. */
-export function nodeAsJson(node: NodeView, url: string | null): Record<string, unknown> {
+export function nodeAsJson(node: NodeView, detail: NodeDetail | null): Record<string, unknown> {
+  const status = detail?.status ?? null
   return {
     name: node.name,
     saysName: node.saysName,
@@ -75,7 +78,7 @@ export function nodeAsJson(node: NodeView, url: string | null): Record<string, u
     state: node.state,
     reason: node.reason,
     ageMs: node.ageMs,
-    url,
+    url: detail?.link.url ?? null,
     cpuPct: node.cpuPct,
     memPct: node.memPct,
     diskPct: node.diskPct,
@@ -89,10 +92,22 @@ export function nodeAsJson(node: NodeView, url: string | null): Record<string, u
     backlogRecords: node.backlogRecords,
     uplink: node.uplink,
     store: node.store,
+    capBytesPerSec: status?.uplink.capBytesPerSec ?? null,
+    targets: status?.uplink.targets.map(targetAsJson) ?? null,
+    storeDetail: status?.store ?? null,
     model: node.model,
     rttMs: node.rttMs,
     alerts: node.alerts,
     conditions: node.conditions.map(({ code, severity, msg }) => ({ code, severity, msg })),
+  }
+}
+
+/** A target with its transfer times as figures instead of buckets; null where the daemon does not tell. */
+function targetAsJson({ transfer, ...target }: NodeStatus['uplink']['targets'][number]): Record<string, unknown> {
+  return {
+    ...target,
+    transferP50Ms: transfer === undefined ? null : quantileMs(transfer, 0.5),
+    transferP99Ms: transfer === undefined ? null : quantileMs(transfer, 0.99),
   }
 }
 
@@ -103,8 +118,7 @@ function print(view: FleetView, request: NodesRequest, fleet: Fleet, io: Command
     io.stdout.write(printTable(COLUMNS, nodes))
     return
   }
-  const urlOf = (key: string): string | null => fleet.nodeDetail(key, 'now', view.asOfMs)?.link.url ?? null
-  const rows = nodes.map((node) => nodeAsJson(node, urlOf(node.key)))
+  const rows = nodes.map((node) => nodeAsJson(node, fleet.nodeDetail(node.key, 'now', view.asOfMs)))
   io.stdout.write(printJson(rows, request.format))
 }
 

@@ -8,9 +8,7 @@ export type Clean<T> = T extends string
     : T
   : T extends number | boolean | null | undefined
     ? T
-    : T extends readonly (infer E)[]
-      ? readonly Clean<E>[]
-      : { readonly [K in keyof T]: Clean<T[K]> }
+    : { readonly [K in keyof T]: Clean<T[K]> }
 
 /** A status frame without its latency histograms, safe to show. */
 export type NodeStatus = Clean<Omit<StatusFrame, 't' | 'id' | 'inference'>> & {

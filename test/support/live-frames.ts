@@ -117,6 +117,6 @@ export function arrived(frame: DaemonFrame): LinkEvent {
   return { kind: 'frame', frame, sizeBytes: 100 }
 }
 
-function wire(data: HistogramData): StatusFrame['inference']['latency']['total'] {
+export function wire(data: HistogramData): StatusFrame['inference']['latency']['total'] {
   return { ...data, buckets: data.buckets.map(([index, count]) => [index, count]) }
 }

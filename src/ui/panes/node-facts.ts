@@ -1,4 +1,3 @@
-import type { NodeStatus } from '../../fleet/clean.ts'
 import type { NodeDetail } from '../../fleet/view.ts'
 import {
   formatAge,
@@ -12,6 +11,8 @@ import {
 } from '../format.ts'
 import type { Token } from '../theme.ts'
 import type { Fact, FactGroup } from './facts.ts'
+import { outboxGroups } from './outbox-facts.ts'
+import { keptFacts, storeFacts } from './store-facts.ts'
 
 /** Everything known of a node, by group; what is not known is a dash. */
 export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
@@ -20,6 +21,7 @@ export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
     { title: 'Inference', facts: inferenceFacts(detail) },
     { title: 'Host', facts: hostFacts(detail) },
     { title: 'Store', facts: storeFacts(status) },
+    ...keptFacts(status),
     ...outboxGroups(status),
     { title: 'Sent up', facts: sentFacts(detail) },
     { title: 'Link to this console', facts: linkFacts(detail, nowMs) },
@@ -86,71 +88,19 @@ function hostFacts({ node, status }: NodeDetail): Fact[] {
   ]
 }
 
-function storeFacts(status: NodeStatus | null): Fact[] {
-  const store = status?.store
-  if (!store) return [{ label: 'state', value: UNKNOWN }]
-  const failing = store.state === 'failing'
-  return [
-    { label: 'state', value: failing ? `FAILING ${store.error ?? ''}` : 'ok', token: failing ? 'danger' : 'ok' },
-    { label: 'kept', value: `${formatCount(store.records)} records` },
-    { label: 'size', value: `${formatBytes(store.bytes)} of ${formatBytes(store.maxBytes)}` },
-    { label: 'sequence', value: `${store.firstSeq} to ${store.lastSeq}` },
-    { label: 'epoch', value: store.epoch.slice(0, 12) },
-    { label: 'segments', value: `${store.segments}, ${formatCount(store.commits)} commits` },
-    {
-      label: 'evicted',
-      value: `${formatCount(store.evictedRecords)} records`,
-      token: store.evictedRecords > 0 ? 'warning' : 'text',
-    },
-    {
-      label: 'corrupt',
-      value: `${formatCount(store.corruptBlocks)} blocks`,
-      token: store.corruptBlocks > 0 ? 'danger' : 'text',
-    },
-  ]
-}
-
-function outboxGroups(status: NodeStatus | null): FactGroup[] {
-  const targets = status?.uplink.targets ?? []
-  if (targets.length === 0)
-    return [{ title: 'Outbox', facts: [{ label: 'targets', value: status ? 'none configured' : UNKNOWN }] }]
-  // Both times are of the node's clock; a node that is silent says nothing of its uplink now.
-  const atMs = status?.at ?? 0
-  return targets.map((target) => ({
-    title: `Outbox to ${target.name}`,
-    facts: [
-      {
-        label: 'uplink',
-        value: `${target.state} for ${formatAge(atMs - target.since)}`,
-        token: target.state === 'up' ? 'ok' : 'danger',
-      },
-      {
-        label: 'waiting',
-        value: `${formatCount(target.backlogRecords)} records, ${formatBytes(target.backlogBytes)}`,
-        token: target.backlogRecords > 0 && target.state !== 'up' ? 'warning' : 'text',
-      },
-      {
-        label: 'oldest',
-        value: target.oldestAt === null ? 'nothing waits' : `${formatAge(atMs - target.oldestAt)} old`,
-      },
-      { label: 'acked to', value: `sequence ${target.ackedSeq}` },
-      { label: 'RTT', value: formatMs(target.rttMs) },
-      ...(target.error === null ? [] : [{ label: 'error', value: target.error, token: 'danger' as const }]),
-    ],
-  }))
-}
-
 function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
   const classes = Object.entries(status?.uplink.sentBytes ?? {}).map(([name, bytes]) => ({
     label: name,
     value: `${formatByteRate(upBytesPerSecByClass[name] ?? null).padStart(9)}  ${formatBytes(bytes)} all`,
   }))
+  const cap = status?.uplink.capBytesPerSec
   return [
     {
       label: 'raw in',
       value: `${formatByteRate(node.rawBytesPerSec).padStart(9)}  ${formatBytes(status?.inference.counters.rawBytes ?? null)} all`,
     },
     { label: 'sent up', value: formatByteRate(node.upBytesPerSec).padStart(9) },
+    ...(cap == null ? [] : [{ label: 'cap', value: formatByteRate(cap).padStart(9) }]),
     { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  in 1 min` },
     ...classes,
   ]

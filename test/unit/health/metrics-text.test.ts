@@ -72,3 +72,48 @@ test('escapes names, leaves out what is unknown, and shows alerts as 0 and 1', (
     cpu_high: 1,
   })
 })
+
+test('tells what the store promises and how far each class has got', () => {
+  const { store, uplink } = statusBody(new Histogram())
+  const kept = { records: 7, bytes: 900, oldestAt: 1, maxBytes: null, maxAgeMs: null, evicted: 3 }
+  const target = { name: 'eu-1', kind: 'nats', state: 'up', since: 1, backlogRecords: 4, backlogBytes: 9, oldestAt: 1 }
+  const text = render(new Histogram(), {
+    store: {
+      ...store,
+      durability: 'async',
+      encryption: { keyId: 2, keys: 2, missingKeys: 5 },
+      reserve: 'spent',
+      notStored: 11,
+      byClass: { abnormal: kept },
+    },
+    uplink: {
+      ...uplink,
+      capBytesPerSec: 8000,
+      targets: [
+        {
+          ...(target as (typeof uplink.targets)[number]),
+          levels: { alert: { committed: 30, held: 20, synced: 10 } },
+          drainSec: 12,
+          maybeDuplicates: 1,
+        },
+      ],
+    },
+  })
+  for (const line of [
+    'edge_store_durable 0',
+    'edge_store_encrypted 1',
+    'edge_store_missing_key_blocks 5',
+    'edge_store_reserve 0',
+    'edge_store_not_stored_records_total 11',
+    'edge_store_class_evicted_records_total{class="abnormal"} 3',
+    'edge_uplink_cap_bytes_per_second 8000',
+    'edge_uplink_drain_seconds{target="eu-1",kind="nats"} 12',
+    'edge_uplink_seq{target="eu-1",class="alert",level="held"} 20',
+    'edge_uplink_maybe_duplicate_blocks_total{target="eu-1",kind="nats"} 1',
+  ])
+    expect(text.split('\n')).toContain(line)
+})
+
+test('has no sample for what the store does not tell', () => {
+  expect(render()).not.toMatch(/^edge_store_(durable|encrypted|reserve|missing_key_blocks) /m)
+})
