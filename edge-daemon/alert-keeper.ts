@@ -1,5 +1,5 @@
-import type { ActiveAlert } from '../protocol/frames.ts'
 import type { AlertRecord } from '../protocol/records.ts'
+import type { ActiveAlert } from '../protocol/status.ts'
 import type { AlertBody } from './health/alert-rules.ts'
 import type { Store } from './store/store.ts'
 

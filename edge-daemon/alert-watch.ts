@@ -1,5 +1,5 @@
-import type { ActiveAlert } from '../protocol/frames.ts'
 import { type HistogramData, subtractHistogram } from '../protocol/histogram.ts'
+import type { ActiveAlert } from '../protocol/status.ts'
 import { type AlertBody, type AlertInputs, type AlertRules, MIN_LATENCY_SAMPLES } from './health/alert-rules.ts'
 
 /** What an {@link AlertWatch} is made of. */

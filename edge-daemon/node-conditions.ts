@@ -1,4 +1,4 @@
-import type { Condition, StoreStatus } from '../protocol/frames.ts'
+import type { Condition, StoreStatus } from '../protocol/status.ts'
 
 /** Whatever the conditions of a node are read from. */
 export interface ConditionSources {

@@ -1,13 +1,12 @@
 import { z } from 'zod'
 import {
   alertRecordSchema,
-  histogramSchema,
   ledgerRecordSchema,
   logLevelSchema,
   logRecordSchema,
   resultRecordSchema,
-  severitySchema,
 } from './records.ts'
+import { at, bytes, count, sampleRecordSchema, statusBody, text } from './status.ts'
 
 /**
  * Live frames: what a console and a daemon say to each other, camelCase JSON, one frame a message, whatever carries it.
@@ -25,10 +24,6 @@ export const MAX_FRAME_BYTES = 256 * 1024
 export const MAX_CLIENT_FRAMES_PER_SEC = 100
 
 const id = z.string().min(1).max(64)
-const at = z.int().nonnegative()
-const count = z.int().nonnegative()
-const bytes = z.int().nonnegative()
-const text = z.string().max(16_384)
 
 export const topicSchema = z.enum(['status', 'alerts', 'logs', 'results'])
 /** What can be subscribed to. */
@@ -126,149 +121,6 @@ const welcome = z.object({
   intervalMs: z.int().min(100).max(600_000),
 })
 
-const condition = z.object({ code: z.string().max(64), severity: severitySchema, msg: text, since: at })
-
-const host = z.object({
-  source: z.enum(['builtin', 'node-exporter']),
-  /** 0..100 of all cores; null until two samples exist. */
-  cpuPct: z.number().min(0).nullable(),
-  cores: count,
-  load1: z.number().nonnegative().nullable(),
-  memUsedBytes: bytes.nullable(),
-  memTotalBytes: bytes.nullable(),
-  /** Of the file system that holds the state directory. */
-  diskUsedBytes: bytes.nullable(),
-  diskTotalBytes: bytes.nullable(),
-  netRxBytesPerSec: z.number().nonnegative().nullable(),
-  netTxBytesPerSec: z.number().nonnegative().nullable(),
-  tempC: z.number().nullable(),
-})
-/** One sample of the host. */
-export type HostSample = z.infer<typeof host>
-
-const stages = z.object({
-  decode: histogramSchema,
-  queue: histogramSchema,
-  run: histogramSchema,
-  commit: histogramSchema,
-  total: histogramSchema,
-})
-/** Latency by stage, see `inference/meters.ts`. */
-export type StageHistograms = z.infer<typeof stages>
-
-const inference = z.object({
-  model: z.object({ name: z.string().max(128), version: z.string().max(64), variant: z.string().max(64) }).nullable(),
-  /** Process id of the model child and how many there have been. */
-  childPid: count.nullable(),
-  generation: count,
-  queued: count,
-  inFlight: count,
-  counters: z.object({
-    /** Answers by kind; `requests` is their sum. */
-    requests: count,
-    ok: count,
-    abnormal: count,
-    undecodable: count,
-    failed: count,
-    malformed: count,
-    notStored: count,
-    overRate: count,
-    childRestarts: count,
-    /** Bytes of request bodies from devices. */
-    rawBytes: bytes,
-  }),
-  windowMs: count,
-  latency: stages,
-})
-
-const uplinkTarget = z.object({
-  name: z.string().max(64),
-  kind: z.enum(['nats', 'http']),
-  state: z.enum(['connecting', 'up', 'down']),
-  since: at,
-  backlogRecords: count,
-  backlogBytes: bytes,
-  /** Timestamp of the oldest record that waits. */
-  oldestAt: at.nullable(),
-  ackedSeq: count,
-  rttMs: z.number().nonnegative().nullable(),
-  error: text.nullable(),
-  /** Region that the target is in; the target's name where nobody named one. */
-  region: z.string().max(253).optional(),
-  /** By class, the last sequence at each level: committed on the node, held by the receiver, surely synced there. */
-  levels: z.record(z.string().max(32), z.object({ committed: count, held: count, synced: count })).optional(),
-  /** Seconds until the backlog is drained at the rate of the last minute; null when nothing waits or nothing moves. */
-  drainSec: z.number().nonnegative().nullable().optional(),
-  /** Time from a record's timestamp until the target held it, over the last minute. */
-  transfer: histogramSchema.optional(),
-  /** Blocks that were sent flagged as maybe held already, since the start. */
-  maybeDuplicates: count.optional(),
-})
-/** One uplink target as the console sees it. */
-export type UplinkTargetStatus = z.infer<typeof uplinkTarget>
-
-const store = z.object({
-  state: z.enum(['ok', 'failing']),
-  epoch: z.string().max(64),
-  firstSeq: count,
-  lastSeq: count,
-  records: count,
-  bytes,
-  maxBytes: bytes,
-  segments: count,
-  commits: count,
-  evictedRecords: count,
-  corruptBlocks: count,
-  error: text.nullable(),
-  /** `sync` when an acknowledgement means that the disk has it, `async` when it does not. */
-  durability: z.enum(['sync', 'async']).optional(),
-  /** Keys of the ring and the one that seals now, by its number; null when the store is not encrypted. */
-  encryption: z.object({ keyId: count, keys: count, missingKeys: count }).nullable().optional(),
-  /** Whether the room is set aside that eviction needs on a full disk. */
-  reserve: z.enum(['kept', 'spent']).optional(),
-  /** Records that were not kept since the start. */
-  notStored: count.optional(),
-  /** What is kept by class, and the limits in force. */
-  byClass: z
-    .record(
-      z.string().max(32),
-      z.object({
-        records: count,
-        bytes,
-        oldestAt: at.nullable(),
-        maxBytes: bytes.nullable(),
-        maxAgeMs: count.nullable(),
-        evicted: count,
-      }),
-    )
-    .optional(),
-})
-/** The store as the console sees it. */
-export type StoreStatus = z.infer<typeof store>
-
-const activeAlert = alertRecordSchema.omit({ seq: true, node_id: true, timestamp: true, state: true })
-/** An alert that fires now. */
-export type ActiveAlert = z.infer<typeof activeAlert>
-
-const statusBody = {
-  conditions: z.array(condition).max(64),
-  host,
-  inference,
-  uplink: z.object({
-    targets: z.array(uplinkTarget).max(16),
-    /** Cumulative bytes written to upstream sockets, by class; `telemetry` is live sessions, `control` is what the wire needs besides. */
-    sentBytes: z.record(z.string().max(32), bytes),
-    /** Records not yet held by every target. */
-    backlogRecords: count,
-    /** Cap on what leaves for upstream and consoles together, bytes a second; null for none. */
-    capBytesPerSec: z.number().positive().nullable().optional(),
-  }),
-  store,
-  alerts: z.array(activeAlert).max(64),
-  /** Declared faults in force; empty on an honest node. */
-  faults: z.record(z.string().max(32), z.number()),
-}
-
 /**
  * Everything the fleet and node screens draw of a node.
  * @example {"t":"status","id":"status","n":12,"at":1793000000000,"conditions":[{"code":"store_failing","severity":"critical","msg":"the disk refuses results","since":1792999990000}],"host":{"source":"builtin","cpuPct":12.5,"cores":2,"load1":0.4,"memUsedBytes":1000000000,"memTotalBytes":4000000000,"diskUsedBytes":9000000000,"diskTotalBytes":64000000000,"netRxBytesPerSec":550000,"netTxBytesPerSec":5200,"tempC":null},"inference":{"model":{"name":"digits","version":"1.0.0","variant":"fp32"},"childPid":4242,"generation":1,"queued":0,"inFlight":1,"counters":{"requests":2,"ok":2,"abnormal":0,"undecodable":0,"failed":0,"malformed":0,"notStored":0,"overRate":0,"childRestarts":0,"rawBytes":184000},"windowMs":1000,"latency":{"decode":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]},"queue":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"run":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"commit":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"total":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]}}},"uplink":{"targets":[{"name":"nats","kind":"nats","state":"up","since":1792999990000,"backlogRecords":0,"backlogBytes":0,"oldestAt":null,"ackedSeq":41,"rttMs":1.2,"error":null}],"sentBytes":{"abnormal":464,"control":281,"telemetry":69000},"backlogRecords":0},"store":{"state":"ok","epoch":"1746f80b8ae250f4af1a24993cda7300","firstSeq":1,"lastSeq":42,"records":42,"bytes":9000,"maxBytes":2000000000,"segments":1,"commits":40,"evictedRecords":0,"corruptBlocks":0,"error":null},"alerts":[],"faults":{},"session":{"rttMs":0.4,"clockOffsetMs":-1.5}}
@@ -283,22 +135,6 @@ const status = z.object({
   /** What the daemon measured of this session; null before the first answer. */
   session: z.object({ rttMs: z.number().nonnegative().nullable(), clockOffsetMs: z.number().nullable() }),
 })
-
-/**
- * What a node keeps of its own state: one status over `window_ms`, with counters as they stood at `timestamp` and
- * histograms of the window. Class `sample` for 1 s windows, `minute` for 1 min.
- */
-export const sampleRecordSchema = z.object({
-  seq: count,
-  node_id: z.string().min(1),
-  timestamp: at,
-  /** Changes with every start of the daemon, as in `welcome`: counters begin again at 0. */
-  instance: z.string().max(64),
-  window_ms: count,
-  status: z.object(statusBody),
-})
-/** @see sampleRecordSchema */
-export type SampleRecord = z.infer<typeof sampleRecordSchema>
 
 /** Rows of a subscription or a read. @example {"t":"rows","id":"logs-1","topic":"logs","rows":[{"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost"}]} */
 const rows = z.discriminatedUnion('topic', [
@@ -378,7 +214,6 @@ export type StatusFrame = z.infer<typeof status>
 export type WelcomeFrame = z.infer<typeof welcome>
 export type RowsFrame = z.infer<typeof rows>
 export type GapFrame = z.infer<typeof gap>
-export type Condition = z.infer<typeof condition>
 export type FrameOf<F extends { t: string }, T extends F['t']> = Extract<F, { t: T }>
 
 /** Outcome of decoding bytes from outside. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { ActiveAlert, DaemonFrame, FrameOf, StageHistograms, StatusFrame } from '../../protocol/frames.ts'
+import type { DaemonFrame, FrameOf, StatusFrame } from '../../protocol/frames.ts'
 import { Histogram } from '../../protocol/histogram.ts'
 import type { AlertRecord, LogLevel, LogRecord } from '../../protocol/records.ts'
+import type { ActiveAlert, StageHistograms } from '../../protocol/status.ts'
 import { longTail, seededRandom } from './random.ts'
 
 /** What a simulated node is like. */

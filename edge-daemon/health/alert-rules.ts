@@ -1,6 +1,6 @@
-import type { ActiveAlert } from '../../protocol/frames.ts'
 import { type HistogramData, quantileMs } from '../../protocol/histogram.ts'
 import type { AlertRecord, Severity } from '../../protocol/records.ts'
+import type { ActiveAlert } from '../../protocol/status.ts'
 
 /** The rules there are, in the order they are shown. */
 export const ALERT_RULES = ['store_failing', 'disk_full', 'uplink_down', 'latency_high', 'cpu_high'] as const

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { messageOf } from '../../protocol/errors.ts'
-import type { Condition, HostSample } from '../../protocol/frames.ts'
+import type { Condition, HostSample } from '../../protocol/status.ts'
 import { readBuiltin } from './builtin-reading.ts'
 import { readExporter } from './exporter-reading.ts'
 import type { HostReading } from './host-reading.ts'

@@ -1,5 +1,6 @@
-import type { StageHistograms, StatusFrame } from '../../protocol/frames.ts'
+import type { StatusFrame } from '../../protocol/frames.ts'
 import { Histogram } from '../../protocol/histogram.ts'
+import type { StageHistograms } from '../../protocol/status.ts'
 
 /** Counters since the start of the daemon, as status frames carry them. */
 export type InferenceCounters = StatusFrame['inference']['counters']

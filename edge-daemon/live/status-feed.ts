@@ -1,5 +1,6 @@
-import { MAX_FRAME_BYTES, type StageHistograms } from '../../protocol/frames.ts'
+import { MAX_FRAME_BYTES } from '../../protocol/frames.ts'
 import { EMPTY_HISTOGRAM, subtractHistogram } from '../../protocol/histogram.ts'
+import type { StageHistograms } from '../../protocol/status.ts'
 import type { ClockReading } from './clock-probe.ts'
 import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody } from './contract.ts'
 

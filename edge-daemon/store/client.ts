@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import type { StoreStatus } from '../../protocol/frames.ts'
+import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, type PlainRecord } from './commit.ts'
 import type {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { StoreStatus } from '../../protocol/frames.ts'
+import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 
 /** One record on its way into the store; `body` is everything but `seq`, `node_id` and `timestamp` (Unix ms). */

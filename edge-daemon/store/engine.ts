@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
-import type { StoreStatus } from '../../protocol/frames.ts'
+import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
 import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'

@@ -1,5 +1,5 @@
-import type { UplinkTargetStatus } from '../../protocol/frames.ts'
 import { Histogram, type HistogramData } from '../../protocol/histogram.ts'
+import type { UplinkTargetStatus } from '../../protocol/status.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
 import type { Block, BlockEncoding } from './block.ts'

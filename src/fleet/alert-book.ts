@@ -1,5 +1,5 @@
-import type { ActiveAlert } from '../../protocol/frames.ts'
 import type { AlertRecord, Severity } from '../../protocol/records.ts'
+import type { ActiveAlert } from '../../protocol/status.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { type Clean, safe } from './clean.ts'
 import type { RowOrigin } from './log-book.ts'

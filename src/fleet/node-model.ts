@@ -1,5 +1,6 @@
-import type { StageHistograms, StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
+import type { StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
 import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
+import type { StageHistograms } from '../../protocol/status.ts'
 import { clean, cleanStatus, type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
 import type { LinkEvent } from './link-event.ts'

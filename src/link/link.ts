@@ -1,5 +1,5 @@
-import type { SampleRecord } from '../../protocol/frames.ts'
 import type { AlertRecord, LedgerRecord, LogLevel, LogRecord, ResultRecord } from '../../protocol/records.ts'
+import type { SampleRecord } from '../../protocol/status.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
 
 /** Where links deliver what they hear; never throws into a link. */
