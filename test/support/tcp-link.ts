@@ -1,17 +1,23 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type LinkShape, ShapedFlow } from './shaped-flow.ts'
 
-/** A TCP link a test can count, cut, hang and mend; it stands between a client and a server on loopback. */
+/** A TCP link a test can count, slow down, cut, hang and mend; it stands between a client and a server on loopback. */
 export interface TcpLink {
   readonly port: number
   /** Bytes that came from the client so far. */
   clientBytes(): number
   /** Connections that were made so far. */
   connections(): number
+  /** Carry slower from now on, in both directions: what is not named goes back to no delay and full speed. */
+  shape(shape: Partial<LinkShape>): void
   /** Break every connection and refuse new ones until {@link mend}. */
   cut(): void
-  /** Keep connections open and carry nothing any more, as a half-open link does. New ones hang too. */
-  hang(): void
+  /**
+   * Keep connections open and carry nothing any more, as a half-open link does. New ones hang too. With `answers` what
+   * the client says still arrives, and only what the server says is swallowed.
+   */
+  hang(what?: 'all' | 'answers'): void
   /** Carry again, on the same port; what hung is broken. */
   mend(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -19,11 +25,14 @@ export interface TcpLink {
 
 /** Open a link to a port on loopback. */
 export async function tcpLink(targetPort: number): Promise<TcpLink> {
-  let state: 'carrying' | 'cut' | 'hanging' = 'carrying'
+  let state: 'carrying' | 'cut' | 'hanging' | 'mute' = 'carrying'
   let clientBytes = 0
   let connections = 0
   const open = new Set<Socket>()
+  const [up, down] = [new ShapedFlow(), new ShapedFlow()]
   const breakAll = (): void => {
+    up.clear()
+    down.clear()
     for (const socket of open) socket.destroy()
   }
   const keep = (socket: Socket): void => {
@@ -39,10 +48,10 @@ export async function tcpLink(targetPort: number): Promise<TcpLink> {
     keep(target)
     client.on('data', (chunk) => {
       clientBytes += chunk.length
-      if (state === 'carrying') target.write(chunk)
+      if (state === 'carrying' || state === 'mute') up.carry(client, target, chunk)
     })
     target.on('data', (chunk) => {
-      if (state === 'carrying') client.write(chunk)
+      if (state === 'carrying') down.carry(target, client, chunk)
     })
     client.on('close', () => target.destroy())
     target.on('close', () => client.destroy())
@@ -63,13 +72,17 @@ export async function tcpLink(targetPort: number): Promise<TcpLink> {
       server.close()
       breakAll()
     },
-    hang: () => {
-      state = 'hanging'
+    shape: ({ delayMs = 0, kbitPerSec = null }) => {
+      up.shape({ delayMs, kbitPerSec })
+      down.shape({ delayMs, kbitPerSec })
+    },
+    hang: (what = 'all') => {
+      state = what === 'all' ? 'hanging' : 'mute'
     },
     mend: async () => {
       const was = state
       state = 'carrying'
-      if (was === 'hanging') breakAll()
+      if (was === 'hanging' || was === 'mute') breakAll()
       if (was === 'cut') await listen(port)
     },
     [Symbol.asyncDispose]: async () => {
