@@ -88,6 +88,31 @@ export function resendSubjectOf(origin: { site: string; node: string }, recordCl
   return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.resend.${recordClass}`
 }
 
+/** What a subject says of the block on it. */
+export interface BlockSubject {
+  readonly site: string
+  readonly node: string
+  readonly recordClass: RecordClass
+  /** Sent again on request, beside the live subject. */
+  readonly resent: boolean
+}
+
+const CLASS_OF_TAIL: ReadonlyMap<string, RecordClass> = new Map(
+  UPSTREAM_CLASSES.map((recordClass) => [SUBJECT_TAIL[recordClass], recordClass]),
+)
+
+/** Inverse of {@link subjectOf} and {@link resendSubjectOf}; null for a mark or what is no subject of a block. */
+export function readBlockSubject(subject: string): BlockSubject | null {
+  const [edge, siteToken = '', nodeToken = '', ...rest] = subject.split('.')
+  const site = decodeToken(siteToken)
+  const node = decodeToken(nodeToken)
+  if (edge !== 'edge' || site === null || node === null) return null
+  const [first, resentClass = '', ...more] = rest
+  const resent = first === 'resend' && more.length === 0
+  const recordClass = resent ? RECORD_CLASSES.find((known) => known === resentClass) : CLASS_OF_TAIL.get(rest.join('.'))
+  return recordClass === undefined ? null : { site, node, recordClass, resent }
+}
+
 /**
  * Subjects that a stream captures for a site (`*` for all). Never `edge.>` as a whole: it would answer `.rpc` requests
  * with its own acknowledgements.
@@ -112,6 +137,11 @@ export const BLOCK_HEADERS = {
   prevSeq: 'Edge-Prev-Seq',
   /** `1` on a block that the receiver may hold already: merge by (node, epoch, seq). */
   maybeDuplicate: 'Edge-Maybe-Duplicate',
+  /**
+   * The epoch that the records were written in, when it is not the one the block travels under: the disk was cloned or
+   * restored meanwhile. A reader that holds the identical record under this epoch drops it.
+   */
+  originEpoch: 'Edge-Origin-Epoch',
   /** Id of the request that a block is sent again for; only on resend subjects. */
   resend: 'Edge-Resend',
   /** Over HTTP: the subject that the block would have on the bus. */

@@ -3,11 +3,14 @@ import { z } from 'zod'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
+import { type CloudAddress, DEFAULT_STREAM, readCloud } from './cloud-address.ts'
 import { type NodeAddress, readAddress } from './node-address.ts'
 
 /** What a console's configuration file says; what it leaves out has its default. */
 export interface ConsoleConfig {
   readonly nodes: readonly NodeAddress[]
+  /** Where the fleet's records are held, a region each. */
+  readonly clouds: readonly CloudAddress[]
   /** Name of a theme that comes with the console, or the path of a theme file. */
   readonly theme: string
   /** Draw with ASCII only; null = as the terminal can. */
@@ -23,6 +26,15 @@ const node = z.strictObject({ name: z.string(), url: z.string() }).transform((va
   return z.NEVER
 })
 
+const cloud = z
+  .strictObject({ name: z.string(), servers: z.array(z.string()), stream: z.string().default(DEFAULT_STREAM) })
+  .transform((value, context): CloudAddress => {
+    const read = readCloud(value)
+    if (typeof read !== 'string') return read
+    context.addIssue({ code: 'custom', message: read, path: [/^the (name|stream)/.exec(read)?.[1] ?? 'servers'] })
+    return z.NEVER
+  })
+
 const schema = z.strictObject({
   nodes: z
     .array(node, { error: 'expected a list of nodes, each "- name: NAME" with "url: ws://host:5443/live"' })
@@ -33,11 +45,22 @@ const schema = z.strictObject({
         context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${key}" is listed twice; rename one` })
       })
     }),
+  clouds: z
+    .array(cloud, { error: 'expected a list of regions, each "- name: NAME" with "servers: [nats://host:4222]"' })
+    .default([])
+    .superRefine((clouds, context) => {
+      clouds.forEach(({ name }, index) => {
+        if (clouds.findIndex((other) => other.name === name) === index) return
+        context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${name}" is listed twice; rename one` })
+      })
+    }),
   theme: z.string().min(1).default('dark'),
   ascii: z.boolean({ error: 'expected true or false' }).nullable().default(null),
   logLevel: z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 })
 const KEYS = Object.keys(schema.shape)
+const NODE_KEYS = ['name', 'url'] as const
+const CLOUD_KEYS = ['name', 'servers', 'stream'] as const
 
 /**
  * Read a configuration from YAML text; `file` is for messages.
@@ -75,7 +98,8 @@ export function loadConsoleConfig(file: string, asked: boolean): ConsoleConfig {
 
 function withHint(fault: DocumentFault): DocumentFault {
   if (!fault.message.startsWith('unknown key')) return fault
-  const near = nearest(fault.path.split('.').at(-1) ?? '', fault.path.includes('.') ? ['name', 'url'] : KEYS)
-  const cure = near === null ? `the keys are ${KEYS.join(', ')}` : `did you mean "${near}"?`
+  const known = fault.path.startsWith('clouds.') ? CLOUD_KEYS : fault.path.includes('.') ? NODE_KEYS : KEYS
+  const near = nearest(fault.path.split('.').at(-1) ?? '', known)
+  const cure = near === null ? `the keys are ${known.join(', ')}` : `did you mean "${near}"?`
   return { ...fault, message: `unknown key; ${cure}` }
 }

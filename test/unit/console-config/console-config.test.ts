@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
+import { readCloudFlag } from '../../../src/config/cloud-address.ts'
 import { loadConsoleConfig, parseConsoleConfig } from '../../../src/config/console-config.ts'
 import { consolePaths } from '../../../src/config/paths.ts'
 
@@ -22,7 +23,13 @@ function faultsOf(text: string): string[] {
 
 describe('the configuration of the console', () => {
   it('has a default for everything', () => {
-    expect(parseConsoleConfig('', 'c.yaml')).toEqual({ nodes: [], theme: 'dark', ascii: null, logLevel: 'info' })
+    expect(parseConsoleConfig('', 'c.yaml')).toEqual({
+      nodes: [],
+      clouds: [],
+      theme: 'dark',
+      ascii: null,
+      logLevel: 'info',
+    })
   })
 
   it('reads nodes with their addresses', () => {
@@ -33,10 +40,39 @@ describe('the configuration of the console', () => {
         { key: 'press 4', url: 'ws://10.0.0.4:5443/live' },
         { key: '东', url: 'wss://e/x' },
       ],
+      clouds: [],
       theme: 'light',
       ascii: true,
       logLevel: 'warn',
     })
+  })
+
+  it('reads the regions of the cloud, and names what is wrong with one', () => {
+    const good =
+      'clouds:\n  - {name: east, servers: ["nats://e1:4222", "tls://e2"]}\n  - {name: w, servers: ["nats://w"], stream: EDGE_W}\n'
+    expect(parseConsoleConfig(good, 'c.yaml').clouds).toEqual([
+      { name: 'east', servers: ['nats://e1:4222', 'tls://e2'], stream: 'EDGE' },
+      { name: 'w', servers: ['nats://w'], stream: 'EDGE_W' },
+    ])
+    const bad = [
+      'clouds:',
+      '  - {name: a, servers: []}',
+      '  - {name: b, servers: ["http://user:secret@b"]}',
+      '  - {name: c, servers: ["nats://c"], stream: "a.b"}',
+      '  - {name: d, server: x, servers: ["nats://d"]}',
+    ].join('\n')
+    const faults = faultsOf(bad)
+    expect(faults).toHaveLength(4)
+    expect(faults[0]).toMatch(/^c\.yaml:2: clouds\.0\.servers: expected at least one address/)
+    expect(faults[1]).toMatch(/^c\.yaml:3: clouds\.1\.servers: .*found "http:\/\/b"$/)
+    expect(faults[2]).toMatch(/^c\.yaml:4: clouds\.2\.stream: /)
+    expect(faults[3]).toMatch(/^c\.yaml:5: clouds\.3\.server: unknown key; did you mean "servers"\?/)
+    expect(faultsOf('clouds:\n  - {name: a, servers: ["nats://x"]}\n  - {name: a, servers: ["nats://y"]}')).toEqual([
+      'c.yaml:3: clouds.1.name: "a" is listed twice; rename one',
+    ])
+    expect(readCloudFlag('nats://hub:4222')).toEqual({ name: 'hub:4222', servers: ['nats://hub:4222'], stream: 'EDGE' })
+    expect(readCloudFlag('east=nats://hub')).toMatchObject({ name: 'east', servers: ['nats://hub'] })
+    expect(readCloudFlag('hub')).toMatch(/^expected an address/)
   })
 
   it('names every fault with its line and what to write instead', () => {
