@@ -11,6 +11,7 @@ import { renderMetrics } from './health/metrics-text.ts'
 import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
+import { readPicture } from './kept-pictures.ts'
 import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
@@ -101,6 +102,7 @@ export class Daemon {
       maxSessions: this.#config.live.maxSessions,
       snapshot: () => nodeStatus(sources),
       read: (request) => readRows(store, request),
+      picture: (seq) => readPicture(store, seq),
       command: async (verb, args) => {
         const result = runCommand(verb, args, { service, allowFaults: this.#config.faults.allow })
         this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })

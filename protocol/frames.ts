@@ -78,10 +78,16 @@ const read = z.object({
   credits: z.int().min(1).max(10_000).optional(),
 })
 /**
- * Fetch the kept picture of a result (requirement L4a). Answered by `picture` frames, the last of which says so.
+ * Fetch the kept picture of a result (requirement L4a). Answered by `picture` frames, the last of which says so, or by an
+ * `error`. `credits` are as with `read`: each picture frame costs one; an `unsubscribe` of the id ends it early.
  * @example {"t":"fetch","id":"p1","seq":41}
  */
-const fetch = z.object({ t: z.literal('fetch'), id, seq: z.int().positive() })
+const fetch = z.object({
+  t: z.literal('fetch'),
+  id,
+  seq: z.int().positive(),
+  credits: z.int().min(1).max(10_000).optional(),
+})
 /** A verb for the node; the answer is `done` or `error` with the same id. @example {"t":"command","id":"c1","verb":"fault.slow","args":{"ms":120}} */
 const command = z.object({
   t: z.literal('command'),

@@ -28,6 +28,13 @@ export interface ReadRequest {
   readonly newestFirst: boolean
 }
 
+/** A picture that is kept. */
+export interface KeptPicture {
+  readonly contentType: string
+  readonly sizeBytes: number
+  readonly base64: string
+}
+
 /** What a status frame says besides its envelope. `inference.latency` is cumulative here and `windowMs` is not looked at. */
 export type StatusBody = Omit<StatusFrame, 't' | 'id' | 'n' | 'at' | 'session'>
 
@@ -58,8 +65,10 @@ export const LIVE_LIMITS = {
   silenceMs: 30_000,
   probeEveryMs: 5000,
   subscriptions: 32,
-  /** Reads, backlogs and commands of one session that run at the same time. */
+  /** Backlogs and commands of one session that run at the same time. */
   jobs: 4,
+  /** Reads and fetches of one session under way, those that wait for credit included: every topic and a picture or two. */
+  answers: 8,
   credits: 10_000,
   /** Over this many unsent bytes a session counts as without credit. */
   slowBytes: 1024 * 1024,

@@ -1,6 +1,5 @@
-import type { LiveRow, ReadRequest, ReadTopic, RowTopic } from './contract.ts'
+import type { LiveRow, ReadRequest, RowTopic } from './contract.ts'
 import { type RowWish, SharedRow, wants, wantsAll } from './row-filter.ts'
-import { framesOf, rowsFrame } from './row-subscription.ts'
 
 const PAGE_ROWS = 500
 const PAGE_BYTES = 512 * 1024
@@ -9,50 +8,6 @@ const BACKLOG_PAGES = 10
 
 /** Reads one page of kept rows. */
 export type PageReader = (request: ReadRequest) => Promise<readonly LiveRow[]>
-
-/** A range that a console asked for. Times are Unix ms, both ends included. */
-export interface RangeRequest {
-  readonly id: string
-  readonly topic: ReadTopic
-  readonly fromMs: number
-  readonly toMs: number
-  readonly limit: number
-}
-
-/**
- * Send a range, oldest first, page by page: the next page is read only when the frames of the last one have left for the
- * kernel, so a slow reader slows the read and nothing gathers. `send` resolves to false when the session is gone.
- * Returns whether the limit cut it short.
- */
-export async function sendRange(
-  read: PageReader,
-  request: RangeRequest,
-  send: (frame: string) => Promise<boolean>,
-): Promise<{ truncated: boolean }> {
-  const { id, topic, fromMs, toMs } = request
-  let left = request.limit
-  let afterSeq: number | undefined
-  for (;;) {
-    const page = await read({
-      topic,
-      fromMs,
-      toMs,
-      ...(afterSeq === undefined ? {} : { afterSeq }),
-      limit: Math.min(PAGE_ROWS, left + 1),
-      maxBytes: PAGE_BYTES,
-      newestFirst: false,
-    })
-    for (const frame of framesOf(page.slice(0, left))) {
-      const lines = frame.map((row) => row.line)
-      if (!(await send(rowsFrame(id, topic, lines)))) return { truncated: true }
-    }
-    if (page.length > left) return { truncated: true }
-    left -= page.length
-    const last = page.at(-1)
-    if (last === undefined) return { truncated: false }
-    afterSeq = last.seq
-  }
-}
 
 /** The `count` most recent kept rows that pass the filter, oldest first. A narrow filter may find fewer. */
 export async function readBacklog(

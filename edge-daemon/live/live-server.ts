@@ -23,6 +23,7 @@ import {
 } from './contract.ts'
 import { isLoopback, refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
+import type { PictureReader } from './picture.ts'
 import { SharedRow } from './row-filter.ts'
 import { Session, type SessionHost } from './session.ts'
 import { StatusFeed } from './status-feed.ts'
@@ -39,6 +40,8 @@ export interface LiveServerOptions {
   readonly snapshot: () => StatusBody
   /** One page of kept rows; may throw an EdgeError that the console then sees. */
   readonly read: PageReader
+  /** The kept picture of a result; throws EdgeError (`PICTURE_NOT_KEPT`, `COMMAND_REFUSED`), which the console then sees. */
+  readonly picture: PictureReader
   /** Carry out a verb; throws EdgeError (e.g. `COMMAND_REFUSED`), which the console then sees. */
   readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
   readonly log: LiveLog
@@ -184,13 +187,14 @@ export class LiveServer {
   }
 
   #host(): SessionHost {
-    const { node, intervalMs, read, command, log } = this.#options
+    const { node, intervalMs, read, picture, command, log } = this.#options
     return {
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
       clock: this.#clock,
       log,
       feed: this.#feed,
       read,
+      picture,
       command,
       wantFlush: () => this.#wantFlush(),
       onClosed: (session) => {

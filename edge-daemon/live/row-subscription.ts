@@ -56,7 +56,7 @@ export class RowSubscription {
     if (!wantsAll(this.wish) && !wants(this.wish, shared)) return
     const { row } = shared
     const sizeBytes = Buffer.byteLength(row.line) + 1
-    if (sizeBytes > MAX_FRAME_BYTES - ENVELOPE_BYTES) {
+    if (isTooLarge(row)) {
       this.#miss('too_large', 1, row.timestamp, row.timestamp)
       return
     }
@@ -171,13 +171,18 @@ export function rowsFrame(id: string, topic: ReadTopic, lines: readonly string[]
   return `{"t":"rows","id":${JSON.stringify(id)},"topic":"${topic}","rows":[${lines.join(',')}]}`
 }
 
+/** Whether no frame can hold this row. */
+export function isTooLarge(row: LiveRow): boolean {
+  return Buffer.byteLength(row.line) + 1 > MAX_FRAME_BYTES - ENVELOPE_BYTES
+}
+
 /** Cut rows into frames of at most `LIVE_LIMITS.rowsFrameBytes` and `rowsPerFrame`; a row too large for any frame is left out. */
 export function framesOf(rows: readonly LiveRow[]): LiveRow[][] {
   const frames: LiveRow[][] = []
   let sizeBytes = Number.POSITIVE_INFINITY
   for (const row of rows) {
+    if (isTooLarge(row)) continue
     const rowBytes = Buffer.byteLength(row.line) + 1
-    if (rowBytes > MAX_FRAME_BYTES - ENVELOPE_BYTES) continue
     const last = frames.at(-1)
     if (
       last === undefined ||

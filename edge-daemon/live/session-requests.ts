@@ -1,9 +1,12 @@
-import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
+import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
 import { type CommandResult, type JsonValue, LIVE_LIMITS, type LiveLog, type RowTopic } from './contract.ts'
-import { type PageReader, readBacklog, sendRange } from './history.ts'
+import { type PageReader, readBacklog } from './history.ts'
+import { type PictureReader, sendPicture } from './picture.ts'
+import { sendRange } from './range-read.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RowOutlet, RowSubscription } from './row-subscription.ts'
+import { SendCredit } from './send-credit.ts'
 import { type StatusFeed, type StatusOutlet, StatusSubscription } from './status-feed.ts'
 
 /** What a console may ask for once it was greeted. */
@@ -14,6 +17,7 @@ export interface RequestSources {
   readonly log: LiveLog
   readonly feed: StatusFeed
   readonly read: PageReader
+  readonly picture: PictureReader
   readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
   /** Some subscription has rows that wait for time or for its reader. */
   readonly wantFlush: () => void
@@ -33,6 +37,8 @@ export class SessionRequests {
   readonly #rows = new Map<string, RowSubscription>()
   readonly #status = new Map<string, StatusSubscription>()
   readonly #jobs = new Set<string>()
+  /** Reads and fetches under way, which may wait long for credit: they are bounded apart from the quick jobs. */
+  readonly #answers = new Map<string, SendCredit>()
 
   constructor(sources: RequestSources, outlet: RequestOutlet) {
     this.#sources = sources
@@ -63,6 +69,7 @@ export class SessionRequests {
   /** End every subscription; what is under way finds the session gone. */
   close(): void {
     for (const subscription of this.#status.values()) this.#sources.feed.remove(subscription)
+    for (const credit of this.#answers.values()) credit.end()
     this.#rows.clear()
     this.#status.clear()
   }
@@ -77,6 +84,7 @@ export class SessionRequests {
         // A credit for an id that is gone only crossed its unsubscribe on the way.
         this.#status.get(frame.id)?.credit(frame.n)
         this.#rows.get(frame.id)?.credit(frame.n)
+        this.#answers.get(frame.id)?.grant(frame.n)
         if (this.waiting) this.#sources.wantFlush()
         return
       case 'unsubscribe':
@@ -86,7 +94,7 @@ export class SessionRequests {
         this.#read(frame)
         return
       case 'fetch':
-        this.#outlet.refuse(frame.id, 'COMMAND_REFUSED', 'this node keeps no pictures')
+        this.#fetch(frame)
         return
       case 'command':
         this.#job(frame.id, async () => {
@@ -139,6 +147,7 @@ export class SessionRequests {
     if (status !== undefined) this.#sources.feed.remove(status)
     this.#status.delete(id)
     this.#rows.delete(id)
+    this.#answers.get(id)?.end()
   }
 
   #read(frame: FrameOf<ClientFrame, 'read'>): void {
@@ -147,21 +156,44 @@ export class SessionRequests {
       this.#outlet.refuse(id, 'FRAME_INVALID', 'fromMs is after toMs')
       return
     }
+    this.#answer(frame, async (credit) => {
+      const outlet = { credit, send: (text: string) => this.#outlet.sendSlowly(text) }
+      const { truncated, lastSeq } = await sendRange(this.#sources.read, frame, outlet)
+      this.#outlet.send(JSON.stringify({ t: 'end', id, truncated, lastSeq }))
+    })
+  }
+
+  #fetch(frame: FrameOf<ClientFrame, 'fetch'>): void {
+    this.#answer(frame, async (credit) => {
+      const picture = await this.#sources.picture(frame.seq)
+      await sendPicture(frame, picture, { credit, send: (text) => this.#outlet.sendSlowly(text) })
+    })
+  }
+
+  /** Answer with as many frames as it takes, at the pace of the reader's credit. */
+  #answer(
+    { id, credits }: { readonly id: string; readonly credits?: number | undefined },
+    work: (credit: SendCredit) => Promise<void>,
+  ): void {
     if (this.#taken(id)) {
       this.#outlet.refuse(id, 'FRAME_INVALID', 'this id is in use', ['choose another id'])
       return
     }
-    this.#job(id, async () => {
-      const { truncated } = await sendRange(this.#sources.read, frame, (text) => this.#outlet.sendSlowly(text))
-      this.#outlet.send(JSON.stringify({ t: 'end', id, truncated }))
-    })
+    if (this.#answers.size >= LIVE_LIMITS.answers) {
+      const msg = `a session may have ${LIVE_LIMITS.answers} reads under way`
+      this.#outlet.refuse(id, 'OVERLOADED', msg, ['wait for an end, or unsubscribe from a read'])
+      return
+    }
+    const credit = new SendCredit(credits)
+    this.#answers.set(id, credit)
+    void this.#carryOut(id, () => work(credit)).finally(() => this.#answers.delete(id))
   }
 
   #taken(id: string): boolean {
-    return this.#rows.has(id) || this.#status.has(id) || this.#jobs.has(id)
+    return this.#rows.has(id) || this.#status.has(id) || this.#jobs.has(id) || this.#answers.has(id)
   }
 
-  /** Run something that takes time, a few at once; its failure is an error frame. Returns whether it began. */
+  /** Run something that takes a moment, a few at once; its failure is an error frame. Returns whether it began. */
   #job(id: string, work: () => Promise<void>): boolean {
     if (this.#jobs.has(id) || this.#jobs.size >= LIVE_LIMITS.jobs) {
       this.#outlet.refuse(id, 'OVERLOADED', 'too many requests of this session are under way', [
@@ -170,17 +202,21 @@ export class SessionRequests {
       return false
     }
     this.#jobs.add(id)
-    work()
-      .catch((error: unknown) => {
-        if (error instanceof EdgeError) {
-          this.#outlet.refuse(id, error.code, error.message, error.next)
-          return
-        }
-        const msg = error instanceof Error ? error.message : String(error)
-        this.#sources.log.warn('live.request_failed', msg)
-        this.#outlet.refuse(id, 'STORE_FAILING', 'the node could not carry this out', ['look at its log'])
-      })
-      .finally(() => this.#jobs.delete(id))
+    void this.#carryOut(id, work).finally(() => this.#jobs.delete(id))
     return true
+  }
+
+  /** Never rejects. */
+  async #carryOut(id: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof EdgeError) {
+        this.#outlet.refuse(id, error.code, error.message, error.next)
+        return
+      }
+      this.#sources.log.warn('live.request_failed', messageOf(error))
+      this.#outlet.refuse(id, 'STORE_FAILING', 'the node could not carry this out', ['look at its log'])
+    }
   }
 }

@@ -1,6 +1,13 @@
 import { connect, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import type { LiveRow, ReadRequest, ReadTopic, RowTopic, StatusBody } from '../../edge-daemon/live/contract.ts'
+import type {
+  KeptPicture,
+  LiveRow,
+  ReadRequest,
+  ReadTopic,
+  RowTopic,
+  StatusBody,
+} from '../../edge-daemon/live/contract.ts'
 import { LiveServer, type LiveServerOptions } from '../../edge-daemon/live/live-server.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { type DaemonFrame, decodeDaemonFrame, type FrameOf, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
@@ -12,9 +19,12 @@ export class LiveNode {
     ['logs', []],
     ['alerts', []],
     ['results', []],
+    ['status', []],
+    ['ledger', []],
   ])
   readonly total = new Histogram()
   readonly events: { event: string; msg: string | undefined }[] = []
+  readonly pictures = new Map<number, KeptPicture>()
   readonly commands: { verb: string; args: unknown }[] = []
   snapshots = 0
   /** Added to the node's wall clock. */
@@ -36,6 +46,13 @@ export class LiveNode {
         return statusBody(this.total)
       },
       read: (request) => this.read(request),
+      picture: (seq) => {
+        const picture = this.pictures.get(seq)
+        if (picture !== undefined) return Promise.resolve(picture)
+        return Promise.reject(
+          new EdgeError('PICTURE_NOT_KEPT', { message: `none of ${seq}`, next: ['ask for another'] }),
+        )
+      },
       command: (verb, args) => {
         this.commands.push({ verb, args: { ...args } })
         if (verb === 'fault.slow') return Promise.resolve({ slowMs: args.ms ?? null })
@@ -65,7 +82,7 @@ export class LiveNode {
     return row
   }
 
-  keep(topic: RowTopic, body: object): LiveRow {
+  keep(topic: ReadTopic, body: object): LiveRow {
     this.#seq += 1
     const timestamp = 1_000_000 + this.#seq
     const row = {

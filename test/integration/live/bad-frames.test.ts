@@ -90,12 +90,12 @@ describe('frames that are not of the protocol', () => {
     for (let i = 0; i < 50; i += 1) {
       console.send({ t: 'read', id: `r${i}`, topic: 'logs', fromMs: 0, toMs: 1, limit: 1 })
     }
-    await console.until(() => console.of('error').length === 46)
+    await console.until(() => console.of('error').length === 42)
     expect(new Set(console.of('error').map(({ code }) => code))).toEqual(new Set(['OVERLOADED']))
     release()
-    await console.until(() => console.of('end').length === 4)
+    await console.until(() => console.of('end').length === 8)
     console.send({ t: 'read', id: 'r9', topic: 'logs', fromMs: 0, toMs: 1, limit: 1 })
-    await console.until(() => console.of('end').length === 5)
+    await console.until(() => console.of('end').length === 9)
   })
 
   test('tells a row that fits no frame as missing', async () => {
