@@ -13,7 +13,7 @@ const JETSTREAM_RETRY_MS = 50
  * Make the demo's own stream on a server that has just started.
  * @throws EdgeError `UPLINK_REFUSED`
  */
-export async function createDemoStream(url: string): Promise<void> {
+export async function createDemoStream(url: string, { maxBytes = STREAM_BYTES } = {}): Promise<void> {
   const connection = await connect({ servers: url, maxReconnectAttempts: 0 })
   try {
     const stream = {
@@ -22,7 +22,7 @@ export async function createDemoStream(url: string): Promise<void> {
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
       storage: StorageType.File,
-      max_bytes: STREAM_BYTES,
+      max_bytes: maxBytes,
     }
     // The server takes connections a moment before JetStream answers.
     for (let tries = 1; ; tries += 1) {
