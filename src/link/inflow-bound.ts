@@ -32,4 +32,14 @@ export class InflowBound {
     this.#bytes = Math.min(bytesPerSec * burstSec, this.#bytes + elapsedSec * bytesPerSec) - sizeBytes
     return this.#frames >= 0 && this.#bytes >= 0
   }
+
+  /** How long to wait before asking for more, ms, so that half of the burst stays free for what comes unasked. */
+  pauseMs(nowMs: number): number {
+    const { framesPerSec, bytesPerSec, burstSec } = this.#limits
+    const elapsedSec = Math.max(0, nowMs - this.#atMs) / 1000
+    const lacking = (has: number, perSec: number): number => (perSec * burstSec) / 2 - has - elapsedSec * perSec
+    const frames = lacking(this.#frames, framesPerSec) / framesPerSec
+    const bytes = lacking(this.#bytes, bytesPerSec) / bytesPerSec
+    return Math.max(0, Math.ceil(1000 * Math.max(frames, bytes)))
+  }
 }

@@ -1,3 +1,4 @@
+import type { GapFrame } from '../../protocol/frames.ts'
 import type { AlertRecord, LedgerRecord, LogLevel, LogRecord, ResultRecord } from '../../protocol/records.ts'
 import type { SampleRecord } from '../../protocol/status.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
@@ -12,18 +13,26 @@ export interface LogFollow {
   readonly backlog: number
 }
 
+/** Which results to follow, and how many kept ones to get first. */
+export interface ResultFollow {
+  readonly abnormalOnly: boolean
+  readonly backlog: number
+}
+
 /** What a link asks of its node for as long as it stands. */
 export interface LinkInterest {
   readonly status: boolean
   /** How many kept alert rows to get first; null = no alert rows. */
   readonly alertBacklog: number | null
   readonly logs: LogFollow | null
+  /** Absent = no results. */
+  readonly results?: ResultFollow | null
 }
 
 /** A request that was not answered as wished. */
 export interface RequestFailure {
   readonly ok: false
-  /** An error code of the node, or `NODE_UNREACHABLE` of our own. */
+  /** An error code of the node, or of our own: `NODE_UNREACHABLE`, or `CANCELLED` when the asker went away. */
   readonly code: string
   /** May quote the node: make it `untrusted` before showing it. */
   readonly message: string
@@ -55,6 +64,28 @@ export type ReadOutcome<Row> =
   | { readonly ok: true; readonly rows: readonly Row[]; readonly truncated: boolean; readonly missed: number }
   | RequestFailure
 
+/** A time range that is read to its end however long it is, one request of at most `limit` rows after the other. */
+export interface RangeRequest<T extends keyof ReadableRows> extends ReadRequest<T> {
+  /** Only rows with a higher sequence. */
+  readonly afterSeq?: number
+}
+
+/** Takes rows of a range as they come; the node sends more only when they were taken. */
+export interface RangeSink<T extends keyof ReadableRows> {
+  rows(rows: readonly ReadableRows[T][]): void | Promise<void>
+  gap(gap: GapFrame): void
+}
+
+/** What became of a range: whether the limit cut it, and the last sequence that came (null when none did). */
+export type RangeOutcome =
+  | { readonly ok: true; readonly truncated: boolean; readonly lastSeq: number | null }
+  | RequestFailure
+
+/** A kept picture as the device sent it. */
+export type PictureOutcome =
+  | { readonly ok: true; readonly contentType: string; readonly data: Uint8Array }
+  | RequestFailure
+
 /** A way to one node, whatever carries its frames. Nothing here throws: what goes wrong is an event or an outcome. */
 export interface NodeLink {
   readonly key: string
@@ -64,10 +95,20 @@ export interface NodeLink {
   stop(): Promise<void>
   /** Change which log lines are followed, now and after every reconnect; null = none. */
   followLogs(follow: LogFollow | null): void
+  /** Change which results are followed, now and after every reconnect; null = none. */
+  followResults(follow: ResultFollow | null): void
   /** Ask the node to do something. */
   command(verb: string, args: Readonly<Record<string, JsonValue>>, timeoutMs?: number): Promise<CommandOutcome>
   /** Read what the node keeps. */
   read<T extends keyof ReadableRows>(request: ReadRequest<T>, timeoutMs?: number): Promise<ReadOutcome<ReadableRows[T]>>
+  /** Read a range with flow control, for as long as the sink takes rows. */
+  stream<T extends keyof ReadableRows>(
+    request: RangeRequest<T>,
+    sink: RangeSink<T>,
+    signal: AbortSignal,
+  ): Promise<RangeOutcome>
+  /** Fetch the kept picture of the result with this sequence. */
+  fetchPicture(seq: number, signal: AbortSignal): Promise<PictureOutcome>
 }
 
 /** What a command's arguments are made of. */

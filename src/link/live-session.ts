@@ -9,7 +9,7 @@ import {
 import type { LinkEvent } from '../fleet/link-event.ts'
 import { ClockFilter } from './clock-filter.ts'
 import { InflowBound, type InflowLimits } from './inflow-bound.ts'
-import type { LinkInterest, LogFollow } from './link.ts'
+import type { LinkInterest, LogFollow, ResultFollow } from './link.ts'
 import { RequestBook } from './request-book.ts'
 
 /** What a session needs of whatever carries it. */
@@ -33,6 +33,8 @@ const ROWS_CREDITS = 32
 /** A peer whose every frame is wrong is no peer; one odd frame of a newer daemon is no reason to leave. */
 const MAX_BAD_FRAMES = 20
 
+type SubscribeWish = Omit<FrameOf<ClientFrame, 'subscribe'>, 't' | 'id' | 'topic' | 'credits'>
+
 interface Subscription {
   readonly id: string
   readonly credits: number
@@ -50,7 +52,8 @@ export class LiveSession {
   readonly #clock = new ClockFilter()
   readonly #inflow: InflowBound
   readonly #subscriptions = new Map<string, Subscription>()
-  #logs: { readonly id: string; readonly follow: LogFollow } | null = null
+  /** Subscriptions that the operator changes, by topic. */
+  readonly #followed = new Map<'logs' | 'results', string>()
   #nextSubscription = 1
   #nextPing = 1
   #welcomed = false
@@ -88,25 +91,24 @@ export class LiveSession {
 
   /** Change which logs are followed. */
   followLogs(follow: LogFollow | null): void {
-    if (!this.#welcomed) return
-    if (this.#logs !== null) {
-      this.#send({ t: 'unsubscribe', id: this.#logs.id })
-      this.#subscriptions.delete(this.#logs.id)
-      this.#logs = null
-    }
-    if (follow === null) return
-    const { level, contains, backlog } = follow
-    const id = this.#subscribe('logs', ROWS_CREDITS, {
-      level,
-      backlog,
-      ...(contains === undefined ? {} : { contains }),
-    })
-    this.#logs = { id, follow }
+    const contains = follow?.contains
+    const wish = follow && { level: follow.level, backlog: follow.backlog }
+    this.#follow('logs', wish && (contains === undefined ? wish : { ...wish, contains }))
+  }
+
+  /** Change which results are followed. */
+  followResults(follow: ResultFollow | null): void {
+    this.#follow('results', follow && { ...follow })
   }
 
   /** Send a frame, for requests. */
-  ask(frame: FrameOf<ClientFrame, 'read' | 'command'>): void {
+  ask(frame: FrameOf<ClientFrame, 'read' | 'command' | 'fetch' | 'credit' | 'unsubscribe'>): void {
     this.#send(frame)
+  }
+
+  /** How long to wait before asking the node for more, ms; see {@link InflowBound}. */
+  pauseMs(): number {
+    return this.#inflow.pauseMs(this.#port.now())
   }
 
   /** Take a message as it came. */
@@ -184,18 +186,26 @@ export class LiveSession {
   }
 
   #askForAll(): void {
-    const { status, alertBacklog, logs } = this.#options.interest
+    const { status, alertBacklog, logs, results = null } = this.#options.interest
     this.probe()
     if (status) this.#subscribe('status', STATUS_CREDITS, {})
     if (alertBacklog !== null) this.#subscribe('alerts', ROWS_CREDITS, { backlog: alertBacklog })
     this.followLogs(logs)
+    this.followResults(results)
   }
 
-  #subscribe(
-    topic: Topic,
-    credits: number,
-    more: Omit<FrameOf<ClientFrame, 'subscribe'>, 't' | 'id' | 'topic' | 'credits'>,
-  ): string {
+  #follow(topic: 'logs' | 'results', wish: SubscribeWish | null): void {
+    if (!this.#welcomed) return
+    const before = this.#followed.get(topic)
+    if (before !== undefined) {
+      this.#send({ t: 'unsubscribe', id: before })
+      this.#subscriptions.delete(before)
+      this.#followed.delete(topic)
+    }
+    if (wish !== null) this.#followed.set(topic, this.#subscribe(topic, ROWS_CREDITS, wish))
+  }
+
+  #subscribe(topic: Topic, credits: number, more: SubscribeWish): string {
     const id = `${topic}-${this.#nextSubscription}`
     this.#nextSubscription += 1
     this.#subscriptions.set(id, { id, credits, used: 0 })
