@@ -28,8 +28,8 @@ export interface BlockFrame {
   readonly recordClass: UpstreamClass
   readonly subject: string
   readonly encoding: BlockEncoding
-  /** Digest of the block that was acknowledged before on this subject; null when this process sent none yet. */
-  readonly prevDigest: string | null
+  /** The block before on this subject in the same epoch; null when this is the first. */
+  readonly previous: { readonly lastSeq: number; readonly digest: string } | null
 }
 
 const toGzip = promisify(gzip)
@@ -66,7 +66,8 @@ export async function buildBlock(records: readonly StoredRecord[], frame: BlockF
       [BLOCK_HEADERS.firstSeq]: String(first.seq),
       [BLOCK_HEADERS.lastSeq]: String(last.seq),
       [BLOCK_HEADERS.digest]: digest,
-      ...(frame.prevDigest === null ? {} : { [BLOCK_HEADERS.prevDigest]: frame.prevDigest }),
+      [BLOCK_HEADERS.prevSeq]: String(frame.previous?.lastSeq ?? 0),
+      ...(frame.previous === null ? {} : { [BLOCK_HEADERS.prevDigest]: frame.previous.digest }),
     },
     body: await compress(plain, frame.encoding),
   }

@@ -6,7 +6,7 @@ import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts
 import { Backoff } from './backoff.ts'
 import type { Block } from './block.ts'
 import { createMeteredAgent, type MeteredAgent } from './metered-agent.ts'
-import type { Delivery, Wire, WireState } from './wire.ts'
+import type { Delivery, Holding, Wire, WireState } from './wire.ts'
 
 /** Names the subject of a posted block; the path is the receiver's own. */
 export const SUBJECT_HEADER = 'Edge-Subject'
@@ -89,6 +89,18 @@ export class HttpWire implements Wire {
     this.#metered.agent.destroy()
   }
 
+  /** Such a receiver does not say what it holds. */
+  async holding(): Promise<Holding> {
+    return {
+      outcome: 'nothing',
+      archive: this.#url.href,
+      after: 0,
+      lastPosition: null,
+      foreignEpoch: null,
+      keepsMarks: false,
+    }
+  }
+
   async send(block: Block): Promise<Delivery> {
     const answer = await this.#exchange('POST', block.recordClass, block.body, {
       ...block.headers,
@@ -96,7 +108,7 @@ export class HttpWire implements Wire {
       [SUBJECT_HEADER]: block.subject,
     })
     if (answer.status === null) return { outcome: 'again', msg: answer.msg }
-    if (answer.status >= 200 && answer.status < 300) return { outcome: 'held' }
+    if (answer.status >= 200 && answer.status < 300) return { outcome: 'held', position: 0, synced: false }
     const msg = `the receiver answered ${answer.status}${hintOf(answer.status)}`
     if (answer.status === 413) return { outcome: 'too_large', msg }
     return { outcome: 'again', msg, ...(answer.retryAfterMs === null ? {} : { retryAfterMs: answer.retryAfterMs }) }

@@ -39,12 +39,15 @@ export class Lane {
   readonly #bell = new Bell()
   readonly #backoff = new Backoff(BACKOFF)
   #cursor: number
-  #prevDigest: string | null = null
+  #previous: { readonly epoch: string; readonly lastSeq: number; readonly digest: string } | null = null
+  /** Position that the next block names as the last on its subject; null until the receiver was asked. */
+  #after: number | null = null
   /** Most records in the next block: halved while blocks are too large, doubled again when they are held. */
   #maxRecords = BLOCK_RECORDS
   /** Rises with every commit of the class; what was read empty is only empty as of the count before the read. */
   #commits = 0
   #emptyAtCommits = -1
+  #conflicts = 0
   #failure: string | null = null
   #pausedUntilMs = 0
   #stopped = false
@@ -93,6 +96,7 @@ export class Lane {
   reconnected(): void {
     this.#backoff.reset()
     this.#pausedUntilMs = 0
+    this.#after = null
     this.#bell.ring()
   }
 
@@ -132,26 +136,52 @@ export class Lane {
       this.#pause(`the store cannot be read: ${error instanceof Error ? error.message : String(error)}`)
       return false
     }
-    if (records.length === 0) {
+    const [first] = records
+    if (first === undefined) {
       this.#emptyAtCommits = commits
       this.#recovered()
       return false
     }
-    const block = await buildBlock(records, { recordClass, subject, encoding, prevDigest: this.#prevDigest })
+    const { epoch } = first
+    if (this.#after === null && !(await this.#ask(epoch))) return false
+    const previous = this.#previous?.epoch === epoch ? this.#previous : null
+    const block = await buildBlock(records, { recordClass, subject, encoding, previous })
     if (this.#stopped) return false
-    const delivery = await wire.send(block)
-    if (delivery.outcome === 'held') await this.#held(block)
+    const delivery = await wire.send(block, this.#after ?? 0)
+    if (delivery.outcome !== 'held' && delivery.outcome !== 'too_large') this.#after = null
+    if (delivery.outcome === 'held') await this.#held(block, delivery.position)
+    else if (delivery.outcome === 'conflict') this.#conflict(delivery.msg)
     else if (delivery.outcome === 'again') this.#pause(delivery.msg, delivery.retryAfterMs)
     else await this.#tooLarge(records, delivery.msg)
     return true
   }
 
-  async #held(block: Block): Promise<void> {
-    this.#prevDigest = block.digest
+  /** Ask what the receiver holds; false when it could not tell. */
+  async #ask(epoch: string): Promise<boolean> {
+    const { subject, recordClass, wire } = this.#options
+    const holding = await wire.holding({ subject, recordClass, epoch, position: 0 })
+    if (holding.outcome === 'unknown') {
+      this.#pause(holding.msg, holding.retryAfterMs)
+      return false
+    }
+    this.#after = holding.after
+    return true
+  }
+
+  async #held(block: Block, position: number): Promise<void> {
+    this.#previous = block
+    this.#after = position
+    this.#conflicts = 0
     this.#maxRecords = Math.min(BLOCK_RECORDS, this.#maxRecords * 2)
     await this.#advance(block.lastSeq)
     this.#options.onHeld(block)
     this.#recovered()
+  }
+
+  /** The first conflict is answered by asking at once; one that comes again is waited out. */
+  #conflict(msg: string): void {
+    this.#conflicts += 1
+    if (this.#conflicts > 1) this.#pause(msg)
   }
 
   async #tooLarge(records: readonly StoredRecord[], msg: string): Promise<void> {

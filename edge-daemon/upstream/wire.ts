@@ -1,10 +1,61 @@
+import type { UpstreamClass } from '../../protocol/subjects.ts'
 import type { Block } from './block.ts'
+
+/** What a receiver is asked about: the live subject of one class of this node, in one epoch. */
+export interface LaneSubject {
+  readonly subject: string
+  readonly recordClass: UpstreamClass
+  /** Epoch that the asker goes on in: blocks of other epochs on the subject are not its own. */
+  readonly epoch: string
+  /** Position of the asker's last block there, as far as it knows; 0 for none. */
+  readonly position: number
+}
+
+/** A block as a receiver holds it. */
+export interface HeldBlock {
+  readonly epoch: string
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** SHA-256 of its lines, hex. */
+  readonly digest: string
+  /** The receiver's own number of it: the sequence in its stream; 0 where it has none. */
+  readonly position: number
+}
+
+/**
+ * What a receiver holds of a subject in the epoch it was asked about. `archive` names its incarnation (the stream and
+ * when it was made, the id of a receiver): positions belong to it. `after` is the position that the next block must name
+ * as the last on the subject, whoever's block that is.
+ */
+export type Holding =
+  /** `block` is the last one. `expired`: only its mark is there, the block itself was removed since. */
+  | {
+      readonly outcome: 'holds'
+      readonly block: HeldBlock
+      readonly archive: string
+      readonly after: number
+      readonly expired: boolean
+    }
+  | {
+      readonly outcome: 'nothing'
+      readonly archive: string
+      readonly after: number
+      /** Last position of the whole archive, also of what was removed since; null where it cannot be told. */
+      readonly lastPosition: number | null
+      /** Epoch of the last block on the subject when it is another than the one asked about. */
+      readonly foreignEpoch: string | null
+      /** A block that came would have left its mark, so there was none (or all was purged). */
+      readonly keepsMarks: boolean
+    }
+  | { readonly outcome: 'unknown'; readonly msg: string; readonly retryAfterMs?: number }
 
 /** What became of one block. Only `held` is an acknowledgement. */
 export type Delivery =
-  /** The receiver has it. */
-  | { readonly outcome: 'held' }
-  /** It may or may not have it; send again. `retryAfterMs` when the receiver asked for patience. */
+  /** The receiver has it; `synced` when it is on its disk before it answered. */
+  | { readonly outcome: 'held'; readonly position: number; readonly synced: boolean }
+  /** Something else than what the block names is last there: ask what it holds. Nothing was stored. */
+  | { readonly outcome: 'conflict'; readonly msg: string }
+  /** It may or may not have it; ask what it holds, send again. `retryAfterMs` when the receiver asked for patience. */
   | { readonly outcome: 'again'; readonly msg: string; readonly retryAfterMs?: number }
   /** It will never take a block of this size. */
   | { readonly outcome: 'too_large'; readonly msg: string }
@@ -22,8 +73,13 @@ export interface Wire {
   readonly rttMs: number | null
   /** Begin to connect; returns at once. `onChange` is called after every change of state. */
   start(onChange: () => void): void
-  /** Carry one block. Never rejects. */
-  send(block: Block): Promise<Delivery>
+  /** Ask what the receiver holds. Never rejects. */
+  holding(subject: LaneSubject): Promise<Holding>
+  /**
+   * Carry one block, to be stored only when the last block on its subject has the position `after` (0 for none) and,
+   * where positions mean nothing, when the block named as the one before is the last in its epoch. Never rejects.
+   */
+  send(block: Block, after: number): Promise<Delivery>
   /** Cumulative bytes handed to the network, by record class and `control` for all the rest. */
   sentBytes(): Record<string, number>
   /** Close the link; deliveries under way end with `again`. */
