@@ -83,8 +83,11 @@ export function markSubjectOf(
   return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.mark.${recordClass}.${epoch}`
 }
 
-/** Subject of blocks that are sent again on request; never a live subject, whose last block a node resumes from. */
-export function resendSubjectOf(origin: { site: string; node: string }, recordClass: UpstreamClass): string {
+/**
+ * Subject of blocks that are sent again on request, of any class that the node keeps; never a live subject, whose last
+ * block a node resumes from.
+ */
+export function resendSubjectOf(origin: { site: string; node: string }, recordClass: RecordClass): string {
   return `edge.${encodeToken(origin.site)}.${encodeToken(origin.node)}.resend.${recordClass}`
 }
 

@@ -1,0 +1,198 @@
+import { type Consumer, JetStreamApiError, type JsMsg, jetstream } from '@nats-io/jetstream'
+import { connect, type NatsConnection } from 'nats'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { encodeToken, type RecordClass, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
+import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
+import { type CloudBlock, decodeBlock } from './block.ts'
+
+/** Which blocks to read. Times are Unix ms, both ends included. */
+export interface StreamQuery {
+  /** The node as it calls itself. */
+  readonly node: string
+  /** Null = whatever site it is of. */
+  readonly site: string | null
+  readonly classes: readonly RecordClass[]
+  /** 0 = from the beginning of the stream. */
+  readonly fromMs: number
+  readonly toMs: number
+  /** How far the clocks of node and servers may be apart, ms: so much more of the stream is read on either side. */
+  readonly marginMs?: number
+}
+
+/** A block, or a message that is none and why; `msg` quotes nothing of the message. */
+export type StreamItem =
+  | { readonly kind: 'block'; readonly block: CloudBlock }
+  | { readonly kind: 'unreadable'; readonly subject: string; readonly position: number; readonly msg: string }
+
+/** What a clock may be wrong by before something is overlooked. */
+export const CLOCK_MARGIN_MS = 2 * 3_600_000
+const TIMEOUT_MS = 5000
+/** Messages asked for at a time. */
+const BATCH = 64
+/** Times in a row that nothing comes although there is something, before the region is given up. */
+const MAX_STALLS = 3
+/** JetStream: the filter matches no subject of the stream, so the stream holds nothing of it. */
+const NO_SUCH_SUBJECT = 10_093
+
+/**
+ * Reads the blocks of a node from a region's stream, through consumers that are removed when they are done. What is read
+ * is bounded: by the subjects, from a time on, up to what the stream held when the read began, and a live subject is
+ * left as soon as its blocks are behind the range.
+ */
+export class StreamReader {
+  readonly address: CloudAddress
+  readonly #connection: NatsConnection
+  readonly #timeoutMs: number
+
+  private constructor(address: CloudAddress, connection: NatsConnection, timeoutMs: number) {
+    this.address = address
+    this.#connection = connection
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Connect to a region; `timeoutMs` is for connecting and for each answer.
+   * @throws EdgeError `CLOUD_UNREACHABLE`
+   */
+  static async open(address: CloudAddress, timeoutMs = TIMEOUT_MS): Promise<StreamReader> {
+    try {
+      const connection = await connect({
+        servers: [...address.servers],
+        name: 'edgedeck',
+        timeout: timeoutMs,
+        maxReconnectAttempts: MAX_STALLS,
+        reconnectTimeWait: 250,
+        ignoreClusterUpdates: true,
+      })
+      return new StreamReader(address, connection, timeoutMs)
+    } catch (cause) {
+      throw unreachable(address, cause)
+    }
+  }
+
+  /** End the connection. */
+  async close(): Promise<void> {
+    await this.#connection.close()
+  }
+
+  /**
+   * Read blocks: each live subject in the order of the stream, then what was sent again. Blocks that stand just beside
+   * the range come too, so that chains can be followed to its ends. Ends early without a word when the signal comes.
+   * @throws EdgeError `CLOUD_UNREACHABLE` when the region does not answer any more, or has no such stream
+   */
+  async *read(query: StreamQuery, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    const { fromMs, toMs, marginMs = CLOCK_MARGIN_MS } = query
+    for (const { subject, live } of subjectsOf(query)) {
+      try {
+        for await (const message of this.#messages(subject, fromMs - marginMs, signal)) {
+          const item = await this.#open(message)
+          yield item
+          if (live && item.kind === 'block' && oldest(item.block) > toMs + marginMs) break
+        }
+      } catch (cause) {
+        throw unreachable(this.address, cause)
+      }
+      if (signal.aborted) return
+    }
+  }
+
+  /** The messages that a subject holds from a time on, in order; goes on where it was after a lost connection. */
+  async *#messages(subject: string, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
+    let lastPosition = 0
+    for (let stalls = 0; stalls < MAX_STALLS; stalls += 1) {
+      const start = lastPosition > 0 ? { opt_start_seq: lastPosition + 1 } : startAt(fromMs)
+      const consumer = await this.#consumer(subject, start)
+      if (consumer === null) return
+      let pending = (await consumer.info(true)).num_pending
+      try {
+        while (pending > 0 && !signal.aborted) {
+          let came = false
+          const batch = await consumer.fetch({ max_messages: Math.min(BATCH, pending), expires: this.#timeoutMs })
+          for await (const message of batch) {
+            came = true
+            stalls = 0
+            pending = message.info.pending
+            lastPosition = message.seq
+            yield message
+            if (signal.aborted) return
+          }
+          // Nothing came although something was there: the connection was lost, or the stream was purged meanwhile.
+          if (!came) break
+        }
+        if (pending === 0 || signal.aborted) return
+      } finally {
+        // The server forgets it by itself where this does not arrive.
+        await consumer.delete().catch(() => undefined)
+      }
+    }
+    throw new Error('it stopped sending')
+  }
+
+  /** A consumer that lives as long as this read; null when the stream takes no such subject. */
+  async #consumer(
+    subject: string,
+    start: { readonly opt_start_seq: number } | { readonly opt_start_time: string },
+  ): Promise<Consumer | null> {
+    try {
+      return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(this.address.stream, {
+        filter_subjects: [subject],
+        inactive_threshold: 30_000,
+        ...start,
+      })
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === NO_SUCH_SUBJECT) return null
+      throw error
+    }
+  }
+
+  async #open(message: JsMsg): Promise<StreamItem> {
+    const { subject, seq: position, data: body, headers } = message
+    const decoded = await decodeBlock({
+      region: this.address.name,
+      subject,
+      position,
+      heldAtMs: Number(message.timestampNanos / 1_000_000n),
+      header: (name) => headers?.get(name) ?? null,
+      body,
+    })
+    return decoded.ok
+      ? { kind: 'block', block: decoded.block }
+      : { kind: 'unreadable', subject, position, msg: decoded.msg }
+  }
+}
+
+/** Live subjects first, then those of blocks that were sent again. */
+function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; live: boolean }[] {
+  // A token never holds an asterisk, so the subject of a stand-in can be opened up to every site.
+  const origin = { site: site ?? 'any', node }
+  const opened = (subject: string): string =>
+    site === null ? subject.replace(`.${encodeToken('any')}.`, '.*.') : subject
+  const live = UPSTREAM_CLASSES.filter((recordClass) => classes.includes(recordClass))
+  return [
+    ...live.map((recordClass) => ({ subject: opened(subjectOf(origin, recordClass)), live: true })),
+    ...classes.map((recordClass) => ({ subject: opened(resendSubjectOf(origin, recordClass)), live: false })),
+  ]
+}
+
+function startAt(ms: number): { opt_start_seq: number } | { opt_start_time: string } {
+  return ms <= 0 ? { opt_start_seq: 1 } : { opt_start_time: new Date(ms).toISOString() }
+}
+
+function oldest({ records }: CloudBlock): number {
+  return records.reduce((least, { timestamp }) => Math.min(least, timestamp), Number.POSITIVE_INFINITY)
+}
+
+function unreachable(address: CloudAddress, cause: unknown): EdgeError {
+  const servers = address.servers.map(withoutCredentials).join(', ')
+  const noStream = cause instanceof JetStreamApiError
+  return new EdgeError('CLOUD_UNREACHABLE', {
+    message: `${address.name} (${servers}): ${noStream ? `stream ${address.stream}: ` : ''}${messageOf(cause)}`,
+    next: noStream
+      ? ['name the stream under clouds in the configuration', 'or make it: edgedeck nats setup --apply']
+      : [
+          'look whether the servers run and can be reached from here',
+          'correct clouds in the configuration, or --cloud',
+        ],
+    cause,
+  })
+}
