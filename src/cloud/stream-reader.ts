@@ -29,10 +29,13 @@ export const CLOCK_MARGIN_MS = 2 * 3_600_000
 const TIMEOUT_MS = 5000
 /** Messages asked for at a time. */
 const BATCH = 64
-/** Times in a row that nothing comes although there is something, before the region is given up. */
-const MAX_STALLS = 3
+/** Times in a row that a read is begun again without getting on, before the region is given up. */
+const MAX_STALLS = 5
+const RETRY_MS = 500
 /** JetStream: the filter matches no subject of the stream, so the stream holds nothing of it. */
 const NO_SUCH_SUBJECT = 10_093
+
+type Start = { readonly opt_start_seq: number } | { readonly opt_start_time: string }
 
 /**
  * Reads the blocks of a node from a region's stream, through consumers that are removed when they are done. What is read
@@ -60,7 +63,7 @@ export class StreamReader {
         servers: [...address.servers],
         name: 'edgedeck',
         timeout: timeoutMs,
-        maxReconnectAttempts: MAX_STALLS,
+        maxReconnectAttempts: 20,
         reconnectTimeWait: 250,
         ignoreClusterUpdates: true,
       })
@@ -98,41 +101,54 @@ export class StreamReader {
 
   /** The messages that a subject holds from a time on, in order; goes on where it was after a lost connection. */
   async *#messages(subject: string, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
-    let lastPosition = 0
-    for (let stalls = 0; stalls < MAX_STALLS; stalls += 1) {
-      const start = lastPosition > 0 ? { opt_start_seq: lastPosition + 1 } : startAt(fromMs)
-      const consumer = await this.#consumer(subject, start)
-      if (consumer === null) return
-      let pending = (await consumer.info(true)).num_pending
+    const place = { position: 0 }
+    for (let failures = 0; ; ) {
+      const before = place.position
+      const start = before > 0 ? { opt_start_seq: before + 1 } : startAt(fromMs)
       try {
-        while (pending > 0 && !signal.aborted) {
-          let came = false
-          const batch = await consumer.fetch({ max_messages: Math.min(BATCH, pending), expires: this.#timeoutMs })
-          for await (const message of batch) {
-            came = true
-            stalls = 0
-            pending = message.info.pending
-            lastPosition = message.seq
-            yield message
-            if (signal.aborted) return
-          }
-          // Nothing came although something was there: the connection was lost, or the stream was purged meanwhile.
-          if (!came) break
-        }
-        if (pending === 0 || signal.aborted) return
-      } finally {
-        // The server forgets it by itself where this does not arrive.
-        await consumer.delete().catch(() => undefined)
+        yield* this.#stretch(subject, start, place, signal)
+        return
+      } catch (error) {
+        failures = place.position > before ? 1 : failures + 1
+        // Only what went well before is tried again: a first answer tells what is wrong at once.
+        if (place.position === 0 || failures > MAX_STALLS) throw error
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
-    throw new Error('it stopped sending')
+  }
+
+  /** Read with one consumer to the end of what the stream held when it began; `place` follows. Throws when it is lost. */
+  async *#stretch(
+    subject: string,
+    start: Start,
+    place: { position: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<JsMsg> {
+    const consumer = await this.#consumer(subject, start)
+    if (consumer === null) return
+    try {
+      let pending = (await consumer.info(true)).num_pending
+      while (pending > 0) {
+        let came = false
+        const batch = await consumer.fetch({ max_messages: Math.min(BATCH, pending), expires: this.#timeoutMs })
+        for await (const message of batch) {
+          came = true
+          pending = message.info.pending
+          place.position = message.seq
+          yield message
+          if (signal.aborted) return
+        }
+        // The connection was lost, or the stream was purged meanwhile.
+        if (!came) throw new Error('it stopped sending')
+      }
+    } finally {
+      // The server forgets it by itself where this does not arrive.
+      await consumer.delete().catch(() => undefined)
+    }
   }
 
   /** A consumer that lives as long as this read; null when the stream takes no such subject. */
-  async #consumer(
-    subject: string,
-    start: { readonly opt_start_seq: number } | { readonly opt_start_time: string },
-  ): Promise<Consumer | null> {
+  async #consumer(subject: string, start: Start): Promise<Consumer | null> {
     try {
       return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(this.address.stream, {
         filter_subjects: [subject],
@@ -174,7 +190,7 @@ function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; li
   ]
 }
 
-function startAt(ms: number): { opt_start_seq: number } | { opt_start_time: string } {
+function startAt(ms: number): Start {
   return ms <= 0 ? { opt_start_seq: 1 } : { opt_start_time: new Date(ms).toISOString() }
 }
 
