@@ -2,11 +2,16 @@ import type { Worker } from 'node:worker_threads'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import { cursorsOf } from './chain-file.ts'
 import { asStored, type PlainRecord } from './commit.ts'
 import type {
   Appended,
   Backlog,
+  Chain,
+  Chains,
   Cursors,
+  Fork,
+  ForkReason,
   NewRecord,
   ReadRequest,
   Store,
@@ -46,7 +51,8 @@ export class StoreClient implements Store {
   #restartTimer: NodeJS.Timeout | null = null
   #epoch = ''
   #view: StoreView | null = null
-  #cursors: Readonly<Record<string, Cursors>> = {}
+  #chains: Record<string, Chains> = {}
+  #forks: readonly Fork[] = []
   readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
   /** Calls that were posted and not answered, oldest first. */
   #calls: WaitingCall[] = []
@@ -54,6 +60,7 @@ export class StoreClient implements Store {
   #unsent: WaitingCall[] = []
   #waitingChars = 0
   #cursorCalls: (() => void)[] = []
+  #epochCalls: { resolve: (epoch: string) => void; reject: (error: EdgeError) => void }[] = []
   readonly #reads = new Map<number, WaitingRead>()
   #nextReadId = 1
   /** Records that no worker got, for the ledger. */
@@ -108,7 +115,23 @@ export class StoreClient implements Store {
   }
 
   cursors(target: string): Cursors {
-    return Object.hasOwn(this.#cursors, target) ? (this.#cursors[target] ?? {}) : {}
+    return cursorsOf(this.chains(target))
+  }
+
+  chains(target: string): Chains {
+    return Object.hasOwn(this.#chains, target) ? (this.#chains[target] ?? {}) : {}
+  }
+
+  get forks(): readonly Fork[] {
+    return this.#forks
+  }
+
+  beginEpoch(reason: ForkReason, msg: string): Promise<string> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
+    return new Promise((resolve, reject) => {
+      this.#epochCalls.push({ resolve, reject })
+      this.#post({ t: 'epoch', reason, msg })
+    })
   }
 
   saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void> {
@@ -116,6 +139,15 @@ export class StoreClient implements Store {
     return new Promise((resolve) => {
       this.#cursorCalls.push(resolve)
       this.#post({ t: 'cursor', target, class: recordClass, seq })
+    })
+  }
+
+  saveChain(target: string, recordClass: UpstreamClass, chain: Chain): Promise<void> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.resolve()
+    this.#chains[target] = { ...this.chains(target), [recordClass]: chain }
+    return new Promise((resolve) => {
+      this.#cursorCalls.push(resolve)
+      this.#post({ t: 'chain', target, class: recordClass, chain })
     })
   }
 
@@ -176,9 +208,10 @@ export class StoreClient implements Store {
     })
   }
 
-  #opened({ epoch, cursors, view }: Extract<FromWorker, { t: 'opened' }>): void {
+  #opened({ epoch, chains, forks, view }: Extract<FromWorker, { t: 'opened' }>): void {
     this.#epoch = epoch
-    this.#cursors = cursors
+    this.#chains = { ...chains }
+    this.#forks = forks
     this.#view = view
     this.#isOpen = true
     this.#restartInMs = RESTART_FIRST_MS
@@ -197,6 +230,7 @@ export class StoreClient implements Store {
     for (const { reject } of this.#reads.values()) reject(failing(fault.message))
     this.#reads.clear()
     for (const resolve of this.#cursorCalls.splice(0)) resolve()
+    for (const { reject } of this.#epochCalls.splice(0)) reject(failing(fault.message))
     if (this.#closing !== null) {
       this.#closing.resolve()
       return
@@ -231,10 +265,17 @@ export class StoreClient implements Store {
         this.#takeRead(message.id)?.reject(failing(message.msg))
         break
       case 'cursor':
-        this.#cursors = message.cursors
+        if (message.chains !== null) this.#chains = { ...message.chains }
         if (message.error !== null) this.#options.notice?.({ event: 'store.cursor_unsaved', msg: message.error })
         this.#cursorCalls.shift()?.()
         break
+      case 'epoch': {
+        this.#forks = message.forks
+        const call = this.#epochCalls.shift()
+        if (message.error === null) call?.resolve(this.#epoch)
+        else call?.reject(failing(message.error))
+        break
+      }
       case 'closed':
         break
     }

@@ -45,6 +45,46 @@ export interface ReadRequest {
 /** Last acknowledged sequence by class; a class without an entry was never acknowledged. */
 export type Cursors = Readonly<Partial<Record<UpstreamClass, number>>>
 
+/** A block on its way to a target or held there. */
+export interface ChainBlock {
+  readonly epoch: string
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** SHA-256 of its lines, hex. */
+  readonly digest: string
+  /** The target's own number of it; 0 for none. */
+  readonly position: number
+}
+
+/** How far one class has got at one target. */
+export interface Chain {
+  /** Which incarnation of the target the rest is about, 32 hex digits; null when none was asked yet. */
+  readonly archive: string | null
+  /** Records with a higher sequence wait. */
+  readonly cursor: number
+  /** Up to here the target has surely synced what it acknowledged, so that no crash of its own can undo it. */
+  readonly syncedSeq: number
+  /** The last block it acknowledged; null for none. The cursor is higher where another target has the records between. */
+  readonly held: ChainBlock | null
+  /** The block that was sent and not answered when this was written; null for none. */
+  readonly sent: ChainBlock | null
+}
+
+/** Chains by class; a class without an entry never sent anything. */
+export type Chains = Readonly<Partial<Record<UpstreamClass, Chain>>>
+
+/**
+ * From here on this disk is not the only one that goes on in its epoch: records up to `throughSeq` that no target holds
+ * yet travel in the epoch `alias`.
+ */
+export interface Fork {
+  readonly alias: string
+  readonly throughSeq: number
+}
+
+/** Why a new epoch begins while the store is open. */
+export type ForkReason = 'cloned' | 'restored'
+
 /** What waits for an uplink target: records of the upstream classes above its cursors that still exist. */
 export interface Backlog {
   readonly records: number
@@ -89,6 +129,18 @@ export interface Store {
   cursors(target: string): Cursors
   /** Move a cursor; it survives the death of the process. Never rejects: a cursor that could not be saved is only sent again from. */
   saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void>
+  /** @see Chain */
+  chains(target: string): Chains
+  /** Keep how far a class has got; as {@link saveCursor}. {@link chains} says the same at once. */
+  saveChain(target: string, recordClass: UpstreamClass, chain: Chain): Promise<void>
+  /** Oldest first. */
+  readonly forks: readonly Fork[]
+  /**
+   * Begin a new epoch, because another disk goes on in the one in force; the ledger says why.
+   * @returns the new epoch, once it is synced
+   * @throws EdgeError `STORE_FAILING` when the disk refuses
+   */
+  beginEpoch(reason: ForkReason, msg: string): Promise<string>
   /** @see Backlog — exact as of the last commit and acknowledgement. */
   backlog(target: string): Backlog
   status(): StoreStatus

@@ -4,12 +4,21 @@ import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
-import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
+import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
 import { type Disk, nodeDisk, refusalOf } from './disk.ts'
-import { nextEpoch } from './epoch.ts'
+import { freshEpoch, nextEpoch } from './epoch.ts'
+import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
 import { isLostWhenRefused } from './incoming.ts'
-import { corruptEntry, cursorEntry, evictedEntry, type LedgerEntry, ledgerRecord, notStoredEntry } from './ledger.ts'
+import {
+  corruptEntry,
+  cursorEntry,
+  evictedEntry,
+  forkedEntry,
+  type LedgerEntry,
+  ledgerRecord,
+  notStoredEntry,
+} from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { Located, LogIndex, Segment } from './log-index.ts'
 import { readRange } from './range-read.ts'
@@ -48,6 +57,7 @@ export class LogEngine {
   readonly #monotonicMs: () => number
   readonly #lock: StoreLock
   readonly #watermark: Watermark
+  readonly #forks: ForkFile
   readonly #index: LogIndex
   readonly #writer: SegmentWriter
   readonly #reader = new FrameReader()
@@ -64,6 +74,7 @@ export class LogEngine {
   #fault: string | null = null
 
   private constructor(options: Required<EngineOptions>, lock: StoreLock, watermark: Watermark) {
+    this.#forks = ForkFile.open(join(options.dir, 'forks'))
     this.#nodeJson = JSON.stringify(options.nodeName)
     this.#maxBytes = options.maxBytes
     this.#disk = options.disk
@@ -168,12 +179,44 @@ export class LogEngine {
 
   /** Move a cursor; null, or why it could not be saved (it has moved in memory all the same). */
   saveCursor(target: string, recordClass: UpstreamClass, seq: number): string | null {
-    return this.#targets.save(target, recordClass, Math.max(0, Math.min(seq, this.#lastSeq)))
+    const cursor = Math.max(0, Math.min(seq, this.#lastSeq))
+    return this.#targets.save(target, recordClass, { ...this.#targets.chainOf(target, recordClass), cursor })
   }
 
-  /** Cursors by target. */
-  cursors(): Record<string, Cursors> {
-    return this.#targets.cursors()
+  /** Keep a chain; null, or why it could not be saved (in memory it is kept all the same). */
+  saveChain(target: string, recordClass: UpstreamClass, chain: Chain): string | null {
+    return this.#targets.save(target, recordClass, { ...chain, cursor: Math.min(chain.cursor, this.#lastSeq) })
+  }
+
+  /** Chains by target. */
+  chains(): Record<string, Chains> {
+    return this.#targets.chains()
+  }
+
+  /** Oldest first. */
+  get forks(): readonly Fork[] {
+    return this.#forks.forks
+  }
+
+  /** Begin a new epoch with its ledger entry; what is not held by any target travels in it from now on. */
+  beginEpoch(reason: ForkReason, msg: string): Committed {
+    const epochs = { old: this.#epoch, wasOnDisk: this.#epochIsOnDisk }
+    const fork = { alias: freshEpoch(), throughSeq: this.#lastSeq }
+    this.#epoch = fork.alias
+    this.#epochIsOnDisk = false
+    const written = this.#write([forkedEntry(reason, { previous: epochs.old, msg })], [])
+    if (!written.ok) {
+      this.#epoch = epochs.old
+      this.#epochIsOnDisk = epochs.wasOnDisk
+      return written
+    }
+    try {
+      this.#forks.add(fork)
+    } catch (error) {
+      // In force until the next start; then the targets are asked again, and the disk forks again.
+      this.#fault = `a fork cannot be kept: ${refusalOf(error)}`
+    }
+    return written
   }
 
   /** Backlogs by target; under `''` that of a target that never acknowledged anything. */
@@ -211,6 +254,7 @@ export class LogEngine {
       this.#writer.close()
       this.#reader.close()
       this.#targets.close()
+      this.#forks.close()
       this.#watermark.close()
     } finally {
       this.#lock.release()

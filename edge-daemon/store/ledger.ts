@@ -1,6 +1,7 @@
 import type { LedgerRecord } from '../../protocol/records.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { PlainRecord } from './commit.ts'
+import type { ForkReason } from './contract.ts'
 import type { DamageFound } from './recover.ts'
 
 /** What happened to records, before it has its place in the log. */
@@ -72,7 +73,10 @@ export function lostTailEntry(lastSeq: number, watermarkSeq: number): LedgerEntr
 }
 
 /** A new epoch begins. */
-export function newEpochEntry(reason: 'lost_tail' | 'watermark_missing', previous: string | null): LedgerEntry {
+export function newEpochEntry(
+  reason: 'lost_tail' | 'watermark_missing' | ForkReason,
+  previous: string | null,
+): LedgerEntry {
   return {
     event: 'new_epoch',
     reason,
@@ -82,6 +86,12 @@ export function newEpochEntry(reason: 'lost_tail' | 'watermark_missing', previou
     bytes: 0,
     msg: previous === null ? 'a new epoch began' : `a new epoch began after ${previous}`,
   }
+}
+
+/** Another disk goes on in the epoch: this one was copied or restored. */
+export function forkedEntry(reason: ForkReason, { previous, msg }: { previous: string; msg: string }): LedgerEntry {
+  const entry = newEpochEntry(reason, previous)
+  return { ...entry, msg: `${entry.msg}: ${msg}` }
 }
 
 /** Records that the store could not keep, counted by class; `refusal` is what the disk said, null when it was not asked. */

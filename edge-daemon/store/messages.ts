@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
-import type { Backlog, Cursors, ReadRequest, StoredRecord } from './contract.ts'
+import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
 
 /** What a worker is started with. */
 export interface WorkerSettings {
@@ -33,6 +33,8 @@ export type ToWorker =
     }
   | { readonly t: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }
+  | { readonly t: 'chain'; readonly target: string; readonly class: UpstreamClass; readonly chain: Chain }
+  | { readonly t: 'epoch'; readonly reason: ForkReason; readonly msg: string }
   | { readonly t: 'close' }
 
 /** From the worker. */
@@ -40,7 +42,8 @@ export type FromWorker =
   | {
       readonly t: 'opened'
       readonly epoch: string
-      readonly cursors: Readonly<Record<string, Cursors>>
+      readonly chains: Readonly<Record<string, Chains>>
+      readonly forks: readonly Fork[]
       readonly view: StoreView
     }
   | {
@@ -68,9 +71,16 @@ export type FromWorker =
   | { readonly t: 'read'; readonly id: number; readonly records: readonly StoredRecord[] }
   | { readonly t: 'unread'; readonly id: number; readonly msg: string }
   | {
-      /** Answers the oldest waiting cursor. */
+      /** Answers the oldest waiting cursor or chain; `chains` where the worker had a part in what they are now. */
       readonly t: 'cursor'
-      readonly cursors: Readonly<Record<string, Cursors>>
+      readonly chains: Readonly<Record<string, Chains>> | null
+      readonly error: string | null
+      readonly view: StoreView
+    }
+  | {
+      /** Answers the oldest waiting call for a new epoch. */
+      readonly t: 'epoch'
+      readonly forks: readonly Fork[]
       readonly error: string | null
       readonly view: StoreView
     }

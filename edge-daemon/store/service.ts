@@ -50,9 +50,17 @@ export class StoreService {
         break
       case 'cursor': {
         const error = this.#engine.saveCursor(message.target, message.class, message.seq)
-        this.#post({ t: 'cursor', cursors: this.#engine.cursors(), error, view: this.view() })
+        this.#post({ t: 'cursor', chains: this.#engine.chains(), error, view: this.view() })
         return
       }
+      case 'chain': {
+        const error = this.#engine.saveChain(message.target, message.class, message.chain)
+        this.#post({ t: 'cursor', chains: null, error, view: this.view() })
+        return
+      }
+      case 'epoch':
+        this.#beginEpoch(message)
+        return
       case 'close':
         this.#isClosing = true
         break
@@ -62,6 +70,15 @@ export class StoreService {
 
   view(): StoreView {
     return { status: this.#engine.status(), backlogs: this.#engine.backlogs() }
+  }
+
+  #beginEpoch({ reason, msg }: Extract<ToWorker, { t: 'epoch' }>): void {
+    const outcome = this.#engine.beginEpoch(reason, msg)
+    if (outcome.ok) {
+      const { epoch, firstSeq, own } = outcome
+      this.#post({ t: 'committed', calls: 0, epoch, firstSeq, own, view: this.view() })
+    }
+    this.#post({ t: 'epoch', forks: this.#engine.forks, error: outcome.ok ? null : outcome.msg, view: this.view() })
   }
 
   #take({ calls, classes, timestamps, bodies }: Extract<ToWorker, { t: 'append' }>): void {

@@ -5,7 +5,11 @@ import type { Store, StoreOptions } from './contract.ts'
 export type {
   Appended,
   Backlog,
+  Chain,
+  ChainBlock,
+  Chains,
   Cursors,
+  Fork,
   NewRecord,
   ReadRequest,
   Store,

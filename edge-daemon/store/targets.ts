@@ -9,11 +9,11 @@ import {
   type UpstreamClass,
 } from '../../protocol/subjects.ts'
 import { BacklogMeter, type ReadExtent } from './backlog.ts'
-import type { Backlog, Cursors } from './contract.ts'
-import { CursorFile } from './cursor-file.ts'
+import { ChainFile, NEW_CHAIN } from './chain-file.ts'
+import type { Backlog, Chain, Chains } from './contract.ts'
 import type { Entered, LogIndex, Segment } from './log-index.ts'
 
-const SUFFIX = '.cursor'
+const SUFFIX = '.chain'
 
 /** Whether records of a class travel upstream. */
 export function isUpstream(recordClass: RecordClass): recordClass is UpstreamClass {
@@ -21,11 +21,11 @@ export function isUpstream(recordClass: RecordClass): recordClass is UpstreamCla
 }
 
 interface Target {
-  readonly file: CursorFile
+  readonly file: ChainFile
   readonly meter: BacklogMeter
 }
 
-/** The uplink targets that the store knows: their cursors on disk and what waits for each. */
+/** The uplink targets that the store knows: how far each has got, on disk, and what waits for it. */
 export class TargetSet {
   readonly #folder: string
   readonly #index: LogIndex
@@ -54,12 +54,21 @@ export class TargetSet {
 
   highestCursor(): number {
     let highest = 0
-    for (const { file } of this.#targets.values()) highest = Math.max(highest, ...file.seqs.values())
+    for (const { file } of this.#targets.values()) {
+      for (const { cursor, held, sent } of file.chains.values()) {
+        highest = Math.max(highest, cursor, held?.lastSeq ?? 0, sent?.lastSeq ?? 0)
+      }
+    }
     return highest
   }
 
-  cursors(): Record<string, Cursors> {
-    return Object.fromEntries(Array.from(this.#targets, ([name, { file }]) => [name, Object.fromEntries(file.seqs)]))
+  /** By target. */
+  chains(): Record<string, Chains> {
+    return Object.fromEntries(Array.from(this.#targets, ([name, { file }]) => [name, Object.fromEntries(file.chains)]))
+  }
+
+  chainOf(name: string, recordClass: UpstreamClass): Chain {
+    return this.#targets.get(name)?.file.chains.get(recordClass) ?? NEW_CHAIN
   }
 
   backlogs(): Record<string, Backlog> {
@@ -67,12 +76,12 @@ export class TargetSet {
     return Object.fromEntries([['', this.#untouched.read()], ...known])
   }
 
-  /** Null, or why the cursor could not be saved. */
-  save(name: string, recordClass: UpstreamClass, seq: number): string | null {
+  /** Null, or why the chain could not be saved. */
+  save(name: string, recordClass: UpstreamClass, chain: Chain): string | null {
     try {
       const target = this.#targets.get(name) ?? this.#open(name)
-      target.meter.moved(recordClass, seq)
-      target.file.save(recordClass, seq)
+      if (chain.cursor !== (target.file.seqs.get(recordClass) ?? 0)) target.meter.moved(recordClass, chain.cursor)
+      target.file.save(recordClass, chain)
       return null
     } catch (error) {
       return messageOf(error)
@@ -98,7 +107,7 @@ export class TargetSet {
   }
 
   #open(name: string): Target {
-    const file = CursorFile.open(join(this.#folder, `${encodeToken(name)}${SUFFIX}`))
+    const file = ChainFile.open(join(this.#folder, `${encodeToken(name)}${SUFFIX}`))
     const target = { file, meter: new BacklogMeter(this.#index, this.#recordsOf, file.seqs) }
     this.#targets.set(name, target)
     return target

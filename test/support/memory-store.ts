@@ -1,4 +1,17 @@
-import type { Appended, NewRecord, ReadRequest, Store, StoredRecord } from '../../edge-daemon/store/contract.ts'
+import { randomBytes } from 'node:crypto'
+import { cursorsOf, NEW_CHAIN } from '../../edge-daemon/store/chain-file.ts'
+import type {
+  Appended,
+  Chain,
+  Chains,
+  Cursors,
+  Fork,
+  ForkReason,
+  NewRecord,
+  ReadRequest,
+  Store,
+  StoredRecord,
+} from '../../edge-daemon/store/contract.ts'
 import type { UpstreamClass } from '../../protocol/subjects.ts'
 import { UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 
@@ -11,7 +24,8 @@ export class MemoryStore implements Store {
   dying = false
   readonly records: StoredRecord[] = []
   readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
-  readonly #cursors = new Map<string, Partial<Record<UpstreamClass, number>>>()
+  readonly forks: Fork[] = []
+  readonly #chains = new Map<string, Partial<Record<UpstreamClass, Chain>>>()
 
   async append(records: readonly NewRecord[]): Promise<Appended> {
     await new Promise((resolve) => setImmediate(resolve))
@@ -49,12 +63,28 @@ export class MemoryStore implements Store {
     return () => this.#listeners.delete(listener)
   }
 
-  cursors(target: string): Partial<Record<UpstreamClass, number>> {
-    return this.#cursors.get(target) ?? {}
+  cursors(target: string): Cursors {
+    return cursorsOf(this.chains(target))
   }
 
-  async saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void> {
-    this.#cursors.set(target, { ...this.cursors(target), [recordClass]: seq })
+  saveCursor(target: string, recordClass: UpstreamClass, cursor: number): Promise<void> {
+    return this.saveChain(target, recordClass, { ...(this.chains(target)[recordClass] ?? NEW_CHAIN), cursor })
+  }
+
+  chains(target: string): Chains {
+    return this.#chains.get(target) ?? {}
+  }
+
+  async saveChain(target: string, recordClass: UpstreamClass, chain: Chain): Promise<void> {
+    this.#chains.set(target, { ...this.chains(target), [recordClass]: chain })
+  }
+
+  async beginEpoch(reason: ForkReason, msg: string): Promise<string> {
+    const alias = randomBytes(16).toString('hex')
+    this.forks.push({ alias, throughSeq: this.records.length })
+    this.epoch = alias
+    await this.append([{ class: 'ledger', timestamp: Date.now(), body: { event: 'new_epoch', reason, msg } }])
+    return alias
   }
 
   backlog(target: string): ReturnType<Store['backlog']> {

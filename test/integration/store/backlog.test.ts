@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cursorsOf } from '../../../edge-daemon/store/chain-file.ts'
 import type { PlainRecord } from '../../../edge-daemon/store/commit.ts'
 import { LogEngine } from '../../../edge-daemon/store/engine.ts'
 import { isUpstream } from '../../../edge-daemon/store/targets.ts'
@@ -15,7 +16,7 @@ function numbers(seed: number): (below: number) => number {
 
 /** The backlog by looking at every record that can be read. */
 function counted(engine: LogEngine, target: string): object {
-  const cursors = engine.cursors()[target] ?? {}
+  const cursors = cursorsOf(engine.chains()[target] ?? {})
   const waiting = readAll(engine).filter(
     (record) => isUpstream(record.class) && record.seq > (cursors[record.class] ?? 0),
   )
@@ -70,7 +71,7 @@ describe('the backlog of a target', () => {
     engine.commit([record])
     engine.saveCursor('nats', 'stat', 1_000_000)
     engine.commit([record])
-    expect(engine.cursors().nats).toEqual({ stat: 1 })
+    expect(cursorsOf(engine.chains().nats ?? {})).toEqual({ stat: 1 })
     expect(engine.backlogs().nats?.records).toBe(1)
     engine.close()
   })

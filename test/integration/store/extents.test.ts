@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { cursorsOf } from '../../../edge-daemon/store/chain-file.ts'
 import { encodeCommit, type PlainRecord } from '../../../edge-daemon/store/commit.ts'
 import { nodeDisk } from '../../../edge-daemon/store/disk.ts'
 import { LogEngine } from '../../../edge-daemon/store/engine.ts'
@@ -130,7 +131,7 @@ describe('extents of the log', () => {
           0,
           list.findIndex(({ seq }) => seq >= kept),
         )
-        const cursors: Partial<Record<RecordClass, number>> = engine.cursors().nats ?? {}
+        const cursors: Partial<Record<RecordClass, number>> = cursorsOf(engine.chains().nats ?? {})
         const waiting = list.filter((record) => isUpstream(record.class) && record.seq > (cursors[record.class] ?? 0))
         expect(engine.backlogs()[Object.keys(cursors).length === 0 ? '' : 'nats'], `step ${step}`).toMatchObject({
           records: waiting.length,

@@ -189,7 +189,7 @@ describe('the store after a restart', () => {
       for (let n = 0; n < 4; n += 1) engine.commit(plain('abnormal'))
       engine.saveCursor('nats', 'abnormal', 3)
     })
-    folder.edit(join(folder.dir, 'cursors', 'nats.cursor'), (bytes) => bytes.map((byte) => byte ^ 0x55) as Buffer)
+    folder.edit(join(folder.dir, 'cursors', 'nats.chain'), (bytes) => bytes.map((byte) => byte ^ 0x55) as Buffer)
     for (let start = 0; start < 2; start += 1) {
       withEngine(engineOptions(folder.dir), (engine) => {
         expect(engine.backlogs().nats?.byClass.abnormal).toBe(4)

@@ -142,6 +142,49 @@ describe('the store', () => {
     await store.close()
   })
 
+  it('begins a new epoch when told, with its ledger entry as the first record, and remembers the fork', async () => {
+    using folder = storeFolder()
+    let store = await openStore(options(folder.dir))
+    const { epoch } = store
+    await store.append([record(1), record(2)])
+    const heard: string[] = []
+    store.onCommit((records) => heard.push(...records.map(({ epoch: its, line }) => `${its} ${line}`)))
+    const alias = await store.beginEpoch('cloned', 'another disk sends')
+    expect(alias).not.toBe(epoch)
+    expect(store.epoch).toBe(alias)
+    expect(store.forks).toEqual([{ alias, throughSeq: 2 }])
+    expect(heard).toEqual([expect.stringMatching(new RegExp(`^${alias} .*"event":"new_epoch","reason":"cloned"`))])
+    expect(heard[0]).toContain(`a new epoch began after ${epoch}: another disk sends`)
+    await store.append([record(4)])
+    await store.close()
+    store = await openStore(options(folder.dir))
+    expect(store.epoch).toBe(alias)
+    expect(store.forks).toEqual([{ alias, throughSeq: 2 }])
+    const kept = await everything(store)
+    expect(kept.map((its) => [its.seq, its.epoch])).toEqual([
+      [1, epoch],
+      [2, epoch],
+      [3, alias],
+      [4, alias],
+    ])
+    await store.close()
+  })
+
+  it('keeps a chain over a restart, and never uses a sequence again that it names', async () => {
+    using folder = storeFolder()
+    let store = await openStore(options(folder.dir))
+    await store.append([record(1)])
+    const held = { epoch: 'a'.repeat(32), firstSeq: 1, lastSeq: 1, digest: 'b'.repeat(64), position: 7 }
+    const chain = { archive: 'c'.repeat(32), cursor: 1, syncedSeq: 0, held, sent: { ...held, firstSeq: 2, lastSeq: 9 } }
+    void store.saveChain('nats', 'stat', chain)
+    expect(store.chains('nats')).toEqual({ stat: chain })
+    await store.close()
+    store = await openStore(options(folder.dir))
+    expect(store.chains('nats')).toEqual({ stat: chain })
+    expect(await store.append([record(2)])).toMatchObject({ seqs: [10] })
+    await store.close()
+  })
+
   it('starts its worker again when it dies: nothing answered is lost, nothing unanswered hangs, the loss is counted', async () => {
     using folder = storeFolder()
     const workers: Worker[] = []
