@@ -21,7 +21,8 @@ import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
 import { openStore, type Store } from './store/store.ts'
-import { makeUplinks } from './uplinks.ts'
+import { telemetryPace } from './telemetry-pace.ts'
+import { makeOutbound } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
 import { ResultFilter } from './upstream/filter.ts'
 import type { Uplink } from './upstream/uplink.ts'
@@ -39,6 +40,7 @@ export class Daemon {
   /** Log lines from before the store was open. */
   #early: LogBody[] | null = []
   #store: Store | null = null
+  #live: LiveServer | null = null
   #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
   #isServing = false
 
@@ -79,7 +81,9 @@ export class Daemon {
         log: this.#log,
       }),
     )
-    const uplinks = makeUplinks(this.#config, { store, log: this.#log })
+    const telemetryBytes = (): number => this.#live?.sentBytes() ?? 0
+    const outbound = makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
+    const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
     const conditions = new NodeConditions({ host, store, service })
     const alerts = await this.#startAlerts({ meters, host, uplinks, store, conditions })
@@ -90,10 +94,9 @@ export class Daemon {
       service,
       meters,
       store,
-      uplinks,
+      outbound,
       alerts,
       conditions,
-      telemetryBytes: () => live.sentBytes(),
     }
     const live = new LiveServer({
       listen: this.#config.control.listen,
@@ -101,6 +104,7 @@ export class Daemon {
       intervalMs: this.#config.live.interval,
       maxSessions: this.#config.live.maxSessions,
       snapshot: () => nodeStatus(sources),
+      pace: telemetryPace(outbound.pacer),
       read: (request) => readRows(store, request),
       picture: (seq) => readPicture(store, seq),
       command: async (verb, args) => {
@@ -110,6 +114,7 @@ export class Daemon {
       },
       log: this.#log,
     })
+    this.#live = live
     const { url: liveUrl } = await live.start()
     this.#endings.push(() => live.stop())
     this.#publish = (topic, row) => live.publish(topic, row)

@@ -5,7 +5,7 @@ import type { InferenceMeters } from './inference/meters.ts'
 import type { StatusBody } from './live/contract.ts'
 import type { NodeConditions } from './node-conditions.ts'
 import type { Store } from './store/store.ts'
-import type { Uplink } from './upstream/uplink.ts'
+import type { Outbound } from './uplinks.ts'
 
 /** Whatever a status is read from. */
 export interface StatusSources {
@@ -13,18 +13,16 @@ export interface StatusSources {
   readonly service: InferenceService
   readonly meters: InferenceMeters
   readonly store: Store
-  readonly uplinks: readonly Uplink[]
+  readonly outbound: Outbound
   readonly alerts: AlertWatch
   readonly conditions: NodeConditions
-  /** Bytes that left for consoles. */
-  readonly telemetryBytes: () => number
 }
 
 /** What the node is now: the body of a status frame, with cumulative histograms. */
 export function nodeStatus(sources: StatusSources): StatusBody {
-  const { host, service, meters, store, uplinks, alerts, conditions } = sources
+  const { host, service, meters, store, outbound, alerts, conditions } = sources
   const { model, childPid, generation, queued, inFlight, slowMs } = service.status()
-  const targets = uplinks.map((uplink) => uplink.status())
+  const targets = outbound.uplinks.map((uplink) => uplink.status())
   return {
     conditions: [...conditions.look()],
     host: host.sample(),
@@ -40,19 +38,12 @@ export function nodeStatus(sources: StatusSources): StatusBody {
     },
     uplink: {
       targets,
-      sentBytes: sentBytes(sources),
+      sentBytes: outbound.sentBytes(),
       backlogRecords: Math.max(0, ...targets.map((target) => target.backlogRecords)),
+      capBytesPerSec: outbound.pacer.capBytesPerSec,
     },
     store: store.status(),
     alerts: [...alerts.active()],
     faults: slowMs > 0 ? { slow: slowMs } : {},
   }
-}
-
-function sentBytes({ uplinks, telemetryBytes }: StatusSources): Record<string, number> {
-  const sum: Record<string, number> = {}
-  for (const uplink of uplinks) {
-    for (const [name, bytes] of Object.entries(uplink.sentBytes())) sum[name] = (sum[name] ?? 0) + bytes
-  }
-  return { ...sum, telemetry: telemetryBytes() }
 }

@@ -4,25 +4,43 @@ import { HttpWire } from './upstream/http.ts'
 import type { UpstreamLog } from './upstream/log.ts'
 import { NatsWire } from './upstream/nats.ts'
 import { Uplink } from './upstream/uplink.ts'
+import { UplinkPacer } from './upstream/uplink-pacer.ts'
 import type { Wire } from './upstream/wire.ts'
 
-/** One uplink for each target that is configured; none is fine: then everything stays on the node. */
-export function makeUplinks(
+/** Everything that leaves the node: the uplinks, and the cap that they share with what consoles are told. */
+export interface Outbound {
+  /** One for each target that is configured; none is fine: then everything stays on the node. */
+  readonly uplinks: readonly Uplink[]
+  readonly pacer: UplinkPacer
+  /** Cumulative bytes handed to the network since the start, by class, `control` and `telemetry`. */
+  sentBytes(): Record<string, number>
+}
+
+/** Make what is configured; `telemetryBytes` are those that left for consoles so far. */
+export function makeOutbound(
   config: DaemonConfig,
-  parts: { readonly store: Store; readonly log: UpstreamLog },
-): Uplink[] {
+  parts: { readonly store: Store; readonly log: UpstreamLog; readonly telemetryBytes: () => number },
+): Outbound {
   const { node, upstream } = config
-  return wiresOf(config).map(
-    (wire) =>
-      new Uplink({
-        name: wire.kind,
-        origin: { site: node.site, node: node.name },
-        encoding: upstream.encoding,
-        blockBytes: upstream.blockBytes,
-        wire,
-        ...parts,
-      }),
-  )
+  const { store, log, telemetryBytes } = parts
+  const uplinks: Uplink[] = []
+  const sentBytes = (): Record<string, number> => {
+    const sum: Record<string, number> = {}
+    for (const uplink of uplinks) {
+      for (const [name, bytes] of Object.entries(uplink.sentBytes())) sum[name] = (sum[name] ?? 0) + bytes
+    }
+    return { ...sum, telemetry: telemetryBytes() }
+  }
+  const pacer = new UplinkPacer({
+    capBytesPerSec: upstream.maxUplinkKbps === null ? null : (upstream.maxUplinkKbps * 1000) / 8,
+    leftBytes: () => Object.values(sentBytes()).reduce((sum, bytes) => sum + bytes, 0),
+  })
+  for (const wire of wiresOf(config)) {
+    const origin = { site: node.site, node: node.name }
+    const { encoding, blockBytes } = upstream
+    uplinks.push(new Uplink({ name: wire.kind, origin, encoding, blockBytes, pacer, wire, store, log }))
+  }
+  return { uplinks, pacer, sentBytes }
 }
 
 function wiresOf({ node, upstream }: DaemonConfig): Wire[] {

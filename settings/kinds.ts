@@ -93,6 +93,15 @@ export function number(range: { min: number; max: number; integer?: boolean }): 
   }
 }
 
+/** A number or nothing. */
+export function optionalNumber(range: { min: number; max: number }): Kind<number | null> {
+  const given = number(range)
+  return {
+    read: (raw) => (raw === null || raw === '' || raw === 'null' ? ok(null) : given.read(raw)),
+    show: String,
+  }
+}
+
 /** A duration, in milliseconds. */
 export function duration(range: { minMs: number; maxMs: number }): Kind<number> {
   return {

@@ -7,6 +7,7 @@ import {
   type Kind,
   number,
   oneOf,
+  optionalNumber,
   optionalText,
   optionalUrl,
   size,
@@ -90,7 +91,16 @@ export const SETTINGS = {
       url: setting(optionalUrl(), null, 'Where blocks are posted over HTTP; null for nowhere.'),
     },
     encoding: setting(oneOf('gzip', 'zstd'), 'gzip', 'How blocks are compressed.'),
-    blockBytes: setting(size({ minBytes: 1024, maxBytes: 512 * 1024 }), 64 * 1024, 'Largest block before compression.'),
+    blockBytes: setting(
+      size({ minBytes: 1024, maxBytes: 512 * 1024 }),
+      256 * 1024,
+      'Largest block before compression; a slow link gets smaller ones.',
+    ),
+    maxUplinkKbps: setting(
+      optionalNumber({ min: 8, max: 10_000_000 }),
+      null,
+      'Most that leaves the node, in thousands of bits a second, blocks and consoles together; null for no cap.',
+    ),
     ackTimeout: setting(duration({ minMs: 500, maxMs: 120_000 }), 5000, 'How long an acknowledgement may take.'),
   },
   health: {

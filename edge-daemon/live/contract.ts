@@ -58,6 +58,21 @@ export interface LiveClock {
 /** The clocks of this machine. */
 export const SYSTEM_LIVE_CLOCK: LiveClock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }
 
+/**
+ * The part of the uplink cap that consoles may use. What is made anew (`status`) or gathers (`rows`) asks whether it may
+ * go now; answers to reads wait for their turn; everything says what it sent.
+ */
+export interface TelemetryPace {
+  /** Rows frames are cut at about this size, so that none of them costs seconds of the cap. */
+  readonly rowsFrameBytes: number
+  /** A status that was refused goes before any rows. */
+  mayTell(what: 'status' | 'rows'): boolean
+  /** So many bytes were handed to a socket without a turn. */
+  told(bytes: number): void
+  /** Resolves when so many bytes may go; false once the signal is aborted. */
+  turn(bytes: number, signal: AbortSignal): Promise<boolean>
+}
+
 /** Bounds that keep a session small and a node safe whatever a console does. */
 export const LIVE_LIMITS = {
   helloTimeoutMs: 5000,
@@ -83,3 +98,11 @@ export const LIVE_LIMITS = {
   gatherMs: 50,
   closeGraceMs: 1000,
 } as const
+
+/** No cap. */
+export const FREE_PACE: TelemetryPace = {
+  rowsFrameBytes: LIVE_LIMITS.rowsFrameBytes,
+  mayTell: () => true,
+  told: () => {},
+  turn: async () => true,
+}

@@ -12,6 +12,7 @@ import {
 } from '../../protocol/frames.ts'
 import {
   type CommandResult,
+  FREE_PACE,
   type JsonValue,
   LIVE_LIMITS,
   type LiveClock,
@@ -20,6 +21,7 @@ import {
   type RowTopic,
   type StatusBody,
   SYSTEM_LIVE_CLOCK,
+  type TelemetryPace,
 } from './contract.ts'
 import { isLoopback, refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
@@ -45,6 +47,8 @@ export interface LiveServerOptions {
   /** Carry out a verb; throws EdgeError (e.g. `COMMAND_REFUSED`), which the console then sees. */
   readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
   readonly log: LiveLog
+  /** The cap that consoles share with the uplinks; none when it is left out. */
+  readonly pace?: TelemetryPace
   readonly clock?: LiveClock
 }
 
@@ -191,6 +195,7 @@ export class LiveServer {
     return {
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
       clock: this.#clock,
+      pace: this.#options.pace ?? FREE_PACE,
       log,
       feed: this.#feed,
       read,

@@ -20,6 +20,8 @@ export interface RangeRequest {
 
 /** Where a range goes. */
 export interface RangeOutlet {
+  /** Size that rows frames are cut at. */
+  readonly frameBytes: number
   readonly credit: SendCredit
   /** Resolves when the frame has left for the kernel; false when the session is gone. */
   send(frame: string): Promise<boolean>
@@ -40,7 +42,7 @@ export async function sendRange(read: PageReader, request: RangeRequest, outlet:
   for (;;) {
     const page = await read(pageRequest({ topic, fromMs, toMs }, lastSeq, left))
     const wanted = page.slice(0, left)
-    for (const rows of framesOf(wanted)) {
+    for (const rows of framesOf(wanted, outlet.frameBytes)) {
       const text = rowsFrame(
         id,
         topic,

@@ -1,5 +1,5 @@
 import { type GapFrame, MAX_FRAME_BYTES } from '../../protocol/frames.ts'
-import { LIVE_LIMITS, type LiveRow, type ReadTopic, type RowTopic } from './contract.ts'
+import { LIVE_LIMITS, type LiveRow, type ReadTopic, type RowTopic, type TelemetryPace } from './contract.ts'
 import { type RowWish, type SharedRow, wants, wantsAll } from './row-filter.ts'
 
 type GapReason = GapFrame['reason']
@@ -9,6 +9,8 @@ export interface RowOutlet {
   /** True while the session's socket holds too much unsent data. */
   slow(): boolean
   send(frame: string): void
+  /** The cap that the session's frames count under. */
+  readonly pace: Pick<TelemetryPace, 'rowsFrameBytes' | 'mayTell'>
 }
 
 /** Room that the envelope of a rows frame needs besides its rows. */
@@ -63,7 +65,7 @@ export class RowSubscription {
     if (this.#gaps.size > 0) this.flush()
     const full =
       this.#pending.length >= LIVE_LIMITS.rowsPerFrame ||
-      (this.#pending.length > 0 && this.#pendingBytes + sizeBytes > LIVE_LIMITS.rowsFrameBytes)
+      (this.#pending.length > 0 && this.#pendingBytes + sizeBytes > this.#outlet.pace.rowsFrameBytes)
     if (full) this.flush()
     if (this.#credits === 0) {
       this.#miss('no_credit', 1, row.timestamp, row.timestamp)
@@ -90,6 +92,8 @@ export class RowSubscription {
       this.#missPending('slow_reader')
       return
     }
+    // The cap is short: they go on gathering, and what does not fit a frame any more is told as missed.
+    if (!this.#outlet.pace.mayTell('rows')) return
     if (this.#pending.length > 0) {
       if (this.#credits === 0) {
         this.#missPending('no_credit')
@@ -108,12 +112,14 @@ export class RowSubscription {
   backfill(backlog: readonly LiveRow[]): void {
     this.#backfilling = false
     this.#dropPublishedTwice(backlog)
+    const { pace } = this.#outlet
     const slow = this.#outlet.slow()
-    const frames = framesOf(backlog)
-    const fits = frames.length <= this.#credits ? frames.length : Math.max(0, this.#credits - 1)
+    const frames = framesOf(backlog, pace.rowsFrameBytes)
+    const affordable = pace.rowsFrameBytes < LIVE_LIMITS.rowsFrameBytes ? 1 : frames.length
+    const fits = Math.min(affordable, frames.length <= this.#credits ? frames.length : Math.max(0, this.#credits - 1))
     const left = slow ? frames.length : frames.length - fits
     for (const row of frames.slice(0, left).flat()) {
-      this.#miss(slow ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
+      this.#miss(slow || fits === affordable ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
     }
     if (left > 0 && !slow) this.#sendGaps()
     for (const frame of frames.slice(left)) this.#sendRows(frame.map((row) => row.line))
@@ -176,19 +182,15 @@ export function isTooLarge(row: LiveRow): boolean {
   return Buffer.byteLength(row.line) + 1 > MAX_FRAME_BYTES - ENVELOPE_BYTES
 }
 
-/** Cut rows into frames of at most `LIVE_LIMITS.rowsFrameBytes` and `rowsPerFrame`; a row too large for any frame is left out. */
-export function framesOf(rows: readonly LiveRow[]): LiveRow[][] {
+/** Cut rows into frames of at most `frameBytes` and `LIVE_LIMITS.rowsPerFrame`; a row too large for any frame is left out. */
+export function framesOf(rows: readonly LiveRow[], frameBytes: number): LiveRow[][] {
   const frames: LiveRow[][] = []
   let sizeBytes = Number.POSITIVE_INFINITY
   for (const row of rows) {
     if (isTooLarge(row)) continue
     const rowBytes = Buffer.byteLength(row.line) + 1
     const last = frames.at(-1)
-    if (
-      last === undefined ||
-      sizeBytes + rowBytes > LIVE_LIMITS.rowsFrameBytes ||
-      last.length >= LIVE_LIMITS.rowsPerFrame
-    ) {
+    if (last === undefined || sizeBytes + rowBytes > frameBytes || last.length >= LIVE_LIMITS.rowsPerFrame) {
       frames.push([row])
       sizeBytes = rowBytes
     } else {

@@ -1,6 +1,13 @@
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
-import { type CommandResult, type JsonValue, LIVE_LIMITS, type LiveLog, type RowTopic } from './contract.ts'
+import {
+  type CommandResult,
+  type JsonValue,
+  LIVE_LIMITS,
+  type LiveLog,
+  type RowTopic,
+  type TelemetryPace,
+} from './contract.ts'
 import { type PageReader, readBacklog } from './history.ts'
 import { type PictureReader, sendPicture } from './picture.ts'
 import { sendRange } from './range-read.ts'
@@ -25,6 +32,7 @@ export interface RequestSources {
 
 /** Where answers go. */
 export interface RequestOutlet extends RowOutlet, StatusOutlet {
+  readonly pace: TelemetryPace
   /** Send and wait until the kernel took it; false when the session ended. */
   sendSlowly(frame: string): Promise<boolean>
   refuse(id: string, code: ErrorCode, msg: string, next?: readonly string[]): void
@@ -157,7 +165,8 @@ export class SessionRequests {
       return
     }
     this.#answer(frame, async (credit) => {
-      const outlet = { credit, send: (text: string) => this.#outlet.sendSlowly(text) }
+      const { rowsFrameBytes: frameBytes } = this.#outlet.pace
+      const outlet = { frameBytes, credit, send: (text: string) => this.#outlet.sendSlowly(text) }
       const { truncated, lastSeq } = await sendRange(this.#sources.read, frame, outlet)
       this.#outlet.send(JSON.stringify({ t: 'end', id, truncated, lastSeq }))
     })

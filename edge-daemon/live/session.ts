@@ -9,7 +9,7 @@ import {
   type WelcomeFrame,
 } from '../../protocol/frames.ts'
 import { ClockProbe } from './clock-probe.ts'
-import { LIVE_LIMITS, type LiveClock, type RowTopic } from './contract.ts'
+import { LIVE_LIMITS, type LiveClock, type RowTopic, type TelemetryPace } from './contract.ts'
 import { FrameRate } from './frame-rate.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RequestSources, SessionRequests } from './session-requests.ts'
@@ -18,6 +18,7 @@ import { type RequestSources, SessionRequests } from './session-requests.ts'
 export interface SessionHost extends RequestSources {
   readonly welcome: Omit<WelcomeFrame, 'at'>
   readonly clock: LiveClock
+  readonly pace: TelemetryPace
   readonly onClosed: (session: Session) => void
 }
 
@@ -35,6 +36,7 @@ export class Session {
   readonly #probe: ClockProbe
   readonly #rate: FrameRate
   readonly #requests: SessionRequests
+  readonly #gone = new AbortController()
   #greeted = false
   #closing = false
   #invalidFrames = 0
@@ -51,6 +53,7 @@ export class Session {
     this.#rate = new FrameRate(MAX_CLIENT_FRAMES_PER_SEC, this.#heardMs)
     this.#requests = new SessionRequests(host, {
       slow: () => this.#slow(),
+      pace: host.pace,
       reading: () => this.#probe.reading(),
       send: (text) => this.#send(text),
       sendSlowly: (text) => this.#sendSlowly(text),
@@ -90,6 +93,7 @@ export class Session {
   #onClose(): void {
     this.#closing = true
     for (const timer of [this.#helloTimer, this.#probeTimer, this.#graceTimer]) if (timer !== null) clearTimeout(timer)
+    this.#gone.abort()
     this.#requests.close()
     this.#host.onClosed(this)
   }
@@ -173,12 +177,14 @@ export class Session {
   #send(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return
     this.#socket.send(text)
+    this.#host.pace.told(Buffer.byteLength(text))
     if (this.#socket.bufferedAmount > LIVE_LIMITS.deadBytes) this.#socket.terminate()
   }
 
-  /** Send and wait until the kernel took it; false when the session ended. */
-  #sendSlowly(text: string): Promise<boolean> {
-    if (this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve(false)
+  /** Send when its turn comes and wait until the kernel took it; false when the session ended. */
+  async #sendSlowly(text: string): Promise<boolean> {
+    const hasTurn = await this.#host.pace.turn(Buffer.byteLength(text), this.#gone.signal)
+    if (!hasTurn || this.#socket.readyState !== this.#socket.OPEN) return false
     return new Promise((resolve) => this.#socket.send(text, (error) => resolve(error == null)))
   }
 

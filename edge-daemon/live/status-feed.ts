@@ -2,7 +2,7 @@ import { MAX_FRAME_BYTES } from '../../protocol/frames.ts'
 import { EMPTY_HISTOGRAM, subtractHistogram } from '../../protocol/histogram.ts'
 import type { StageHistograms } from '../../protocol/status.ts'
 import type { ClockReading } from './clock-probe.ts'
-import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody } from './contract.ts'
+import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody, type TelemetryPace } from './contract.ts'
 
 /** Where a session's window begins: what was counted when it was last sent a status. */
 interface Base {
@@ -13,6 +13,8 @@ interface Base {
 /** What a status subscription may do with its session. */
 export interface StatusOutlet {
   slow(): boolean
+  /** The cap that the session's frames count under. */
+  readonly pace: Pick<TelemetryPace, 'mayTell'>
   reading(): ClockReading
   send(frame: string): void
 }
@@ -56,7 +58,7 @@ interface Tick {
 
 /**
  * Status frames on a steady grid: tick `k` is due at `start + k × intervalMs`, so lateness never adds up. It runs only
- * while somebody is subscribed. A session without credit gets nothing and its window goes on growing. The costly part of
+ * while somebody is subscribed. A session without credit, or for which the cap is short, gets nothing and its window goes on growing. The costly part of
  * a frame is serialised once for all sessions whose windows begin at the same tick.
  */
 export class StatusFeed {
@@ -115,8 +117,9 @@ export class StatusFeed {
 
   #sendTo(subscriptions: Iterable<StatusSubscription>): void {
     let tick: Tick | null = null
-    for (const subscription of subscriptions) {
-      if (subscription.credits === 0 || subscription.outlet.slow()) continue
+    for (const subscription of [...subscriptions]) {
+      const { credits, outlet } = subscription
+      if (credits === 0 || outlet.slow() || !outlet.pace.mayTell('status')) continue
       tick ??= this.#take()
       if (tick === null) return
       const frame = this.#frameOf(tick, subscription)
@@ -127,7 +130,13 @@ export class StatusFeed {
       subscription.credits -= 1
       subscription.base = tick.base
       subscription.outlet.send(frame)
+      this.#lastServed(subscription)
     }
+  }
+
+  /** Where the cap is too short for all, the others come first at the next tick. */
+  #lastServed(subscription: StatusSubscription): void {
+    if (this.#subscriptions.delete(subscription)) this.#subscriptions.add(subscription)
   }
 
   #take(): Tick | null {

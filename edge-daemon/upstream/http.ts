@@ -77,6 +77,10 @@ export class HttpWire implements Wire {
     return this.#rttMs
   }
 
+  get maxBodyBytes(): number | null {
+    return null
+  }
+
   start(onChange: () => void): void {
     this.#onChange = onChange
     void this.#probe()

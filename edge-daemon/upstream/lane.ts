@@ -3,6 +3,7 @@ import type { Store, StoredRecord } from '../store/contract.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
 import { type Block, type BlockEncoding, buildBlock, sameEpoch } from './block.ts'
+import type { LanePace } from './link-pace.ts'
 import type { Wire } from './wire.ts'
 
 /** What a {@link Lane} is made of. */
@@ -11,8 +12,8 @@ export interface LaneOptions {
   readonly recordClass: UpstreamClass
   readonly subject: string
   readonly encoding: BlockEncoding
-  /** Largest block before compression. */
-  readonly blockBytes: number
+  /** How large its blocks are, and when they may go. */
+  readonly pace: Pick<LanePace, 'blockBytes' | 'carry'>
   readonly store: Pick<Store, 'read' | 'cursors' | 'saveCursor'>
   readonly wire: Wire
   /** Whether something more urgent of the same target goes first. */
@@ -38,6 +39,7 @@ export class Lane {
   readonly #options: LaneOptions
   readonly #bell = new Bell()
   readonly #backoff = new Backoff(BACKOFF)
+  readonly #stop = new AbortController()
   #cursor: number
   #previous: { readonly epoch: string; readonly lastSeq: number; readonly digest: string } | null = null
   /** Position that the next block names as the last on its subject; null until the receiver was asked. */
@@ -50,7 +52,6 @@ export class Lane {
   #conflicts = 0
   #failure: string | null = null
   #pausedUntilMs = 0
-  #stopped = false
   #running: Promise<void> | null = null
 
   constructor(options: LaneOptions) {
@@ -74,6 +75,10 @@ export class Lane {
 
   start(): void {
     this.#running = this.#run()
+  }
+
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted
   }
 
   /** Whether there is, or may be, something to send. */
@@ -102,7 +107,7 @@ export class Lane {
 
   /** Begin no further block; resolves when the one in flight has ended. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#stop.abort()
     this.#bell.ring()
     await this.#running
   }
@@ -120,7 +125,7 @@ export class Lane {
 
   /** Send the next block; false when there is none. */
   async #sendNext(): Promise<boolean> {
-    const { store, recordClass, subject, encoding, blockBytes, wire } = this.#options
+    const { store, recordClass, subject, encoding, pace, wire } = this.#options
     const commits = this.#commits
     let records: readonly StoredRecord[]
     try {
@@ -129,7 +134,7 @@ export class Lane {
           classes: [recordClass],
           afterSeq: this.#cursor,
           limit: this.#maxRecords,
-          maxBytes: blockBytes,
+          maxBytes: pace.blockBytes(),
         }),
       )
     } catch (error) {
@@ -147,7 +152,8 @@ export class Lane {
     const previous = this.#previous?.epoch === epoch ? this.#previous : null
     const block = await buildBlock(records, { recordClass, subject, encoding, previous })
     if (this.#stopped) return false
-    const delivery = await wire.send(block, this.#after ?? 0)
+    const delivery = await pace.carry(block, () => wire.send(block, this.#after ?? 0), this.#stop.signal)
+    if (delivery === null) return false
     if (delivery.outcome !== 'held' && delivery.outcome !== 'too_large') this.#after = null
     if (delivery.outcome === 'held') await this.#held(block, delivery.position)
     else if (delivery.outcome === 'conflict') this.#conflict(delivery.msg)

@@ -12,6 +12,9 @@ export interface NatsWireOptions extends NatsLinkOptions {
   readonly domain?: string | null
 }
 
+/** A server's limit on a message counts its headers too. */
+const HEADER_ROOM_BYTES = 1024
+
 /**
  * NATS JetStream. Each block names the position that must be the last on its subject, so that the stream itself refuses
  * what it holds already or what another has pushed in between (`Nats-Expected-Last-Subject-Sequence`); no message id is
@@ -40,6 +43,11 @@ export class NatsWire implements Wire {
 
   get rttMs(): number | null {
     return this.#link.rttMs
+  }
+
+  get maxBodyBytes(): number | null {
+    const limitBytes = this.#link.maxPayloadBytes
+    return Number.isFinite(limitBytes) ? limitBytes - HEADER_ROOM_BYTES : null
   }
 
   start(onChange: () => void): void {

@@ -1,11 +1,14 @@
-import { Histogram, type HistogramData } from '../../protocol/histogram.ts'
+import type { HistogramData } from '../../protocol/histogram.ts'
 import type { UplinkTargetStatus } from '../../protocol/status.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
 import type { Block, BlockEncoding } from './block.ts'
 import { CommitGaps } from './commit-gaps.ts'
 import { Lane } from './lane.ts'
+import { LinkPace } from './link-pace.ts'
 import type { UpstreamLog } from './log.ts'
+import { TransferFigures } from './transfer-figures.ts'
+import type { UplinkPacer } from './uplink-pacer.ts'
 import type { Wire, WireState } from './wire.ts'
 
 /** What an {@link Uplink} is made of. */
@@ -14,8 +17,10 @@ export interface UplinkOptions {
   readonly name: string
   readonly origin: { readonly site: string; readonly node: string }
   readonly encoding: BlockEncoding
-  /** Largest block before compression. */
+  /** Largest block before compression, on a link that is fast enough. */
   readonly blockBytes: number
+  /** The cap that this target shares with everything that leaves. */
+  readonly pacer: UplinkPacer
   readonly store: Store
   readonly wire: Wire
   readonly log: UpstreamLog
@@ -35,7 +40,7 @@ const STOP_GRACE_MS = 2000
 export class Uplink {
   readonly #options: UplinkOptions
   readonly #lanes: readonly Lane[]
-  readonly #transfer = new Histogram()
+  readonly #figures = new TransferFigures()
   readonly #nowMs: () => number
   #state: WireState = 'connecting'
   #wireState: WireState = 'connecting'
@@ -48,6 +53,8 @@ export class Uplink {
     this.#options = options
     this.#nowMs = options.nowMs ?? Date.now
     this.#since = this.#nowMs()
+    const { pacer, wire, blockBytes: maxBytes } = options
+    const pace = new LinkPace({ pacer, wire, maxBytes, nowMs: this.#nowMs })
     this.#lanes = UPSTREAM_CLASSES.map(
       (recordClass) =>
         new Lane({
@@ -55,9 +62,9 @@ export class Uplink {
           recordClass,
           subject: subjectOf(options.origin, recordClass),
           encoding: options.encoding,
-          blockBytes: options.blockBytes,
+          pace: pace.lane(recordClass),
           store: options.store,
-          wire: options.wire,
+          wire,
           mustYield: () => this.#mustYield(recordClass),
           onHeld: (block) => this.#onHeld(block),
           onChange: () => this.#onLaneChange(recordClass),
@@ -113,6 +120,8 @@ export class Uplink {
       ackedSeq: Math.max(...this.#lanes.map((lane) => lane.cursor)),
       rttMs: wire.rttMs,
       error: this.#error(),
+      drainSec: this.#figures.drainSec(backlog.records),
+      transfer: this.#figures.lastMinute() as NonNullable<UplinkTargetStatus['transfer']>,
     }
   }
 
@@ -123,7 +132,7 @@ export class Uplink {
 
   /** Time from a record's timestamp until the target held it, over everything acknowledged since the start. */
   transferLatency(): HistogramData {
-    return this.#transfer.snapshot()
+    return this.#figures.sinceStart()
   }
 
   #error(): string | null {
@@ -165,6 +174,7 @@ export class Uplink {
     const wasState = this.#state
     this.#state = state
     this.#since = this.#nowMs()
+    this.#figures.reachable(state === 'up')
     if (state === 'up') log.info('uplink.up', `${name} is reached`, { target: name })
     else if (wasState === 'up' || state === 'down') {
       const why = this.#error()
@@ -175,9 +185,7 @@ export class Uplink {
   }
 
   #onHeld(block: Block): void {
-    const now = this.#nowMs()
-    // A clock set back between the event and now must not take the record out of the count.
-    for (const record of block.records) this.#transfer.record(Math.max(0, now - record.timestamp))
+    this.#figures.held(block.records, this.#nowMs())
   }
 
   async #setAside(record: StoredRecord, msg: string): Promise<boolean> {

@@ -71,6 +71,8 @@ export interface Wire {
   readonly error: string | null
   /** Last measured round trip; null before the first and while the link is down. */
   readonly rttMs: number | null
+  /** Largest body it takes, compressed, as far as the receiver told; null when it named no limit. */
+  readonly maxBodyBytes: number | null
   /** Begin to connect; returns at once. `onChange` is called after every change of state. */
   start(onChange: () => void): void
   /** Ask what the receiver holds. Never rejects. */

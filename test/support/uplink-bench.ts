@@ -2,6 +2,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { NewRecord, Store } from '../../edge-daemon/store/contract.ts'
 import type { UpstreamLog } from '../../edge-daemon/upstream/log.ts'
 import { Uplink, type UplinkOptions } from '../../edge-daemon/upstream/uplink.ts'
+import { UplinkPacer } from '../../edge-daemon/upstream/uplink-pacer.ts'
 import type { Wire } from '../../edge-daemon/upstream/wire.ts'
 import type { UpstreamClass } from '../../protocol/subjects.ts'
 
@@ -28,6 +29,7 @@ export function uplinkOf(
     origin: { site: 'plant', node: 'n1' },
     encoding: 'gzip',
     blockBytes: 4096,
+    pacer: new UplinkPacer({ capBytesPerSec: null, leftBytes: () => 0 }),
     store,
     wire,
     log,

@@ -8,6 +8,7 @@ import { openStore } from '../../edge-daemon/store/store.ts'
 import { Aggregator } from '../../edge-daemon/upstream/aggregate.ts'
 import { NatsWire } from '../../edge-daemon/upstream/nats.ts'
 import { Uplink } from '../../edge-daemon/upstream/uplink.ts'
+import { UplinkPacer } from '../../edge-daemon/upstream/uplink-pacer.ts'
 
 const [dir = '', url = '', quiet = ''] = process.argv.slice(2)
 const STDOUT = 1
@@ -24,6 +25,7 @@ const uplink = new Uplink({
   origin: { site: 'plant', node: 'n1' },
   encoding: 'zstd',
   blockBytes: 4096,
+  pacer: new UplinkPacer({ capBytesPerSec: null, leftBytes: () => 0 }),
   store,
   wire: new NatsWire({ servers: [url], ackTimeoutMs: 2000, clientName: 'test' }),
   log,

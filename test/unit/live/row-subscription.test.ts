@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { LIVE_LIMITS } from '../../../edge-daemon/live/contract.ts'
+import { FREE_PACE, LIVE_LIMITS } from '../../../edge-daemon/live/contract.ts'
 import { SharedRow } from '../../../edge-daemon/live/row-filter.ts'
 import { RowSubscription } from '../../../edge-daemon/live/row-subscription.ts'
 import { decodeDaemonFrame, type GapFrame, MAX_FRAME_BYTES } from '../../../protocol/frames.ts'
@@ -28,7 +28,7 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed]))(
     let slow = false
     let granted = 3
     const sent: string[] = []
-    const outlet = { slow: () => slow, send: (frame: string) => sent.push(frame) }
+    const outlet = { slow: () => slow, pace: FREE_PACE, send: (frame: string) => sent.push(frame) }
     const options = { id: 'l', topic: 'logs', wish: {}, credits: granted, backfilling: false } as const
     const subscription = new RowSubscription(options, outlet)
     let published = 0
@@ -71,7 +71,11 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed]))(
 test('tells a gap before any newer row, with the time it spans', () => {
   const sent: string[] = []
   const options = { id: 'l', topic: 'logs', wish: {}, credits: 0, backfilling: false } as const
-  const subscription = new RowSubscription(options, { slow: () => false, send: (frame) => sent.push(frame) })
+  const subscription = new RowSubscription(options, {
+    slow: () => false,
+    pace: FREE_PACE,
+    send: (frame) => sent.push(frame),
+  })
   for (let seq = 1; seq <= 5; seq += 1) subscription.push(row(seq))
   subscription.credit(1)
   subscription.push(row(6))
@@ -86,7 +90,7 @@ test('tells a gap before any newer row, with the time it spans', () => {
 
 test('caps credits, so that none can overflow', () => {
   let frames = 0
-  const outlet = { slow: () => false, send: () => (frames += 1) }
+  const outlet = { slow: () => false, pace: FREE_PACE, send: () => (frames += 1) }
   const options = { id: 'l', topic: 'logs', wish: {}, credits: 10_000, backfilling: false } as const
   const subscription = new RowSubscription(options, outlet)
   for (let i = 0; i < 1000; i += 1) subscription.credit(10_000)

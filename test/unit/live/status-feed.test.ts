@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { LiveClock } from '../../../edge-daemon/live/contract.ts'
+import { FREE_PACE, type LiveClock } from '../../../edge-daemon/live/contract.ts'
 import { StatusFeed, StatusSubscription } from '../../../edge-daemon/live/status-feed.ts'
 import { decodeDaemonFrame, type StatusFrame } from '../../../protocol/frames.ts'
 import { Histogram, mergeHistograms } from '../../../protocol/histogram.ts'
@@ -46,6 +46,7 @@ class Reader {
   constructor(id: string, credits: number) {
     this.subscription = new StatusSubscription(id, credits, {
       slow: () => this.slow,
+      pace: FREE_PACE,
       reading: () => ({ rttMs: 1, clockOffsetMs: 2 }),
       send: (text) => {
         const decoded = decodeDaemonFrame(text)
