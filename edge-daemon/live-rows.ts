@@ -2,13 +2,15 @@ import type { RecordClass } from '../protocol/subjects.ts'
 import type { LiveRow, ReadRequest, ReadTopic, RowTopic } from './live/contract.ts'
 import type { Store } from './store/store.ts'
 
-/** Which records a console sees under a topic; statistics and abnormal metrics have none. */
+/** Which records a console sees under a topic. */
 const CLASSES_OF: Readonly<Record<ReadTopic, readonly RecordClass[]>> = {
   results: ['normal', 'abnormal'],
   alerts: ['alert'],
   logs: ['log', 'error'],
   status: ['sample', 'minute'],
   ledger: ['ledger'],
+  stats: ['stat'],
+  metrics: ['metric'],
 }
 
 /** Topic of a record's class; null when consoles do not see it. */

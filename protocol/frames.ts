@@ -4,7 +4,9 @@ import {
   ledgerRecordSchema,
   logLevelSchema,
   logRecordSchema,
+  metricRecordSchema,
   resultRecordSchema,
+  statRecordSchema,
 } from './records.ts'
 import { at, bytes, count, sampleRecordSchema, statusBody, text } from './status.ts'
 
@@ -59,8 +61,11 @@ const subscribe = z.object({
 const credit = z.object({ t: z.literal('credit'), id, n: z.int().min(1).max(10_000) })
 /** @example {"t":"unsubscribe","id":"logs-1"} */
 const unsubscribe = z.object({ t: z.literal('unsubscribe'), id })
-/** What can be read back. `status` are the kept samples of the node's metrics, 1 s each and then 1 min each. */
-export const READ_TOPICS = ['alerts', 'logs', 'results', 'status', 'ledger'] as const
+/**
+ * What can be read back. `status` are the kept samples of the node's metrics, 1 s each and then 1 min each; `stats` are
+ * the statistics of results, `metrics` the metrics that were not as they should be.
+ */
+export const READ_TOPICS = ['alerts', 'logs', 'results', 'status', 'ledger', 'stats', 'metrics'] as const
 /**
  * Read what the node keeps of a topic, oldest first, `fromMs ≤ timestamp ≤ toMs` and `seq > afterSeq`. Answered by `rows`
  * frames and an `end`. With `credits` each rows frame costs one, and the node waits for a `credit` when there is none;
@@ -149,12 +154,14 @@ const rows = z.discriminatedUnion('topic', [
   z.object({ t: z.literal('rows'), id, topic: z.literal('results'), rows: z.array(resultRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('status'), rows: z.array(sampleRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('ledger'), rows: z.array(ledgerRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('stats'), rows: z.array(statRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('metrics'), rows: z.array(metricRecordSchema).max(1000) }),
 ])
 /** Rows that were not sent and why. @example {"t":"gap","id":"logs-1","topic":"logs","missed":420,"reason":"no_credit","fromMs":1,"toMs":2} */
 const gap = z.object({
   t: z.literal('gap'),
   id,
-  topic: z.enum([...topicSchema.options, 'ledger']),
+  topic: z.enum(READ_TOPICS),
   missed: z.int().positive(),
   reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large']),
   fromMs: at,

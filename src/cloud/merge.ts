@@ -46,6 +46,9 @@ export interface ChainGap {
   /** Last sequence that is held before; 0 when none is. */
   readonly afterSeq: number
   readonly throughSeq: number
+  /** Timestamps of the records that are held on either side, Unix ms; 0 where none is before. */
+  readonly fromMs: number
+  readonly toMs: number
   /** The ledger record of the node that tells what became of them; null when nothing does. */
   readonly explainedBy: LedgerRecord | null
 }
@@ -172,16 +175,21 @@ function gapsIn(
   const gaps: ChainGap[] = []
   for (const chain of chains.values()) {
     const [one] = chain as [CloudBlock, ...CloudBlock[]]
-    const held = new Set(chain.flatMap((block) => block.records.map((record) => record.seq)))
+    const held = new Map(
+      chain.flatMap((block) => block.records.map((record) => [record.seq, record.timestamp] as const)),
+    )
     const missing = chain.flatMap(({ prevSeq, resent }) =>
       prevSeq === null || prevSeq === 0 || resent || held.has(prevSeq) ? [] : [prevSeq],
     )
     if (missing.length === 0) continue
-    const sorted = [...held].sort((a, b) => a - b)
+    const sorted = [...held.keys()].sort((a, b) => a - b)
     for (const throughSeq of new Set(missing)) {
       const afterSeq = sorted.findLast((seq) => seq < throughSeq) ?? 0
       if (afterSeq === 0 && !fromStart) continue
-      const about = { ...originOf(one), epoch: one.epoch, recordClass: one.recordClass, afterSeq, throughSeq }
+      const nextSeq = sorted.find((seq) => seq > throughSeq) ?? throughSeq
+      const { epoch, recordClass } = one
+      const times = { fromMs: held.get(afterSeq) ?? 0, toMs: held.get(nextSeq) ?? 0 }
+      const about = { ...originOf(one), epoch, recordClass, afterSeq, throughSeq, ...times }
       gaps.push({ ...about, explainedBy: explain(about, ledger) })
     }
   }

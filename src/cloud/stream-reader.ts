@@ -1,7 +1,7 @@
 import { type Consumer, JetStreamApiError, type JsMsg, jetstream } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { encodeToken, type RecordClass, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
+import { type RecordClass, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
 import { type CloudBlock, decodeBlock } from './block.ts'
 
@@ -85,12 +85,12 @@ export class StreamReader {
    */
   async *read(query: StreamQuery, signal: AbortSignal): AsyncGenerator<StreamItem> {
     const { fromMs, toMs, marginMs = CLOCK_MARGIN_MS } = query
-    for (const { subject, live } of subjectsOf(query)) {
+    for (const { subject, leaving } of subjectsOf(query)) {
       try {
         for await (const message of this.#messages(subject, fromMs - marginMs, signal)) {
           const item = await this.#open(message)
           yield item
-          if (live && item.kind === 'block' && oldest(item.block) > toMs + marginMs) break
+          if (leaving && item.kind === 'block' && oldest(item.block) > toMs + marginMs) break
         }
       } catch (cause) {
         throw unreachable(this.address, cause)
@@ -177,16 +177,21 @@ export class StreamReader {
   }
 }
 
-/** Live subjects first, then those of blocks that were sent again. */
-function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; live: boolean }[] {
+/**
+ * Live subjects first, then those of blocks that were sent again. A live subject is in the order of the node's clock and
+ * can be left behind the range, but not the ledger: it tells later what became of earlier records.
+ */
+function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; leaving: boolean }[] {
   // A token never holds an asterisk, so the subject of a stand-in can be opened up to every site.
   const origin = { site: site ?? 'any', node }
-  const opened = (subject: string): string =>
-    site === null ? subject.replace(`.${encodeToken('any')}.`, '.*.') : subject
+  const opened = (subject: string): string => (site === null ? subject.replace('edge.any.', 'edge.*.') : subject)
   const live = UPSTREAM_CLASSES.filter((recordClass) => classes.includes(recordClass))
   return [
-    ...live.map((recordClass) => ({ subject: opened(subjectOf(origin, recordClass)), live: true })),
-    ...classes.map((recordClass) => ({ subject: opened(resendSubjectOf(origin, recordClass)), live: false })),
+    ...live.map((recordClass) => ({
+      subject: opened(subjectOf(origin, recordClass)),
+      leaving: recordClass !== 'ledger',
+    })),
+    ...classes.map((recordClass) => ({ subject: opened(resendSubjectOf(origin, recordClass)), leaving: false })),
   ]
 }
 

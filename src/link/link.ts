@@ -1,5 +1,13 @@
 import type { GapFrame } from '../../protocol/frames.ts'
-import type { AlertRecord, LedgerRecord, LogLevel, LogRecord, ResultRecord } from '../../protocol/records.ts'
+import type {
+  AlertRecord,
+  LedgerRecord,
+  LogLevel,
+  LogRecord,
+  MetricRecord,
+  ResultRecord,
+  StatRecord,
+} from '../../protocol/records.ts'
 import type { SampleRecord } from '../../protocol/status.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
 
@@ -49,6 +57,8 @@ export interface ReadableRows {
   readonly results: ResultRecord
   readonly status: SampleRecord
   readonly ledger: LedgerRecord
+  readonly stats: StatRecord
+  readonly metrics: MetricRecord
 }
 
 /** A time range of what a node keeps; times are Unix ms on the node's clock. */

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { jetstream } from '@nats-io/jetstream'
+import { connect, headers as newHeaders } from 'nats'
 import { BLOCK_HEADERS, resendSubjectOf, subjectOf, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { CloudBlock, CloudRecord, RawBlock } from '../../src/cloud/block.ts'
 
@@ -67,5 +69,23 @@ export function rawBlock({ subject, headers, body }: EncodedBlock, change: Parti
     header: (name) => headers[name] ?? null,
     body,
     ...change,
+  }
+}
+
+/** Publish blocks to a server's stream, one after the other. */
+export async function publishBlocks(
+  { url }: { readonly url: string },
+  ...blocks: readonly (CloudBlock | EncodedBlock)[]
+): Promise<void> {
+  const connection = await connect({ servers: url })
+  try {
+    for (const block of blocks) {
+      const { subject, headers, body } = 'records' in block ? encodeBlock(block) : block
+      const messageHeaders = newHeaders()
+      for (const [name, value] of Object.entries(headers)) messageHeaders.set(name, value)
+      await jetstream(connection).publish(subject, body, { headers: messageHeaders })
+    }
+  } finally {
+    await connection.close()
   }
 }

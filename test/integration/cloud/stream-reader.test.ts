@@ -1,10 +1,9 @@
-import { DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
-import { connect, headers, type NatsConnection } from 'nats'
+import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { connect, type NatsConnection } from 'nats'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RECORD_CLASSES } from '../../../protocol/subjects.ts'
-import type { CloudBlock } from '../../../src/cloud/block.ts'
 import { type StreamItem, type StreamQuery, StreamReader } from '../../../src/cloud/stream-reader.ts'
-import { cloudBlock, cloudRecord, type EncodedBlock, encodeBlock } from '../../support/cloud-blocks.ts'
+import { cloudBlock, cloudRecord, encodeBlock, publishBlocks } from '../../support/cloud-blocks.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 
 let nats: NatsFixture
@@ -21,14 +20,7 @@ afterEach(async () => {
 const region = () => ({ name: 'east', servers: [nats.url], stream: 'EDGE' })
 const whole: StreamQuery = { node: 'n1', site: null, classes: RECORD_CLASSES, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
 
-async function publish(...blocks: readonly (CloudBlock | EncodedBlock)[]): Promise<void> {
-  for (const block of blocks) {
-    const { subject, headers: told, body } = 'records' in block ? encodeBlock(block) : block
-    const messageHeaders = headers()
-    for (const [name, value] of Object.entries(told)) messageHeaders.set(name, value)
-    await jetstream(connection).publish(subject, body, { headers: messageHeaders })
-  }
-}
+const publish = (...blocks: Parameters<typeof publishBlocks>[1][]) => publishBlocks(nats, ...blocks)
 
 async function readAll(query: Partial<StreamQuery> = {}, signal = new AbortController().signal): Promise<StreamItem[]> {
   const reader = await StreamReader.open(region(), 2000)
