@@ -6,6 +6,7 @@ import type { ConfigEntry, ConfigSources } from './config/load.ts'
 /** What the command line asks for. */
 export type Request =
   | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'new-key'; readonly keyFile: string }
   | { readonly kind: 'serve' | 'print-config'; readonly sources: ConfigSources }
 
 /** Configuration that is read when no `--config` is given, if it exists. */
@@ -14,6 +15,7 @@ export const DEFAULT_CONFIG_FILE = '/etc/edgedeck/edge-daemon.yaml'
 export const HELP = `edge-daemon – serves inference on an edge node, keeps the results and sends up what matters
 
 Usage: edge-daemon [options]
+       edge-daemon keys new --key-file F   add a new random key to F (made when missing), which seals what is written next
 
 Options:
   --config F       read configuration from F (default ${DEFAULT_CONFIG_FILE} if it exists)
@@ -25,6 +27,8 @@ Options:
 Every setting can also be given as an environment variable: EDGE_ and its path in upper snake case,
 for example EDGE_CONTROL_LISTEN=127.0.0.1:5443.
 
+SIGTERM and SIGINT end it in order. SIGHUP makes it read its key file again; without a key file it ends it too.
+
 Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, disk, memory), 70 a bug, 78 wrong configuration.
 `
 
@@ -33,6 +37,7 @@ Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, 
  * @throws EdgeError `USAGE`, or `CONFIG_UNREADABLE` when the named file cannot be read.
  */
 export function readCommandLine(args: readonly string[], env: ConfigSources['env']): Request {
+  if (args[0] === 'keys' && !args.includes('--help')) return readKeysCommand(args.slice(1))
   const options = parse(args)
   if (options.help) return { kind: 'help' }
   if (options.version) return { kind: 'version' }
@@ -54,6 +59,19 @@ export function formatConfig(entries: readonly ConfigEntry[]): string {
         `${`${entry.path}: ${entry.value}`.padEnd(width)}# ${entry.origin}; ${entry.variable}; ${entry.about}\n`,
     )
     .join('')
+}
+
+function readKeysCommand([verb, ...args]: readonly string[]): Request {
+  const cure = { next: ['write edge-daemon keys new --key-file F'] }
+  if (verb !== 'new') throw new EdgeError('USAGE', { message: `keys has no command "${verb ?? ''}"`, ...cure })
+  try {
+    const { values } = parseArgs({ args, options: { 'key-file': { type: 'string' } } })
+    const keyFile = values['key-file']
+    if (keyFile !== undefined && keyFile !== '') return { kind: 'new-key', keyFile }
+  } catch (cause) {
+    throw new EdgeError('USAGE', { message: messageOf(cause), ...cure, cause })
+  }
+  throw new EdgeError('USAGE', { message: 'keys new needs the file to add the key to', ...cure })
 }
 
 function parse(args: readonly string[]) {

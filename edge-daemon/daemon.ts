@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
@@ -20,7 +22,9 @@ import { pickModel } from './models/models.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
+import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
+import { encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
 import { makeOutbound } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
@@ -34,6 +38,7 @@ const STOP_GRACE_MS = 8000
 export class Daemon {
   readonly #config: DaemonConfig
   readonly #version: string
+  readonly #keyFile: string | null
   readonly #log: Logger
   /** What is to be ended, last started first. */
   readonly #endings: (() => unknown)[] = []
@@ -44,12 +49,15 @@ export class Daemon {
   #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
   #isServing = false
 
-  constructor(config: DaemonConfig, version: string) {
+  /** @param keyFile keys of the store; null for a plain one */
+  constructor(config: DaemonConfig, version: string, keyFile: string | null) {
     this.#config = config
     this.#version = version
+    this.#keyFile = keyFile
     this.#log = new Logger({
       ...config.log,
-      dir: join(config.state.dir, 'logs'),
+      // Where the store is sealed, no line may lie beside it in plain: it goes to the stream, and into the store.
+      dir: keyFile === null ? this.#logFolder : null,
       stream: process.stdout,
       sink: (record) => this.#keepLog(record),
     })
@@ -157,6 +165,29 @@ export class Daemon {
     }
   }
 
+  /** Read the key file anew and go on with its keys; what cannot be used is logged, and the old keys stay. */
+  async reloadKeys(): Promise<void> {
+    if (this.#keyFile === null || this.#store === null) return
+    try {
+      await this.#store.changeKeys(readKeyFile(this.#keyFile))
+      this.#tellEncryption(this.#store)
+    } catch (error) {
+      const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
+      this.#log.error('store.keys_refused', `the old keys stay in force: ${msg}`)
+    }
+  }
+
+  get #logFolder(): string {
+    return join(this.#config.state.dir, 'logs')
+  }
+
+  #tellEncryption(store: Store): void {
+    const hasPlainLogs = this.#keyFile !== null && existsSync(this.#logFolder)
+    for (const { level, event, msg } of encryptionLines(store.status().encryption, hasPlainLogs)) {
+      this.#log[level](event, msg)
+    }
+  }
+
   async #begin(part: { start(): unknown; stop(): unknown }): Promise<void> {
     this.#endings.push(() => part.stop())
     await part.start()
@@ -168,6 +199,7 @@ export class Daemon {
       nodeName: this.#config.node.name,
       maxBytes: this.#config.store.maxBytes,
       segmentBytes: this.#config.store.segmentBytes,
+      keys: this.#keyFile === null ? null : readKeyFile(this.#keyFile),
       notice: ({ event, msg }) => this.#log.error(event, msg),
     })
     this.#endings.push(() => {
@@ -184,6 +216,7 @@ export class Daemon {
     const early = this.#early ?? []
     this.#early = null
     for (const record of early) this.#keepLog(record)
+    this.#tellEncryption(store)
     return store
   }
 

@@ -3,6 +3,7 @@ import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
 import { formatConfig, HELP, readCommandLine } from './command-line.ts'
 import { loadConfig } from './config/load.ts'
 import { Daemon } from './daemon.ts'
+import { addKey, findKeyFile } from './store/key-file.ts'
 
 const EXIT_UNAVAILABLE = 69
 const EXIT_BUG = 70
@@ -20,6 +21,9 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   STORE_FAILING: EXIT_UNAVAILABLE,
   STORE_LOCKED: EXIT_UNAVAILABLE,
   STORE_UNUSABLE: EXIT_UNAVAILABLE,
+  STORE_KEYS_UNUSABLE: 78,
+  STORE_KEY_MISSING: 78,
+  STORE_KEY_WRONG: 78,
 }
 
 /** Say what went wrong on standard error and name the exit code (sysexits.h). */
@@ -34,6 +38,11 @@ function report(error: unknown): number {
 
 async function main(): Promise<number> {
   const request = readCommandLine(process.argv.slice(2), process.env)
+  if (request.kind === 'new-key') {
+    const id = addKey(request.keyFile)
+    process.stdout.write(`key ${id} is in ${request.keyFile}; a running edge-daemon takes it on SIGHUP\n`)
+    return 0
+  }
   if (!('sources' in request)) {
     process.stdout.write(request.kind === 'help' ? HELP : `${packageJson.version}\n`)
     return 0
@@ -45,10 +54,12 @@ async function main(): Promise<number> {
     return 0
   }
 
-  const daemon = new Daemon(config, packageJson.version)
+  const keyFile = findKeyFile(config.store.keyFile, process.env)
+  const daemon = new Daemon(config, packageJson.version, keyFile)
   const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<string>()
   // A second signal while stopping changes nothing: what is acknowledged is on disk already, the rest is being finished.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => askStop(signal))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => askStop(signal))
+  process.on('SIGHUP', () => (keyFile === null ? askStop('SIGHUP') : void daemon.reloadKeys()))
   try {
     await daemon.start()
     const reason = await stopAsked

@@ -3,7 +3,7 @@ import type { Condition, StoreStatus } from '../protocol/status.ts'
 /** Whatever the conditions of a node are read from. */
 export interface ConditionSources {
   readonly host: { conditions(): readonly Condition[] }
-  readonly store: { status(): Pick<StoreStatus, 'state' | 'error'> }
+  readonly store: { status(): Pick<StoreStatus, 'state' | 'error' | 'encryption'> }
   readonly service: { isReady(): boolean }
 }
 
@@ -33,11 +33,16 @@ export class NodeConditions {
   }
 }
 
-function findings(store: Pick<StoreStatus, 'state' | 'error'>, isReady: boolean): Finding[] {
+function findings(store: Pick<StoreStatus, 'state' | 'error' | 'encryption'>, isReady: boolean): Finding[] {
   const found: Finding[] = []
   if (store.state === 'failing') {
     const msg = `the disk refuses results, they are served and not kept: ${store.error ?? 'no reason given'}`
     found.push({ code: 'store_failing', severity: 'critical', msg })
+  }
+  const { missingKeys = 0 } = store.encryption ?? {}
+  if (missingKeys > 0) {
+    const msg = `${missingKeys} sealed blocks have no key in the ring and cannot be read or sent; give the key back`
+    found.push({ code: 'store_keys_missing', severity: 'warning', msg })
   }
   if (!isReady) found.push({ code: 'model_not_ready', severity: 'critical', msg: 'no process of the model is ready' })
   return found

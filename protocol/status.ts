@@ -106,8 +106,14 @@ const store = z.object({
   error: text.nullable(),
   /** `sync` when an acknowledgement means that the disk has it, `async` when it does not. */
   durability: z.enum(['sync', 'async']).optional(),
-  /** Keys of the ring and the one that seals now, by its number; null when the store is not encrypted. */
-  encryption: z.object({ keyId: count, keys: count, missingKeys: count }).nullable().optional(),
+  /**
+   * Keys of the ring and the one that seals now, by its number; null when the store is not encrypted. `missingKeys` are
+   * sealed blocks that no key of the ring opens, `plainBlocks` those that were written before it was encrypted.
+   */
+  encryption: z
+    .object({ keyId: count, keys: count, missingKeys: count, plainBlocks: count.optional() })
+    .nullable()
+    .optional(),
   /** Whether the room is set aside that eviction needs on a full disk. */
   reserve: z.enum(['kept', 'spent']).optional(),
   /** Records that were not kept since the start. */

@@ -68,6 +68,11 @@ export const SETTINGS = {
       'Most the store may hold; then the oldest segments go.',
     ),
     segmentBytes: setting(size({ minBytes: 65_536, maxBytes: 1e9 }), 16e6, 'Size at which a new segment begins.'),
+    keyFile: setting(
+      optionalText(),
+      null,
+      'File with the keys that seal the store; null for the systemd credential `edgedeck-store-keys`, or no encryption.',
+    ),
   },
   filter: {
     minConfidence: setting(number({ min: 0, max: 1 }), 0.6, 'A result less confident than this is abnormal.'),

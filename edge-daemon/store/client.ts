@@ -20,6 +20,7 @@ import type {
 } from './contract.ts'
 import { checkIncoming, isLostWhenRefused } from './incoming.ts'
 import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
+import type { StoreKeys } from './seal.ts'
 
 const MAX_WAITING_CHARS = 64 * 1024 * 1024
 const RESTART_FIRST_MS = 100
@@ -60,7 +61,9 @@ export class StoreClient implements Store {
   #unsent: WaitingCall[] = []
   #waitingChars = 0
   #cursorCalls: (() => void)[] = []
-  #epochCalls: { resolve: (epoch: string) => void; reject: (error: EdgeError) => void }[] = []
+  /** Changes of epoch or keys, answered in the order they were asked for, with the epoch in force. */
+  #changes: { resolve: (epoch: string) => void; reject: (error: EdgeError) => void }[] = []
+  #keys: StoreKeys | null
   readonly #reads = new Map<number, WaitingRead>()
   #nextReadId = 1
   /** Records that no worker got, for the ledger. */
@@ -69,6 +72,7 @@ export class StoreClient implements Store {
   constructor(options: StoreOptions, startWorker: StartWorker) {
     this.#options = options
     this.#nodeJson = JSON.stringify(options.nodeName)
+    this.#keys = options.keys ?? null
     this.#startWorker = startWorker
   }
 
@@ -127,11 +131,7 @@ export class StoreClient implements Store {
   }
 
   beginEpoch(reason: ForkReason, msg: string): Promise<string> {
-    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
-    return new Promise((resolve, reject) => {
-      this.#epochCalls.push({ resolve, reject })
-      this.#post({ t: 'epoch', reason, msg })
-    })
+    return this.#change({ t: 'epoch', reason, msg })
   }
 
   saveCursor(target: string, recordClass: UpstreamClass, seq: number): Promise<void> {
@@ -149,6 +149,12 @@ export class StoreClient implements Store {
       this.#cursorCalls.push(resolve)
       this.#post({ t: 'chain', target, class: recordClass, chain })
     })
+  }
+
+  async changeKeys(keys: StoreKeys): Promise<void> {
+    await this.#change({ t: 'keys', keys })
+    // A worker that is started again opens the store with them.
+    this.#keys = keys
   }
 
   backlog(target: string): Backlog {
@@ -180,7 +186,7 @@ export class StoreClient implements Store {
   #start(): Promise<void> {
     const { dir, nodeName, maxBytes, segmentBytes } = this.#options
     return new Promise((resolve, reject) => {
-      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes })
+      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes, keys: this.#keys })
       this.#worker = worker
       let fault: EdgeError | null = null
       worker.on('message', (message: FromWorker) => {
@@ -230,7 +236,7 @@ export class StoreClient implements Store {
     for (const { reject } of this.#reads.values()) reject(failing(fault.message))
     this.#reads.clear()
     for (const resolve of this.#cursorCalls.splice(0)) resolve()
-    for (const { reject } of this.#epochCalls.splice(0)) reject(failing(fault.message))
+    for (const { reject } of this.#changes.splice(0)) reject(failing(fault.message))
     if (this.#closing !== null) {
       this.#closing.resolve()
       return
@@ -269,16 +275,30 @@ export class StoreClient implements Store {
         if (message.error !== null) this.#options.notice?.({ event: 'store.cursor_unsaved', msg: message.error })
         this.#cursorCalls.shift()?.()
         break
-      case 'epoch': {
+      case 'epoch':
         this.#forks = message.forks
-        const call = this.#epochCalls.shift()
-        if (message.error === null) call?.resolve(this.#epoch)
-        else call?.reject(failing(message.error))
+        this.#changed(message.error === null ? null : failing(message.error))
         break
-      }
+      case 'keys':
+        this.#changed(message.refusal === null ? null : new EdgeError(message.refusal.code, message.refusal))
+        break
       case 'closed':
         break
     }
+  }
+
+  #change(message: ToWorker): Promise<string> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
+    return new Promise((resolve, reject) => {
+      this.#changes.push({ resolve, reject })
+      this.#post(message)
+    })
+  }
+
+  #changed(refusal: EdgeError | null): void {
+    const change = this.#changes.shift()
+    if (refusal === null) change?.resolve(this.#epoch)
+    else change?.reject(refusal)
   }
 
   #takeRead(id: number): WaitingRead | undefined {

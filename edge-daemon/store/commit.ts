@@ -2,6 +2,7 @@ import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
 import { type EncodedFrame, encodeFrame } from './frame.ts'
 import { makeLine } from './line.ts'
+import type { Sealer } from './seal.ts'
 
 /** A record before it has its sequence; `bodyJson` is a JSON object, `timestamp` Unix ms. */
 export interface PlainRecord {
@@ -25,11 +26,12 @@ interface Gathered {
   maxTime: number
 }
 
-/** Give records their sequences and encode them. `nodeJson` is the quoted node name; there is at least one record. */
+/** Give records their sequences and encode them, sealed where there is a sealer. `nodeJson` is the quoted node name; there is at least one record. */
 export function encodeCommit(
   records: readonly PlainRecord[],
-  { epoch, firstSeq, nodeJson }: { epoch: string; firstSeq: number; nodeJson: string },
+  place: { epoch: string; firstSeq: number; nodeJson: string; sealer?: Sealer | null },
 ): Commit {
+  const { epoch, firstSeq, nodeJson, sealer = null } = place
   const classes = new Map<RecordClass, Gathered>()
   let seq = firstSeq
   for (const record of records) {
@@ -51,7 +53,7 @@ export function encodeCommit(
   const frames = Array.from(classes, ([recordClass, { lines, ...range }]) => {
     left -= 1
     const content = { class: recordClass, epoch, ...range, records: lines.length, endsCommit: left === 0 }
-    return encodeFrame(content, Buffer.from(`${lines.join('\n')}\n`, 'utf8'))
+    return encodeFrame(content, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), sealer)
   })
   return { frames, firstSeq, lastSeq: seq - 1 }
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import type { StoreKeys } from './seal.ts'
 
 /** One record on its way into the store; `body` is everything but `seq`, `node_id` and `timestamp` (Unix ms). */
 export interface NewRecord {
@@ -40,6 +41,8 @@ export interface ReadRequest {
   readonly maxBytes?: number | undefined
   /** Falling instead of rising sequence. */
   readonly newestFirst?: boolean | undefined
+  /** Refuse to read past what is sealed under a key that is missing now, as whoever moves a cursor over it must. */
+  readonly wholeOnly?: boolean | undefined
 }
 
 /** Last acknowledged sequence by class; a class without an entry was never acknowledged. */
@@ -115,9 +118,10 @@ export interface Store {
    */
   append(records: readonly NewRecord[]): Promise<Appended>
   /**
-   * Read by class, sequence and time, in order of sequence. Damaged frames are left out and counted.
+   * Read by class, sequence and time, in order of sequence. Damaged frames are left out and counted, and so are those
+   * sealed under a key that the ring does not hold, unless `wholeOnly` asks to be refused then.
    * @throws EdgeError `STORE_FAILING` when the store is closed, its worker died meanwhile, or the disk lets nothing be
-   * read now: a record that only cannot be read is never left out.
+   * read now: a record that the disk only cannot give now is never left out.
    */
   read(request: ReadRequest): Promise<StoredRecord[]>
   /**
@@ -144,6 +148,11 @@ export interface Store {
   /** @see Backlog — exact as of the last commit and acknowledgement. */
   backlog(target: string): Backlog
   status(): StoreStatus
+  /**
+   * Go on with other keys: new frames are sealed under the last of them, what is kept stays as it is.
+   * @throws EdgeError `STORE_KEY_WRONG` | `STORE_KEY_MISSING`, and the store goes on with the keys it has.
+   */
+  changeKeys(keys: StoreKeys): Promise<void>
   /** Commit what was appended, release the lock. Later appends answer that the store is closed. */
   close(): Promise<void>
 }
@@ -158,5 +167,7 @@ export interface StoreOptions {
   readonly maxBytes: number
   /** Size at which a new segment begins; a quarter of `maxBytes` at most. */
   readonly segmentBytes: number
+  /** Keys that seal it; null or nothing for a plain store. */
+  readonly keys?: StoreKeys | null | undefined
   readonly notice?: StoreNotice | undefined
 }

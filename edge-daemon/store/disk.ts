@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writevSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** The calls by which the log changes the disk; tests put a refusing one in its place. All throw what the system says. */
 export interface Disk {
@@ -49,4 +50,15 @@ export const nodeDisk: Disk = {
 export function refusalOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : error instanceof Error ? error.message : String(error)
+}
+
+/** Sync a folder and its parent: they must outlive a power cut, or everything synced in them would not. */
+export function syncFolders(disk: Disk, dir: string): void {
+  for (const folder of [dir, dirname(dir)]) {
+    try {
+      disk.syncFolder(folder)
+    } catch {
+      // A parent that may be entered and not read cannot be synced; its entry is written back within seconds anyway.
+    }
+  }
 }

@@ -5,11 +5,12 @@ import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
 import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
-import { type Disk, nodeDisk, refusalOf } from './disk.ts'
+import { type Disk, nodeDisk, refusalOf, syncFolders } from './disk.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
 import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
 import { isLostWhenRefused } from './incoming.ts'
+import { checkKeys, encryptionOf, missingKeyEntries } from './key-use.ts'
 import {
   corruptEntry,
   cursorEntry,
@@ -23,6 +24,7 @@ import { type StoreLock, takeLock } from './lock.ts'
 import type { Located, LogIndex, Segment } from './log-index.ts'
 import { readRange } from './range-read.ts'
 import { recoverLog } from './recover.ts'
+import { KeyRing, type StoreKeys } from './seal.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { isUpstream, TargetSet } from './targets.ts'
 import { Watermark } from './watermark.ts'
@@ -36,6 +38,7 @@ export interface EngineOptions {
   readonly nodeName: string
   readonly maxBytes: number
   readonly segmentBytes: number
+  readonly keys?: StoreKeys | null
   readonly disk?: Disk
   /** Unix ms. */
   readonly nowMs?: () => number
@@ -60,7 +63,8 @@ export class LogEngine {
   readonly #forks: ForkFile
   readonly #index: LogIndex
   readonly #writer: SegmentWriter
-  readonly #reader = new FrameReader()
+  readonly #ring: KeyRing
+  readonly #reader: FrameReader
   readonly #targets: TargetSet
   #epoch: string
   #epochIsOnDisk: boolean
@@ -82,9 +86,12 @@ export class LogEngine {
     this.#monotonicMs = options.monotonicMs
     this.#lock = lock
     this.#watermark = watermark
+    this.#ring = new KeyRing(options.keys)
+    this.#reader = new FrameReader(this.#ring)
     const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0)
     this.#index = recovered.index
-    this.#damagedBlocks = recovered.damages.length + recovered.sealedFrames
+    checkKeys(this.#index, this.#ring)
+    this.#damagedBlocks = recovered.damages.length
     this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass, afterSeq) =>
       this.#countable(place, recordClass, afterSeq),
     )
@@ -105,14 +112,15 @@ export class LogEngine {
       this.#pendingLedger.push(cursorEntry(target, recordClass, seq))
     }
     this.#pendingLedger.push(...next.entries)
+    this.#noteMissingKeys()
   }
 
   /**
    * Take the lock, recover the log and write what that found into the ledger.
-   * @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE`.
+   * @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE` | `STORE_KEY_WRONG` | `STORE_KEY_MISSING`.
    */
   static open(options: EngineOptions): LogEngine {
-    const full = { disk: nodeDisk, nowMs: Date.now, monotonicMs: () => performance.now(), ...options }
+    const full = { keys: null, disk: nodeDisk, nowMs: Date.now, monotonicMs: () => performance.now(), ...options }
     try {
       mkdirSync(full.dir, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -224,6 +232,16 @@ export class LogEngine {
     return this.#targets.backlogs()
   }
 
+  /**
+   * Go on with other keys; what the ledger has to say of it goes with the next commit.
+   * @throws EdgeError `STORE_KEY_WRONG` | `STORE_KEY_MISSING`, with the keys as they were.
+   */
+  changeKeys(keys: StoreKeys): void {
+    checkKeys(this.#index, new KeyRing(keys))
+    this.#ring.replace(keys)
+    this.#noteMissingKeys()
+  }
+
   /** Count records that never came here; the next commit puts them into the ledger. */
   noteLost(counts: Iterable<readonly [RecordClass, number]>): void {
     for (const [recordClass, count] of counts) {
@@ -245,6 +263,7 @@ export class LogEngine {
       evictedRecords: this.#evictedRecords,
       corruptBlocks: this.#damagedBlocks + this.#reader.damagedStretches,
       error: this.#refusal?.error ?? this.#fault,
+      encryption: encryptionOf(this.#index, this.#ring),
     }
   }
 
@@ -259,6 +278,15 @@ export class LogEngine {
     } finally {
       this.#lock.release()
     }
+  }
+
+  #noteMissingKeys(): void {
+    this.#pendingLedger.push(...missingKeyEntries(this.#index, this.#ring, () => this.#recentLedger()))
+  }
+
+  #recentLedger(): LedgerEntry[] {
+    const request = { classes: ['ledger'] as const, limit: LEDGER_LOOK_BACK, newestFirst: true }
+    return [...this.read(request)].flatMap((record) => (record === null ? [] : [JSON.parse(record.line)]))
   }
 
   /** For backlogs, which only count: an extent that cannot be read must not stop a commit. */
@@ -279,11 +307,9 @@ export class LogEngine {
 
   /** A segment that an earlier run noted in the ledger and did not come to remove goes without a second note. */
   #finishEvictions(): void {
-    const request = { classes: ['ledger'] as const, limit: LEDGER_LOOK_BACK, newestFirst: true }
     const noted = new Set<number>()
-    for (const record of this.read(request)) {
-      const entry: LedgerEntry | null = record === null ? null : JSON.parse(record.line)
-      if (entry?.event === 'evicted' && entry.last_seq !== null) noted.add(entry.last_seq)
+    for (const { event, last_seq } of this.#recentLedger()) {
+      if (event === 'evicted' && last_seq !== null) noted.add(last_seq)
     }
     for (const segment of [...this.#index.segments]) {
       const { lastSeq } = segment.summary()
@@ -297,7 +323,7 @@ export class LogEngine {
     const nowMs = this.#nowMs()
     const own = entries.map((entry) => ledgerRecord(entry, nowMs))
     const place = { epoch: this.#epoch, firstSeq: this.#lastSeq + 1, nodeJson: this.#nodeJson }
-    const commit = encodeCommit([...own, ...records], place)
+    const commit = encodeCommit([...own, ...records], { ...place, sealer: this.#ring.sealer })
     let segment: Segment
     try {
       segment = this.#writer.append(
@@ -357,17 +383,6 @@ export class LogEngine {
     dropped()
     this.#reader.forget(segment.path)
     return true
-  }
-}
-
-/** The folders themselves must outlive a power cut, or everything synced in them would not. */
-function syncFolders(disk: Disk, dir: string): void {
-  for (const folder of [dir, dirname(dir)]) {
-    try {
-      disk.syncFolder(folder)
-    } catch {
-      // A parent that may be entered and not read cannot be synced; its entry is written back within seconds anyway.
-    }
   }
 }
 

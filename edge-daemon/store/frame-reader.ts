@@ -4,10 +4,19 @@ import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
 import { DamageCount } from './damage-count.ts'
 import { refusalOf } from './disk.ts'
-import { checkFrame, decodeLines, EpochReader, FRAME_MAGIC, readHeader, type VerifiedFrame } from './frame.ts'
+import {
+  checkFrame,
+  decodeLines,
+  EpochReader,
+  FRAME_MAGIC,
+  type FrameHeader,
+  readHeader,
+  type VerifiedFrame,
+} from './frame.ts'
 import { seqOfLine, timestampOfLine } from './line.ts'
 import type { Located } from './log-index.ts'
 import { readAround } from './read-around.ts'
+import type { KeyRing } from './seal.ts'
 
 const OPEN_FILES = 8
 const READ_AHEAD_BYTES = 128 * 1024
@@ -18,6 +27,21 @@ const GONE: readonly string[] = ['ENOENT', 'EIO']
 export interface SeqRange {
   readonly afterSeq?: number
   readonly beforeSeq?: number
+  /** Refuse rather than leave out what is sealed under a key that may come back. */
+  readonly wholeOnly?: boolean
+}
+
+/** Whoever wants all records has come to one that is sealed under a missing key; `before` are those that come before it. */
+export class SealedAway extends EdgeError {
+  readonly before: readonly StoredRecord[]
+
+  constructor({ keyId, firstSeq }: FrameHeader, before: readonly StoredRecord[]) {
+    super('STORE_FAILING', {
+      message: `records from sequence ${firstSeq} on are sealed under key ${keyId}, which is not in the key ring`,
+      next: [`put key ${keyId} back into the key file, or the line "${keyId}:lost" when it is gone for good`],
+    })
+    this.before = before
+  }
 }
 
 interface OpenSegment {
@@ -31,9 +55,14 @@ interface OpenSegment {
  * each, so that many small ones cost one read.
  */
 export class FrameReader {
+  readonly #keys: KeyRing
   readonly #open = new Map<string, OpenSegment>()
   readonly #damaged = new DamageCount()
   readonly #epochs = new EpochReader()
+
+  constructor(keys: KeyRing) {
+    this.#keys = keys
+  }
 
   /** Different stretches that were no good frames when they were read, since the start. */
   get damagedStretches(): number {
@@ -41,10 +70,10 @@ export class FrameReader {
   }
 
   /**
-   * Records of a class in a frame or an extent, in rising sequence, without those of frames that are damaged, sealed or
-   * gone.
+   * Records of a class in a frame or an extent, in rising sequence, without those of frames that are damaged, gone, or
+   * sealed under a key that is not here.
    * @throws EdgeError `STORE_FAILING` when it cannot be read now (too many open files, no memory): whoever took that for
-   * an empty extent would pass over its records.
+   * an empty extent would pass over its records. With `wholeOnly`, {@link SealedAway}.
    */
   records(place: Located, recordClass: RecordClass, range: SeqRange = {}): StoredRecord[] {
     const bytes = this.#bytesOf(place)
@@ -101,9 +130,12 @@ export class FrameReader {
   #take(bytes: Buffer, frame: VerifiedFrame, range: SeqRange, records: StoredRecord[]): boolean {
     const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY } = range
     const header = readHeader(bytes, 0, frame, this.#epochs)
-    // Sealed frames were counted at the start.
-    if (header.keyId !== 0 || header.lastSeq <= afterSeq || header.firstSeq >= beforeSeq) return true
-    const lines = decodeLines(header, bytes)
+    if (header.lastSeq <= afterSeq || header.firstSeq >= beforeSeq) return true
+    if (!this.#keys.has(header.keyId)) {
+      if (range.wholeOnly && !this.#keys.isLost(header.keyId)) throw new SealedAway(header, records)
+      return true
+    }
+    const lines = decodeLines(header, bytes, this.#keys)
     if (lines === null) return false
     for (const line of lines) {
       const seq = seqOfLine(line)

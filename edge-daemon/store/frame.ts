@@ -1,5 +1,6 @@
 import { crc32, constants as zlibConstants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { RecordClass } from '../../protocol/subjects.ts'
+import { type KeyRing, SEAL_BYTES, type Sealer } from './seal.ts'
 
 /**
  * A frame of the log, little-endian, format version 1:
@@ -13,7 +14,7 @@ import type { RecordClass } from '../../protocol/subjects.ts'
  * | 10 | 1 | payload encoding: 0 NDJSON, 1 NDJSON in zstd |
  * | 11 | 1 | flags: bit 0 is set on the last frame of a commit |
  * | 12 | 4 | payload bytes |
- * | 16 | 4 | key id; 0 is a plain payload, others are sealed |
+ * | 16 | 4 | key id; 0 is a plain payload, others are sealed, compressed before (`seal.ts`) |
  * | 20 | 4 | records |
  * | 24 | 16 | epoch |
  * | 40 | 8 | first sequence |
@@ -22,6 +23,8 @@ import type { RecordClass } from '../../protocol/subjects.ts'
  * | 64 | 8 | latest timestamp, Unix ms |
  * | 72 | 4 | bytes of the NDJSON |
  * | 76 | 4 | 0 |
+ *
+ * The tag of a sealed payload covers the header from the format version on; the magic is a constant.
  */
 export const HEADER_BYTES = 80
 /** Largest payload of a frame; a header that says more is damaged. */
@@ -98,19 +101,22 @@ export interface EncodedFrame {
   readonly frameBytes: number
 }
 
-/** Encode a frame, its payload zstd from 4 KiB up. `ndjson` ends with a newline. */
-export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame {
+/** Encode a frame, its payload zstd from 4 KiB up and then sealed where there is a sealer. `ndjson` ends with a newline. */
+export function encodeFrame(content: FrameContent, ndjson: Buffer, sealer: Sealer | null = null): EncodedFrame {
   const compressed = ndjson.length >= COMPRESS_FROM_BYTES
-  const payload = compressed
+  const stored = compressed
     ? zstdCompressSync(ndjson, { params: { [zlibConstants.ZSTD_c_compressionLevel]: 1 } })
     : ndjson
+  const payloadBytes = stored.length + (sealer === null ? 0 : SEAL_BYTES)
+  const keyId = sealer?.keyId ?? 0
   const head = Buffer.alloc(HEADER_BYTES)
   FRAME_MAGIC.copy(head)
   head[8] = VERSION
   head[9] = CLASS_CODES[content.class]
   head[10] = compressed ? 1 : 0
   head[11] = content.endsCommit ? 1 : 0
-  head.writeUInt32LE(payload.length, PAYLOAD_BYTES_AT)
+  head.writeUInt32LE(payloadBytes, PAYLOAD_BYTES_AT)
+  head.writeUInt32LE(keyId, 16)
   head.writeUInt32LE(content.records, 20)
   head.write(content.epoch, 24, 16, 'hex')
   head.writeUIntLE(content.firstSeq, 40, 6)
@@ -118,11 +124,12 @@ export function encodeFrame(content: FrameContent, ndjson: Buffer): EncodedFrame
   head.writeUIntLE(content.minTime, 56, 6)
   head.writeUIntLE(content.maxTime, 64, 6)
   head.writeUInt32LE(ndjson.length, 72)
+  const payload = sealer === null ? stored : sealer.seal(head.subarray(CHECKED_FROM), stored)
   head.writeUInt32LE(crc32(payload, crc32(head.subarray(CHECKED_FROM))), CHECKSUM_AT)
   return {
-    header: { ...content, lineBytes: ndjson.length, payloadBytes: payload.length, compressed, keyId: 0 },
+    header: { ...content, lineBytes: ndjson.length, payloadBytes, compressed, keyId },
     buffers: [head, payload],
-    frameBytes: HEADER_BYTES + payload.length,
+    frameBytes: HEADER_BYTES + payloadBytes,
   }
 }
 
@@ -204,10 +211,10 @@ function readUInt48(bytes: Buffer, offset: number): number {
   return bytes.readUInt32LE(offset) + bytes.readUInt16LE(offset + 4) * 2 ** 32
 }
 
-/** Lines of a plain frame whose bytes are whole; null when the payload is sealed or cannot be decoded. */
-export function decodeLines(header: FrameHeader, frame: Buffer): string[] | null {
-  if (header.keyId !== 0) return null
-  const payload = frame.subarray(HEADER_BYTES, HEADER_BYTES + header.payloadBytes)
+/** Lines of a frame whose bytes are whole; null when the payload cannot be decoded, or cannot be opened with these keys. */
+export function decodeLines(header: FrameHeader, frame: Buffer, keys: KeyRing): string[] | null {
+  const payload = openPayload(header, frame, keys)
+  if (payload === null) return null
   try {
     const ndjson = header.compressed ? zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES }) : payload
     const lines = ndjson.toString('utf8').split('\n')
@@ -216,4 +223,10 @@ export function decodeLines(header: FrameHeader, frame: Buffer): string[] | null
   } catch {
     return null
   }
+}
+
+/** Payload of a frame whose bytes are whole, as it was before it was sealed; null when these keys do not open it. */
+export function openPayload({ keyId, payloadBytes }: FrameHeader, frame: Buffer, keys: KeyRing): Buffer | null {
+  const payload = frame.subarray(HEADER_BYTES, HEADER_BYTES + payloadBytes)
+  return keyId === 0 ? payload : keys.open(keyId, frame.subarray(CHECKED_FROM, HEADER_BYTES), payload)
 }

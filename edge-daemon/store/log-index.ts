@@ -8,6 +8,16 @@ export interface Entered {
   readonly extentFirstSeq: number
 }
 
+/** What of a segment is sealed under one key, or plain under key 0. */
+export interface KeyUse {
+  blocks: number
+  firstSeq: number
+  lastSeq: number
+  readonly records: Partial<Record<RecordClass, number>>
+  /** The first of its frames. */
+  readonly sample: { readonly offset: number; readonly bytes: number }
+}
+
 /** One segment file and the extents in it. */
 export class Segment {
   readonly path: string
@@ -20,6 +30,8 @@ export class Segment {
   /** A ledger record already says that this segment goes. */
   evictionNoted = false
   readonly tables = new Map<RecordClass, FrameTable>()
+  /** What is sealed under which key, by its number. */
+  readonly keys = new Map<number, KeyUse>()
   #joinFrom = 0
 
   constructor(path: string, startSeq: number, generation: number) {
@@ -37,12 +49,26 @@ export class Segment {
       table = new FrameTable()
       this.tables.set(header.class, table)
     }
+    this.#countKey(header, offset, frameBytes)
     return { ref, extentFirstSeq: table.add(ref, this.#joinFrom) }
   }
 
   /** Let no extent reach over the bytes before `offset`: they are damaged, and known. */
   breakExtents(offset: number): void {
     this.#joinFrom = offset
+  }
+
+  #countKey(header: FrameHeader, offset: number, bytes: number): void {
+    const { keyId, firstSeq, lastSeq } = header
+    let use = this.keys.get(keyId)
+    if (use === undefined) {
+      use = { blocks: 0, firstSeq, lastSeq, records: {}, sample: { offset, bytes } }
+      this.keys.set(keyId, use)
+    }
+    use.blocks += 1
+    use.firstSeq = Math.min(use.firstSeq, firstSeq)
+    use.lastSeq = Math.max(use.lastSeq, lastSeq)
+    use.records[header.class] = (use.records[header.class] ?? 0) + header.records
   }
 
   /** Records by class and the range of their sequences; nulls when it holds none. */

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
+import type { StoreKeys } from './seal.ts'
 
 /** What a worker is started with. */
 export interface WorkerSettings {
@@ -9,6 +10,7 @@ export interface WorkerSettings {
   readonly nodeName: string
   readonly maxBytes: number
   readonly segmentBytes: number
+  readonly keys: StoreKeys | null
 }
 
 /** What changes with a commit, an eviction or an acknowledgement. */
@@ -35,6 +37,7 @@ export type ToWorker =
   | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }
   | { readonly t: 'chain'; readonly target: string; readonly class: UpstreamClass; readonly chain: Chain }
   | { readonly t: 'epoch'; readonly reason: ForkReason; readonly msg: string }
+  | { readonly t: 'keys'; readonly keys: StoreKeys }
   | { readonly t: 'close' }
 
 /** From the worker. */
@@ -82,6 +85,12 @@ export type FromWorker =
       readonly t: 'epoch'
       readonly forks: readonly Fork[]
       readonly error: string | null
+      readonly view: StoreView
+    }
+  | {
+      /** Answers the oldest waiting change of keys; `refusal` says why the old ones stay. */
+      readonly t: 'keys'
+      readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly next: readonly string[] } | null
       readonly view: StoreView
     }
   | { readonly t: 'closed' }

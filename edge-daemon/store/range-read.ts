@@ -1,7 +1,7 @@
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { ReadRequest, StoredRecord } from './contract.ts'
-import type { FrameReader } from './frame-reader.ts'
-import type { LogIndex } from './log-index.ts'
+import { type FrameReader, SealedAway } from './frame-reader.ts'
+import type { Located, LogIndex } from './log-index.ts'
 
 /** Where a range read reads from. */
 export interface RangeSource {
@@ -23,7 +23,13 @@ export function* readRange(source: RangeSource, request: ReadRequest): Generator
     let first: ClassStream | null = null
     for (const stream of streams) {
       while (stream.needsExtent) {
-        stream.loadExtent()
+        try {
+          stream.loadExtent()
+        } catch (error) {
+          // What comes before a record that is sealed away can be had.
+          if (count > 0 && error instanceof SealedAway) return
+          throw error
+        }
         yield null
       }
       const seq = stream.head?.seq
@@ -46,9 +52,11 @@ class ClassStream {
   readonly #fromMs: number
   readonly #toMs: number
   readonly #newestFirst: boolean
+  readonly #wholeOnly: boolean
   #afterSeq: number
   #beforeSeq: number
   #loaded: StoredRecord[] = []
+  #sealedAway: SealedAway | null = null
   #ended = false
 
   constructor(source: RangeSource, recordClass: RecordClass, request: ReadRequest) {
@@ -57,6 +65,7 @@ class ClassStream {
     this.#fromMs = request.fromMs ?? Number.NEGATIVE_INFINITY
     this.#toMs = request.toMs ?? Number.POSITIVE_INFINITY
     this.#newestFirst = request.newestFirst ?? false
+    this.#wholeOnly = request.wholeOnly ?? false
     this.#afterSeq = request.afterSeq ?? 0
     this.#beforeSeq = Math.min(request.throughSeq ?? source.lastSeq, source.lastSeq) + 1
   }
@@ -73,8 +82,20 @@ class ClassStream {
     return this.#loaded.pop()
   }
 
+  #recordsOf(reader: FrameReader, place: Located): readonly StoredRecord[] {
+    const range = { afterSeq: this.#afterSeq, beforeSeq: this.#beforeSeq, wholeOnly: this.#wholeOnly }
+    try {
+      return reader.records(place, this.#class, range)
+    } catch (error) {
+      if (!(error instanceof SealedAway) || this.#newestFirst || error.before.length === 0) throw error
+      this.#sealedAway = error
+      return error.before
+    }
+  }
+
   /** Load the next extent that may hold records of the range; `#loaded` is kept with the next record last. */
   loadExtent(): void {
+    if (this.#sealedAway !== null) throw this.#sealedAway
     const { index, reader } = this.#source
     const place = this.#newestFirst
       ? index.previous(this.#class, this.#beforeSeq, this.#fromMs, this.#toMs)
@@ -84,9 +105,9 @@ class ClassStream {
       this.#ended = true
       return
     }
-    this.#loaded = reader
-      .records(place, this.#class, { afterSeq: this.#afterSeq, beforeSeq: this.#beforeSeq })
-      .filter(({ timestamp }) => timestamp >= this.#fromMs && timestamp <= this.#toMs)
+    this.#loaded = this.#recordsOf(reader, place).filter(
+      ({ timestamp }) => timestamp >= this.#fromMs && timestamp <= this.#toMs,
+    )
     if (this.#newestFirst) {
       this.#beforeSeq = place.ref.firstSeq
     } else {

@@ -31,8 +31,6 @@ interface LogEnd {
   readonly lastSeq: number
   /** Epoch of the frame that holds it; null when the log is empty. */
   readonly epoch: string | null
-  /** Sealed frames, which cannot be read without their key. */
-  readonly sealedFrames: number
 }
 
 /** What the segments of a store say. */
@@ -60,7 +58,7 @@ export function recoverLog(dir: string, watermarkSeq: number): Recovered {
 
   const segments: Segment[] = []
   const damages: DamageFound[] = []
-  let end: LogEnd = { lastSeq: 0, epoch: null, sealedFrames: 0 }
+  let end: LogEnd = { lastSeq: 0, epoch: null }
   for (const [position, file] of names.entries()) {
     const isNewest = position === names.length - 1
     const scan = new SegmentScan(new Segment(join(folder, file.name), file.startSeq, file.generation), end, {
@@ -140,14 +138,7 @@ class SegmentScan {
       this.#half ??= { offset, firstSeq: header.firstSeq, end: this.#end, frames: [] }
       this.#half.frames.push(frame)
     }
-    const isLast = header.lastSeq > this.#end.lastSeq
-    if (isLast || header.keyId !== 0) {
-      this.#end = {
-        lastSeq: isLast ? header.lastSeq : this.#end.lastSeq,
-        epoch: isLast ? header.epoch : this.#end.epoch,
-        sealedFrames: this.#end.sealedFrames + (header.keyId === 0 ? 0 : 1),
-      }
-    }
+    if (header.lastSeq > this.#end.lastSeq) this.#end = { lastSeq: header.lastSeq, epoch: header.epoch }
     this.segment.bytes = offset + frameBytes
     if (isWholeCommit) this.#enter(frame)
     else if (header.endsCommit) this.#enterHalf()
@@ -164,7 +155,7 @@ class SegmentScan {
       this.segment.breakExtents(offset)
       this.#damagesPassed += 1
     }
-    if (header.keyId === 0) this.segment.add(header, offset, frameBytes)
+    this.segment.add(header, offset, frameBytes)
   }
 
   /** A commit is whole when its last frame says so; one that was answered stays, whatever is left of it. */

@@ -1,10 +1,11 @@
-import { messageOf } from '../../protocol/errors.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { PlainRecord } from './commit.ts'
 import type { StoredRecord } from './contract.ts'
 import type { LogEngine } from './engine.ts'
 import { MAX_COMMIT_CHARS } from './incoming.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 import type { FromWorker, StoreView, ToWorker } from './messages.ts'
+import type { StoreKeys } from './seal.ts'
 
 const READ_SLICE_MS = 4
 
@@ -61,6 +62,9 @@ export class StoreService {
       case 'epoch':
         this.#beginEpoch(message)
         return
+      case 'keys':
+        this.#changeKeys(message.keys)
+        return
       case 'close':
         this.#isClosing = true
         break
@@ -79,6 +83,17 @@ export class StoreService {
       this.#post({ t: 'committed', calls: 0, epoch, firstSeq, own, view: this.view() })
     }
     this.#post({ t: 'epoch', forks: this.#engine.forks, error: outcome.ok ? null : outcome.msg, view: this.view() })
+  }
+
+  #changeKeys(keys: StoreKeys): void {
+    try {
+      this.#engine.changeKeys(keys)
+      this.#post({ t: 'keys', refusal: null, view: this.view() })
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      const { code, message, next } = error
+      this.#post({ t: 'keys', refusal: { code, message, next }, view: this.view() })
+    }
   }
 
   #take({ calls, classes, timestamps, bodies }: Extract<ToWorker, { t: 'append' }>): void {

@@ -135,6 +135,7 @@ export class Lane {
           afterSeq: this.#cursor,
           limit: this.#maxRecords,
           maxBytes: pace.blockBytes(),
+          wholeOnly: true,
         }),
       )
     } catch (error) {

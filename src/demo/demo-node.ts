@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CloudEnd } from './cloud.ts'
 import { DaemonProcess } from './daemon-process.ts'
@@ -25,12 +26,14 @@ export class DemoNodeParts {
   readonly daemon: DaemonProcess
   slowMs = 0
   garbageTimer: NodeJS.Timeout | null = null
+  readonly #keyFile: string
   #stopped = false
 
   constructor({ name, site, dir, cloud, onSpawn, onExit }: DemoNodeOptions) {
     this.name = name
     this.site = site
     this.stateDir = path.join(dir, name)
+    this.#keyFile = path.join(dir, `${name}.keys`)
     this.uplink = new UplinkLink(() => (cloud.port === null ? null : { host: '127.0.0.1', port: cloud.port }))
     this.daemon = new DaemonProcess({
       configFile: path.join(dir, `${name}.yaml`),
@@ -48,6 +51,8 @@ export class DemoNodeParts {
   /** Open the link and start the daemon; resolves when it serves. */
   async start(): Promise<void> {
     mkdirSync(this.stateDir, { recursive: true })
+    // A key of this run alone: what a demo keeps is as unreadable as what a node keeps.
+    writeFileSync(this.#keyFile, `1:${randomBytes(32).toString('base64')}\n`, { mode: 0o600 })
     await this.uplink.start()
     // The demo may have been left in the meantime; a daemon started now would outlive the look for what runs.
     if (!this.#stopped) await this.daemon.start()
@@ -69,7 +74,7 @@ export class DemoNodeParts {
       control: { listen: listen.control },
       models: { dir: modelsDir(), serve: 'digits' },
       state: { dir: this.stateDir },
-      store: { maxBytes: '200MB' },
+      store: { maxBytes: '200MB', keyFile: this.#keyFile },
       upstream: cloud.kind === 'nats' ? { nats: { servers: [url] } } : { http: { url } },
       // A newcomer should see an alert begin and end within a minute.
       alerts: { after: '5s', clearAfter: '10s' },

@@ -106,6 +106,10 @@ export class MemoryStore implements Store {
     throw new Error('no test asked for it')
   }
 
+  changeKeys(): never {
+    throw new Error('no test asked for it')
+  }
+
   async close(): Promise<void> {
     this.#listeners.clear()
   }

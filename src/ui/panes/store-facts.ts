@@ -49,6 +49,10 @@ function promiseFacts({ durability, encryption, reserve }: Store): Fact[] {
     if (encryption.missingKeys > 0) {
       facts.push({ label: 'no key for', value: `${formatCount(encryption.missingKeys)} blocks`, token: 'danger' })
     }
+    const { plainBlocks = 0 } = encryption
+    if (plainBlocks > 0) {
+      facts.push({ label: 'still plain', value: `${formatCount(plainBlocks)} blocks`, token: 'warning' })
+    }
   }
   if (reserve === 'spent') facts.push({ label: 'reserve', value: 'SPENT, the disk is full', token: 'danger' })
   return facts

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decodeLines, encodeFrame, type FrameContent, readFrame } from '../../../edge-daemon/store/frame.ts'
+import { KeyRing } from '../../../edge-daemon/store/seal.ts'
 
 const content: FrameContent = {
   class: 'abnormal',
@@ -12,6 +13,8 @@ const content: FrameContent = {
   endsCommit: true,
 }
 
+const PLAIN = new KeyRing(null)
+
 function bytesOf(lines: readonly string[]): Buffer {
   const frame = encodeFrame({ ...content, records: lines.length }, Buffer.from(`${lines.join('\n')}\n`))
   return Buffer.concat(frame.buffers)
@@ -22,7 +25,7 @@ describe('a frame', () => {
     const bytes = bytesOf(['{"a":1}', '{"文":"字"}'])
     const read = readFrame(bytes, 0)
     expect(read).toMatchObject({ ok: true, frameBytes: bytes.length, header: { ...content, compressed: false } })
-    expect(read.ok && decodeLines(read.header, bytes)).toEqual(['{"a":1}', '{"文":"字"}'])
+    expect(read.ok && decodeLines(read.header, bytes, PLAIN)).toEqual(['{"a":1}', '{"文":"字"}'])
   })
 
   it('is compressed from 4 KiB up and not below', () => {
@@ -31,7 +34,7 @@ describe('a frame', () => {
     const read = readFrame(bytes, 0)
     expect(read).toMatchObject({ ok: true, header: { compressed: true, lineBytes: long.join('\n').length + 1 } })
     expect(bytes.length).toBeLessThan(2000)
-    expect(read.ok && decodeLines(read.header, bytes)).toEqual(long)
+    expect(read.ok && decodeLines(read.header, bytes, PLAIN)).toEqual(long)
   })
 
   it('is refused when any one of its bytes is flipped', () => {
@@ -50,16 +53,16 @@ describe('a frame', () => {
     }
   })
 
-  it('that is sealed has no lines to read', () => {
+  it('whose key is missing has no lines to read', () => {
     const bytes = bytesOf(['{"a":1}', '{"b":2}'])
     const read = readFrame(bytes, 0)
-    expect(read.ok && decodeLines({ ...read.header, keyId: 7 }, bytes)).toBeNull()
+    expect(read.ok && decodeLines({ ...read.header, keyId: 7 }, bytes, PLAIN)).toBeNull()
   })
 
   it('whose payload is not what its header counts has no lines to read', () => {
     const bytes = bytesOf(['{"a":1}', '{"b":2}'])
     const read = readFrame(bytes, 0)
-    expect(read.ok && decodeLines({ ...read.header, records: 3 }, bytes)).toBeNull()
-    expect(read.ok && decodeLines({ ...read.header, compressed: true }, bytes)).toBeNull()
+    expect(read.ok && decodeLines({ ...read.header, records: 3 }, bytes, PLAIN)).toBeNull()
+    expect(read.ok && decodeLines({ ...read.header, compressed: true }, bytes, PLAIN)).toBeNull()
   })
 })

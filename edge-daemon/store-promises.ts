@@ -1,0 +1,33 @@
+import type { StoreStatus } from '../protocol/status.ts'
+
+/** A line of the log about what the store promises; `warn` where it promises less than its configuration says. */
+export interface PromiseLine {
+  readonly level: 'info' | 'warn'
+  readonly event: string
+  readonly msg: string
+}
+
+/** What to tell of encryption at the start and when keys change. `hasPlainLogs`: the log files of before are still there. */
+export function encryptionLines(encryption: StoreStatus['encryption'], hasPlainLogs: boolean): PromiseLine[] {
+  if (encryption == null) {
+    const msg = 'the store is NOT encrypted; store.keyFile turns that on ("edge-daemon keys new" makes a key)'
+    return [{ level: 'info', event: 'store.plain', msg }]
+  }
+  const { keyId, keys, missingKeys, plainBlocks = 0 } = encryption
+  const lines: PromiseLine[] = [
+    { level: 'info', event: 'store.sealed', msg: `the store is sealed under key ${keyId}, keys in the ring: ${keys}` },
+  ]
+  if (missingKeys > 0) {
+    const msg = `${missingKeys} sealed blocks have no key in the ring; they wait on the disk until it is back`
+    lines.push({ level: 'warn', event: 'store.keys_missing', msg })
+  }
+  if (plainBlocks > 0) {
+    const msg = `${plainBlocks} blocks from before the encryption stay plain until they are evicted`
+    lines.push({ level: 'warn', event: 'store.plain_blocks', msg })
+  }
+  if (hasPlainLogs) {
+    const msg = 'logs/ in the state directory holds plain lines from before the encryption; remove them'
+    lines.push({ level: 'warn', event: 'log.plain_files', msg })
+  }
+  return lines
+}
