@@ -153,6 +153,14 @@ export const BLOCK_HEADERS = {
   heldFirstSeq: 'Edge-Held-First-Seq',
   heldLastSeq: 'Edge-Held-Last-Seq',
   heldDigest: 'Edge-Held-Digest',
+  /** `1` when only the account of that block is left, the block itself has expired. */
+  heldExpired: 'Edge-Held-Expired',
+  /** Epoch of the last block on the subject, whoever's it is. */
+  heldEpoch: 'Edge-Held-Epoch',
+  /** In answers over HTTP: id of a receiver that compares before it stores; another one for another archive. */
+  receiver: 'Edge-Receiver',
+  /** In answers over HTTP: the largest body it takes, compressed, in bytes. */
+  maxBody: 'Edge-Max-Body',
 } as const
 
 /** Content type of a block: one JSON record a line. */

@@ -95,7 +95,11 @@ export const SETTINGS = {
     http: {
       url: setting(optionalUrl(), null, 'Where blocks are posted over HTTP; null for nowhere.'),
     },
-    encoding: setting(oneOf('gzip', 'zstd'), 'gzip', 'How blocks are compressed.'),
+    encoding: setting(
+      oneOf('auto', 'gzip', 'zstd'),
+      'auto',
+      'How blocks are compressed; auto is zstd where the receiver says it takes it, else gzip.',
+    ),
     blockBytes: setting(
       size({ minBytes: 1024, maxBytes: 512 * 1024 }),
       256 * 1024,

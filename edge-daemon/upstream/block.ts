@@ -7,6 +7,24 @@ import type { StoredRecord } from '../store/contract.ts'
 /** How a block's body is compressed; the word is its `Content-Encoding`. */
 export type BlockEncoding = 'gzip' | 'zstd'
 
+/** What is configured: one encoding, or the better one of those that the receiver says it takes. */
+export type EncodingChoice = BlockEncoding | 'auto'
+
+/** How the next block is compressed: zstd is for receivers that say they take it, gzip is what everybody takes. */
+export function encodingFor(choice: EncodingChoice, taken: readonly BlockEncoding[]): BlockEncoding {
+  if (choice !== 'auto') return choice
+  return taken.includes('zstd') ? 'zstd' : 'gzip'
+}
+
+/** The encodings in a list such as an `Accept-Encoding` header's (RFC 9110 section 12.5.3); what has `q=0` is refused. */
+export function encodingsIn(list: string): BlockEncoding[] {
+  return list.split(',').flatMap((item): BlockEncoding[] => {
+    const [name = '', ...params] = item.split(';').map((part) => part.trim().toLowerCase())
+    const isRefused = params.some((param) => /^q=0(\.0*)?$/.test(param))
+    return !isRefused && (name === 'gzip' || name === 'zstd') ? [name] : []
+  })
+}
+
 /** Records of one class and epoch on their way up, as every wire carries them. */
 export interface Block {
   readonly recordClass: UpstreamClass

@@ -2,7 +2,7 @@ import type { UpstreamClass } from '../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
-import { type Block, type BlockEncoding, buildBlock, sameEpoch } from './block.ts'
+import { type Block, buildBlock, type EncodingChoice, encodingFor, sameEpoch } from './block.ts'
 import type { LanePace } from './link-pace.ts'
 import type { Wire } from './wire.ts'
 
@@ -11,7 +11,7 @@ export interface LaneOptions {
   readonly target: string
   readonly recordClass: UpstreamClass
   readonly subject: string
-  readonly encoding: BlockEncoding
+  readonly encoding: EncodingChoice
   /** How large its blocks are, and when they may go. */
   readonly pace: Pick<LanePace, 'blockBytes' | 'carry'>
   readonly store: Pick<Store, 'read' | 'cursors' | 'saveCursor'>
@@ -125,7 +125,7 @@ export class Lane {
 
   /** Send the next block; false when there is none. */
   async #sendNext(): Promise<boolean> {
-    const { store, recordClass, subject, encoding, pace, wire } = this.#options
+    const { store, recordClass, subject, pace, wire } = this.#options
     const commits = this.#commits
     let records: readonly StoredRecord[]
     try {
@@ -151,6 +151,7 @@ export class Lane {
     const { epoch } = first
     if (this.#after === null && !(await this.#ask(epoch))) return false
     const previous = this.#previous?.epoch === epoch ? this.#previous : null
+    const encoding = encodingFor(this.#options.encoding, wire.encodings)
     const block = await buildBlock(records, { recordClass, subject, encoding, previous })
     if (this.#stopped) return false
     const delivery = await pace.carry(block, () => wire.send(block, this.#after ?? 0), this.#stop.signal)
@@ -171,8 +172,14 @@ export class Lane {
       this.#pause(holding.msg, holding.retryAfterMs)
       return false
     }
-    this.#after = holding.after
-    return true
+    this.#after = holding.outcome === 'untold' ? 0 : holding.after
+    if (holding.outcome !== 'holds') return true
+    this.#previous = holding.block
+    if (holding.block.lastSeq <= this.#cursor) return true
+    // Its answer was lost: what is read next lies behind it.
+    await this.#advance(holding.block.lastSeq)
+    this.#bell.ring()
+    return false
   }
 
   async #held(block: Block, position: number): Promise<void> {

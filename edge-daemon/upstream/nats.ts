@@ -1,4 +1,4 @@
-import type { Block } from './block.ts'
+import type { Block, BlockEncoding } from './block.ts'
 import { NatsLink, type NatsLinkOptions, payloadBytes } from './nats-link.ts'
 import { readPubAck } from './pub-ack.ts'
 import { StreamApi, type StreamFacts } from './stream-api.ts'
@@ -22,6 +22,7 @@ const HEADER_ROOM_BYTES = 1024
  */
 export class NatsWire implements Wire {
   readonly kind = 'nats'
+  readonly guarded = true
   readonly #link: NatsLink
   readonly #api: StreamApi
   /** The stream by subject, as it was when last asked on this connection. */
@@ -48,6 +49,11 @@ export class NatsWire implements Wire {
   get maxBodyBytes(): number | null {
     const limitBytes = this.#link.maxPayloadBytes
     return Number.isFinite(limitBytes) ? limitBytes - HEADER_ROOM_BYTES : null
+  }
+
+  get encodings(): readonly BlockEncoding[] {
+    const [first, ...others] = this.#streams.values()
+    return (first?.encodings ?? []).filter((name) => others.every(({ encodings }) => encodings.includes(name)))
   }
 
   start(onChange: () => void): void {

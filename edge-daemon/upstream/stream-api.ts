@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { messageOf } from '../../protocol/errors.ts'
 import { BLOCK_HEADERS } from '../../protocol/subjects.ts'
+import { type BlockEncoding, encodingsIn } from './block.ts'
 import type { Answer, NatsLink } from './nats-link.ts'
 import { NO_RESPONDERS, noStreamMsg } from './pub-ack.ts'
 import type { HeldBlock } from './wire.ts'
+
+/** Key of a stream's metadata that lists the encodings its readers take, e.g. `zstd, gzip`. */
+export const ENCODINGS_KEY = 'edge_encodings'
 
 /** What of a stream matters to who publishes into it. */
 export interface StreamFacts {
@@ -16,6 +20,8 @@ export interface StreamFacts {
   readonly isDirect: boolean
   /** A block and its mark can be stored together, and the mark outlives it. */
   readonly keepsMarks: boolean
+  /** How its readers take blocks compressed, as its metadata says ({@link ENCODINGS_KEY}). */
+  readonly encodings: readonly BlockEncoding[]
   /** Sequence of its last message, also when that was removed since. */
   readonly lastPosition: number
 }
@@ -30,6 +36,7 @@ const infoSchema = z.object({
   domain: z.string().optional(),
   config: z.object({
     name: z.string(),
+    metadata: z.record(z.string(), z.string()).optional(),
     allow_direct: z.boolean().optional(),
     allow_atomic: z.boolean().optional(),
     allow_msg_ttl: z.boolean().optional(),
@@ -65,7 +72,7 @@ export class StreamApi {
     const info = answered(answer, infoSchema)
     if (!info.ok) return info
     const { created, domain = null, config, state } = info.value
-    const { allow_atomic, allow_msg_ttl, allow_rollup_hdrs, allow_direct } = config
+    const { allow_atomic, allow_msg_ttl, allow_rollup_hdrs, allow_direct, metadata } = config
     return {
       ok: true,
       value: {
@@ -74,6 +81,7 @@ export class StreamApi {
         domain,
         isDirect: allow_direct === true,
         keepsMarks: allow_atomic === true && allow_msg_ttl === true && allow_rollup_hdrs === true,
+        encodings: encodingsIn(metadata?.[ENCODINGS_KEY] ?? ''),
         lastPosition: state.last_seq,
       },
     }

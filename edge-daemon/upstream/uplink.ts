@@ -2,7 +2,7 @@ import type { HistogramData } from '../../protocol/histogram.ts'
 import type { UplinkTargetStatus } from '../../protocol/status.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
-import type { Block, BlockEncoding } from './block.ts'
+import type { Block, EncodingChoice } from './block.ts'
 import { CommitGaps } from './commit-gaps.ts'
 import { Lane } from './lane.ts'
 import { LinkPace } from './link-pace.ts'
@@ -16,7 +16,7 @@ export interface UplinkOptions {
   /** Name of the target: of its cursors in the store and in the status. */
   readonly name: string
   readonly origin: { readonly site: string; readonly node: string }
-  readonly encoding: BlockEncoding
+  readonly encoding: EncodingChoice
   /** Largest block before compression, on a link that is fast enough. */
   readonly blockBytes: number
   /** The cap that this target shares with everything that leaves. */

@@ -1,5 +1,5 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
-import type { Block } from './block.ts'
+import type { Block, BlockEncoding } from './block.ts'
 
 /** What a receiver is asked about: the live subject of one class of this node, in one epoch. */
 export interface LaneSubject {
@@ -47,6 +47,11 @@ export type Holding =
       /** A block that came would have left its mark, so there was none (or all was purged). */
       readonly keepsMarks: boolean
     }
+  /**
+   * It takes blocks and never says what it holds (a plain receiver over HTTP): only the node's own account of what was
+   * acknowledged is there to go on from, so delivery is at least once, and a block that may have arrived is flagged.
+   */
+  | { readonly outcome: 'untold'; readonly archive: string }
   | { readonly outcome: 'unknown'; readonly msg: string; readonly retryAfterMs?: number }
 
 /** What became of one block. Only `held` is an acknowledgement. */
@@ -73,6 +78,13 @@ export interface Wire {
   readonly rttMs: number | null
   /** Largest body it takes, compressed, as far as the receiver told; null when it named no limit. */
   readonly maxBodyBytes: number | null
+  /**
+   * Whether the receiver compares before it stores, so that a block is there once; `false` for one that takes whatever
+   * comes, null while it has not told.
+   */
+  readonly guarded: boolean | null
+  /** How it takes bodies compressed, best first; empty while it has not told. */
+  readonly encodings: readonly BlockEncoding[]
   /** Begin to connect; returns at once. `onChange` is called after every change of state. */
   start(onChange: () => void): void
   /** Ask what the receiver holds. Never rejects. */
