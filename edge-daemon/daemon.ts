@@ -23,6 +23,7 @@ import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
 import { readKeyFile } from './store/key-file.ts'
+import { StatusRecorder } from './status-recorder.ts'
 import { openStore, type Store } from './store/store.ts'
 import { encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
@@ -97,6 +98,7 @@ export class Daemon {
     const alerts = await this.#startAlerts({ meters, host, uplinks, store, conditions })
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
+    const instance = randomUUID()
     const sources: StatusSources = {
       host,
       service,
@@ -106,14 +108,23 @@ export class Daemon {
       alerts,
       conditions,
     }
+    const recorder = new StatusRecorder({
+      store,
+      instance,
+      snapshot: () => nodeStatus(sources),
+      onFault: (msg) => this.#log.warn('status.not_recorded', msg),
+    })
     const live = new LiveServer({
       listen: this.#config.control.listen,
-      node: { ...identity, instance: randomUUID() },
+      node: { ...identity, instance },
       intervalMs: this.#config.live.interval,
       maxSessions: this.#config.live.maxSessions,
       snapshot: () => nodeStatus(sources),
       pace: telemetryPace(outbound.pacer),
-      read: (request) => readRows(store, request),
+      read: async (request) => {
+        if (request.topic === 'status') await recorder.flush()
+        return readRows(store, request)
+      },
       picture: (seq) => readPicture(store, seq),
       command: async (verb, args) => {
         const result = runCommand(verb, args, { service, allowFaults: this.#config.faults.allow })
@@ -126,6 +137,7 @@ export class Daemon {
     const { url: liveUrl } = await live.start()
     this.#endings.push(() => live.stop())
     this.#publish = (topic, row) => live.publish(topic, row)
+    await this.#begin(recorder)
 
     const keeper = new ResultKeeper({
       filter: new ResultFilter(this.#config.filter),

@@ -1,6 +1,6 @@
 import { MAX_FRAME_BYTES } from '../../protocol/frames.ts'
-import { EMPTY_HISTOGRAM, subtractHistogram } from '../../protocol/histogram.ts'
 import type { StageHistograms } from '../../protocol/status.ts'
+import { latencyBetween, NO_LATENCY } from '../health/stage-window.ts'
 import type { ClockReading } from './clock-probe.ts'
 import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody, type TelemetryPace } from './contract.ts'
 
@@ -17,14 +17,6 @@ export interface StatusOutlet {
   readonly pace: Pick<TelemetryPace, 'mayTell'>
   reading(): ClockReading
   send(frame: string): void
-}
-
-const NO_LATENCY: StageHistograms = {
-  decode: EMPTY_HISTOGRAM as StageHistograms['decode'],
-  queue: EMPTY_HISTOGRAM as StageHistograms['queue'],
-  run: EMPTY_HISTOGRAM as StageHistograms['run'],
-  commit: EMPTY_HISTOGRAM as StageHistograms['commit'],
-  total: EMPTY_HISTOGRAM as StageHistograms['total'],
 }
 
 /** One session's subscription to `status`: its credits and where its window begins. */
@@ -161,24 +153,12 @@ export class StatusFeed {
   #frameOf(tick: Tick, { id, base, outlet }: StatusSubscription): string {
     let tail = tick.tails.get(base)
     if (tail === undefined) {
-      const window = base === null ? NO_LATENCY : windowOf(tick.base.latency, base.latency)
+      const window = base === null ? NO_LATENCY : latencyBetween(tick.base.latency, base.latency)
       const windowMs = base === null ? 0 : Math.max(0, Math.round(tick.base.monotonicMs - base.monotonicMs))
       tail = JSON.stringify({ ...tick.body.inference, windowMs, latency: window })
       tick.tails.set(base, tail)
     }
     const session = JSON.stringify(outlet.reading())
     return `{"t":"status","id":${JSON.stringify(id)},"n":${this.#n},"at":${tick.at},"session":${session},${tick.head},"inference":${tail}}`
-  }
-}
-
-function windowOf(later: StageHistograms, earlier: StageHistograms): StageHistograms {
-  const stage = (name: keyof StageHistograms): StageHistograms['total'] =>
-    subtractHistogram(later[name], earlier[name]) as StageHistograms['total']
-  return {
-    decode: stage('decode'),
-    queue: stage('queue'),
-    run: stage('run'),
-    commit: stage('commit'),
-    total: stage('total'),
   }
 }

@@ -44,8 +44,14 @@ export class MemoryStore implements Store {
   async read(request: ReadRequest): Promise<StoredRecord[]> {
     await new Promise((resolve) => setImmediate(resolve))
     const { classes, afterSeq = 0, throughSeq = Number.POSITIVE_INFINITY, limit, maxBytes = 1e9 } = request
+    const { fromMs = 0, toMs = Number.POSITIVE_INFINITY } = request
     const found = this.records.filter(
-      (record) => classes.includes(record.class) && record.seq > afterSeq && record.seq <= throughSeq,
+      ({ class: recordClass, seq, timestamp }) =>
+        classes.includes(recordClass) &&
+        seq > afterSeq &&
+        seq <= throughSeq &&
+        timestamp >= fromMs &&
+        timestamp <= toMs,
     )
     if (request.newestFirst === true) found.reverse()
     const taken: StoredRecord[] = []
