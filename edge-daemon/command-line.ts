@@ -12,6 +12,9 @@ export type Request =
 /** Configuration that is read when no `--config` is given, if it exists. */
 export const DEFAULT_CONFIG_FILE = '/etc/edgedeck/edge-daemon.yaml'
 
+/** Width that settings are aligned to at most. */
+const MAX_ALIGNED_CHARS = 72
+
 export const HELP = `edge-daemon – serves inference on an edge node, keeps the results and sends up what matters
 
 Usage: edge-daemon [options]
@@ -52,7 +55,9 @@ export function readCommandLine(args: readonly string[], env: ConfigSources['env
 
 /** The configuration in force as YAML-like lines with the origin of each value. */
 export function formatConfig(entries: readonly ConfigEntry[]): string {
-  const width = Math.max(...entries.map((entry) => entry.path.length + entry.value.length)) + 4
+  const longest = Math.max(...entries.map((entry) => entry.path.length + entry.value.length)) + 4
+  // A list of rules is longer than a line; it does not push the others out of sight.
+  const width = Math.min(longest, MAX_ALIGNED_CHARS)
   return entries
     .map(
       (entry) =>

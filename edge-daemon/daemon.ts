@@ -18,12 +18,15 @@ import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
+import { MetricWatch } from './metric-watch.ts'
 import { pickModel } from './models/models.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
-import { readKeyFile } from './store/key-file.ts'
+import { MetricRules } from './rules/metric-rules.ts'
+import { ResultRules } from './rules/result-rules.ts'
 import { StatusRecorder } from './status-recorder.ts'
+import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
 import { encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
@@ -94,7 +97,9 @@ export class Daemon {
     const outbound = makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
-    const conditions = new NodeConditions({ host, store, service })
+    const { abnormal, minConfidence, abnormalPerSec } = this.#config.filter
+    const rules = new ResultRules(abnormal, minConfidence)
+    const conditions = new NodeConditions({ host, store, service, rules })
     const alerts = await this.#startAlerts({ meters, host, uplinks, store, conditions })
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
@@ -112,8 +117,15 @@ export class Daemon {
       store,
       instance,
       snapshot: () => nodeStatus(sources),
+      onSample: (sample) => metrics.look(sample),
       onFault: (msg) => this.#log.warn('status.not_recorded', msg),
     })
+    const metrics = new MetricWatch({
+      store,
+      rules: new MetricRules(this.#config.filter.metrics, this.#config.filter.metricsRepeat),
+      onTold: ({ state, rule, expr }) => this.#log.info(`metric.${state}`, `${rule}: ${expr}`, { rule }),
+    })
+    await this.#begin(metrics)
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },
@@ -140,7 +152,7 @@ export class Daemon {
     await this.#begin(recorder)
 
     const keeper = new ResultKeeper({
-      filter: new ResultFilter(this.#config.filter),
+      filter: new ResultFilter({ judge: (result) => rules.judge(result), abnormalPerSec }),
       store,
       onRefused: ({ timestamp, ...body }) => this.#publish('results', refusedRow(node.name, timestamp, body)),
     })

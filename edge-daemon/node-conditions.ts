@@ -1,10 +1,12 @@
 import type { Condition, StoreStatus } from '../protocol/status.ts'
+import type { RuleFault } from './rules/result-rules.ts'
 
 /** Whatever the conditions of a node are read from. */
 export interface ConditionSources {
   readonly host: { conditions(): readonly Condition[] }
   readonly store: { status(): Pick<StoreStatus, 'state' | 'error' | 'encryption'> }
   readonly service: { isReady(): boolean }
+  readonly rules: { faults(): readonly RuleFault[] }
 }
 
 type Finding = Omit<Condition, 'since'>
@@ -24,16 +26,20 @@ export class NodeConditions {
 
   /** Look now. Look also while nobody asks, so that a beginning is not dated to the first question. */
   look(): readonly Condition[] {
-    const { host, store, service } = this.#sources
+    const { host, store, service, rules } = this.#sources
     const now = this.#nowMs()
-    const own = findings(store.status(), service.isReady())
+    const own = findings(store.status(), service.isReady(), rules.faults())
     const conditions = own.map((finding) => ({ ...finding, since: this.#since.get(finding.code) ?? now }))
     this.#since = new Map(conditions.map(({ code, since }) => [code, since]))
     return [...host.conditions(), ...conditions]
   }
 }
 
-function findings(store: Pick<StoreStatus, 'state' | 'error' | 'encryption'>, isReady: boolean): Finding[] {
+function findings(
+  store: Pick<StoreStatus, 'state' | 'error' | 'encryption'>,
+  isReady: boolean,
+  faults: readonly RuleFault[],
+): Finding[] {
   const found: Finding[] = []
   if (store.state === 'failing') {
     const msg = `the disk refuses results, they are served and not kept: ${store.error ?? 'no reason given'}`
@@ -45,5 +51,12 @@ function findings(store: Pick<StoreStatus, 'state' | 'error' | 'encryption'>, is
     found.push({ code: 'store_keys_missing', severity: 'warning', msg })
   }
   if (!isReady) found.push({ code: 'model_not_ready', severity: 'critical', msg: 'no process of the model is ready' })
+  const [fault, ...others] = faults
+  if (fault !== undefined) {
+    const { rule, count, msg } = fault
+    const also = others.length === 0 ? '' : `, and ${others.length} more rules`
+    const what = `rule ${rule} could not be asked of ${count} results since the start (${msg})${also}`
+    found.push({ code: 'rule_failing', severity: 'warning', msg: `${what}; correct filter.abnormal` })
+  }
   return found
 }

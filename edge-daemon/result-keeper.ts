@@ -4,7 +4,7 @@ import type { ResultFilter, Verdict } from './upstream/filter.ts'
 
 /** What a {@link ResultKeeper} is made of. */
 export interface ResultKeeperOptions {
-  readonly filter: ResultFilter
+  readonly filter: ResultFilter<NewResult>
   readonly store: Pick<Store, 'append'>
   /** The disk refused this result; it was answered and is kept nowhere. */
   readonly onRefused: (result: NewResult, verdict: Verdict) => void

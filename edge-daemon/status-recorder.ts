@@ -11,6 +11,8 @@ export interface StatusRecorderOptions {
   readonly instance: string
   /** What the node is now, with cumulative histograms. */
   readonly snapshot: () => StatusBody
+  /** Called with every sample. */
+  readonly onSample?: (sample: Sample) => void
   /** Something is wrong with the recording itself. */
   readonly onFault: (msg: string) => void
   readonly clock?: { wallMs(): number; monotonicMs(): number }
@@ -82,6 +84,7 @@ export class StatusRecorder {
     }
     this.#fold(sample)
     this.#gathered.push(recordOf('sample', sample))
+    this.#options.onSample?.(sample)
     if (this.#gathered.length >= GATHERED) void this.flush()
   }
 

@@ -20,7 +20,8 @@ export const histogramSchema = z.object({
 })
 
 /**
- * One inference. `reason` says why an abnormal result is abnormal. `over_rate` marks one that was abnormal but stays on
+ * One inference. `reason` is the name of the rule by which an abnormal result is abnormal: `failed`, `undecodable` and
+ * `low_confidence` where nobody wrote others, `rule_error` when a rule could not be asked. `over_rate` marks one that was abnormal but stays on
  * the node, counted in a statistic, because more than `filter.abnormalPerSec` came.
  *
  * @example {"seq":41,"node_id":"n1","timestamp":1793000000000,"code":200,"pred":7,"confidence":0.41,"model":"digits@1.0.0","total_ms":6.2,"bytes":91230,"reason":"low_confidence"}
@@ -37,7 +38,7 @@ export const resultRecordSchema = z.object({
   /** Size of the request body as received. */
   bytes: z.int().nonnegative(),
   msg: z.string().optional(),
-  reason: z.enum(['failed', 'undecodable', 'low_confidence']).optional(),
+  reason: z.string().min(1).max(128).optional(),
   over_rate: z.literal(true).optional(),
 })
 

@@ -1,10 +1,12 @@
-import { LineCounter, parseDocument } from 'yaml'
+import { type Document, isScalar, LineCounter, parseDocument, type Scalar } from 'yaml'
 import type { z } from 'zod'
 
 /** One fault in a file that a user wrote. */
 export interface DocumentFault {
   /** 1-based; null when the fault belongs to the file as a whole. */
   readonly line: number | null
+  /** 1-based, where it is known to the character. */
+  readonly column?: number
   /** Dotted path of the key. */
   readonly path: string
   /** What is wrong and what to write instead. */
@@ -19,6 +21,11 @@ export interface ParsedDocument {
   readonly value: unknown
   /** 1-based line of the nearest key on this path that exists; null when none does. */
   lineOf(path: readonly PropertyKey[]): number | null
+  /**
+   * 1-based place of the character at `offset` of the text at a path; null where the text is not written as it is read
+   * (folded over lines, with escapes) and the place cannot be told.
+   */
+  placeIn(path: readonly PropertyKey[], offset: number): { readonly line: number; readonly column: number } | null
 }
 
 const MAX_FAULTS = 10
@@ -53,7 +60,38 @@ export function parseYaml(text: string): DocumentResult<ParsedDocument> {
     }
     return null
   }
-  return { ok: true, value: { value, lineOf } }
+  const placeIn: ParsedDocument['placeIn'] = (path, offset) => {
+    const at = sourceOffset(document, text, { path, offset })
+    if (at === null) return null
+    const { line, col } = lines.linePos(at)
+    return { line, column: col }
+  }
+  return { ok: true, value: { value, lineOf, placeIn } }
+}
+
+/** Where in the source a character of a scalar stands. */
+function sourceOffset(
+  document: Document.Parsed,
+  text: string,
+  { path, offset }: { path: readonly PropertyKey[]; offset: number },
+): number | null {
+  const node: unknown = document.getIn(path, true)
+  if (!isScalar(node) || typeof node.value !== 'string' || !node.range) return null
+  const [from, to] = node.range
+  const source = text.slice(from, to)
+  if (node.type === 'BLOCK_LITERAL') return from + literalOffset(source, node as Scalar<string>, offset)
+  const at = source.indexOf(node.value)
+  return at < 0 ? null : from + at + offset
+}
+
+/** In a literal block each line stands behind its indentation; the first line of the source is the block's header. */
+function literalOffset(source: string, { value }: Scalar<string>, offset: number): number {
+  const before = value.slice(0, offset).split('\n')
+  const sourceLines = source.split('\n')
+  const start = sourceLines.slice(0, before.length).reduce((sum, line) => sum + line.length + 1, 0)
+  const written = sourceLines[before.length] ?? ''
+  const read = value.split('\n')[before.length - 1] ?? ''
+  return start + Math.max(0, written.length - read.length) + (before.at(-1)?.length ?? 0)
 }
 
 /** Read YAML text against a schema; unknown keys are answered with the nearest known one. */
@@ -65,9 +103,10 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>): DocumentRes
   return { ok: false, faults: bounded(checked.error.issues.flatMap((issue) => faultsOf(issue, parsed.value))) }
 }
 
-/** `file:line: path: message`, one fault. */
+/** `file:line: path: message`, one fault; `file:line:column` where the column is known. */
 export function describeFault(file: string, fault: DocumentFault): string {
-  const where = fault.line === null ? file : `${file}:${fault.line}`
+  const line = fault.line === null ? file : `${file}:${fault.line}`
+  const where = fault.column === undefined ? line : `${line}:${fault.column}`
   return fault.path === '' ? `${where}: ${fault.message}` : `${where}: ${fault.path}: ${fault.message}`
 }
 

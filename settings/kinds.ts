@@ -1,7 +1,13 @@
 import { parseDurationMs, parseSizeBytes } from './units.ts'
 
 /** Outcome of reading one raw value, from a file or a variable. */
-export type Read<T> = { ok: true; value: T } | { ok: false; message: string }
+export type Read<T> = { ok: true; value: T } | { ok: false; message: string; at?: FaultPlace }
+
+/** Where in a value that has parts the fault is: the part, and how many characters into its text. */
+export interface FaultPlace {
+  readonly path: readonly PropertyKey[]
+  readonly offset: number
+}
 
 /** How one kind of setting is read from YAML or from the text of an environment variable, and shown again. */
 export interface Kind<T> {
@@ -151,7 +157,8 @@ export function flag(): Kind<boolean> {
   }
 }
 
-function showDuration(ms: number): string {
+/** A duration as a person would write it. */
+export function showDuration(ms: number): string {
   for (const [unit, factor] of [
     ['d', 86_400_000],
     ['h', 3_600_000],

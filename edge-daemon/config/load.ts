@@ -1,5 +1,6 @@
 import { EdgeError } from '../../protocol/errors.ts'
-import { type DocumentFault, describeFault, nearest, parseYaml } from '../../settings/document.ts'
+import { type DocumentFault, describeFault, nearest, type ParsedDocument, parseYaml } from '../../settings/document.ts'
+import type { FaultPlace } from '../../settings/kinds.ts'
 import { type DaemonConfig, SETTINGS, type Setting } from './settings.ts'
 
 /** Where a value in force came from: `default`, `file:12`, `env EDGE_NODE_NAME` or `--state-dir`. */
@@ -79,22 +80,26 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const variable = variableOf(path)
     let value = setting.preset
     let origin: Origin = 'default'
-    const take = (raw: unknown, from: Origin, onWrong: (message: string) => void): void => {
+    const take = (raw: unknown, from: Origin, onWrong: (message: string, at?: FaultPlace) => void): void => {
       const read = setting.kind.read(raw)
       if (read.ok) {
         value = read.value
         origin = from
       } else {
-        onWrong(read.message)
+        onWrong(read.message, read.at)
       }
     }
     const fromFile = pick(tree, steps)
     if (fromFile !== undefined) {
       const line = lineOf(steps)
-      take(fromFile, `${fileName}:${line ?? '?'}`, (message) => blame({ line, path, message }))
+      take(fromFile, `${fileName}:${line ?? '?'}`, (message, at) => {
+        blame(at === undefined ? { line, path, message } : faultIn(parsed.value, steps, { message, at }))
+      })
     }
     const fromEnv = sources.env[variable]
-    if (fromEnv !== undefined) take(fromEnv, `env ${variable}`, (message) => faults.push(`${variable}: ${message}`))
+    if (fromEnv !== undefined) {
+      take(fromEnv, `env ${variable}`, (message, at) => faults.push(`${variable}: ${message}${placeText(at)}`))
+    }
     const fromFlag = sources.flags[path]
     if (fromFlag !== undefined)
       take(fromFlag.value, fromFlag.flag, (message) => faults.push(`${fromFlag.flag}: ${message}`))
@@ -103,6 +108,27 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   })
   if (faults.length > 0) throw invalid(faults)
   return { config: config as DaemonConfig, entries, warnings: unknownVariables(sources.env) }
+}
+
+/** A fault in a part of a value, at its line and, where the file says the text as it is, its column. */
+function faultIn(
+  document: ParsedDocument,
+  steps: readonly string[],
+  { message, at }: { message: string; at: FaultPlace },
+): DocumentFault {
+  const path = [...steps, ...at.path]
+  const place = document.placeIn(path, at.offset)
+  return {
+    line: place?.line ?? document.lineOf(path),
+    ...(place === null ? {} : { column: place.column }),
+    path: path.join('.'),
+    message: place !== null || at.offset === 0 ? message : `${message} (character ${at.offset + 1})`,
+  }
+}
+
+/** Where in a variable a fault is, which has no lines. */
+function placeText(at: FaultPlace | undefined): string {
+  return at === undefined ? '' : ` (character ${at.offset + 1} of ${at.path.join('.')})`
 }
 
 function invalid(faults: readonly string[]): EdgeError {

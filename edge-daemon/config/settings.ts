@@ -14,6 +14,9 @@ import {
   text,
   textList,
 } from '../../settings/kinds.ts'
+import { ABNORMAL_METRICS, METRIC_VARIABLES } from '../rules/metric-rules.ts'
+import { ABNORMAL_RESULTS, RESULT_VARIABLES, RULE_ERROR } from '../rules/result-rules.ts'
+import { ruleList } from '../rules/rule.ts'
 
 /** One setting of the daemon: how it is read, what it is when nobody says, and what it means. */
 export interface Setting<T> {
@@ -75,6 +78,21 @@ export const SETTINGS = {
     ),
   },
   filter: {
+    abnormal: setting(
+      ruleList({ variables: RESULT_VARIABLES, reserved: [RULE_ERROR], holds: false }),
+      ABNORMAL_RESULTS,
+      'Rules (CEL) by which a result is abnormal; the first that holds is its reason.',
+    ),
+    metrics: setting(
+      ruleList({ variables: METRIC_VARIABLES, reserved: [], holds: true }),
+      ABNORMAL_METRICS,
+      "Rules (CEL) by which the node's metrics are abnormal, and so go up.",
+    ),
+    metricsRepeat: setting(
+      duration({ minMs: 10_000, maxMs: 86_400_000 }),
+      600_000,
+      'How often an abnormal metric that goes on is told again.',
+    ),
     minConfidence: setting(number({ min: 0, max: 1 }), 0.6, 'A result less confident than this is abnormal.'),
     abnormalPerSec: setting(
       number({ min: 0, max: 100_000, integer: true }),

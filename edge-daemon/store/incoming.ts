@@ -8,9 +8,12 @@ export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
 /** Timestamps have 48 bits in a frame. */
 const TIMESTAMP_LIMIT = 2 ** 48
 
-/** Whether a refusal of such a record is a loss: statistics, alerts and ledger notes are tried again until they are kept. */
+/** Classes whose writers try again until a record is kept. */
+const TRIED_AGAIN: readonly RecordClass[] = ['stat', 'alert', 'metric', 'ledger']
+
+/** Whether a refusal of such a record is a loss. */
 export function isLostWhenRefused(recordClass: RecordClass): boolean {
-  return recordClass !== 'stat' && recordClass !== 'alert' && recordClass !== 'ledger'
+  return !TRIED_AGAIN.includes(recordClass)
 }
 
 /** Records of one call ready for the worker and their size in characters, or why they cannot be kept. */

@@ -1,59 +1,42 @@
-import type { ResultRecord } from '../../protocol/records.ts'
-
-/** Thresholds of the filter, as configured under `filter`. */
-export interface FilterRules {
-  /** A result less confident than this (0..1) is abnormal. */
-  readonly minConfidence: number
+/** What the filter is made of; the rate is as configured under `filter`. */
+export interface FilterOptions<R> {
+  /** Why a result is abnormal; null when it is not. Asked once a result. */
+  readonly judge: (result: R) => string | null
   /** Abnormal results that go up in any second; more are counted in a statistic. */
   readonly abnormalPerSec: number
 }
 
-/** What the filter looks at. */
-export type FilteredResult = Pick<ResultRecord, 'code' | 'confidence'>
-
 /** Where a result goes, and what its record says about why. */
 export type Verdict =
   | { readonly class: 'normal' }
-  | { readonly class: 'abnormal'; readonly reason: AbnormalReason }
-  | { readonly class: 'normal'; readonly reason: AbnormalReason; readonly over_rate: true }
-
-/** Why a result is abnormal. */
-export type AbnormalReason = NonNullable<ResultRecord['reason']>
+  | { readonly class: 'abnormal'; readonly reason: string }
+  | { readonly class: 'normal'; readonly reason: string; readonly over_rate: true }
 
 const WINDOW_MS = 1000
 
 /**
- * Decides which results go up at once (requirement F1). Abnormal is what failed (5xx), what could not be decoded (any
- * other code but 200) and what the model is not sure of. Past the rate an abnormal result stays on the node, marked
- * `over_rate`, and goes up as a count.
+ * Decides which results go up at once (requirement F1): those that the rules call abnormal. Past the rate an abnormal
+ * result stays on the node, marked `over_rate`, and goes up as a count.
  */
-export class ResultFilter {
-  readonly #rules: FilterRules
+export class ResultFilter<R> {
+  readonly #judge: FilterOptions<R>['judge']
   readonly #nowMs: () => number
   /** When the last `abnormalPerSec` were let through, a ring: the oldest is the one that must be a second ago. */
   readonly #admittedAt: Float64Array
   #next = 0
 
   /** @param nowMs a monotonic clock in milliseconds */
-  constructor(rules: FilterRules, nowMs: () => number = () => performance.now()) {
-    this.#rules = rules
+  constructor({ judge, abnormalPerSec }: FilterOptions<R>, nowMs: () => number = () => performance.now()) {
+    this.#judge = judge
     this.#nowMs = nowMs
-    this.#admittedAt = new Float64Array(Math.floor(rules.abnormalPerSec)).fill(Number.NEGATIVE_INFINITY)
+    this.#admittedAt = new Float64Array(Math.floor(abnormalPerSec)).fill(Number.NEGATIVE_INFINITY)
   }
 
   /** Say where one result goes. An abnormal verdict uses up rate, so ask once a result. */
-  classify(result: FilteredResult): Verdict {
-    const reason = this.#reasonOf(result)
+  classify(result: R): Verdict {
+    const reason = this.#judge(result)
     if (reason === null) return { class: 'normal' }
     return this.#admit() ? { class: 'abnormal', reason } : { class: 'normal', reason, over_rate: true }
-  }
-
-  #reasonOf(result: FilteredResult): AbnormalReason | null {
-    if (result.code >= 500) return 'failed'
-    if (result.code !== 200) return 'undecodable'
-    // A model that gives no confidence cannot be told unsure.
-    if (result.confidence !== null && result.confidence < this.#rules.minConfidence) return 'low_confidence'
-    return null
   }
 
   #admit(): boolean {

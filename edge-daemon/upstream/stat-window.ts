@@ -20,7 +20,7 @@ export class StatWindow {
   readonly epoch: string
   readonly #firstSeq: number
   readonly #latency = new Histogram()
-  readonly #overRate: Record<string, number> = {}
+  readonly #overRate = new Map<string, number>()
   #lastSeq: number
   #from: number
   #to: number
@@ -52,7 +52,7 @@ export class StatWindow {
     this.#to = Math.max(this.#to, result.timestamp)
     if (result.code === 200) this.#ok += 1
     const reason = result.overRateReason
-    if (reason !== null) this.#overRate[reason] = (this.#overRate[reason] ?? 0) + 1
+    if (reason !== null) this.#overRate.set(reason, (this.#overRate.get(reason) ?? 0) + 1)
   }
 
   /** The statistic; `storeEpoch` is the epoch it will be written in, and is named when the results are of another. */
@@ -67,7 +67,7 @@ export class StatWindow {
       count: latency.count,
       ok: this.#ok,
       success_rate: this.#ok / latency.count,
-      over_rate: this.#overRate,
+      over_rate: Object.fromEntries(this.#overRate),
       mean_ms: meanMs(latency) ?? 0,
       p50_ms: quantileMs(latency, 0.5) ?? 0,
       p99_ms: quantileMs(latency, 0.99) ?? 0,

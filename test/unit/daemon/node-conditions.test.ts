@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest'
 import { NodeConditions } from '../../../edge-daemon/node-conditions.ts'
+import type { RuleFault } from '../../../edge-daemon/rules/result-rules.ts'
 
 function node() {
-  const state = { store: 'ok' as 'ok' | 'failing', ready: true, nowMs: 1000 }
+  const state = { store: 'ok' as 'ok' | 'failing', ready: true, nowMs: 1000, faults: [] as RuleFault[] }
   const conditions = new NodeConditions(
     {
       host: { conditions: () => [] },
       store: { status: () => ({ state: state.store, error: state.store === 'ok' ? null : 'ENOSPC' }) },
       service: { isReady: () => state.ready },
+      rules: { faults: () => state.faults },
     },
     () => state.nowMs,
   )
@@ -47,4 +49,11 @@ test('the reason of the disk is told', () => {
   const { state, conditions } = node()
   state.store = 'failing'
   expect(conditions.look()[0]).toMatchObject({ severity: 'critical', msg: expect.stringContaining('ENOSPC') })
+})
+
+test('a rule that cannot be asked is told by its name', () => {
+  const { state, conditions } = node()
+  state.faults = [{ rule: 'slow', count: 3, msg: 'No such key: msg' }]
+  expect(conditions.look()).toMatchObject([{ code: 'rule_failing', severity: 'warning' }])
+  expect(conditions.look()[0]?.msg).toContain('rule slow could not be asked of 3 results')
 })

@@ -1,37 +1,21 @@
 import { expect, test } from 'vitest'
 import { ResultFilter } from '../../../edge-daemon/upstream/filter.ts'
 
-const rules = { minConfidence: 0.6, abnormalPerSec: 3 }
+type Result = { readonly why: string | null }
+const options = { judge: ({ why }: Result) => why, abnormalPerSec: 3 }
 
-test.each([
-  [{ code: 200, confidence: 0.6 }, { class: 'normal' }],
-  [{ code: 200, confidence: null }, { class: 'normal' }],
-  [
-    { code: 200, confidence: 0.599 },
-    { class: 'abnormal', reason: 'low_confidence' },
-  ],
-  [
-    { code: 422, confidence: null },
-    { class: 'abnormal', reason: 'undecodable' },
-  ],
-  [
-    { code: 500, confidence: null },
-    { class: 'abnormal', reason: 'failed' },
-  ],
-  [
-    { code: 503, confidence: 0.99 },
-    { class: 'abnormal', reason: 'failed' },
-  ],
-])('classifies %j as %j', (result, verdict) => {
-  expect(new ResultFilter(rules, () => 0).classify(result)).toEqual(verdict)
+test('sends up what the rules call abnormal, with their reason, and keeps the rest', () => {
+  const filter = new ResultFilter(options, () => 0)
+  expect(filter.classify({ why: null })).toEqual({ class: 'normal' })
+  expect(filter.classify({ why: 'too_slow' })).toEqual({ class: 'abnormal', reason: 'too_slow' })
 })
 
 test('lets through no more than the rate in any second, wherever the second begins, and marks the rest', () => {
   let now = 0
-  const filter = new ResultFilter(rules, () => now)
+  const filter = new ResultFilter(options, () => now)
   const admittedAt: number[] = []
   for (now = 0; now < 5000; now += 37) {
-    const verdict = filter.classify({ code: 500, confidence: null })
+    const verdict = filter.classify({ why: 'failed' })
     if (verdict.class === 'abnormal') admittedAt.push(now)
     else expect(verdict).toEqual({ class: 'normal', reason: 'failed', over_rate: true })
   }
@@ -42,12 +26,12 @@ test('lets through no more than the rate in any second, wherever the second begi
 })
 
 test('normal results use up no rate', () => {
-  const filter = new ResultFilter(rules, () => 0)
-  for (let n = 0; n < 100; n += 1) filter.classify({ code: 200, confidence: 0.9 })
-  expect(filter.classify({ code: 500, confidence: null }).class).toBe('abnormal')
+  const filter = new ResultFilter(options, () => 0)
+  for (let n = 0; n < 100; n += 1) filter.classify({ why: null })
+  expect(filter.classify({ why: 'failed' }).class).toBe('abnormal')
 })
 
 test('a rate of zero keeps every abnormal result on the node', () => {
-  const filter = new ResultFilter({ minConfidence: 0.6, abnormalPerSec: 0 }, () => 0)
-  expect(filter.classify({ code: 500, confidence: null })).toMatchObject({ class: 'normal', over_rate: true })
+  const filter = new ResultFilter({ ...options, abnormalPerSec: 0 }, () => 0)
+  expect(filter.classify({ why: 'failed' })).toMatchObject({ class: 'normal', over_rate: true })
 })

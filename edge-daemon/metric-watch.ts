@@ -1,0 +1,68 @@
+import type { MetricRecord } from '../protocol/records.ts'
+import { METRIC_WINDOW_SAMPLES, metricsOf } from './metric-view.ts'
+import type { Sample } from './minute-window.ts'
+import type { MetricBody, MetricRules } from './rules/metric-rules.ts'
+import type { Store } from './store/store.ts'
+
+/** What a {@link MetricWatch} is made of. */
+export interface MetricWatchOptions {
+  readonly store: Pick<Store, 'append' | 'read'>
+  readonly rules: MetricRules
+  /** An abnormal metric began, goes on or ended. */
+  readonly onTold: (metric: MetricBody) => void
+}
+
+/** Records that may wait for a disk that refuses. */
+const MAX_WAITING = 200
+/** Kept records that are looked through for those that are still open. */
+const MAX_LOOK_BACK = 1000
+
+/** Looks at every sample by the rules, and keeps what is abnormal as `metric` records: these alone go up (requirement A3). */
+export class MetricWatch {
+  readonly #options: MetricWatchOptions
+  #window: Sample[] = []
+  #waiting: MetricBody[] = []
+  #writing: Promise<void> | null = null
+
+  constructor(options: MetricWatchOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Go on with what was abnormal when the node was last stopped, by what the store holds.
+   * @throws EdgeError `STORE_FAILING` when the store cannot be read.
+   */
+  async start(): Promise<void> {
+    const { store, rules } = this.#options
+    const newest = new Map<string, MetricRecord>()
+    for (const { line } of await store.read({ classes: ['metric'], limit: MAX_LOOK_BACK, newestFirst: true })) {
+      // The store's own lines are trusted: this daemon wrote them, and a checksum guards them.
+      const metric = JSON.parse(line) as MetricRecord
+      if (!newest.has(metric.rule)) newest.set(metric.rule, metric)
+    }
+    rules.resume([...newest.values()].filter(({ state }) => state === 'abnormal'))
+  }
+
+  /** Resolves when what was told is on the disk or refused. */
+  async stop(): Promise<void> {
+    await this.#writing
+  }
+
+  /** Look at one sample. `nowMs` is monotonic. */
+  look(sample: Sample, nowMs: number = performance.now()): void {
+    this.#window = [...this.#window, sample].slice(-METRIC_WINDOW_SAMPLES - 1)
+    const told = this.#options.rules.look(metricsOf(this.#window), sample.timestamp, nowMs)
+    for (const metric of told) this.#options.onTold(metric)
+    this.#waiting = [...this.#waiting, ...told].slice(-MAX_WAITING)
+    if (this.#waiting.length > 0) this.#writing ??= this.#write()
+  }
+
+  /** What the disk refuses waits for the next sample. */
+  async #write(): Promise<void> {
+    const batch = this.#waiting
+    const records = batch.map(({ timestamp, ...body }) => ({ class: 'metric' as const, timestamp, body }))
+    const { stored } = await this.#options.store.append(records)
+    if (stored) this.#waiting = this.#waiting.filter((metric) => !batch.includes(metric))
+    this.#writing = null
+  }
+}
