@@ -1,0 +1,113 @@
+import type { Evidence, NodeCopy } from './evidence.ts'
+import { type Excuse, type Findings, type Held, isAbnormal } from './oracle.ts'
+
+/** A statistic as far as it says what it covers. */
+interface Range {
+  readonly first: number
+  readonly last: number
+  readonly count: number
+}
+
+/** Judge that statistics tile the results of each epoch, count them rightly and leave no acknowledged normal one out. */
+export function judgeStatistics(evidence: Evidence, held: readonly Held[], excuse: Excuse, findings: Findings): void {
+  const tiles = tilesOf(held)
+  for (const { node, epoch, ranges } of tiles.values()) {
+    judgeTiling(ranges, { node, epoch, excuse, findings })
+    const copies = evidence.nodes.filter((copy) => copy.node === node)
+    if (copies.length === 1 && evidence.licence.clones !== true) {
+      judgeCounts(ranges, { epoch, copy: copies[0] as NodeCopy, excuse, findings })
+    }
+  }
+  const aliases = aliasesOf(held)
+  for (const { node, epoch, seq, code } of evidence.acks) {
+    if (isAbnormal({ code })) continue
+    const groups = [epoch, ...(aliases.get(`${node} ${epoch}`) ?? [])]
+    const covering = groups.flatMap((group) =>
+      (tiles.get(`${node} ${group}`)?.ranges ?? []).filter(({ first, last }) => seq >= first && seq <= last),
+    )
+    if (covering.length === 1 || (covering.length > 1 && evidence.licence.clones === true)) continue
+    if (covering.length === 0 && excuse(node, seq)) {
+      findings.excused += 1
+      continue
+    }
+    const msg = `normal result ${seq} of ${epoch} is counted in ${covering.length} statistics`
+    findings.violations.push({ rule: 'statistic', node, msg })
+  }
+}
+
+interface Tiles {
+  readonly node: string
+  readonly epoch: string
+  readonly ranges: Range[]
+}
+
+/** Statistics by node and the epoch whose results they count, in order. */
+function tilesOf(held: readonly Held[]): Map<string, Tiles> {
+  const tiles = new Map<string, Tiles>()
+  for (const { block, body } of held) {
+    if (block.kind !== 'stats') continue
+    const epoch = typeof body.epoch === 'string' ? body.epoch : block.epoch
+    const key = `${block.node} ${epoch}`
+    const group = tiles.get(key) ?? { node: block.node, epoch, ranges: [] }
+    tiles.set(key, group)
+    group.ranges.push({
+      first: body.first_seq as number,
+      last: body.last_seq as number,
+      count: body.count as number,
+    })
+  }
+  for (const { ranges } of tiles.values()) ranges.sort((a, b) => a.first - b.first)
+  return tiles
+}
+
+/** Epochs under which records of an epoch travelled after their disk was forked. */
+function aliasesOf(held: readonly Held[]): Map<string, Set<string>> {
+  const aliases = new Map<string, Set<string>>()
+  for (const { block } of held) {
+    if (block.originEpoch === null || block.originEpoch === block.epoch) continue
+    const key = `${block.node} ${block.originEpoch}`
+    aliases.set(key, (aliases.get(key) ?? new Set()).add(block.epoch))
+  }
+  return aliases
+}
+
+function judgeTiling(
+  ranges: readonly Range[],
+  { node, epoch, excuse, findings }: { node: string; epoch: string; excuse: Excuse; findings: Findings },
+): void {
+  for (const [index, { first, last }] of ranges.entries()) {
+    const before = ranges[index - 1]
+    if (before === undefined || first === before.last + 1) continue
+    const isExcused = first > before.last && (excuse(node, before.last + 1) || excuse(node, first - 1))
+    if (isExcused) continue
+    const what = first <= before.last ? 'overlap' : 'leave a hole'
+    const msg = `statistics of ${epoch} ${what}: ${before.first}–${before.last}, then ${first}–${last}`
+    findings.violations.push({ rule: 'statistic', node, msg })
+  }
+}
+
+/** A statistic's count is that of the normal results in its range, as the node itself keeps them. */
+function judgeCounts(
+  ranges: readonly Range[],
+  { epoch, copy, excuse, findings }: { epoch: string; copy: NodeCopy; excuse: Excuse; findings: Findings },
+): void {
+  const seqs = copy.results
+    .filter(({ reason, over_rate }) => reason === undefined || over_rate === true)
+    .map(({ seq }) => seq as number)
+    .sort((a, b) => a - b)
+  const below = (limit: number): number => {
+    let [low, high] = [0, seqs.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((seqs[middle] as number) < limit) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  for (const { first, last, count } of ranges) {
+    const kept = below(last + 1) - below(first)
+    if (kept === count || excuse(copy.node, first) || excuse(copy.node, last)) continue
+    const msg = `the statistic ${first}–${last} of ${epoch} counts ${count} results, the node keeps ${kept} there`
+    findings.violations.push({ rule: 'statistic', node: copy.node, msg })
+  }
+}
