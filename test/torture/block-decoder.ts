@@ -12,8 +12,10 @@ export interface HeldMessage {
 
 /** What a held message is. */
 export type Decoded =
-  | { readonly what: 'block' | 'resent'; readonly block: CloudBlock }
-  | { readonly what: 'mark' | 'foreign' }
+  | { readonly what: 'block'; readonly block: CloudBlock }
+  | { readonly what: 'resent'; readonly block: CloudBlock }
+  | { readonly what: 'mark' }
+  | { readonly what: 'foreign' }
   | { readonly what: 'fault'; readonly msg: string }
 
 const LIVE_KINDS = new Set(['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.error'])

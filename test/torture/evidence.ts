@@ -113,6 +113,10 @@ export type ViolationRule =
   | 'reused'
   /** The cloud holds results that nobody asked for. */
   | 'invented'
+  /** A daemon ended by itself when it was started. */
+  | 'refused start'
+  /** Two daemons had one state directory at a time. */
+  | 'two owners'
 
 /** What the oracle found. */
 export interface Verdict {

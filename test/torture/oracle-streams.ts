@@ -50,9 +50,13 @@ function judgeSubjects({ region, blocks }: CloudCopy, { violations }: Findings):
   }
 }
 
+/** Doubtful blocks are merged last: whether a record is one of a kind must not depend on which copy came first. */
 function mergeRegion({ region, blocks }: CloudCopy, findings: Findings): Map<string, Held> {
   const held = new Map<string, Held>()
-  for (const block of blocks) {
+  for (const block of [
+    ...blocks.filter((sure) => !sure.maybeDuplicate),
+    ...blocks.filter((doubt) => doubt.maybeDuplicate),
+  ]) {
     const { node, epoch, originEpoch, maybeDuplicate } = block
     for (const { seq, line, body } of block.records) {
       const original = originEpoch === null ? undefined : held.get(keyOf(node, originEpoch, seq))

@@ -1,0 +1,50 @@
+import { runCalls } from './scenarios/calls.ts'
+import { runChaos } from './scenarios/chaos.ts'
+import { runCloned, runCutLog, runRestoredDisk, runTwoOwners } from './scenarios/disks.ts'
+import { runFullDisk } from './scenarios/full-disk.ts'
+import { runOldHub, runStreamLimits } from './scenarios/hubs.ts'
+import type { Outcome, World } from './world.ts'
+
+/** What is asked of a scenario that can be long or short. */
+export interface Extent {
+  /** How long faults are made where a scenario makes them by time. */
+  readonly seconds: number
+  readonly nodes: number
+}
+
+/** One thing that is done to the system, and what must hold afterwards. */
+export interface Scenario {
+  readonly name: string
+  readonly about: string
+  readonly run: (world: World, extent: Extent) => Promise<Outcome>
+}
+
+/** Every scenario, in the order in which the long form runs them. */
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'chaos',
+    about: 'random faults on nodes, links and the hub, by seed',
+    run: (world, { seconds, nodes }) =>
+      runChaos(world, {
+        seconds,
+        nodes,
+        needs: { acks: seconds * nodes, 'daemon killed': seconds / 20, blocks: seconds },
+      }),
+  },
+  {
+    name: 'calls',
+    about: 'killed exactly before and after the calls by which the store changes its files',
+    run: (world, { seconds }) => runCalls(world, { rounds: Math.ceil(seconds / 30) }),
+  },
+  {
+    name: 'full-disk',
+    about: 'others fill the disk, also while it is killed',
+    run: (world, { seconds }) => runFullDisk(world, { rounds: Math.ceil(seconds / 15) }),
+  },
+  { name: 'two-owners', about: 'a second daemon on the same state directory', run: runTwoOwners },
+  { name: 'cloned', about: 'a copied state directory on two nodes of one name', run: runCloned },
+  { name: 'restored-disk', about: 'an older state directory, then an empty one', run: runRestoredDisk },
+  { name: 'cut-log', about: 'the log cut at the border of a frame', run: runCutLog },
+  { name: 'old-hub', about: 'the hub set back to an older copy', run: runOldHub },
+  { name: 'stream-limits', about: 'a full stream, and one that is purged', run: runStreamLimits },
+]
