@@ -39,7 +39,7 @@ export function headlessLine(state: DemoState, fleet: FleetView): HeadlessLine {
       return {
         name: node.name,
         site: node.site,
-        state: view === undefined || view.state === 'connecting' ? null : view.state,
+        state: view === undefined || view.state === 'connecting' || view.state === 'unknown' ? null : view.state,
         pid: node.pid,
         stateDir: node.stateDir,
         inferUrl: node.inferUrl,

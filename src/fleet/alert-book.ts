@@ -47,9 +47,9 @@ export class AlertBook {
     }
   }
 
-  /** The newest `limit` rows up to a time, oldest first. */
-  history(untilMs: number, limit: number): AlertView[] {
-    return this.#rows.filter((row) => row.atMs <= untilMs).slice(-limit)
+  /** The newest `limit` rows up to a time, oldest first; of one node when `key` is given. */
+  history(untilMs: number, limit: number, key: string | null = null): AlertView[] {
+    return this.#rows.filter((row) => row.atMs <= untilMs && (key === null || row.key === key)).slice(-limit)
   }
 }
 
@@ -77,7 +77,8 @@ export function silenceAlert(
   node: NodeView,
   at: { readonly nowMs: number; readonly addedMs: number; readonly refused: boolean },
 ): AlertView | null {
-  if (node.state === 'up' || (node.state === 'connecting' && !at.refused)) return null
+  if (node.state === 'up' || node.state === 'unknown') return null
+  if (node.state === 'connecting' && !at.refused) return null
   const sinceMs = node.ageMs === null ? at.addedMs : at.nowMs - node.ageMs
   return {
     key: node.key,

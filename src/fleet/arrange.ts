@@ -21,7 +21,7 @@ export const NODE_SORTS = [
 /** @see NODE_SORTS */
 export type NodeSort = (typeof NODE_SORTS)[number]
 
-const STATE_RANK = { offline: 0, stale: 1, connecting: 2, up: 3 } as const
+const STATE_RANK = { offline: 0, stale: 1, unknown: 2, connecting: 3, up: 4 } as const
 /** Largest first; what is not known comes last. */
 const FIGURES: Partial<Record<NodeSort, (node: NodeView) => number | null>> = {
   cpu: (node) => node.cpuPct,
@@ -62,7 +62,7 @@ export function problemRank(node: NodeView): number {
   if (node.state === 'stale') return 1
   if (has(node, 'critical')) return 2
   if (has(node, 'warning')) return 3
-  return node.state === 'connecting' ? 4 : 5
+  return node.state === 'connecting' || node.state === 'unknown' ? 4 : 5
 }
 
 function has(node: NodeView, severity: 'critical' | 'warning'): boolean {

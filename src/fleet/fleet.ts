@@ -1,4 +1,5 @@
 import type { DaemonFrame } from '../../protocol/frames.ts'
+import { EMPTY_HISTOGRAM, type HistogramData } from '../../protocol/histogram.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { AlertBook, activeAlert, byUrgency, silenceAlert } from './alert-book.ts'
 import { type Cadence, Coalescer, type Schedule } from './coalescer.ts'
@@ -6,9 +7,20 @@ import type { LinkEvent } from './link-event.ts'
 import { LogBook } from './log-book.ts'
 import { LATENCY_WINDOW_MS, NodeModel, type NodeMoment, RATE_WINDOW_MS } from './node-model.ts'
 import { NodeViewer } from './node-view.ts'
+import { ResultBook } from './result-book.ts'
 import { Series, type SeriesPoint, type SeriesRange } from './series.ts'
 import { totalsOf } from './totals.ts'
-import type { AlertView, AsOf, FleetView, LogQuery, LogRow, NodeDetail, NodeView } from './view.ts'
+import type {
+  AlertView,
+  AsOf,
+  FleetView,
+  LogQuery,
+  LogRow,
+  NodeDetail,
+  NodeView,
+  ResultQuery,
+  ResultView,
+} from './view.ts'
 
 /** How much the fleet keeps and how often it tells. */
 export interface FleetOptions {
@@ -18,6 +30,12 @@ export interface FleetOptions {
   readonly historySec?: number
   readonly maxLogRows?: number
   readonly maxAlertRows?: number
+  /** Of each node. */
+  readonly maxResultRows?: number
+  /** Whether what is told is of the past, so that views of it change with every event. */
+  readonly toldLater?: boolean
+  /** Number of the first log row; see {@link LogBook}. */
+  readonly firstLogId?: number
 }
 
 /** Nodes report once a second: five looks a second show each in time, and cost half of ten. */
@@ -33,9 +51,11 @@ const SETTLE_MS = 1000
  */
 export class Fleet {
   readonly #historySec: number
+  readonly #toldLater: boolean
   readonly #nodes = new Map<string, NodeModel>()
   readonly #logs: LogBook
   readonly #alerts: AlertBook
+  readonly #results: ResultBook
   readonly #series: Series
   readonly #coalescer: Coalescer
   readonly #viewer = new NodeViewer()
@@ -44,8 +64,10 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#historySec = options.historySec ?? 600
-    this.#logs = new LogBook(options.maxLogRows ?? 5000)
+    this.#toldLater = options.toldLater ?? false
+    this.#logs = new LogBook(options.maxLogRows ?? 5000, options.firstLogId)
     this.#alerts = new AlertBook(options.maxAlertRows ?? 1000)
+    this.#results = new ResultBook(options.maxResultRows ?? 1000)
     this.#series = new Series(this.#historySec, SETTLE_MS)
     this.#coalescer = new Coalescer(options.schedule, options.cadence ?? DEFAULT_CADENCE)
   }
@@ -80,9 +102,9 @@ export class Fleet {
     if (model === undefined) return
     const contribution = model.apply(event, nowMs)
     if (contribution !== null) {
-      this.#series.addLatency(nowMs, contribution.latency)
-      const { amounts } = contribution
-      if (amounts !== null) this.#series.addAmounts(amounts.fromMs, amounts.toMs, amounts)
+      const { amounts, windowMs } = contribution
+      this.#series.addLatency(nowMs, contribution.latency, windowMs)
+      if (amounts !== null) this.#series.addAmounts(amounts.fromMs, amounts.toMs, amounts, windowMs)
     }
     if (event.kind === 'frame') this.#takeRows(model, event.frame, nowMs)
     this.#touch()
@@ -96,7 +118,8 @@ export class Fleet {
   /** The fleet as of a time; the same object within a tick in which nothing changed. */
   view(asOf: AsOf, nowMs: number): FleetView {
     // The past does not change with every frame; a second is soon enough for a node that was added or taken away.
-    const tick = asOf === 'now' ? `${this.#version} ${Math.floor(nowMs / TICK_MS)}` : Math.floor(nowMs / 1000)
+    const changes = asOf === 'now' || this.#toldLater
+    const tick = changes ? `${this.#version} ${Math.floor(nowMs / TICK_MS)}` : Math.floor(nowMs / 1000)
     const mark = `${asOf} ${tick}`
     if (this.#memo?.mark === mark) return this.#memo.view
     const at = this.#time(asOf, nowMs)
@@ -108,7 +131,7 @@ export class Fleet {
       return node
     })
     alerts.sort(byUrgency)
-    const latency = this.#series.latency(at.atMs - LATENCY_WINDOW_MS, at.atMs)
+    const latency = this.latencyAt(null, at.atMs)
     const view = { asOfMs: at.atMs, live: at.live, nodes, totals: totalsOf(nodes, latency, alerts), alerts }
     this.#memo = { mark, view }
     return view
@@ -139,14 +162,50 @@ export class Fleet {
     return series?.read(range) ?? []
   }
 
+  /** Whether what a node was at a past time is known here. */
+  knows(key: string, atMs: number): boolean {
+    return this.#nodes.get(key)?.knows(atMs) ?? false
+  }
+
+  /** Stretches of time in which a node is known here, oldest first. */
+  known(key: string, fromMs: number, toMs: number): { readonly fromMs: number; readonly toMs: number }[] {
+    return this.#nodes.get(key)?.known(fromMs, toMs) ?? []
+  }
+
+  /** Since when a node is looked after, Unix ms; null when it is not in the inventory. */
+  addedMs(key: string): number | null {
+    return this.#nodes.get(key)?.addedMs ?? null
+  }
+
+  /** How far a past view reaches back, ms. */
+  get historyMs(): number {
+    return this.#historySec * 1000
+  }
+
+  /** A node's clock minus ours, ms; 0 while it is not measured. */
+  offsetMs(key: string): number {
+    return this.#nodes.get(key)?.offsetMs ?? 0
+  }
+
+  /** Latency of the last seconds before a time: of the fleet, or of one node. */
+  latencyAt(key: string | null, atMs: number): HistogramData {
+    const series = key === null ? this.#series : this.#nodes.get(key)?.series
+    return series?.latency(atMs - LATENCY_WINDOW_MS, atMs) ?? EMPTY_HISTOGRAM
+  }
+
+  /** Results of a node that came, oldest first. */
+  results(query: ResultQuery): ResultView[] {
+    return this.#results.query(query)
+  }
+
   /** Log rows, oldest first. */
   logs(query: LogQuery): LogRow[] {
     return this.#logs.query(query)
   }
 
   /** Alerts that began or ended, oldest first, the newest `limit`. */
-  alertHistory(asOf: AsOf, nowMs: number, limit = 200): AlertView[] {
-    return this.#alerts.history(this.#time(asOf, nowMs).atMs, limit)
+  alertHistory(asOf: AsOf, nowMs: number, limit = 200, key: string | null = null): AlertView[] {
+    return this.#alerts.history(this.#time(asOf, nowMs).atMs, limit, key)
   }
 
   #takeRows(model: NodeModel, frame: DaemonFrame, nowMs: number): void {
@@ -154,6 +213,7 @@ export class Fleet {
     if (frame.t === 'gap' && frame.topic === 'logs') this.#logs.addGap(origin, frame)
     if (frame.t !== 'rows') return
     if (frame.topic === 'logs') this.#logs.addLines(origin, frame.rows)
+    if (frame.topic === 'results') this.#results.add(origin, frame.rows)
     if (frame.topic === 'alerts') this.#alerts.add({ ...origin, site: model.identity?.site ?? null }, frame.rows)
   }
 

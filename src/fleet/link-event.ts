@@ -1,4 +1,5 @@
 import type { DaemonFrame } from '../../protocol/frames.ts'
+import type { SampleRecord } from '../../protocol/status.ts'
 
 /**
  * What a link tells the fleet about one node, whatever carries its frames (WebSocket today, a bus or a recording later).
@@ -11,8 +12,10 @@ export type LinkEvent =
   | { readonly kind: 'opened' }
   /** A decoded frame; `sizeBytes` is its length on the wire. */
   | { readonly kind: 'frame'; readonly frame: DaemonFrame; readonly sizeBytes: number }
+  /** What a node kept of its own state, read back later; applied at the time it tells of, in order. */
+  | { readonly kind: 'sample'; readonly record: SampleRecord }
   /** Round trip and clock offset (node's clock minus ours), the best of the last probes. */
-  | { readonly kind: 'clock'; readonly rttMs: number; readonly offsetMs: number }
+  | { readonly kind: 'clock'; readonly rttMs: number | null; readonly offsetMs: number }
   /** No session could be made; `retryInMs` is null when nobody will try again. */
   | { readonly kind: 'refused'; readonly reason: string; readonly retryInMs: number | null }
   /** A session that stood has ended. */

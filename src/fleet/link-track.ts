@@ -34,6 +34,8 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         receivedBytes: link.receivedBytes + event.sizeBytes,
         receivedFrames: link.receivedFrames + 1,
       }
+    case 'sample':
+      return link
     case 'clock':
       return { ...link, rttMs: event.rttMs, clockOffsetMs: event.offsetMs }
     case 'refused':

@@ -24,10 +24,12 @@ export class LogBook {
   readonly #known = new Set<string>()
   /** The newest line of each node, its time on the node's clock and on ours. */
   readonly #newest = new Map<string, { readonly timestamp: number; readonly atMs: number }>()
-  #nextId = 1
+  #nextId: number
 
-  constructor(maxRows: number) {
+  /** Rows are numbered from `firstId`, so that those of two books can stand in one list. */
+  constructor(maxRows: number, firstId = 1) {
     this.#maxRows = maxRows
+    this.#nextId = firstId
   }
 
   /** Take lines of one node. */

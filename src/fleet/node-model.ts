@@ -1,11 +1,11 @@
 import type { StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
 import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
-import type { StageHistograms } from '../../protocol/status.ts'
+import type { SampleRecord, StageHistograms } from '../../protocol/status.ts'
 import { clean, cleanStatus, type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
 import type { LinkEvent } from './link-event.ts'
 import { advanceLink, idleLink } from './link-track.ts'
-import type { Silence } from './node-state.ts'
+import { type Silence, staleAfterMs } from './node-state.ts'
 import { Series, type SeriesAmounts } from './series.ts'
 import type { LinkView, StageView } from './view.ts'
 import { NO_VITALS, type Vitals, VitalsHistory } from './vitals.ts'
@@ -18,6 +18,8 @@ export const LATENCY_WINDOW_MS = 10_000
 export const SAVINGS_WINDOW_MS = 60_000
 const DEFAULT_INTERVAL_MS = 1000
 const KEYFRAME_EVERY_MS = 10_000
+/** A kept sample over a longer window stands for every second of it. */
+const FINE_WINDOW_MS = 2500
 const STAGES = ['decode', 'queue', 'run', 'commit', 'total'] as const
 
 /** What was known of a node at one time. */
@@ -34,6 +36,8 @@ export interface NodeMoment {
 export interface StatusContribution {
   readonly latency: HistogramData
   readonly amounts: (SeriesAmounts & { readonly fromMs: number; readonly toMs: number }) | null
+  /** Window that both tell of when it is longer than a chart's step, ms; else 0. */
+  readonly windowMs: number
 }
 
 interface Keyframe {
@@ -107,9 +111,23 @@ export class NodeModel {
     this.#moment = null
     this.#link = advanceLink(this.#link, event, nowMs)
     if (event.kind === 'opened') this.#lastN = null
+    if (event.kind === 'sample') return this.#takeSample(event.record, nowMs)
     if (event.kind !== 'frame') return null
     if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
-    return event.frame.t === 'status' ? this.#takeStatus(event.frame, nowMs) : null
+    if (event.frame.t !== 'status') return null
+    this.#countMerged(event.frame)
+    return this.#takeStatus(event.frame, nowMs, 0)
+  }
+
+  /** Whether what it was at a past time is known here. */
+  knows(atMs: number): boolean {
+    const sample = this.#history.asOf(atMs)
+    return sample !== null && atMs - sample.atMs <= staleAfterMs({ intervalMs: this.#intervalMs, rttMs: null })
+  }
+
+  /** The seconds that are known between two times, as stretches from the oldest on. */
+  known(fromMs: number, toMs: number): { readonly fromMs: number; readonly toMs: number }[] {
+    return this.#history.stretches(fromMs, toMs, staleAfterMs({ intervalMs: this.#intervalMs, rttMs: null }))
   }
 
   /** What is known now; the same object until the next event. */
@@ -142,8 +160,15 @@ export class NodeModel {
     this.counters.setInstance(frame.node.instance)
   }
 
-  #takeStatus(frame: StatusFrame, nowMs: number): StatusContribution {
-    this.#countMerged(frame)
+  #takeSample(record: SampleRecord, nowMs: number): StatusContribution {
+    this.counters.setInstance(record.instance)
+    const windowMs = record.window_ms > FINE_WINDOW_MS ? record.window_ms : 0
+    const session = { rttMs: null, clockOffsetMs: null }
+    const frame = { t: 'status', id: 'kept', n: 0, at: record.timestamp, ...record.status, session } as const
+    return this.#takeStatus(frame, nowMs, windowMs)
+  }
+
+  #takeStatus(frame: StatusFrame, nowMs: number, windowMs: number): StatusContribution {
     const counters = countersOf(frame)
     const delta = this.counters.add({ atMs: frame.at, receivedMs: nowMs, counters })
     this.#window = this.#window.filter((part) => part.atMs > nowMs - LATENCY_WINDOW_MS)
@@ -152,12 +177,13 @@ export class NodeModel {
     this.#vitals = this.#vitalsOf(frame)
     this.#dataMs = nowMs
     this.#heardMs = nowMs
+    for (let backMs = windowMs - 1000; backMs > 0; backMs -= 1000) this.#history.add(nowMs - backMs, this.#vitals)
     this.#history.add(nowMs, this.#vitals)
-    this.#keepKeyframe(nowMs)
+    this.#keepKeyframe(nowMs, Math.max(0, windowMs - 1000))
 
     const latency = frame.inference.latency.total
-    this.series.addLatency(nowMs, latency)
-    if (delta === null) return { latency, amounts: null }
+    this.series.addLatency(nowMs, latency, windowMs)
+    if (delta === null) return { latency, amounts: null, windowMs }
     const amounts = {
       fromMs: delta.fromMs,
       toMs: delta.toMs,
@@ -165,8 +191,8 @@ export class NodeModel {
       rawBytes: delta.counters.rawBytes ?? 0,
       upBytes: delta.counters[SENT_TOTAL] ?? 0,
     }
-    this.series.addAmounts(amounts.fromMs, amounts.toMs, amounts)
-    return { latency, amounts }
+    this.series.addAmounts(amounts.fromMs, amounts.toMs, amounts, windowMs)
+    return { latency, amounts, windowMs }
   }
 
   #vitalsOf(frame: StatusFrame): Vitals {
@@ -225,14 +251,14 @@ export class NodeModel {
     this.#link = { ...this.#link, mergedFrames: this.#link.mergedFrames + frame.n - before.n - 1 }
   }
 
-  #keepKeyframe(nowMs: number): void {
+  #keepKeyframe(nowMs: number, backMs: number): void {
     const status = this.#status
     if (status === null) return
     const signature = signatureOf(status)
     const last = this.#keyframes.at(-1)
     const due = last === undefined || nowMs - last.atMs >= KEYFRAME_EVERY_MS
     if (!due && last.signature === signature) return
-    this.#keyframes.push({ atMs: nowMs, status, stages: this.#stages(), signature })
+    this.#keyframes.push({ atMs: nowMs - backMs, status, stages: this.#stages(), signature })
     while ((this.#keyframes[0]?.atMs ?? nowMs) < nowMs - this.#historyMs) this.#keyframes.shift()
   }
 }

@@ -1,8 +1,9 @@
 /**
  * How a node stands: `connecting` has never answered and is still given time, `up` reports, `stale` missed its
- * announced interval three times, `offline` is silent for 15 s or more.
+ * announced interval three times, `offline` is silent for 15 s or more. Of a past time it may be `unknown`: nobody kept
+ * what it was.
  */
-export type NodeState = 'connecting' | 'up' | 'stale' | 'offline'
+export type NodeState = 'connecting' | 'up' | 'stale' | 'offline' | 'unknown'
 
 /** Silence after which a node is offline at the earliest, ms. */
 export const OFFLINE_AFTER_MS = 15_000

@@ -61,10 +61,13 @@ export class Series {
     this.#latency = new Array<PackedHistogram | null>(historySec).fill(null)
   }
 
-  /** Spread amounts counted in `(fromMs, toMs]` evenly over its buckets. */
-  addAmounts(fromMs: number, toMs: number, amounts: SeriesAmounts): void {
+  /**
+   * Spread amounts counted in `(fromMs, toMs]` evenly over its buckets. `windowMs` is how long a window the node itself
+   * counted them in; a mean over that is all there is of it.
+   */
+  addAmounts(fromMs: number, toMs: number, amounts: SeriesAmounts, windowMs = 0): void {
     const spanMs = toMs - fromMs
-    if (spanMs > MAX_SPREAD_MS || spanMs < 0) return
+    if (spanMs > Math.max(MAX_SPREAD_MS, 1.5 * windowMs) || spanMs < 0) return
     this.#newestMs = Math.max(this.#newestMs, toMs)
     if (spanMs === 0) this.#addPart(toMs, 1, amounts, 0)
     for (let at = fromMs; at < toMs; ) {
@@ -74,9 +77,16 @@ export class Series {
     }
   }
 
-  /** Merge a latency histogram into the bucket of `atMs`. */
-  addLatency(atMs: number, latency: HistogramData): void {
+  /**
+   * Merge a latency histogram into the bucket of `atMs`, and into those of the `windowMs` before it that it tells of:
+   * the percentiles of a window are those of every second in it.
+   */
+  addLatency(atMs: number, latency: HistogramData, windowMs = 0): void {
     if (latency.count === 0) return
+    for (let backMs = 0; backMs < Math.max(1, windowMs); backMs += BUCKET_MS) this.#mergeLatency(atMs - backMs, latency)
+  }
+
+  #mergeLatency(atMs: number, latency: HistogramData): void {
     const slot = this.#slot(atMs)
     if (slot === null) return
     const before = this.#latency[slot]

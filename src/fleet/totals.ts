@@ -10,7 +10,7 @@ export function totalsOf(
   latency: HistogramData,
   alerts: readonly AlertView[],
 ): FleetTotals {
-  const byState = { connecting: 0, up: 0, stale: 0, offline: 0 }
+  const byState = { connecting: 0, up: 0, stale: 0, offline: 0, unknown: 0 }
   for (const node of nodes) byState[node.state] += 1
   const up = nodes.filter((node) => node.state === 'up')
   return {

@@ -163,6 +163,35 @@ export type LogRow =
       readonly reason: string
     }
 
+/** One inference of a node. */
+export interface ResultView {
+  readonly key: string
+  /** The node's own number of it; 0 when its disk refused to keep it. */
+  readonly seq: number
+  /** Unix ms on our clock. */
+  readonly atMs: number
+  readonly code: number
+  readonly pred: number | null
+  /** 0..1. */
+  readonly confidence: number | null
+  readonly model: UntrustedText | null
+  readonly totalMs: number
+  readonly bytes: number
+  readonly msg: UntrustedText | null
+  /** Why it is abnormal; null when it is as it should be. */
+  readonly reason: UntrustedText | null
+}
+
+/** Which results of a node to read. */
+export interface ResultQuery {
+  readonly key: string
+  readonly fromMs?: number
+  readonly toMs?: number
+  readonly abnormalOnly?: boolean
+  /** The newest that many; absent = all that are kept. */
+  readonly limit?: number
+}
+
 /** Which log rows to read. */
 export interface LogQuery {
   /** Node keys; absent = all. */

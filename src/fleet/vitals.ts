@@ -70,6 +70,18 @@ export class VitalsHistory {
     return null
   }
 
+  /** Stretches between two times in which no second was more than `holeMs` after the one before; oldest first. */
+  stretches(fromMs: number, toMs: number, holeMs: number): { readonly fromMs: number; readonly toMs: number }[] {
+    const times = [...this.#atMs].filter((atMs) => atMs >= fromMs && atMs <= toMs).sort((a, b) => a - b)
+    const found: { fromMs: number; toMs: number }[] = []
+    for (const atMs of times) {
+      const last = found.at(-1)
+      if (last === undefined || atMs - last.toMs > holeMs) found.push({ fromMs: atMs, toMs: atMs })
+      else last.toMs = atMs
+    }
+    return found
+  }
+
   #read(slot: number): Vitals {
     const vitals: { [F in VitalField]: number | null } = { ...NO_VITALS }
     VITAL_FIELDS.forEach((field, index) => {

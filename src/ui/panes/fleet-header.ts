@@ -23,7 +23,7 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   const clock = view.live ? `${formatClock(text.nowMs, 'local')} ` : `${held} ${formatClock(view.asOfMs, 'local')} `
   const out = line(look.theme).add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
   addIfFits(out, columns - clock.length, [[`${totals.nodes} node${totals.nodes === 1 ? '' : 's'}`, 'text']])
-  for (const state of ['up', 'connecting', 'stale', 'offline'] as const) {
+  for (const state of ['up', 'connecting', 'stale', 'offline', 'unknown'] as const) {
     const count = totals.byState[state]
     if (count === 0 && state !== 'up') continue
     const { glyph, token } = stateMark(state, look)

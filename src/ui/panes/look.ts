@@ -16,6 +16,7 @@ export function stateMark(state: NodeState, look: Look): { readonly glyph: strin
     connecting: { glyph: look.ascii ? '.' : '○', token: 'muted' },
     stale: { glyph: look.ascii ? '?' : '◐', token: 'warning' },
     offline: { glyph: look.ascii ? 'x' : '✗', token: 'danger' },
+    unknown: { glyph: look.ascii ? '/' : '╱', token: 'muted' },
   } as const
   return marks[state]
 }

@@ -75,7 +75,7 @@ describe('the state of a node', () => {
     fleet.apply('n2', arrived(statusFrame({ at: 16_000, n: 2 })), 16_000)
     const { alerts, totals } = fleet.view('now', 16_000)
     expect(alerts).toMatchObject([{ key: 'n1', rule: 'node_offline', severity: 'critical', sinceMs: 0, value: 16 }])
-    expect(totals.byState).toEqual({ connecting: 0, up: 1, stale: 0, offline: 1 })
+    expect(totals.byState).toEqual({ connecting: 0, up: 1, stale: 0, offline: 1, unknown: 0 })
     fleet.apply('n1', arrived(statusFrame({ at: 16_500, n: 2 })), 16_500)
     expect(fleet.view('now', 16_500).alerts).toEqual([])
   })

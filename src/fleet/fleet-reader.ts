@@ -1,0 +1,14 @@
+import type { SeriesPoint, SeriesRange } from './series.ts'
+import type { AlertView, AsOf, FleetView, LogQuery, LogRow, NodeDetail, ResultQuery, ResultView } from './view.ts'
+
+/** A fleet as panes read it, now or as of a past time; see {@link Fleet} for each. */
+export interface FleetReader {
+  keys(): string[]
+  view(asOf: AsOf, nowMs: number): FleetView
+  nodeDetail(key: string, asOf: AsOf, nowMs: number): NodeDetail | null
+  series(key: string | null, range: SeriesRange): SeriesPoint[]
+  logs(query: LogQuery): LogRow[]
+  alertHistory(asOf: AsOf, nowMs: number, limit?: number, key?: string | null): AlertView[]
+  results(query: ResultQuery): ResultView[]
+  subscribe(listener: () => void): () => void
+}
