@@ -103,7 +103,7 @@ export class Fleet {
     const contribution = model.apply(event, nowMs)
     if (contribution !== null) {
       const { amounts, windowMs } = contribution
-      this.#series.addLatency(nowMs, contribution.latency, windowMs)
+      this.#series.addLatency(contribution.atMs ?? nowMs, contribution.latency, windowMs)
       if (amounts !== null) this.#series.addAmounts(amounts.fromMs, amounts.toMs, amounts, windowMs)
     }
     if (event.kind === 'frame') this.#takeRows(model, event.frame, nowMs)

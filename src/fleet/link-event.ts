@@ -1,4 +1,5 @@
 import type { DaemonFrame } from '../../protocol/frames.ts'
+import type { StatRecord } from '../../protocol/records.ts'
 import type { SampleRecord } from '../../protocol/status.ts'
 
 /**
@@ -14,6 +15,8 @@ export type LinkEvent =
   | { readonly kind: 'frame'; readonly frame: DaemonFrame; readonly sizeBytes: number }
   /** What a node kept of its own state, read back later; applied at the time it tells of, in order. */
   | { readonly kind: 'sample'; readonly record: SampleRecord }
+  /** A statistic over results of a past time, where nothing finer is known. */
+  | { readonly kind: 'stat'; readonly record: StatRecord }
   /** Round trip and clock offset (node's clock minus ours), the best of the last probes. */
   | { readonly kind: 'clock'; readonly rttMs: number | null; readonly offsetMs: number }
   /** No session could be made; `retryInMs` is null when nobody will try again. */

@@ -35,6 +35,7 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         receivedFrames: link.receivedFrames + 1,
       }
     case 'sample':
+    case 'stat':
       return link
     case 'clock':
       return { ...link, rttMs: event.rttMs, clockOffsetMs: event.offsetMs }

@@ -1,5 +1,6 @@
 import type { StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
 import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
+import type { StatRecord } from '../../protocol/records.ts'
 import type { SampleRecord, StageHistograms } from '../../protocol/status.ts'
 import { clean, cleanStatus, type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
@@ -38,6 +39,8 @@ export interface StatusContribution {
   readonly amounts: (SeriesAmounts & { readonly fromMs: number; readonly toMs: number }) | null
   /** Window that both tell of when it is longer than a chart's step, ms; else 0. */
   readonly windowMs: number
+  /** End of that window on our clock where it is not the time of the event. */
+  readonly atMs?: number
 }
 
 interface Keyframe {
@@ -112,6 +115,7 @@ export class NodeModel {
     this.#link = advanceLink(this.#link, event, nowMs)
     if (event.kind === 'opened') this.#lastN = null
     if (event.kind === 'sample') return this.#takeSample(event.record, nowMs)
+    if (event.kind === 'stat') return this.#takeStat(event.record)
     if (event.kind !== 'frame') return null
     if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
     if (event.frame.t !== 'status') return null
@@ -158,6 +162,14 @@ export class NodeModel {
     this.#intervalMs = frame.intervalMs
     this.#heardMs = nowMs
     this.counters.setInstance(frame.node.instance)
+  }
+
+  /** Only the latency: what came in and went up meanwhile it does not tell. */
+  #takeStat({ from, to, latency }: StatRecord): StatusContribution {
+    const windowMs = Math.max(1, to - from)
+    const atMs = to - this.offsetMs
+    this.series.addLatency(atMs, latency, windowMs)
+    return { latency, amounts: null, windowMs, atMs }
   }
 
   #takeSample(record: SampleRecord, nowMs: number): StatusContribution {

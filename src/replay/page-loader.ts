@@ -137,10 +137,9 @@ export class PageLoader {
   /** Ask one source after the other until one has something. */
   async #gather(wish: PageWish, span: { fromMs: number; toMs: number }, signal: AbortSignal): Promise<Gathered> {
     const offsetMs = this.#options.offsetMs(wish.node)
-    const range: HistoryRange = {
+    const range: Omit<HistoryRange, 'kinds'> = {
       fromMs: Math.max(0, Math.ceil(span.fromMs + offsetMs)),
       toMs: Math.max(0, Math.floor(span.toMs + offsetMs)),
-      kinds: KINDS[wish.family],
       limitPerKind: MAX_KIND_ROWS,
     }
     let best: Gathered = { ok: false, reason: 'nobody keeps a past of this node' }
@@ -156,7 +155,10 @@ export class PageLoader {
           gaps.push(gap)
         },
       }
-      const outcome = await source.read(wish.node, range, sink, signal)
+      // The cloud has no samples, but what was made of results.
+      const more: readonly HistoryKind[] = source.name === 'cloud' && wish.family === 'state' ? ['stats'] : []
+      const kinds = [...KINDS[wish.family], ...more]
+      const outcome = await source.read(wish.node, { ...range, kinds }, sink, signal)
       const count = rows.reduce((sum, part) => sum + part.rows.rows.length, 0)
       if (outcome.ok && (count > 0 || gaps.length > 0)) {
         return { ok: true, source: source.name, rows: rows.map((part) => part.rows), gaps, pageAt }

@@ -1,4 +1,5 @@
 import type { RowsFrame } from '../../protocol/frames.ts'
+import type { StatRecord } from '../../protocol/records.ts'
 import type { SampleRecord } from '../../protocol/status.ts'
 import type { Schedule } from '../fleet/coalescer.ts'
 import { Fleet } from '../fleet/fleet.ts'
@@ -125,12 +126,20 @@ export class PastFeed {
 
   #rows(node: string, part: HistoryRows): number {
     const { now, offsetMs } = this.#options
-    if (part.kind === 'ledger') return 0
+    if (part.kind === 'ledger' || part.kind === 'metrics') return 0
+    if (part.kind === 'stats') return this.#stats(node, part.rows)
     const { kind: topic, rows } = part
     const frame = { t: 'rows', id: 'kept', topic, rows } as unknown as RowsFrame
     this.fleet.apply(node, { kind: 'clock', rttMs: null, offsetMs: offsetMs(node) }, now())
     this.fleet.apply(node, { kind: 'frame', frame, sizeBytes: 0 }, now())
     return Math.ceil(rows.length / 50)
+  }
+
+  #stats(node: string, rows: readonly StatRecord[]): number {
+    const { now, offsetMs } = this.#options
+    this.fleet.apply(node, { kind: 'clock', rttMs: null, offsetMs: offsetMs(node) }, now())
+    for (const record of rows) this.fleet.apply(node, { kind: 'stat', record }, now())
+    return rows.length
   }
 
   /** Samples in time order; a minute whose seconds are kept says nothing new. */

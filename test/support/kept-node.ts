@@ -49,6 +49,8 @@ export class KeptNode implements HistorySource {
     logs: [],
     results: [],
     ledger: [],
+    stats: [],
+    metrics: [],
   }
   #held: (() => void)[] = []
   #holds = false
