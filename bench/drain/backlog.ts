@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openStore } from '../../edge-daemon/store/store.ts'
 
-const BATCH = 2000
+const BATCH = 100
 /** What messages of a line are made of; one word in six is a number, so that they compress as such messages do. */
 const WORDS =
   'camera frame press conveyor belt station exposure focus blurred dark lens retry timeout before after while reading from buffer sensor line plant'.split(
