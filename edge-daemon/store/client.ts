@@ -14,8 +14,10 @@ import type {
   ForkReason,
   NewRecord,
   ReadRequest,
+  RunRequest,
   Store,
   StoredRecord,
+  StoredRun,
   StoreOptions,
 } from './contract.ts'
 import { checkIncoming, isLostWhenRefused } from './incoming.ts'
@@ -35,8 +37,10 @@ interface WaitingCall {
   readonly resolve: (outcome: Appended) => void
 }
 
+type ReadAnswer = Extract<FromWorker, { t: 'read' | 'run' }>
+
 interface WaitingRead {
-  readonly resolve: (records: StoredRecord[]) => void
+  readonly resolve: (answer: ReadAnswer) => void
   readonly reject: (error: EdgeError) => void
 }
 
@@ -102,13 +106,11 @@ export class StoreClient implements Store {
   }
 
   read(request: ReadRequest): Promise<StoredRecord[]> {
-    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
-    return new Promise((resolve, reject) => {
-      const id = this.#nextReadId
-      this.#nextReadId += 1
-      this.#reads.set(id, { resolve, reject })
-      this.#post({ t: 'read', id, request })
-    })
+    return this.#ask('read', (id) => ({ t: 'read', id, request })).then(({ records }) => [...records])
+  }
+
+  readRun(request: RunRequest): Promise<StoredRun | null> {
+    return this.#ask('run', (id) => ({ t: 'run', id, request })).then(({ run }) => run)
   }
 
   onCommit(listener: (records: readonly StoredRecord[]) => void): () => void {
@@ -265,7 +267,8 @@ export class StoreClient implements Store {
         break
       }
       case 'read':
-        this.#takeRead(message.id)?.resolve([...message.records])
+      case 'run':
+        this.#takeRead(message.id)?.resolve(message)
         break
       case 'unread':
         this.#takeRead(message.id)?.reject(failing(message.msg))
@@ -299,6 +302,17 @@ export class StoreClient implements Store {
     const change = this.#changes.shift()
     if (refusal === null) change?.resolve(this.#epoch)
     else change?.reject(refusal)
+  }
+
+  #ask<T extends ReadAnswer['t']>(_: T, question: (id: number) => ToWorker): Promise<Extract<ReadAnswer, { t: T }>> {
+    if (!this.#isOpen || this.#closing !== null) return Promise.reject(failing(this.#whyNot()))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextReadId
+      this.#nextReadId += 1
+      // The worker answers each question in kind.
+      this.#reads.set(id, { resolve: resolve as WaitingRead['resolve'], reject })
+      this.#post(question(id))
+    })
   }
 
   #takeRead(id: number): WaitingRead | undefined {

@@ -11,15 +11,20 @@ export interface PlainRecord {
   readonly bodyJson: string
 }
 
-/** Frames of one commit, one a class, with the sequences `firstSeq` upwards in order of the records. */
+/** Frames of one commit, one a class or more where it holds much of a class, with the sequences `firstSeq` upwards in order of the records. */
 export interface Commit {
   readonly frames: readonly EncodedFrame[]
   readonly firstSeq: number
   readonly lastSeq: number
 }
 
+/** Characters of lines from which on a frame takes no more: what one damaged block costs, and what one record costs to read. */
+const FRAME_CHARS = 256 * 1024
+
 interface Gathered {
+  readonly class: RecordClass
   readonly lines: string[]
+  chars: number
   readonly firstSeq: number
   lastSeq: number
   minTime: number
@@ -32,27 +37,31 @@ export function encodeCommit(
   place: { epoch: string; firstSeq: number; nodeJson: string; sealer?: Sealer | null },
 ): Commit {
   const { epoch, firstSeq, nodeJson, sealer = null } = place
-  const classes = new Map<RecordClass, Gathered>()
+  const open = new Map<RecordClass, Gathered>()
+  const all: Gathered[] = []
   let seq = firstSeq
   for (const record of records) {
     const { timestamp } = record
     const line = makeLine(seq, nodeJson, timestamp, record.bodyJson)
-    const gathered = classes.get(record.class)
-    if (gathered === undefined) {
-      const begun = { lines: [line], firstSeq: seq, lastSeq: seq, minTime: timestamp, maxTime: timestamp }
-      classes.set(record.class, begun)
+    const gathered = open.get(record.class)
+    if (gathered === undefined || gathered.chars >= FRAME_CHARS) {
+      const range = { firstSeq: seq, lastSeq: seq, minTime: timestamp, maxTime: timestamp }
+      const begun = { class: record.class, lines: [line], chars: line.length, ...range }
+      open.set(record.class, begun)
+      all.push(begun)
     } else {
       gathered.lines.push(line)
+      gathered.chars += line.length
       gathered.lastSeq = seq
       if (timestamp < gathered.minTime) gathered.minTime = timestamp
       if (timestamp > gathered.maxTime) gathered.maxTime = timestamp
     }
     seq += 1
   }
-  let left = classes.size
-  const frames = Array.from(classes, ([recordClass, { lines, ...range }]) => {
-    left -= 1
-    const content = { class: recordClass, epoch, ...range, records: lines.length, endsCommit: left === 0 }
+  const last = all.at(-1)
+  const frames = all.map((gathered) => {
+    const { lines, chars: _, ...range } = gathered
+    const content = { ...range, epoch, records: lines.length, endsCommit: gathered === last }
     return encodeFrame(content, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), sealer)
   })
   return { frames, firstSeq, lastSeq: seq - 1 }

@@ -45,6 +45,29 @@ export interface ReadRequest {
   readonly wholeOnly?: boolean | undefined
 }
 
+/** What to read as a run: the records of one class behind `afterSeq`, within the bounds. */
+export interface RunRequest {
+  readonly class: RecordClass
+  readonly afterSeq: number
+  /** Only records up to and including this sequence. */
+  readonly throughSeq?: number | undefined
+  readonly limit: number
+  /** Most bytes of lines with their newlines; the first record is taken whatever its size. */
+  readonly maxBytes: number
+}
+
+/** Records of one class and one epoch that follow each other, as bytes: what goes into a block. */
+export interface StoredRun {
+  readonly class: RecordClass
+  readonly epoch: string
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** Whole JSON records, each with a newline behind it. */
+  readonly ndjson: Uint8Array<ArrayBuffer>
+  /** Unix ms of each record, in order. */
+  readonly timestamps: Float64Array<ArrayBuffer>
+}
+
 /** Last acknowledged sequence by class; a class without an entry was never acknowledged. */
 export type Cursors = Readonly<Partial<Record<UpstreamClass, number>>>
 
@@ -124,6 +147,12 @@ export interface Store {
    * read now: a record that the disk only cannot give now is never left out.
    */
   read(request: ReadRequest): Promise<StoredRecord[]>
+  /**
+   * Read the next records of a class as bytes, several times cheaper than {@link read}; null when there are none. It ends
+   * where the epoch changes and before what is sealed under a key that is missing now.
+   * @throws as {@link read}, and when the very next record is sealed under a missing key
+   */
+  readRun(request: RunRequest): Promise<StoredRun | null>
   /**
    * Hear of every record once it is durable, in order of sequence; returns the unsubscription. What a start finds and
    * writes to the ledger is there to read and is not heard of.

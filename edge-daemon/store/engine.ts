@@ -4,7 +4,7 @@ import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
-import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
+import type { Backlog, Chain, Chains, Fork, ForkReason, StoredRecord } from './contract.ts'
 import { type Disk, nodeDisk, refusalOf, syncFolders } from './disk.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
 import { ForkFile } from './fork-file.ts'
@@ -22,7 +22,7 @@ import {
 } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { Located, LogIndex, Segment } from './log-index.ts'
-import { readRange } from './range-read.ts'
+import { type RangeSource, readRange } from './range-read.ts'
 import { recoverLog } from './recover.ts'
 import { KeyRing, type StoreKeys } from './seal.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -180,9 +180,9 @@ export class LogEngine {
     return written
   }
 
-  /** Steps of a read; `null` steps are places to pause. A step throws EdgeError `STORE_FAILING` when the disk lets nothing be read now. */
-  read(request: ReadRequest): Generator<StoredRecord | null> {
-    return readRange({ index: this.#index, reader: this.#reader, lastSeq: this.#lastSeq }, request)
+  /** What reads read from, as of now. */
+  source(): RangeSource {
+    return { index: this.#index, reader: this.#reader, lastSeq: this.#lastSeq }
   }
 
   /** Move a cursor; null, or why it could not be saved (it has moved in memory all the same). */
@@ -286,7 +286,9 @@ export class LogEngine {
 
   #recentLedger(): LedgerEntry[] {
     const request = { classes: ['ledger'] as const, limit: LEDGER_LOOK_BACK, newestFirst: true }
-    return [...this.read(request)].flatMap((record) => (record === null ? [] : [JSON.parse(record.line)]))
+    return [...readRange(this.source(), request)].flatMap((record) =>
+      record === null ? [] : [JSON.parse(record.line)],
+    )
   }
 
   /** For backlogs, which only count: an extent that cannot be read must not stop a commit. */

@@ -6,6 +6,7 @@ import { DamageCount } from './damage-count.ts'
 import { refusalOf } from './disk.ts'
 import {
   checkFrame,
+  decodeFrame,
   decodeLines,
   EpochReader,
   FRAME_MAGIC,
@@ -16,6 +17,7 @@ import {
 import { seqOfLine, timestampOfLine } from './line.ts'
 import type { Located } from './log-index.ts'
 import { readAround } from './read-around.ts'
+import type { RunBuilder } from './run-builder.ts'
 import type { KeyRing } from './seal.ts'
 
 const OPEN_FILES = 8
@@ -76,18 +78,28 @@ export class FrameReader {
    * an empty extent would pass over its records. With `wholeOnly`, {@link SealedAway}.
    */
   records(place: Located, recordClass: RecordClass, range: SeqRange = {}): StoredRecord[] {
-    const bytes = this.#bytesOf(place)
     const records: StoredRecord[] = []
-    let offset = 0
-    while (bytes !== null && offset < bytes.length) {
-      const frame = checkFrame(bytes, offset)
-      const end = frame.ok ? offset + frame.frameBytes : nextGoodFrame(bytes, offset + 1)
-      const isGood =
-        frame.ok && (frame.class !== recordClass || this.#take(bytes.subarray(offset, end), frame, range, records))
-      if (!isGood) this.#damaged.note(place.segment.path, place.ref.offset + offset, place.ref.offset + end)
-      offset = end
-    }
+    this.#walk(place, recordClass, (bytes, frame) => this.#take(bytes, frame, range, records))
     return records
+  }
+
+  /**
+   * As {@link records}, for the bytes of records: add them to a run until it says that it is full.
+   * @throws as {@link records} with `wholeOnly`
+   */
+  addTo(run: RunBuilder, place: Located, recordClass: RecordClass, range: SeqRange): void {
+    const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY } = range
+    this.#walk(place, recordClass, (bytes, frame) => {
+      if (run.isFull) return true
+      const header = readHeader(bytes, 0, frame, this.#epochs)
+      if (header.lastSeq <= afterSeq || header.firstSeq >= beforeSeq) return true
+      if (!this.#keys.has(header.keyId)) {
+        if (!this.#keys.isLost(header.keyId)) throw new SealedAway(header, [])
+        return true
+      }
+      const ndjson = decodeFrame(header, bytes, this.#keys)
+      return ndjson !== null && run.add(header, ndjson)
+    })
   }
 
   close(): void {
@@ -123,6 +135,19 @@ export class FrameReader {
     } catch (error) {
       this.forget(segment.path)
       throw cannotBeRead(error)
+    }
+  }
+
+  /** Give every good frame of a class to `use`; what is none, and what `use` says is none, counts as damaged. */
+  #walk(place: Located, recordClass: RecordClass, use: (bytes: Buffer, frame: VerifiedFrame) => boolean): void {
+    const bytes = this.#bytesOf(place)
+    let offset = 0
+    while (bytes !== null && offset < bytes.length) {
+      const frame = checkFrame(bytes, offset)
+      const end = frame.ok ? offset + frame.frameBytes : nextGoodFrame(bytes, offset + 1)
+      const isGood = frame.ok && (frame.class !== recordClass || use(bytes.subarray(offset, end), frame))
+      if (!isGood) this.#damaged.note(place.segment.path, place.ref.offset + offset, place.ref.offset + end)
+      offset = end
     }
   }
 

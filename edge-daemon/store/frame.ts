@@ -211,18 +211,22 @@ function readUInt48(bytes: Buffer, offset: number): number {
   return bytes.readUInt32LE(offset) + bytes.readUInt16LE(offset + 4) * 2 ** 32
 }
 
-/** Lines of a frame whose bytes are whole; null when the payload cannot be decoded, or cannot be opened with these keys. */
-export function decodeLines(header: FrameHeader, frame: Buffer, keys: KeyRing): string[] | null {
+/** NDJSON of a frame whose bytes are whole; null when the payload cannot be decoded, or cannot be opened with these keys. */
+export function decodeFrame(header: FrameHeader, frame: Buffer, keys: KeyRing): Buffer | null {
   const payload = openPayload(header, frame, keys)
-  if (payload === null) return null
+  if (payload === null || !header.compressed) return payload
   try {
-    const ndjson = header.compressed ? zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES }) : payload
-    const lines = ndjson.toString('utf8').split('\n')
-    lines.pop()
-    return lines.length === header.records ? lines : null
+    return zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES })
   } catch {
     return null
   }
+}
+
+/** Lines of a frame, as {@link decodeFrame}; null also when there are not as many as its header says. */
+export function decodeLines(header: FrameHeader, frame: Buffer, keys: KeyRing): string[] | null {
+  const lines = decodeFrame(header, frame, keys)?.toString('utf8').split('\n')
+  lines?.pop()
+  return lines?.length === header.records ? lines : null
 }
 
 /** Payload of a frame whose bytes are whole, as it was before it was sealed; null when these keys do not open it. */

@@ -1,7 +1,17 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
-import type { Backlog, Chain, Chains, Fork, ForkReason, ReadRequest, StoredRecord } from './contract.ts'
+import type {
+  Backlog,
+  Chain,
+  Chains,
+  Fork,
+  ForkReason,
+  ReadRequest,
+  RunRequest,
+  StoredRecord,
+  StoredRun,
+} from './contract.ts'
 import type { StoreKeys } from './seal.ts'
 
 /** What a worker is started with. */
@@ -34,6 +44,7 @@ export type ToWorker =
       readonly lost: readonly (readonly [RecordClass, number])[]
     }
   | { readonly t: 'read'; readonly id: number; readonly request: ReadRequest }
+  | { readonly t: 'run'; readonly id: number; readonly request: RunRequest }
   | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }
   | { readonly t: 'chain'; readonly target: string; readonly class: UpstreamClass; readonly chain: Chain }
   | { readonly t: 'epoch'; readonly reason: ForkReason; readonly msg: string }
@@ -72,6 +83,7 @@ export type FromWorker =
       readonly view: StoreView
     }
   | { readonly t: 'read'; readonly id: number; readonly records: readonly StoredRecord[] }
+  | { readonly t: 'run'; readonly id: number; readonly run: StoredRun | null }
   | { readonly t: 'unread'; readonly id: number; readonly msg: string }
   | {
       /** Answers the oldest waiting cursor or chain; `chains` where the worker had a part in what they are now. */

@@ -1,13 +1,18 @@
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { PlainRecord } from './commit.ts'
-import type { StoredRecord } from './contract.ts'
+import type { StoredRecord, StoredRun } from './contract.ts'
 import type { LogEngine } from './engine.ts'
 import { MAX_COMMIT_CHARS } from './incoming.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 import type { FromWorker, StoreView, ToWorker } from './messages.ts'
+import { readRange } from './range-read.ts'
+import { readRun } from './run-read.ts'
 import type { StoreKeys } from './seal.ts'
 
 const READ_SLICE_MS = 4
+
+/** Sends to the main thread; buffers of `moved` are handed over and not copied. */
+export type PostMessage = (message: FromWorker, moved?: readonly ArrayBuffer[]) => void
 
 interface Call {
   readonly records: readonly PlainRecord[]
@@ -16,8 +21,8 @@ interface Call {
 
 interface PendingRead {
   readonly id: number
-  readonly steps: Generator<StoredRecord | null>
-  readonly records: StoredRecord[]
+  /** Yields at every place to pause; the answer is what it returns. */
+  readonly steps: Generator<null, FromWorker>
 }
 
 /**
@@ -26,14 +31,14 @@ interface PendingRead {
  */
 export class StoreService {
   readonly #engine: LogEngine
-  readonly #post: (message: FromWorker) => void
+  readonly #post: PostMessage
   readonly #onClosed: () => void
   #calls: Call[] = []
   #reads: PendingRead[] = []
   #isPlanned = false
   #isClosing = false
 
-  constructor(engine: LogEngine, post: (message: FromWorker) => void, onClosed: () => void) {
+  constructor(engine: LogEngine, post: PostMessage, onClosed: () => void) {
     this.#engine = engine
     this.#post = post
     this.#onClosed = onClosed
@@ -47,7 +52,16 @@ export class StoreService {
         this.#take(message)
         break
       case 'read':
-        this.#reads.push({ id: message.id, steps: this.#engine.read(message.request), records: [] })
+        this.#reads.push({
+          id: message.id,
+          steps: recordsSteps(message.id, readRange(this.#engine.source(), message.request)),
+        })
+        break
+      case 'run':
+        this.#reads.push({
+          id: message.id,
+          steps: runSteps(message.id, readRun(this.#engine.source(), message.request)),
+        })
         break
       case 'cursor': {
         const error = this.#engine.saveCursor(message.target, message.class, message.seq)
@@ -158,10 +172,11 @@ export class StoreService {
   #readOnce(): void {
     const read = this.#reads.shift()
     if (read === undefined) return
-    const { id, records } = read
+    const { id, steps } = read
     try {
-      if (advance(read)) this.#post({ t: 'read', id, records })
-      else this.#reads.push(read)
+      const answer = advance(steps)
+      if (answer === null) this.#reads.push(read)
+      else this.#post(answer, answer.t === 'run' && answer.run !== null ? [answer.run.ndjson.buffer] : [])
     } catch (error) {
       this.#post({ t: 'unread', id, msg: messageOf(error) })
     }
@@ -174,17 +189,25 @@ export class StoreService {
   }
 }
 
-/** Read on for a slice of time; true when the read has come to its end. */
-function advance({ steps, records }: PendingRead): boolean {
+/** Read on for a slice of time; the answer when the read has come to its end, else null. */
+function advance(steps: Generator<null, FromWorker>): FromWorker | null {
   const until = performance.now() + READ_SLICE_MS
-  for (const record of iterate(steps)) {
-    if (record !== null) records.push(record)
-    else if (performance.now() > until) return false
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (performance.now() > until) return null
   }
-  return true
 }
 
-/** Iterate without ending the generator when the loop is left, so that it can go on later. */
-function iterate<T>(steps: Generator<T>): Iterable<T> {
-  return { [Symbol.iterator]: () => ({ next: () => steps.next() }) }
+function* recordsSteps(id: number, steps: Generator<StoredRecord | null>): Generator<null, FromWorker> {
+  const records: StoredRecord[] = []
+  for (const record of steps) {
+    if (record === null) yield null
+    else records.push(record)
+  }
+  return { t: 'read', id, records }
+}
+
+function* runSteps(id: number, steps: Generator<null, StoredRun | null>): Generator<null, FromWorker> {
+  return { t: 'run', id, run: yield* steps }
 }

@@ -1,14 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LogEngine } from './engine.ts'
-import type { FromWorker, ToWorker, WorkerSettings } from './messages.ts'
-import { StoreService } from './service.ts'
+import type { ToWorker, WorkerSettings } from './messages.ts'
+import { type PostMessage, StoreService } from './service.ts'
 
 /** Entry of the store's worker thread: opens the log of its settings and serves it to the thread that started it. */
 function main(): void {
   const port = parentPort
   if (port === null) return
-  const post = (message: FromWorker): void => port.postMessage(message)
+  const post: PostMessage = (message, moved = []): void => port.postMessage(message, moved)
   const settings: WorkerSettings = workerData
   let engine: LogEngine
   try {

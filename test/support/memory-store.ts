@@ -9,8 +9,10 @@ import type {
   ForkReason,
   NewRecord,
   ReadRequest,
+  RunRequest,
   Store,
   StoredRecord,
+  StoredRun,
 } from '../../edge-daemon/store/contract.ts'
 import type { UpstreamClass } from '../../protocol/subjects.ts'
 import { UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
@@ -62,6 +64,22 @@ export class MemoryStore implements Store {
       taken.push(record)
     }
     return taken
+  }
+
+  async readRun({ class: recordClass, ...range }: RunRequest): Promise<StoredRun | null> {
+    const records = await this.read({ classes: [recordClass], ...range })
+    const [first] = records
+    if (first === undefined) return null
+    const end = records.findIndex(({ epoch }) => epoch !== first.epoch)
+    const run = end < 0 ? records : records.slice(0, end)
+    return {
+      class: recordClass,
+      epoch: first.epoch,
+      firstSeq: first.seq,
+      lastSeq: run.at(-1)?.seq ?? first.seq,
+      ndjson: new Uint8Array(Buffer.from(run.map(({ line }) => `${line}\n`).join(''))),
+      timestamps: Float64Array.from(run, ({ timestamp }) => timestamp),
+    }
   }
 
   onCommit(listener: (records: readonly StoredRecord[]) => void): () => void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { PlainRecord } from '../../edge-daemon/store/commit.ts'
 import type { ReadRequest, StoredRecord } from '../../edge-daemon/store/contract.ts'
 import { type EngineOptions, LogEngine } from '../../edge-daemon/store/engine.ts'
+import { readRange } from '../../edge-daemon/store/range-read.ts'
 import type { LedgerRecord } from '../../protocol/records.ts'
 import { RECORD_CLASSES, type RecordClass } from '../../protocol/subjects.ts'
 
@@ -48,7 +49,7 @@ export function plain(...classes: readonly RecordClass[]): PlainRecord[] {
 
 /** Everything that a read returns; by default all records of all classes. */
 export function readAll(engine: LogEngine, request: Partial<ReadRequest> = {}): StoredRecord[] {
-  const steps = engine.read({ classes: RECORD_CLASSES, limit: 1_000_000, ...request })
+  const steps = readRange(engine.source(), { classes: RECORD_CLASSES, limit: 1_000_000, ...request })
   return [...steps].filter((record) => record !== null)
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ReadRequest, StoredRecord } from '../../../edge-daemon/store/contract.ts'
+import { readRange } from '../../../edge-daemon/store/range-read.ts'
 import { openStore } from '../../../edge-daemon/store/store.ts'
 import { RECORD_CLASSES } from '../../../protocol/subjects.ts'
 import { engineOptions, readAll, storeFolder, withEngine } from '../../support/store-folder.ts'
@@ -85,7 +86,7 @@ describe('a range read', () => {
         engine.enforceRetention()
       }
       for (let n = 0; n < 20; n += 1) write()
-      const steps = engine.read({ classes: ['normal'], limit: 1000 })
+      const steps = readRange(engine.source(), { classes: ['normal'], limit: 1000 })
       const seqs: number[] = []
       for (const record of steps) {
         write()
