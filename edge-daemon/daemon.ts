@@ -13,6 +13,7 @@ import { renderMetrics } from './health/metrics-text.ts'
 import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
+import { InputChoice } from './input-choice.ts'
 import { readPicture } from './kept-pictures.ts'
 import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
@@ -137,7 +138,7 @@ export class Daemon {
         if (request.topic === 'status') await recorder.flush()
         return readRows(store, request)
       },
-      picture: (seq) => readPicture(store, seq),
+      picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
       command: async (verb, args) => {
         const result = runCommand(verb, args, { service, allowFaults: this.#config.faults.allow })
         this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })
@@ -153,6 +154,7 @@ export class Daemon {
 
     const keeper = new ResultKeeper({
       filter: new ResultFilter({ judge: (result) => rules.judge(result), abnormalPerSec }),
+      inputs: new InputChoice(this.#config.inputs),
       store,
       onRefused: ({ timestamp, ...body }) => this.#publish('results', refusedRow(node.name, timestamp, body)),
     })
@@ -161,7 +163,7 @@ export class Daemon {
       nodeName: node.name,
       bodyLimitBytes: this.#config.inference.bodyLimit,
       service,
-      keep: (result) => keeper.keep(result),
+      keep: (result, picture) => keeper.keep(result, picture),
       meters,
       isReady: () => this.#readiness(service),
       metricsText: () => {

@@ -5,9 +5,19 @@ import type { Store } from './store/store.ts'
 
 /**
  * The kept picture of the result with this sequence: it stands directly behind it.
- * @throws EdgeError `PICTURE_NOT_KEPT` when there is none, `STORE_FAILING` when the store cannot be read.
+ * @throws EdgeError `COMMAND_REFUSED` where consoles may not, `PICTURE_NOT_KEPT` when there is none, `STORE_FAILING` when the store cannot be read.
  */
-export async function readPicture(store: Pick<Store, 'read'>, seq: number): Promise<KeptPicture> {
+export async function readPicture(
+  store: Pick<Store, 'read'>,
+  seq: number,
+  access: 'allow' | 'deny',
+): Promise<KeptPicture> {
+  if (access === 'deny') {
+    throw new EdgeError('COMMAND_REFUSED', {
+      message: 'this node lets no console fetch pictures',
+      next: ['set control.pictures to allow in its configuration'],
+    })
+  }
   const [record] = await store.read({ classes: ['input'], afterSeq: seq, throughSeq: seq + 1, limit: 1 })
   if (record === undefined) {
     throw new EdgeError('PICTURE_NOT_KEPT', {

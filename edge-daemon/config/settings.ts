@@ -56,6 +56,7 @@ export const SETTINGS = {
   },
   control: {
     listen: setting(address(), { host: '127.0.0.1', port: 5443 }, 'Where consoles connect; loopback only.'),
+    pictures: setting(oneOf('allow', 'deny'), 'allow', 'Whether consoles may fetch the pictures that are kept.'),
   },
   models: {
     dir: setting(text(), '/var/lib/edgedeck/models', 'Folder that holds one folder a model.'),
@@ -104,6 +105,20 @@ export const SETTINGS = {
       duration({ minMs: 1000, maxMs: 3_600_000 }),
       60_000,
       'Longest a statistic may wait to be full.',
+    ),
+  },
+  inputs: {
+    keepAbnormal: setting(flag(), true, 'Keep the pictures of abnormal results on the node.'),
+    sampleEvery: setting(
+      number({ min: 0, max: 1_000_000, integer: true }),
+      0,
+      'Keep every so many-th picture of the normal results too; 0 for none.',
+    ),
+    maxBytes: setting(size({ minBytes: 1000, maxBytes: 2.5e6 }), 2e6, 'Largest picture that is kept.'),
+    bytesPerSec: setting(
+      size({ minBytes: 1000, maxBytes: 100e6 }),
+      256_000,
+      'Pictures that may be kept each second; a minute of it may come at once.',
     ),
   },
   upstream: {

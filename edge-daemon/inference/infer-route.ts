@@ -74,12 +74,14 @@ export class InferRoute {
       budget.give(bytes)
       return this.#refuse(request, response, picked.status, picked.msg)
     }
-    const outcome = await service.infer(picked.picture)
-    budget.give(bytes)
+    const { picture } = picked
+    const outcome = await service.infer(picture)
     if (!outcome.ok && (outcome.code === 'PICTURE_TOO_LARGE' || STATUS_OF[outcome.code] === 503)) {
+      budget.give(bytes)
       return this.#refuse(request, response, STATUS_OF[outcome.code], outcome.msg)
     }
-    await this.#keepAndReply(response, { outcome, bytes, startedAtMs })
+    await this.#keepAndReply(response, { outcome, picture, bytes, startedAtMs })
+    budget.give(bytes)
   }
 
   /** A request that is only counted. */
@@ -92,14 +94,14 @@ export class InferRoute {
 
   async #keepAndReply(
     response: ServerResponse,
-    { outcome, bytes, startedAtMs }: { outcome: Outcome; bytes: number; startedAtMs: number },
+    { outcome, picture, bytes, startedAtMs }: { outcome: Outcome; picture: Buffer; bytes: number; startedAtMs: number },
   ): Promise<void> {
     const { nodeName, now, meters } = this.#options
     const timestamp = now()
     const committingAtMs = performance.now()
     const totalMs = Math.round((committingAtMs - startedAtMs) * 1000) / 1000
     const result = resultOf(outcome, { timestamp, bytes, totalMs })
-    const kept = await this.#keep(result)
+    const kept = await this.#keep(result, picture)
     meters.took('commit', performance.now() - committingAtMs)
     if (!kept.stored) meters.notStored()
     if (kept.overRate === true) meters.overRate()
@@ -119,9 +121,9 @@ export class InferRoute {
     meters.answered(kindOf(outcome, kept))
   }
 
-  async #keep(result: NewResult): Promise<Kept> {
+  async #keep(result: NewResult, picture: Buffer): Promise<Kept> {
     try {
-      return await this.#options.keep(result)
+      return await this.#options.keep(result, picture)
     } catch {
       // A store that breaks its promise must not take the answer with it; it shows as not stored.
       return { stored: false }

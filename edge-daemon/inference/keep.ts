@@ -12,5 +12,5 @@ export type Kept = (
   readonly overRate?: boolean
 }
 
-/** Filter and commit a result; resolves when it is on the disk or the disk refused. Must not reject. */
-export type Keep = (result: NewResult) => Promise<Kept>
+/** Filter and commit a result, and maybe its picture; resolves when it is on the disk or the disk refused. Must not reject. */
+export type Keep = (result: NewResult, picture: Buffer) => Promise<Kept>
