@@ -1,31 +1,23 @@
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import path from 'node:path'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { BLOCK_CONTENT_TYPE, BLOCK_HEADERS } from '../../protocol/subjects.ts'
+import { BlockArchive, type BlockNote } from './block-archive.ts'
+import { chainKeyIn, readOffer, TAKEN_ENCODINGS, unpack } from './offered-block.ts'
 
 const MAX_BLOCK_BYTES = 1024 * 1024
 const MAX_LISTED = 1000
 
-/** What is kept of a block besides its body. */
-interface BlockNote {
-  readonly file: string
-  readonly receivedAt: number
-  readonly headers: Readonly<Record<string, string>>
-}
-
 /**
- * The demo's small cloud end where there is no nats-server: `POST /blocks` keeps a block in a folder, `GET /blocks`
- * lists what it holds (`?subject=` narrows), `GET /blocks/FILE` shows the records of one. For looking, not for keeping.
+ * The demo's small cloud end where there is no nats-server, a receiver as docs/http-receiver.md says: `POST /blocks`
+ * compares and stores, `HEAD /blocks` tells what is held last of a subject. For people, `GET /blocks` lists what it holds
+ * (`?subject=` narrows) and `GET /blocks/NUMBER` shows the records of one.
  */
 export class HttpCloud {
   readonly #dir: string
   readonly #sockets = new Set<Socket>()
   #server: http.Server | null = null
-  #count = 0
-  readonly #run = Date.now().toString(36)
+  #archive: BlockArchive | null = null
 
   constructor(dir: string) {
     this.#dir = dir
@@ -33,9 +25,12 @@ export class HttpCloud {
 
   /** Listen on a port of the loopback, 0 for a free one; resolves with the port. */
   async start(port: number): Promise<number> {
-    mkdirSync(this.#dir, { recursive: true })
+    const archive = await BlockArchive.open(this.#dir)
+    this.#archive = archive
     const server = http.createServer((request, response) => {
-      this.#answer(request, response).catch(() => respond(response, 500, { error: 'the block could not be kept' }))
+      this.#answer(archive, request, response).catch(() => {
+        respond(response, 500, { error: 'the block could not be kept' })
+      })
     })
     server.on('connection', (socket) => {
       this.#sockets.add(socket)
@@ -56,63 +51,80 @@ export class HttpCloud {
     server.close()
     for (const socket of this.#sockets) socket.destroy()
     await closed
+    await this.#archive?.close()
+    this.#archive = null
   }
 
-  async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  async #answer(archive: BlockArchive, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    response.setHeader(BLOCK_HEADERS.receiver, archive.id)
+    response.setHeader('Accept-Encoding', TAKEN_ENCODINGS)
+    response.setHeader(BLOCK_HEADERS.maxBody, MAX_BLOCK_BYTES)
     const url = new URL(request.url ?? '/', 'http://cloud')
-    if (request.method === 'POST' && url.pathname === '/blocks') return this.#keep(request, response)
-    if (request.method === 'GET' && url.pathname === '/blocks') {
-      const blocks = await this.#list(url.searchParams.get('subject') ?? '')
+    const isBlocks = url.pathname === '/blocks'
+    if (request.method === 'POST' && isBlocks) return keep(archive, request, response)
+    request.resume()
+    if (request.method === 'HEAD' && isBlocks) return tell(archive, request, response)
+    if (request.method === 'GET' && isBlocks) {
+      const listed = archive.list(url.searchParams.get('subject') ?? '', MAX_LISTED)
+      const blocks = listed.map(({ index, note }) => ({ number: index, ...note }))
       return respond(response, 200, { blocks })
     }
-    const named = /^\/blocks\/([\w-]+)$/.exec(url.pathname)?.[1]
-    if (request.method === 'GET' && named !== undefined) return this.#show(named, response)
-    request.resume()
-    return respond(response, 404, { error: 'POST /blocks, GET /blocks?subject=…, GET /blocks/FILE' })
+    const named = /^\/blocks\/(\d{1,9})$/.exec(url.pathname)?.[1]
+    if (request.method === 'GET' && named !== undefined) return show(archive, Number(named), response)
+    return respond(response, 404, { error: 'POST /blocks, HEAD /blocks, GET /blocks?subject=…, GET /blocks/NUMBER' })
   }
+}
 
-  async #keep(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const parts: Buffer[] = []
-    let size = 0
-    for await (const part of request) {
-      size += part.length
-      if (size > MAX_BLOCK_BYTES)
-        return respond(response, 413, { error: `a block is at most ${MAX_BLOCK_BYTES} bytes` })
-      parts.push(part)
-    }
-    this.#count += 1
-    const file = `${this.#run}-${String(this.#count).padStart(6, '0')}`
-    const kept = ['content-type', 'content-encoding']
-    const headers = Object.fromEntries(
-      Object.entries(request.headers).flatMap(([name, value]) =>
-        typeof value === 'string' && (name.startsWith('edge-') || kept.includes(name)) ? [[name, value]] : [],
-      ),
-    )
-    await writeFile(path.join(this.#dir, `${file}.block`), Buffer.concat(parts))
-    const note: BlockNote = { file, receivedAt: Date.now(), headers }
-    await writeFile(path.join(this.#dir, `${file}.json`), JSON.stringify(note))
-    respond(response, 200, { file })
+async function keep(
+  archive: BlockArchive,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of request) {
+    size += part.length
+    // Read on to its end, else the sender sees a broken connection instead of the answer.
+    if (size <= MAX_BLOCK_BYTES) parts.push(part)
   }
+  if (size > MAX_BLOCK_BYTES) {
+    return respond(response, 413, { error: `a block is at most ${MAX_BLOCK_BYTES} bytes` })
+  }
+  const offer = await readOffer(request.headers, Buffer.concat(parts), Date.now())
+  if (!offer.ok) return respond(response, offer.status, { error: offer.msg })
+  const { outcome, last } = await archive.store(offer.block)
+  for (const [name, value] of Object.entries(heldHeaders(last))) response.setHeader(name, value)
+  if (outcome !== 'conflict') return respond(response, 200, { outcome })
+  return respond(response, 409, { error: 'something else than the block named as the one before is held last' })
+}
 
-  async #list(subject: string): Promise<BlockNote[]> {
-    const notes = (await readdir(this.#dir)).filter((name) => name.endsWith('.json')).sort()
-    const read = await Promise.all(notes.slice(-MAX_LISTED).map((name) => readFile(path.join(this.#dir, name), 'utf8')))
-    return read
-      .map((note) => JSON.parse(note) as BlockNote)
-      .filter((note) => (note.headers['edge-subject'] ?? '').includes(subject))
-  }
+/** What is held last of the chain that was asked about, in headers; without a chain, that the receiver is there. */
+function tell(archive: BlockArchive, request: http.IncomingMessage, response: http.ServerResponse): void {
+  const key = chainKeyIn(request.headers)
+  const lastEpoch = key === null ? null : archive.lastEpoch(key.subject)
+  const held = key === null ? null : archive.last(key)
+  response
+    .writeHead(200, {
+      ...heldHeaders(held),
+      ...(lastEpoch === null ? {} : { [BLOCK_HEADERS.heldEpoch]: lastEpoch }),
+    })
+    .end()
+}
 
-  async #show(file: string, response: http.ServerResponse): Promise<void> {
-    try {
-      const note = JSON.parse(await readFile(path.join(this.#dir, `${file}.json`), 'utf8')) as BlockNote
-      const body = await readFile(path.join(this.#dir, `${file}.block`))
-      const encoding = note.headers['content-encoding']
-      const text = encoding === 'gzip' ? gunzipSync(body) : encoding === 'zstd' ? zstdDecompressSync(body) : body
-      response.writeHead(200, { 'content-type': note.headers['content-type'] ?? 'application/x-ndjson' }).end(text)
-    } catch {
-      respond(response, 404, { error: 'no such block' })
-    }
+function heldHeaders(held: BlockNote | null): Record<string, string> {
+  if (held === null) return {}
+  return {
+    [BLOCK_HEADERS.heldFirstSeq]: String(held.firstSeq),
+    [BLOCK_HEADERS.heldLastSeq]: String(held.lastSeq),
+    [BLOCK_HEADERS.heldDigest]: held.digest,
   }
+}
+
+async function show(archive: BlockArchive, index: number, response: http.ServerResponse): Promise<void> {
+  const found = await archive.read(index)
+  const plain = found === null ? null : await unpack(found.body, found.note.headers['content-encoding'] ?? '')
+  if (plain === null) return respond(response, 404, { error: 'no such block' })
+  response.writeHead(200, { 'content-type': BLOCK_CONTENT_TYPE }).end(plain)
 }
 
 function respond(response: http.ServerResponse, status: number, body: object): void {
