@@ -85,6 +85,8 @@ const uplinkTarget = z.object({
   drainSec: z.number().nonnegative().nullable().optional(),
   /** Time from a record's timestamp until the target held it, over the last minute. */
   transfer: histogramSchema.optional(),
+  /** What the receiver makes possible: one that does not compare before it stores may be sent a block twice. */
+  guarantee: z.enum(['exactly_once', 'at_least_once']).optional(),
   /** Blocks that were sent flagged as maybe held already, since the start. */
   maybeDuplicates: count.optional(),
 })

@@ -92,6 +92,11 @@ function uplinkMetrics(page: Page, { uplink, transfer }: MetricsSnapshot): void 
     'Seconds until the backlog is drained at the rate of the last minute.',
     byTarget(({ drainSec }) => drainSec ?? null),
   )
+  page.gauge(
+    'edge_uplink_exactly_once',
+    'Whether the receiver compares before it stores; else a block may be there twice.',
+    byTarget(({ guarantee }) => (guarantee === undefined ? null : Number(guarantee === 'exactly_once'))),
+  )
   page.counter(
     'edge_uplink_maybe_duplicate_blocks_total',
     'Blocks that were sent flagged as maybe held already.',

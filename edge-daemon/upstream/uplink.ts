@@ -120,6 +120,7 @@ export class Uplink {
       ackedSeq: Math.max(...this.#lanes.map((lane) => lane.cursor)),
       rttMs: wire.rttMs,
       error: this.#error(),
+      ...(wire.guarded === null ? {} : { guarantee: wire.guarded ? 'exactly_once' : 'at_least_once' }),
       drainSec: this.#figures.drainSec(backlog.records),
       transfer: this.#figures.lastMinute() as NonNullable<UplinkTargetStatus['transfer']>,
     }

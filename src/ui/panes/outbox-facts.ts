@@ -48,8 +48,11 @@ function drainText(drainSec: number | null): string {
   return drainSec === null ? 'not moving' : `in ${formatAge(drainSec * 1000)} at this rate`
 }
 
-function transferFacts({ transfer, maybeDuplicates }: Target): Fact[] {
+function transferFacts({ transfer, maybeDuplicates, guarantee }: Target): Fact[] {
   const facts: Fact[] = []
+  if (guarantee === 'at_least_once') {
+    facts.push({ label: 'delivery', value: 'at least once: it does not compare', token: 'warning' })
+  }
   if (transfer !== undefined) {
     const times = `p50 ${formatMs(quantileMs(transfer, 0.5))}, p99 ${formatMs(quantileMs(transfer, 0.99))}`
     facts.push({ label: 'till held', value: transfer.count === 0 ? UNKNOWN : times })

@@ -32,6 +32,7 @@ test('a receiver that compares before it stores is asked, told what goes before,
     await using bench = uplinkOf(store, wire, { encoding: 'auto' })
     bench.uplink.start()
     await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+    expect(bench.uplink.status().guarantee).toBe('exactly_once')
     expect(wire).toMatchObject({ guarded: true, encodings: ['zstd', 'gzip'], maxBodyBytes: 1024 * 1024 })
   }
   await cloud.kill()

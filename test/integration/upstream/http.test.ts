@@ -43,7 +43,12 @@ test('posts blocks with their subject and headers, in order', async () => {
     expect(headers['edge-prev-digest']).toBe(previous)
     previous = digest
   }
-  expect(bench.uplink.status()).toMatchObject({ kind: 'http', state: 'up', error: null })
+  expect(bench.uplink.status()).toMatchObject({
+    kind: 'http',
+    state: 'up',
+    error: null,
+    guarantee: 'at_least_once',
+  })
   expect(bench.uplink.status().rttMs).toBeGreaterThan(0)
 })
 

@@ -95,6 +95,7 @@ test('tells what the store promises and how far each class has got', () => {
           levels: { alert: { committed: 30, held: 20, synced: 10 } },
           drainSec: 12,
           maybeDuplicates: 1,
+          guarantee: 'at_least_once',
         },
       ],
     },
@@ -109,6 +110,7 @@ test('tells what the store promises and how far each class has got', () => {
     'edge_uplink_cap_bytes_per_second 8000',
     'edge_uplink_drain_seconds{target="eu-1",kind="nats"} 12',
     'edge_uplink_seq{target="eu-1",class="alert",level="held"} 20',
+    'edge_uplink_exactly_once{target="eu-1",kind="nats"} 0',
     'edge_uplink_maybe_duplicate_blocks_total{target="eu-1",kind="nats"} 1',
   ])
     expect(text.split('\n')).toContain(line)

@@ -53,6 +53,11 @@ test('a backlog that does not move is not given a time', () => {
   expect(shown(outboxGroups(statusWith({}, { drainSec: null })))).toContain('not moving')
 })
 
+test('a receiver that does not compare is said to get things at least once', () => {
+  expect(shown(outboxGroups(statusWith({}, { guarantee: 'at_least_once' })))).toContain('at least once')
+  expect(shown(outboxGroups(statusWith({}, { guarantee: 'exactly_once' })))).not.toContain('once')
+})
+
 test('a store that answers before the sync, or in the clear, says so', () => {
   const text = shown([{ title: 'Store', facts: storeFacts(statusWith({ durability: 'async', encryption: null })) }])
   expect(text).toMatch(/answers +BEFORE the disk has it/)
