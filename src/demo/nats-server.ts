@@ -24,6 +24,10 @@ export interface NatsServerOptions {
   readonly port?: number
   /** JetStream's `sync_interval`, such as `always` or `2m` (the server's own default). */
   readonly syncInterval?: string
+  /** JetStream's domain, which servers that are joined by leaf nodes need. */
+  readonly domain?: string
+  /** Whole blocks of configuration to add, such as `leafnodes { … }`. */
+  readonly moreConfig?: string
   /** Largest message in bytes; the server's own default is 1 MB. */
   readonly maxPayloadBytes?: number
   readonly program?: NatsServerProgram
@@ -138,14 +142,15 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
 function configText(options: NatsServerOptions, portsDir: string): string {
   const quote = (text: string): string => JSON.stringify(text)
   const sync = options.syncInterval === undefined ? '' : `\n  sync_interval: ${quote(options.syncInterval)}`
+  const domain = options.domain === undefined ? '' : `\n  domain: ${quote(options.domain)}`
   const payload = options.maxPayloadBytes === undefined ? '' : `max_payload: ${options.maxPayloadBytes}\n`
   return `host: "127.0.0.1"
 port: ${options.port || -1}
 ports_file_dir: ${quote(portsDir)}
 ${payload}jetstream {
-  store_dir: ${quote(join(options.dir, 'jetstream'))}${sync}
+  store_dir: ${quote(join(options.dir, 'jetstream'))}${sync}${domain}
 }
-`
+${options.moreConfig ?? ''}`
 }
 
 /** The server's last words, for a message when it does not start; what it says later is thrown away. */

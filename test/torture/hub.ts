@@ -10,7 +10,7 @@ import {
 } from '@nats-io/jetstream'
 import { connect, headers, type NatsConnection } from 'nats'
 import { streamSubjects } from '../../protocol/subjects.ts'
-import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
+import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
 import { eventually } from '../support/edge-daemon.ts'
 import { decodeMessage, type HeldMessage } from './block-decoder.ts'
 import type { CloudBlock, CloudCopy } from './evidence.ts'
@@ -25,17 +25,17 @@ const DUPLICATE_WINDOW_MS = 1000
 export class Hub {
   readonly region: string
   readonly #dir: string
-  readonly #syncInterval: string
+  readonly #options: Omit<NatsServerOptions, 'dir' | 'port'>
   #server: NatsServer | null = null
   #port = 0
   /** Blocks that were purged or expired on purpose, as they were read before. */
   readonly #before: CloudBlock[] = []
   #snapshots = 0
 
-  constructor(options: { region: string; dir: string; syncInterval?: string }) {
-    this.region = options.region
-    this.#dir = options.dir
-    this.#syncInterval = options.syncInterval ?? '2m'
+  constructor({ region, dir, ...options }: { region: string; dir: string } & Omit<NatsServerOptions, 'dir' | 'port'>) {
+    this.region = region
+    this.#dir = dir
+    this.#options = options
   }
 
   get port(): number {
@@ -49,7 +49,7 @@ export class Hub {
   /** Start the server, on the same port and data as before. */
   async start(): Promise<void> {
     await mkdir(this.#dir, { recursive: true })
-    this.#server = await startNatsServer({ dir: this.#dir, port: this.#port, syncInterval: this.#syncInterval })
+    this.#server = await startNatsServer({ ...this.#options, dir: this.#dir, port: this.#port })
     this.#port = this.#server.port
   }
 

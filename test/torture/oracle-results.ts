@@ -5,6 +5,7 @@ import { type Excuse, type Findings, type Held, isAbnormal, keyOf } from './orac
 export function judgeResults(evidence: Evidence, held: readonly Held[], excuse: Excuse, findings: Findings): void {
   judgeAbnormal(evidence, held, excuse, findings)
   judgeNormal(evidence, excuse, findings)
+  judgeLedger(evidence, held, findings)
   judgeInvented(evidence, held, findings)
 }
 
@@ -85,6 +86,22 @@ function judgeNormal({ acks, nodes }: Evidence, excuse: Excuse, findings: Findin
       findings.violations.push({ rule: 'altered', node, msg })
     } else if (body === undefined && !isAbnormal(ack)) {
       miss(findings, excuse, { node, seq, msg: `normal result ${seq} of ${epoch} is not on its node` })
+    }
+  }
+}
+
+/** What a node notes of what it lost or dropped is of no use on the node alone. */
+function judgeLedger({ nodes }: Evidence, held: readonly Held[], findings: Findings): void {
+  const arrived = new Set(
+    held.flatMap(({ block, seq, body }) =>
+      block.kind === 'ledger' ? [`${block.node} ${seq} ${body.timestamp} ${body.event}`] : [],
+    ),
+  )
+  for (const { node, ledger } of nodes) {
+    for (const { seq, timestamp, event } of ledger) {
+      if (arrived.has(`${node} ${seq} ${timestamp} ${event}`)) continue
+      findings.missing += 1
+      findings.violations.push({ rule: 'missing', node, msg: `ledger record ${seq} (${event}) is not in the cloud` })
     }
   }
 }

@@ -17,6 +17,8 @@ export interface NodeOptions {
   readonly name: string
   /** Where its blocks go, each over a link of its own; several are regions. */
   readonly hubs: readonly Hub[]
+  /** Names of the regions, where its hubs are configured as such. */
+  readonly regions?: readonly string[]
   /** Settings by dotted path, over those of a torture node. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Gives the command line the daemon is started under; asked once, with its state directory. */
@@ -101,9 +103,12 @@ export class TortureNode {
   /** Write the configuration anew; in force from the next start on. */
   configure(changes: Readonly<Record<string, unknown>>): void {
     const servers = this.links.map(({ port }) => `nats://127.0.0.1:${port}`)
+    const { regions } = this.#options
     this.home.configure({
       'node.name': this.name,
-      'upstream.nats.servers': servers.slice(0, 1),
+      ...(regions === undefined
+        ? { 'upstream.nats.servers': servers }
+        : { 'upstream.regions': regions.map((name, index) => ({ name, servers: [servers[index]] })) }),
       'upstream.ackTimeout': '4s',
       // What is abnormal is decided by the code alone, and nothing is over the rate.
       'filter.minConfidence': 0,

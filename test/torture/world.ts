@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { StreamConfig } from '@nats-io/jetstream'
 import { eventually } from '../support/edge-daemon.ts'
 import { seededRandom } from '../support/random.ts'
 import { AckJournal } from './ack-journal.ts'
@@ -46,11 +45,11 @@ export class World {
   }
 
   /** Start a region with its stream. */
-  async addHub(region = 'hub', stream: Partial<StreamConfig> = {}): Promise<Hub> {
-    const hub = new Hub({ region, dir: join(this.#dir, region) })
+  async addHub(region = 'hub', server: { domain?: string; moreConfig?: string } = {}): Promise<Hub> {
+    const hub = new Hub({ region, dir: join(this.#dir, region), ...server })
     this.hubs.push(hub)
     await hub.start()
-    await hub.addStream(stream)
+    await hub.addStream()
     return hub
   }
 
@@ -95,6 +94,13 @@ export class World {
     const now = (): number => (node === undefined ? this.journal.total('acks') : this.journal.of(node).acks)
     const goal = now() + count
     await eventually(() => now() >= goal, { timeoutMs: 60_000, what: `${count} more acknowledgements` })
+  }
+
+  /** Wait until a region holds so many messages more. */
+  async heldMore(hub: Hub, count: number): Promise<void> {
+    const from = (await hub.state()).lastSeq
+    const isMore = async (): Promise<boolean> => (await hub.state()).lastSeq >= from + count
+    await eventually(isMore, { timeoutMs: 60_000, what: `${hub.region} holds ${count} messages more` })
   }
 
   /**

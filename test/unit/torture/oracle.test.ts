@@ -176,10 +176,16 @@ describe('the oracle of the torture runs', () => {
   it('excuses what the ledger accounts for only where the scenario says so', () => {
     const evicted = { seq: 8, timestamp: 1, event: 'evicted', first_seq: 2, last_seq: 2 }
     const nodes = [{ ...KEPT, results: KEPT.results.filter(({ seq }) => seq !== 2), ledger: [evicted] }]
-    expect(rules({ nodes })).toEqual(['missing', 'statistic'])
-    const { violations, figures } = judge(evidence({ nodes, licence: { excuses: ['evicted'] } }))
+    const clouds = [cloud(chained(...RESULTS, ...STATS, message('ledger', [evicted])))]
+    expect(rules({ nodes, clouds })).toEqual(['missing', 'statistic'])
+    const { violations, figures } = judge(evidence({ nodes, clouds, licence: { excuses: ['evicted'] } }))
     expect(violations).toEqual([])
     expect(figures).toMatchObject({ excused: 1, ledger: { evicted: 1 } })
+  })
+
+  it('finds a ledger record that did not go up', () => {
+    const noted = { seq: 8, timestamp: 1, event: 'corrupt', first_seq: null, last_seq: null }
+    expect(rules({ nodes: [{ ...KEPT, ledger: [noted] }] })).toEqual(['missing'])
   })
 })
 
