@@ -2,16 +2,18 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { EdgeError } from '../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../protocol/records.ts'
 import { nearest } from '../settings/document.ts'
-import { parseDurationMs } from '../settings/units.ts'
-import { OUTPUT_FORMATS, type OutputFormat } from './commands/output.ts'
+import {
+  collect,
+  duration,
+  type FleetFlags,
+  fleetFlags,
+  outputOption,
+  timeoutOption,
+  wholeNumber,
+} from './command-options.ts'
+import type { OutputFormat } from './commands/output.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
-
-/** What every command may be told: where the fleet is. */
-export interface FleetFlags {
-  /** `--node NAME=ws://…`, as typed. */
-  readonly node: readonly string[]
-  readonly config: string | null
-}
+import { addPastCommands, type PastRequest } from './past-commands.ts'
 
 /** What the command line asks for. */
 export type CommandRequest =
@@ -38,25 +40,26 @@ export type CommandRequest =
       readonly sinceMs: number
       readonly timeoutMs: number
     })
+  | PastRequest
 
 const EPILOGUE = `
-Exit codes: 0 done, 1 some nodes did not answer, 2 usage, 69 a needed program or file system refuses,
+Exit codes: 0 done, 1 some nodes or regions did not answer, 2 usage, 3 a comparison found a fault, 69 a needed program or file system refuses,
 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
 Point it at a fleet:  edgedeck --node press-4=ws://10.0.0.4:5443/live
 Or see it first:      edgedeck demo`
 
 /**
- * Read the arguments after the program's name. Does no I/O.
+ * Read the arguments after the program's name. Does no I/O; times such as `-4m` are taken from `nowMs` (Unix ms).
  * @throws EdgeError `USAGE`
  */
-export function readCommandLine(argv: readonly string[], version: string): CommandRequest {
+export function readCommandLine(argv: readonly string[], version: string, nowMs = Date.now()): CommandRequest {
   let request: CommandRequest | null = null
   let written = ''
   const accept = (wanted: CommandRequest): void => {
     request = wanted
   }
-  const program = grammar(version, accept)
+  const program = grammar({ version, nowMs }, accept)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => {
@@ -77,12 +80,20 @@ export function readCommandLine(argv: readonly string[], version: string): Comma
   return request ?? { kind: 'text', text: written }
 }
 
-function grammar(version: string, accept: (request: CommandRequest) => void): Command {
+function grammar(
+  { version, nowMs }: { readonly version: string; readonly nowMs: number },
+  accept: (request: CommandRequest) => void,
+): Command {
   const program = new Command('edgedeck')
     .description('A terminal console for fleets of edge nodes that run AI inference.')
     .version(version, '-V, --version', 'print the version')
     .addOption(
       new Option('--node <NAME=ws://…>', 'a node to look at; may be repeated').argParser(collect).default([], 'none'),
+    )
+    .addOption(
+      new Option('--cloud <[NAME=]nats://…>', "a region that holds the nodes' records; may be repeated")
+        .argParser(collect)
+        .default([], 'none'),
     )
     .option('--config <file>', 'configuration instead of $XDG_CONFIG_HOME/edgedeck/config.yaml')
     .configureHelp({ showGlobalOptions: true })
@@ -132,6 +143,8 @@ function grammar(version: string, accept: (request: CommandRequest) => void): Co
       accept({ kind: 'keys', ...fleetFlags(program), format: options.output }),
     )
 
+  addPastCommands(program, accept, nowMs)
+
   program
     .command('demo')
     .description('Start three real nodes, cameras and a cloud end on this machine, and the console over them.')
@@ -162,36 +175,8 @@ interface LogOptions {
   readonly timeout: number
 }
 
-function fleetFlags(program: Command): FleetFlags {
-  const { node, config = null } = program.opts<{ node: string[]; config?: string }>()
-  return { node, config }
-}
-
-function outputOption(): Option {
-  return new Option('-o, --output <form>', 'how to print').choices(OUTPUT_FORMATS).default('table')
-}
-
-function timeoutOption(): Option {
-  return new Option('--timeout <duration>', 'how long to wait for answers').argParser(duration).default(5000, '5s')
-}
-
 function refuseEndlessJson(format: OutputFormat, endless: boolean, flag: string): void {
   if (endless && format === 'json') throw new InvalidArgumentError(`-o json never ends with ${flag}: use -o ndjson`)
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
-}
-
-function duration(text: string): number {
-  const ms = parseDurationMs(text)
-  if (ms === null || ms <= 0) throw new InvalidArgumentError('Expected a duration such as 500ms, 30s or 5m.')
-  return ms
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected a whole number up to 999999.')
-  return Number(text)
 }
 
 function filter(text: string): NodeFilter {

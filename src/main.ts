@@ -2,12 +2,14 @@ import { homedir, constants as osConstants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
-import { type CommandRequest, type FleetFlags, readCommandLine } from './command-line.ts'
+import { type CommandRequest, readCommandLine } from './command-line.ts'
+import type { FleetFlags } from './command-options.ts'
 import { runKeys } from './commands/keys.ts'
 import { runLogs } from './commands/logs.ts'
 import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
 import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
+import { type CloudAddress, mergeClouds } from './config/cloud-address.ts'
 import { type ConsoleConfig, loadConsoleConfig } from './config/console-config.ts'
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
@@ -34,6 +36,7 @@ interface Loaded {
   readonly config: ConsoleConfig
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
+  readonly clouds: readonly CloudAddress[]
   readonly screen: ScreenSettings
 }
 
@@ -60,6 +63,11 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     }
     case 'logs':
       return answered(await runLogs({ ...request, nodes: chosen(known(loaded), request.names), version }, io))
+    case 'replay': {
+      const { runReplay } = await import('./commands/replay.ts')
+      const node = loaded.nodes.find(({ key }) => key === request.name) ?? null
+      return answered(await runReplay({ ...request, node, clouds: loaded.clouds, version }, io))
+    }
     case 'screen': {
       const nodes = known(loaded)
       if (hasScreen()) {
@@ -79,7 +87,8 @@ function load(flags: FleetFlags): Loaded {
   const config = loadConsoleConfig(configFile, flags.config !== null)
   const nodes = mergeNodes(flags.node.map(parseNodeFlag), config.nodes)
   const screen = { config, keymapFile: paths.keymapFile, assetsDir: ASSETS_DIR }
-  return { config, configFile, nodes, screen }
+  const clouds = mergeClouds(flags.cloud, config.clouds)
+  return { config, configFile, nodes, clouds, screen }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {

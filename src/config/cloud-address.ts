@@ -1,3 +1,5 @@
+import { EdgeError } from '../../protocol/errors.ts'
+
 /** A region that holds the records of nodes: a NATS cluster with a JetStream stream. */
 export interface CloudAddress {
   /** The operator's own name for it. */
@@ -41,6 +43,25 @@ export function readCloudFlag(flag: string): CloudAddress | string {
     servers: [server],
     stream: DEFAULT_STREAM,
   })
+}
+
+/**
+ * One list of regions; what the command line names (`--cloud`, as typed) takes the place of the file's.
+ * @throws EdgeError `USAGE`
+ */
+export function mergeClouds(flags: readonly string[], fromFile: readonly CloudAddress[]): readonly CloudAddress[] {
+  if (flags.length === 0) return fromFile
+  const next = ['write --cloud nats://host:4222, or --cloud NAME=nats://host:4222']
+  const clouds = flags.map((flag) => {
+    // A region of the file can be chosen by its name.
+    const named = fromFile.find(({ name }) => name === flag)
+    const read = named ?? readCloudFlag(flag)
+    if (typeof read !== 'string') return read
+    throw new EdgeError('USAGE', { message: `--cloud ${withoutCredentials(flag)}: ${read}`, next })
+  })
+  const twice = clouds.find(({ name }, index) => clouds.findIndex((other) => other.name === name) !== index)
+  if (twice === undefined) return clouds
+  throw new EdgeError('USAGE', { message: `--cloud ${twice.name} is given twice`, next })
 }
 
 /** An address as messages may show it: a user and password in it are left out. */

@@ -19,7 +19,7 @@ function usage(line: string): string {
 
 describe('the command line', () => {
   it('without a command asks for the screen, and takes nodes and the file before and after a command', () => {
-    expect(read('')).toEqual({ kind: 'screen', node: [], config: null })
+    expect(read('')).toEqual({ kind: 'screen', node: [], cloud: [], config: null })
     expect(read('--node a=ws://a --node b=ws://b')).toMatchObject({ kind: 'screen', node: ['a=ws://a', 'b=ws://b'] })
     expect(read('--node a=ws://a nodes --node b=ws://b --config f')).toMatchObject({
       kind: 'nodes',

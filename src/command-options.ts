@@ -1,0 +1,46 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDurationMs } from '../settings/units.ts'
+import { OUTPUT_FORMATS } from './commands/output.ts'
+
+/** What every command may be told: where the fleet is. */
+export interface FleetFlags {
+  /** `--node NAME=ws://…`, as typed. */
+  readonly node: readonly string[]
+  /** `--cloud [NAME=]nats://…`, as typed. */
+  readonly cloud: readonly string[]
+  readonly config: string | null
+}
+
+/** The flags that stand before or behind any command. */
+export function fleetFlags(program: Command): FleetFlags {
+  const { node, cloud, config = null } = program.opts<{ node: string[]; cloud: string[]; config?: string }>()
+  return { node, cloud, config }
+}
+
+/** `-o`, the form to print in. */
+export function outputOption(): Option {
+  return new Option('-o, --output <form>', 'how to print').choices(OUTPUT_FORMATS).default('table')
+}
+
+/** `--timeout`, ms. */
+export function timeoutOption(): Option {
+  return new Option('--timeout <duration>', 'how long to wait for answers').argParser(duration).default(5000, '5s')
+}
+
+/** For options that may be repeated. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+/** A duration such as `30s` to ms. */
+export function duration(text: string): number {
+  const ms = parseDurationMs(text)
+  if (ms === null || ms <= 0) throw new InvalidArgumentError('Expected a duration such as 500ms, 30s or 5m.')
+  return ms
+}
+
+/** A count. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected a whole number up to 999999.')
+  return Number(text)
+}
