@@ -14,6 +14,7 @@ import { InferenceService, type ServiceEvent } from './inference/inference-servi
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
 import { InputChoice } from './input-choice.ts'
+import { keepLimits } from './keep-limits.ts'
 import { readPicture } from './kept-pictures.ts'
 import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
@@ -226,6 +227,8 @@ export class Daemon {
       maxBytes: this.#config.store.maxBytes,
       segmentBytes: this.#config.store.segmentBytes,
       keys: this.#keyFile === null ? null : readKeyFile(this.#keyFile),
+      floorBytes: this.#config.store.floorBytes,
+      limits: keepLimits(this.#config.store.keep),
       notice: ({ event, msg }) => this.#log.error(event, msg),
     })
     this.#endings.push(() => {

@@ -138,6 +138,14 @@ export function size(range: { minBytes: number; maxBytes: number }): Kind<number
   }
 }
 
+/** The same, or nothing: `null` in a file, `none` in a variable. */
+export function optional<T>(kind: Kind<T>): Kind<T | null> {
+  return {
+    read: (raw) => (raw === null || raw === 'none' ? ok(null) : kind.read(raw)),
+    show: (value) => (value === null ? 'none' : kind.show(value)),
+  }
+}
+
 /** One of a few words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
   return {

@@ -7,6 +7,7 @@ import {
   type Kind,
   number,
   oneOf,
+  optional,
   optionalNumber,
   optionalText,
   optionalUrl,
@@ -27,6 +28,24 @@ export interface Setting<T> {
 
 function setting<T>(kind: Kind<T>, preset: NoInfer<T>, about: string): Setting<T> {
   return { kind, preset, about }
+}
+
+const DAY_MS = 86_400_000
+
+/** Limits of one class of records; nulls where only `store.maxBytes` bounds it. */
+function keep(maxBytes: number | null, maxAgeMs: number | null, what: string) {
+  return {
+    maxBytes: setting(
+      optional(size({ minBytes: 10_000, maxBytes: 1e13 })),
+      maxBytes,
+      `Most bytes of ${what} to keep; none for no limit but store.maxBytes.`,
+    ),
+    maxAge: setting(
+      optional(duration({ minMs: 10_000, maxMs: 3650 * DAY_MS })),
+      maxAgeMs,
+      `How long to keep ${what}, up to half as long again; none for no limit.`,
+    ),
+  }
 }
 
 /** As long as a Kubernetes node's name may be; every record carries it. */
@@ -69,7 +88,12 @@ export const SETTINGS = {
     maxBytes: setting(
       size({ minBytes: 1e6, maxBytes: 1e13 }),
       2e9,
-      'Most the store may hold; then the oldest segments go.',
+      'Most the log may hold; then records go, normal results first. The reserve and a copy while segments are rewritten come on top, a segment each.',
+    ),
+    floorBytes: setting(
+      size({ minBytes: 0, maxBytes: 1e13 }),
+      64e6,
+      'What the log keeps for itself on a disk that others fill; below it, new records are not kept.',
     ),
     segmentBytes: setting(size({ minBytes: 65_536, maxBytes: 1e9 }), 16e6, 'Size at which a new segment begins.'),
     keyFile: setting(
@@ -77,6 +101,19 @@ export const SETTINGS = {
       null,
       'File with the keys that seal the store; null for the systemd credential `edgedeck-store-keys`, or no encryption.',
     ),
+    keep: {
+      normal: keep(null, 7 * DAY_MS, 'normal results'),
+      abnormal: keep(null, 30 * DAY_MS, 'abnormal results'),
+      stat: keep(null, 30 * DAY_MS, 'statistics'),
+      alert: keep(null, 365 * DAY_MS, 'alerts'),
+      metric: keep(null, 30 * DAY_MS, 'abnormal metrics'),
+      ledger: keep(20e6, 365 * DAY_MS, 'ledger notes'),
+      log: keep(500e6, 7 * DAY_MS, 'log lines below error'),
+      error: keep(500e6, 7 * DAY_MS, 'log lines of errors'),
+      sample: keep(50e6, 300_000, 'metrics of each second'),
+      minute: keep(50e6, DAY_MS, 'metrics of each minute'),
+      input: keep(200e6, 7 * DAY_MS, 'pictures'),
+    },
   },
   filter: {
     abnormal: setting(

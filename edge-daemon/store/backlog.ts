@@ -1,7 +1,7 @@
 import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Backlog, StoredRecord } from './contract.ts'
 import type { FrameRef } from './frame-table.ts'
-import type { Entered, Located, LogIndex, Segment } from './log-index.ts'
+import type { Entered, Located, LogIndex } from './log-index.ts'
 
 interface Waiting {
   cursor: number
@@ -54,23 +54,11 @@ export class BacklogMeter {
     if (extentFirstSeq <= waiting.cursor) waiting.inside = sum(waiting.inside ?? NOTHING, part)
   }
 
-  /** Count what waits in a segment that is about to be removed; call the result once it is. */
-  waitingIn(segment: Segment): () => void {
-    const parts: { waiting: Waiting; part: Part }[] = []
-    for (const recordClass of UPSTREAM_CLASSES) {
-      const waiting = this.#of(recordClass)
-      const table = segment.tables.get(recordClass)
-      for (let position = 0; position < (table?.length ?? 0); position += 1) {
-        const ref = table?.at(position)
-        if (ref !== undefined) parts.push({ waiting, part: counted(waiting, ref) })
-      }
-    }
-    return () => {
-      for (const { waiting, part } of parts) {
-        waiting.records -= part.records
-        waiting.bytes -= part.bytes
-        waiting.oldestAt = undefined
-      }
+  /** Records went, or lie elsewhere now: count anew. */
+  recount(): void {
+    for (const [recordClass, waiting] of this.#waiting) {
+      waiting.oldestAt = undefined
+      this.#countAll(recordClass, waiting)
     }
   }
 

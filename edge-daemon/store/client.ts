@@ -186,9 +186,10 @@ export class StoreClient implements Store {
   }
 
   #start(): Promise<void> {
-    const { dir, nodeName, maxBytes, segmentBytes } = this.#options
+    // Functions do not reach a worker.
+    const { notice: _, ...settings } = this.#options
     return new Promise((resolve, reject) => {
-      const worker = this.#startWorker({ dir, nodeName, maxBytes, segmentBytes, keys: this.#keys })
+      const worker = this.#startWorker({ ...settings, keys: this.#keys })
       this.#worker = worker
       let fault: EdgeError | null = null
       worker.on('message', (message: FromWorker) => {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
 /** One record on its way into the store; `body` is everything but `seq`, `node_id` and `timestamp` (Unix ms). */
@@ -186,17 +187,23 @@ export interface Store {
   close(): Promise<void>
 }
 
+export type { ClassLimits }
+
 /** How a store is opened. */
 export interface StoreOptions {
   /** Folder of the store alone; made when it does not exist. */
   readonly dir: string
   /** Value of `node_id` in every record. */
   readonly nodeName: string
-  /** Over this many bytes of segments the oldest segments go. */
+  /** Over this many bytes of segments records go, by the order of `retention-plan.ts`. */
   readonly maxBytes: number
   /** Size at which a new segment begins; a quarter of `maxBytes` at most. */
   readonly segmentBytes: number
   /** Keys that seal it; null or nothing for a plain store. */
   readonly keys?: StoreKeys | null | undefined
+  /** What the log keeps on a disk that others fill, in bytes; nothing when it is left out. */
+  readonly floorBytes?: number | undefined
+  /** Limits by class; none when they are left out. */
+  readonly limits?: ClassLimits | undefined
   readonly notice?: StoreNotice | undefined
 }

@@ -1,4 +1,15 @@
-import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writevSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statfsSync,
+  unlinkSync,
+  writevSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /** The calls by which the log changes the disk; tests put a refusing one in its place. All throw what the system says. */
@@ -14,8 +25,14 @@ export interface Disk {
   truncate(fd: number, sizeBytes: number): void
   close(fd: number): void
   unlink(path: string): void
+  /** Give a file or folder another name, atomically. */
+  rename(from: string, to: string): void
+  /** Make a folder with its parents; one that is there already is fine. */
+  makeFolder(path: string): void
   /** Make entries of a folder durable. */
   syncFolder(path: string): void
+  /** What an ordinary user may still write on the disk that holds a path, in bytes. */
+  freeBytes(path: string): number
 }
 
 /** The real disk. */
@@ -36,6 +53,8 @@ export const nodeDisk: Disk = {
   truncate: ftruncateSync,
   close: closeSync,
   unlink: unlinkSync,
+  rename: renameSync,
+  makeFolder: (path) => mkdirSync(path, { recursive: true, mode: 0o700 }),
   syncFolder(path) {
     const fd = openSync(path, 'r')
     try {
@@ -43,6 +62,10 @@ export const nodeDisk: Disk = {
     } finally {
       closeSync(fd)
     }
+  },
+  freeBytes(path) {
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize
   },
 }
 

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
@@ -9,28 +9,24 @@ import { type Disk, nodeDisk, refusalOf, syncFolders } from './disk.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
 import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
-import { isLostWhenRefused } from './incoming.ts'
 import { checkKeys, encryptionOf, missingKeyEntries } from './key-use.ts'
-import {
-  corruptEntry,
-  cursorEntry,
-  evictedEntry,
-  forkedEntry,
-  type LedgerEntry,
-  ledgerRecord,
-  notStoredEntry,
-} from './ledger.ts'
+import { corruptEntry, cursorEntry, forkedEntry, type LedgerEntry, ledgerRecord } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { Located, LogIndex, Segment } from './log-index.ts'
-import { type RangeSource, readRange } from './range-read.ts'
+import { coveredBy, lastFolded, recentLedger } from './look-back.ts'
+import { Losses } from './losses.ts'
+import type { RangeSource } from './range-read.ts'
 import { recoverLog } from './recover.ts'
+import { Reserve } from './reserve.ts'
+import { isFullDisk, Retention } from './retention.ts'
+import type { ClassLimits } from './retention-plan.ts'
 import { KeyRing, type StoreKeys } from './seal.ts'
+import { dateSegments } from './segment-age.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { isUpstream, TargetSet } from './targets.ts'
 import { Watermark } from './watermark.ts'
 
 const PROBE_EVERY_MS = 250
-const LEDGER_LOOK_BACK = 64
 
 /** How an engine is opened; the sizes are in bytes. */
 export interface EngineOptions {
@@ -39,12 +35,17 @@ export interface EngineOptions {
   readonly maxBytes: number
   readonly segmentBytes: number
   readonly keys?: StoreKeys | null
+  /** What is kept on a disk that others fill. */
+  readonly floorBytes?: number | undefined
+  readonly limits?: ClassLimits | undefined
   readonly disk?: Disk
   /** Unix ms. */
   readonly nowMs?: () => number
   /** Milliseconds that never go back. */
   readonly monotonicMs?: () => number
 }
+
+type FullOptions = Required<EngineOptions> & { floorBytes: number; limits: ClassLimits }
 
 /** Outcome of a commit: `own` are the ledger records that the store put before the given ones. */
 export type Committed =
@@ -55,7 +56,6 @@ export type Committed =
 export class LogEngine {
   readonly #nodeJson: string
   readonly #maxBytes: number
-  readonly #disk: Disk
   readonly #nowMs: () => number
   readonly #monotonicMs: () => number
   readonly #lock: StoreLock
@@ -66,44 +66,67 @@ export class LogEngine {
   readonly #ring: KeyRing
   readonly #reader: FrameReader
   readonly #targets: TargetSet
+  readonly #reserve: Reserve
+  readonly #retention: Retention
   #epoch: string
   #epochIsOnDisk: boolean
   #lastSeq: number
   #commits = 0
-  #evictedRecords = 0
+  /** Last result that a statistic covers. */
+  #foldedSeq = 0
+  /** Commits of the retention that were not handed out yet. */
+  #retentionCommits: Extract<Committed, { ok: true }>[] = []
   #damagedBlocks: number
   #pendingLedger: LedgerEntry[] = []
-  readonly #notStored = new Map<RecordClass, number>()
+  readonly #losses = new Losses()
   #refusal: { error: string; triedAtMs: number } | null = null
   #fault: string | null = null
 
-  private constructor(options: Required<EngineOptions>, lock: StoreLock, watermark: Watermark) {
+  private constructor(options: FullOptions, lock: StoreLock, watermark: Watermark) {
     this.#forks = ForkFile.open(join(options.dir, 'forks'))
     this.#nodeJson = JSON.stringify(options.nodeName)
     this.#maxBytes = options.maxBytes
-    this.#disk = options.disk
     this.#nowMs = options.nowMs
     this.#monotonicMs = options.monotonicMs
     this.#lock = lock
     this.#watermark = watermark
     this.#ring = new KeyRing(options.keys)
     this.#reader = new FrameReader(this.#ring)
-    const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0)
+    const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0, options.disk)
     this.#index = recovered.index
     checkKeys(this.#index, this.#ring)
     this.#damagedBlocks = recovered.damages.length
     this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass, afterSeq) =>
       this.#countable(place, recordClass, afterSeq),
     )
-    this.#writer = new SegmentWriter({
-      folder: join(options.dir, 'segments'),
-      segmentBytes: Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4)),
-      disk: options.disk,
-      index: this.#index,
-    })
+    const folder = join(options.dir, 'segments')
+    const segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4))
+    const { disk, monotonicMs } = options
+    dateSegments(this.#index.segments, monotonicMs())
+    this.#writer = new SegmentWriter({ folder, segmentBytes, disk, index: this.#index, monotonicMs })
     this.#writer.resume()
+    this.#reserve = new Reserve({ path: join(options.dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
+    this.#retention = new Retention({
+      ...options,
+      index: this.#index,
+      writer: this.#writer,
+      reader: this.#reader,
+      targets: this.#targets,
+      reserve: this.#reserve,
+      folder,
+      segmentBytes,
+      lastSeq: () => this.#lastSeq,
+      foldedSeq: () => this.#foldedSeq,
+      note: (entry) => this.#noteEviction(entry),
+      report: (entry) => this.#pendingLedger.push(entry),
+    })
     // Whatever remembers a sequence keeps it from being used again.
-    this.#lastSeq = Math.max(recovered.lastSeq, watermark.found?.lastSeq ?? 0, this.#targets.highestCursor())
+    this.#lastSeq = Math.max(
+      recovered.lastSeq,
+      recovered.namedSeq,
+      watermark.found?.lastSeq ?? 0,
+      this.#targets.highestCursor(),
+    )
     const next = nextEpoch(recovered, watermark.found)
     this.#epoch = next.epoch
     this.#epochIsOnDisk = watermark.found !== null && next.entries.length === 0
@@ -120,7 +143,15 @@ export class LogEngine {
    * @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE` | `STORE_KEY_WRONG` | `STORE_KEY_MISSING`.
    */
   static open(options: EngineOptions): LogEngine {
-    const full = { keys: null, disk: nodeDisk, nowMs: Date.now, monotonicMs: () => performance.now(), ...options }
+    const full = {
+      keys: null,
+      disk: nodeDisk,
+      nowMs: Date.now,
+      monotonicMs: () => performance.now(),
+      ...options,
+      floorBytes: options.floorBytes ?? 0,
+      limits: options.limits ?? {},
+    }
     try {
       mkdirSync(full.dir, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -153,31 +184,29 @@ export class LogEngine {
   commit(records: readonly PlainRecord[]): Committed {
     const nowMs = this.#monotonicMs()
     if (this.#refusal !== null && nowMs - this.#refusal.triedAtMs < PROBE_EVERY_MS) return this.#refuse(records)
-    const entries = [...this.#pendingLedger]
-    if (this.#notStored.size > 0) entries.push(notStoredEntry(this.#notStored, this.#refusal?.error ?? null))
+    const entries = [...this.#pendingLedger, ...this.#losses.entries(this.#refusal?.error ?? null)]
     const written = this.#write(entries, records)
     if (!written.ok) return this.#refuse(records)
     this.#pendingLedger = []
-    this.#notStored.clear()
+    this.#losses.told()
     return written
   }
 
-  /** While the store is over its size, note the oldest segment in the ledger, sync, and remove it. */
+  /**
+   * Do a slice of what keeps the store within its limits and able to go on: `written` are the ledger records of it, `more`
+   * says that the next slice can follow at once.
+   */
+  maintain(): { written: Extract<Committed, { ok: true }>[]; more: boolean } {
+    let more = this.#retention.step()
+    while (more && this.#retention.isBehind) more = this.#retention.step()
+    const restores = !more && this.#refusal === null && this.#retention.restore()
+    return { written: this.#retentionCommits.splice(0), more: more || restores }
+  }
+
+  /** Bring the store within its limits at once. */
   enforceRetention(): Extract<Committed, { ok: true }>[] {
-    const written: Extract<Committed, { ok: true }>[] = []
-    while (this.#index.bytes > this.#maxBytes && this.#refusal === null) {
-      const oldest = this.#index.segments[0]
-      if (oldest === undefined) break
-      if (oldest === this.#writer.active) this.#writer.roll()
-      if (!oldest.evictionNoted) {
-        const outcome = this.#write([evictedEntry({ ...oldest.summary(), bytes: oldest.bytes })], [])
-        if (!outcome.ok) break
-        oldest.evictionNoted = true
-        written.push(outcome)
-      }
-      if (!this.#remove(oldest)) break
-    }
-    return written
+    while (this.#retention.step());
+    return this.#retentionCommits.splice(0)
   }
 
   /** What reads read from, as of now. */
@@ -244,9 +273,7 @@ export class LogEngine {
 
   /** Count records that never came here; the next commit puts them into the ledger. */
   noteLost(counts: Iterable<readonly [RecordClass, number]>): void {
-    for (const [recordClass, count] of counts) {
-      this.#notStored.set(recordClass, (this.#notStored.get(recordClass) ?? 0) + count)
-    }
+    for (const [recordClass, count] of counts) this.#losses.add(recordClass, count)
   }
 
   status(): StoreStatus {
@@ -260,9 +287,12 @@ export class LogEngine {
       maxBytes: this.#maxBytes,
       segments: this.#index.segments.length,
       commits: this.#commits,
-      evictedRecords: this.#evictedRecords,
+      evictedRecords: this.#retention.evictedRecords,
       corruptBlocks: this.#damagedBlocks + this.#reader.damagedStretches,
-      error: this.#refusal?.error ?? this.#fault,
+      error: this.#refusal?.error ?? this.#fault ?? this.#retention.fault,
+      reserve: this.#reserve.state,
+      notStored: this.#losses.total,
+      byClass: this.#retention.byClass(),
       encryption: encryptionOf(this.#index, this.#ring),
     }
   }
@@ -270,6 +300,7 @@ export class LogEngine {
   /** Sync what is not synced on each change, and release the lock. */
   close(): void {
     try {
+      this.#retention.close()
       this.#writer.close()
       this.#reader.close()
       this.#targets.close()
@@ -281,14 +312,7 @@ export class LogEngine {
   }
 
   #noteMissingKeys(): void {
-    this.#pendingLedger.push(...missingKeyEntries(this.#index, this.#ring, () => this.#recentLedger()))
-  }
-
-  #recentLedger(): LedgerEntry[] {
-    const request = { classes: ['ledger'] as const, limit: LEDGER_LOOK_BACK, newestFirst: true }
-    return [...readRange(this.source(), request)].flatMap((record) =>
-      record === null ? [] : [JSON.parse(record.line)],
-    )
+    this.#pendingLedger.push(...missingKeyEntries(this.#index, this.#ring, () => recentLedger(this.source())))
   }
 
   /** For backlogs, which only count: an extent that cannot be read must not stop a commit. */
@@ -301,24 +325,17 @@ export class LogEngine {
   }
 
   #settle(): void {
-    this.#finishEvictions()
+    this.#retention.resume(recentLedger(this.source()))
+    this.#foldedSeq = lastFolded(this.source())
     if (this.#pendingLedger.length > 0) this.commit([])
     else if (this.#watermark.found === null) this.#watermark.writeThrough({ epoch: this.#epoch, lastSeq: 0 })
     this.enforceRetention()
   }
 
-  /** A segment that an earlier run noted in the ledger and did not come to remove goes without a second note. */
-  #finishEvictions(): void {
-    const noted = new Set<number>()
-    for (const { event, last_seq } of this.#recentLedger()) {
-      if (event === 'evicted' && last_seq !== null) noted.add(last_seq)
-    }
-    for (const segment of [...this.#index.segments]) {
-      const { lastSeq } = segment.summary()
-      if (lastSeq === null || !noted.has(lastSeq) || segment === this.#writer.active) return
-      segment.evictionNoted = true
-      if (!this.#remove(segment)) return
-    }
+  #noteEviction(entry: LedgerEntry): boolean {
+    const outcome = this.#write([entry], [])
+    if (outcome.ok) this.#retentionCommits.push(outcome)
+    return outcome.ok
   }
 
   #write(entries: readonly LedgerEntry[], records: readonly PlainRecord[]): Committed {
@@ -333,12 +350,16 @@ export class LogEngine {
         commit.firstSeq,
       )
     } catch (error) {
+      // Room that was set aside for this: try again with it.
+      if (isFullDisk(error) && this.#retention.pressed()) return this.#write(entries, records)
       this.#refusal = { error: `the disk refuses: ${refusalOf(error)}`, triedAtMs: this.#monotonicMs() }
       return { ok: false, code: 'STORE_FAILING', msg: this.#refusal.error }
     }
     this.#refusal = null
     this.#lastSeq = commit.lastSeq
     this.#commits += 1
+    const stat = records.findLast(({ class: recordClass }) => recordClass === 'stat')
+    if (stat !== undefined) this.#foldedSeq = Math.max(this.#foldedSeq, coveredBy(stat.bodyJson))
     for (const { header, frameBytes } of commit.frames) {
       const entered = this.#index.append(segment, header, frameBytes)
       if (isUpstream(header.class)) this.#targets.added(header.class, entered)
@@ -361,30 +382,8 @@ export class LogEngine {
   }
 
   #refuse(records: readonly PlainRecord[]): Extract<Committed, { ok: false }> {
-    for (const { class: lost } of records) {
-      if (isLostWhenRefused(lost)) this.#notStored.set(lost, (this.#notStored.get(lost) ?? 0) + 1)
-    }
+    this.#losses.refused(records)
     return { ok: false, code: 'STORE_FAILING', msg: this.#refusal?.error ?? 'the disk refuses' }
-  }
-
-  #remove(segment: Segment): boolean {
-    // While the index still knows its extents.
-    const dropped = this.#targets.waitingIn(segment)
-    try {
-      this.#disk.unlink(segment.path)
-      this.#disk.syncFolder(dirname(segment.path))
-    } catch (error) {
-      // Gone already, by a removal whose sync failed: the folder is synced again with the next segment.
-      if (refusalOf(error) !== 'ENOENT') {
-        this.#fault = `a segment cannot be removed: ${refusalOf(error)}`
-        return false
-      }
-    }
-    for (const count of Object.values(segment.summary().records)) this.#evictedRecords += count
-    this.#index.remove(segment)
-    dropped()
-    this.#reader.forget(segment.path)
-    return true
   }
 }
 

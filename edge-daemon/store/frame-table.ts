@@ -39,6 +39,7 @@ export class FrameTable {
   #cells = new Float64Array(COLUMNS * FIRST_ROWS)
   #length = 0
   #records = 0
+  #frameBytes = 0
   #minTime = Number.POSITIVE_INFINITY
   #maxTime = Number.NEGATIVE_INFINITY
 
@@ -49,6 +50,21 @@ export class FrameTable {
   /** Records in all frames. */
   get records(): number {
     return this.#records
+  }
+
+  /** Bytes of all frames, without what lies between them. */
+  get frameBytes(): number {
+    return this.#frameBytes
+  }
+
+  /** Earliest timestamp of a record, Unix ms; infinite when there is none. */
+  get minTime(): number {
+    return this.#minTime
+  }
+
+  /** Latest timestamp of a record, Unix ms; infinite when there is none. */
+  get maxTime(): number {
+    return this.#maxTime
   }
 
   /**
@@ -137,6 +153,7 @@ export class FrameTable {
 
   #count(ref: FrameRef): void {
     this.#records += ref.records
+    this.#frameBytes += ref.bytes
     this.#minTime = Math.min(this.#minTime, ref.minTime)
     this.#maxTime = Math.max(this.#maxTime, ref.maxTime)
   }

@@ -3,6 +3,7 @@ import type { RecordClass } from '../../protocol/subjects.ts'
 import type { PlainRecord } from './commit.ts'
 import type { ForkReason } from './contract.ts'
 import type { DamageFound } from './recover.ts'
+import type { EvictionReason } from './retention-plan.ts'
 
 /** What happened to records, before it has its place in the log. */
 export type LedgerEntry = Omit<LedgerRecord, 'seq' | 'node_id' | 'timestamp'>
@@ -12,21 +13,33 @@ export function ledgerRecord(entry: LedgerEntry, nowMs: number): PlainRecord {
   return { class: 'ledger', timestamp: nowMs, bodyJson: JSON.stringify(entry) }
 }
 
-/** The oldest segment goes because the store is over its size. */
-export function evictedEntry(segment: {
-  records: Partial<Record<RecordClass, number>>
-  firstSeq: number | null
-  lastSeq: number | null
-  bytes: number
-}): LedgerEntry {
+/** Records of some classes that go; all of these classes in the range go. */
+export interface EvictedRange {
+  readonly records: Partial<Record<RecordClass, number>>
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** Bytes of their frames. */
+  readonly bytes: number
+}
+
+const WHY_EVICTED = {
+  max_bytes: 'because the store is over store.maxBytes',
+  class_bytes: 'because their class is over its store.keep.….maxBytes',
+  max_age: 'because they are older than their store.keep.….maxAge',
+  disk_full: 'because the disk is full',
+} as const satisfies Record<EvictionReason, string>
+
+/** Records go because a limit says so. */
+export function evictedEntry({ records, firstSeq, lastSeq, bytes }: EvictedRange, reason: EvictionReason): LedgerEntry {
+  const total = Object.values(records).reduce((sum, count) => sum + count, 0)
   return {
     event: 'evicted',
-    reason: 'max_bytes',
-    first_seq: segment.firstSeq,
-    last_seq: segment.lastSeq,
-    records: segment.records,
-    bytes: segment.bytes,
-    msg: 'the oldest segment was removed because the store is over store.maxBytes',
+    reason,
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    records,
+    bytes,
+    msg: `${total} records were removed ${WHY_EVICTED[reason]}`,
   }
 }
 

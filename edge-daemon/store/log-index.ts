@@ -1,4 +1,5 @@
 import type { RecordClass } from '../../protocol/subjects.ts'
+import { ClassTotals } from './class-totals.ts'
 import type { FrameHeader } from './frame.ts'
 import { type FrameRef, FrameTable } from './frame-table.ts'
 
@@ -17,6 +18,8 @@ export interface KeyUse {
   /** The first of its frames. */
   readonly sample: { readonly offset: number; readonly bytes: number }
 }
+/** What the name of a segment file says. */
+export type SegmentName = Pick<Segment, 'startSeq' | 'generation' | 'throughSeq'>
 
 /** One segment file and the extents in it. */
 export class Segment {
@@ -27,17 +30,23 @@ export class Segment {
   readonly generation: number
   /** Bytes up to the end of the last good frame. */
   bytes = 0
-  /** A ledger record already says that this segment goes. */
-  evictionNoted = false
+  /** Last sequence that it stands for, by its name, when it was rewritten; null for one that was written as records came. */
+  readonly throughSeq: number | null
+  /** Classes of which a ledger record already says that they go from here. */
+  readonly noted = new Set<RecordClass>()
+  /** When it was begun and last written to, in ms of a clock that never goes back; below zero for what earlier runs wrote. */
+  begunAtMs = 0
+  writtenAtMs = 0
   readonly tables = new Map<RecordClass, FrameTable>()
   /** What is sealed under which key, by its number. */
   readonly keys = new Map<number, KeyUse>()
   #joinFrom = 0
 
-  constructor(path: string, startSeq: number, generation: number) {
+  constructor(path: string, { startSeq, generation, throughSeq }: SegmentName) {
     this.path = path
     this.startSeq = startSeq
     this.generation = generation
+    this.throughSeq = throughSeq
   }
 
   /** Enter a frame that lies at `offset`. */
@@ -99,9 +108,12 @@ export class LogIndex {
   readonly segments: Segment[]
   bytes = 0
   records = 0
+  /** What is kept of each class. */
+  readonly totals: ClassTotals
 
   constructor(segments: readonly Segment[]) {
     this.segments = [...segments]
+    this.totals = new ClassTotals(this.segments)
     for (const segment of segments) {
       this.bytes += segment.bytes
       this.records += recordsIn(segment)
@@ -114,6 +126,7 @@ export class LogIndex {
     segment.bytes += frameBytes
     this.bytes += frameBytes
     this.records += header.records
+    this.totals.entered(header, frameBytes)
     return entered
   }
 
@@ -124,6 +137,17 @@ export class LogIndex {
     this.segments.splice(position, 1)
     this.bytes -= segment.bytes
     this.records -= recordsIn(segment)
+    this.totals.left(segment)
+  }
+
+  /** Put a rewritten segment in the place of neighbours that it was made of. */
+  replace(sources: readonly Segment[], rewritten: Segment): void {
+    const position = this.segments.indexOf(sources[0] ?? rewritten)
+    for (const source of sources) this.remove(source)
+    this.segments.splice(position, 0, rewritten)
+    this.bytes += rewritten.bytes
+    this.records += recordsIn(rewritten)
+    this.totals.came(rewritten)
   }
 
   /** Lowest sequence that is still kept; null when nothing is. */

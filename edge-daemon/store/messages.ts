@@ -12,6 +12,7 @@ import type {
   StoredRecord,
   StoredRun,
 } from './contract.ts'
+import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
 /** What a worker is started with. */
@@ -21,6 +22,10 @@ export interface WorkerSettings {
   readonly maxBytes: number
   readonly segmentBytes: number
   readonly keys: StoreKeys | null
+  /** What the log keeps on a disk that others fill, in bytes; nothing when it is left out. */
+  readonly floorBytes?: number | undefined
+  /** Limits by class; none when they are left out. */
+  readonly limits?: ClassLimits | undefined
 }
 
 /** What changes with a commit, an eviction or an acknowledgement. */

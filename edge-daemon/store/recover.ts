@@ -1,19 +1,10 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { type Disk, nodeDisk } from './disk.ts'
 import type { FrameHeader } from './frame.ts'
 import { LogIndex, Segment } from './log-index.ts'
 import { type Damage, scanSegment } from './scan.ts'
-import { parseSegmentName } from './segment-writer.ts'
+import { PART_SUFFIX, segmentFiles } from './segment-files.ts'
 
 /** A stretch of damaged bytes in the middle of the log. */
 export interface DamageFound extends Damage {
@@ -37,6 +28,8 @@ interface LogEnd {
 export interface Recovered extends LogEnd {
   readonly index: LogIndex
   readonly damages: readonly DamageFound[]
+  /** Highest sequence that the name of a segment tells of, whatever has become of what it held. */
+  readonly namedSeq: number
 }
 
 /**
@@ -45,31 +38,32 @@ export interface Recovered extends LogEnd {
  * out too where they would stand in the way: of a commit that is not whole, and behind the start of a later segment.
  * @param watermarkSeq last sequence that was answered, as far as the watermark knows.
  */
-export function recoverLog(dir: string, watermarkSeq: number): Recovered {
+export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeDisk): Recovered {
   const folder = join(dir, 'segments')
   const quarantine = join(dir, 'quarantine')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const names = readdirSync(folder)
-    .flatMap((name) => {
-      const parsed = parseSegmentName(name)
-      return parsed === null ? [] : [{ name, ...parsed }]
-    })
-    .sort((a, b) => a.startSeq - b.startSeq || a.generation - b.generation)
+  const found = readdirSync(folder)
+  const { log: names, superseded } = segmentFiles(found)
+  // The rewritten segments are on the disk under their names before anything they were made of goes.
+  if (superseded.length > 0 && isSynced(disk, folder))
+    for (const { name } of superseded) removed(disk, join(folder, name))
+  for (const name of found) if (name.endsWith(PART_SUFFIX)) removed(disk, join(folder, name))
 
   const segments: Segment[] = []
   const damages: DamageFound[] = []
   let end: LogEnd = { lastSeq: 0, epoch: null }
   for (const [position, file] of names.entries()) {
     const isNewest = position === names.length - 1
-    const scan = new SegmentScan(new Segment(join(folder, file.name), file.startSeq, file.generation), end, {
+    const scan = new SegmentScan(new Segment(join(folder, file.name), file), end, {
       beforeSeq: names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY,
-      keepHalfFromSeq: isNewest ? watermarkSeq : Number.POSITIVE_INFINITY,
+      // In a rewritten segment the frames that ended a commit may be gone.
+      keepHalfFromSeq: isNewest && file.throughSeq === null ? watermarkSeq : Number.POSITIVE_INFINITY,
     })
     const { segment } = scan
     const sizeBytes = scan.run()
     end = scan.end
-    if (sizeBytes === 0 && !isNewest) {
-      unlinkSync(segment.path)
+    if (sizeBytes === 0 && !isNewest && file.throughSeq === null) {
+      removed(disk, segment.path)
       continue
     }
     segments.push(segment)
@@ -80,7 +74,26 @@ export function recoverLog(dir: string, watermarkSeq: number): Recovered {
       if (!isTail) damages.push({ ...damage, segment: file.name, isNew })
     }
   }
-  return { index: new LogIndex(segments), ...end, damages }
+  const namedSeq = Math.max(0, ...names.map(({ startSeq, throughSeq }) => Math.max(startSeq - 1, throughSeq ?? 0)))
+  return { index: new LogIndex(segments), ...end, damages, namedSeq }
+}
+
+function isSynced(disk: Disk, folder: string): boolean {
+  try {
+    disk.syncFolder(folder)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Remove a file that is no part of the log; one that cannot be removed is left out all the same. */
+function removed(disk: Disk, path: string): void {
+  try {
+    disk.unlink(path)
+  } catch {
+    // The next start tries again.
+  }
 }
 
 interface PlacedFrame {
@@ -172,7 +185,7 @@ class SegmentScan {
 }
 
 /** Copy damaged bytes to the quarantine, once; false when they are there already. A full disk keeps them in place only. */
-function setAside(path: string, quarantine: string, damage: Damage): boolean {
+export function setAside(path: string, quarantine: string, damage: Damage): boolean {
   const target = join(quarantine, `${basename(path)}-${damage.offset}-${damage.bytes}.bad`)
   if (existsSync(target)) return false
   try {

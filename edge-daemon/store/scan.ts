@@ -36,13 +36,15 @@ export function scanSegment(fd: number, sizeBytes: number, listener: ScanListene
   }
 }
 
-function nextGoodFrame(window: ReadWindow, from: number, sizeBytes: number): number {
+/** Where the next good frame begins at or behind a place; the size of the segment when there is none. */
+export function nextGoodFrame(window: ReadWindow, from: number, sizeBytes: number): number {
   let offset = window.findMagic(from)
   while (offset < sizeBytes && !window.frameAt(offset).ok) offset = window.findMagic(offset + 1)
   return offset
 }
 
-class ReadWindow {
+/** The bytes of a segment as far as they were read, 1 MiB or a frame at a time. */
+export class ReadWindow {
   readonly #fd: number
   readonly #sizeBytes: number
   readonly #epochs = new EpochReader()
@@ -63,6 +65,11 @@ class ReadWindow {
       read = readFrame(this.#bytes, offset - this.#at, this.#epochs)
     }
     return read
+  }
+
+  /** Bytes of a frame that {@link frameAt} has just found good. */
+  bytesAt(offset: number, bytes: number): Buffer {
+    return this.#bytes.subarray(offset - this.#at, offset - this.#at + bytes)
   }
 
   /** Offset of the next magic at or behind `from`; the size of the segment when there is none. */

@@ -1,19 +1,7 @@
 import { join } from 'node:path'
 import { type Disk, refusalOf } from './disk.ts'
 import { type LogIndex, Segment } from './log-index.ts'
-
-const NAME = /^(\d{16})(?:\.(\d+))?\.log$/
-
-/** Name of a segment file: its first sequence, and a generation when that name had to be given up before. */
-export function segmentName(startSeq: number, generation: number): string {
-  return `${String(startSeq).padStart(16, '0')}${generation === 0 ? '' : `.${generation}`}.log`
-}
-
-/** Inverse of {@link segmentName}; null for other files. */
-export function parseSegmentName(name: string): { startSeq: number; generation: number } | null {
-  const match = NAME.exec(name)
-  return match === null ? null : { startSeq: Number(match[1]), generation: Number(match[2] ?? 0) }
-}
+import { segmentFile } from './segment-files.ts'
 
 /** Appends whole commits to the newest segment and begins new ones. Leaves no half commit behind where it can. */
 export class SegmentWriter {
@@ -21,14 +9,22 @@ export class SegmentWriter {
   readonly #segmentBytes: number
   readonly #disk: Disk
   readonly #index: LogIndex
+  readonly #monotonicMs: () => number
   #fd: number | null = null
   #active: Segment | null = null
 
-  constructor(options: { folder: string; segmentBytes: number; disk: Disk; index: LogIndex }) {
+  constructor(options: {
+    folder: string
+    segmentBytes: number
+    disk: Disk
+    index: LogIndex
+    monotonicMs: () => number
+  }) {
     this.#folder = options.folder
     this.#segmentBytes = options.segmentBytes
     this.#disk = options.disk
     this.#index = options.index
+    this.#monotonicMs = options.monotonicMs
   }
 
   /** The segment that grows; null until the first write and after a failed sync. */
@@ -39,7 +35,8 @@ export class SegmentWriter {
   /** Go on in the newest segment after a start; when that is refused, the next write begins a new one. */
   resume(): void {
     const newest = this.#index.segments.at(-1)
-    if (newest === undefined) return
+    // The name of one that was rewritten says where it ends.
+    if (newest === undefined || newest.throughSeq !== null) return
     try {
       const fd = this.#disk.open(newest.path)
       try {
@@ -76,6 +73,7 @@ export class SegmentWriter {
       this.#abandon(segment)
       throw error
     }
+    segment.writtenAtMs = this.#monotonicMs()
     return segment
   }
 
@@ -114,9 +112,12 @@ export class SegmentWriter {
 
   #create(nextSeq: number): { fd: number; segment: Segment } {
     for (let generation = 0; ; generation += 1) {
-      const path = join(this.#folder, segmentName(nextSeq, generation))
+      const name = { startSeq: nextSeq, generation, throughSeq: null }
+      const path = join(this.#folder, segmentFile(name))
       try {
-        return { fd: this.#disk.create(path), segment: new Segment(path, nextSeq, generation) }
+        const segment = new Segment(path, name)
+        segment.begunAtMs = this.#monotonicMs()
+        return { fd: this.#disk.create(path), segment }
       } catch (error) {
         // A segment that was given up and could not be removed keeps its name.
         if (refusalOf(error) !== 'EEXIST') throw error

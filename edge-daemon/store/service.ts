@@ -10,6 +10,7 @@ import { readRun } from './run-read.ts'
 import type { StoreKeys } from './seal.ts'
 
 const READ_SLICE_MS = 4
+const MAINTAIN_EVERY_MS = 1000
 
 /** Sends to the main thread; buffers of `moved` are handed over and not copied. */
 export type PostMessage = (message: FromWorker, moved?: readonly ArrayBuffer[]) => void
@@ -33,6 +34,7 @@ export class StoreService {
   readonly #engine: LogEngine
   readonly #post: PostMessage
   readonly #onClosed: () => void
+  readonly #timer: NodeJS.Timeout
   #calls: Call[] = []
   #reads: PendingRead[] = []
   #isPlanned = false
@@ -42,6 +44,8 @@ export class StoreService {
     this.#engine = engine
     this.#post = post
     this.#onClosed = onClosed
+    // Ages pass and disks get room while nobody appends.
+    this.#timer = setInterval(() => this.#plan(), MAINTAIN_EVERY_MS)
   }
 
   /** Take one message; answers follow by `post`. */
@@ -134,7 +138,8 @@ export class StoreService {
       this.#isPlanned = false
       this.#commitOnce()
       this.#readOnce()
-      if (this.#calls.length > 0 || this.#reads.length > 0) this.#plan()
+      const more = !this.#isClosing && this.#maintainOnce()
+      if (this.#calls.length > 0 || this.#reads.length > 0 || more) this.#plan()
       else if (this.#isClosing) this.#close()
     })
   }
@@ -150,10 +155,15 @@ export class StoreService {
     }
     const { epoch, firstSeq, own } = outcome
     this.#post({ t: 'committed', calls: batch.length, epoch, firstSeq, own, view: this.view() })
-    for (const evicted of this.#engine.enforceRetention()) {
-      const { epoch, firstSeq, own } = evicted
+  }
+
+  /** A slice of eviction and the like; it waits for no commit, and no commit waits for more than it. */
+  #maintainOnce(): boolean {
+    const { written, more } = this.#engine.maintain()
+    for (const { epoch, firstSeq, own } of written) {
       this.#post({ t: 'committed', calls: 0, epoch, firstSeq, own, view: this.view() })
     }
+    return more
   }
 
   #nextBatch(): Call[] {
@@ -183,6 +193,7 @@ export class StoreService {
   }
 
   #close(): void {
+    clearInterval(this.#timer)
     this.#engine.close()
     this.#post({ t: 'closed' })
     this.#onClosed()

@@ -11,7 +11,7 @@ import {
 import { BacklogMeter, type ReadExtent } from './backlog.ts'
 import { ChainFile, NEW_CHAIN } from './chain-file.ts'
 import type { Backlog, Chain, Chains } from './contract.ts'
-import type { Entered, LogIndex, Segment } from './log-index.ts'
+import type { Entered, LogIndex } from './log-index.ts'
 
 const SUFFIX = '.chain'
 
@@ -93,13 +93,19 @@ export class TargetSet {
     for (const { meter } of this.#targets.values()) meter.added(recordClass, entered)
   }
 
-  /** Count what waits in a segment that is about to be removed; call the result once it is. */
-  waitingIn(segment: Segment): () => void {
-    const meters = [this.#untouched, ...Array.from(this.#targets.values(), ({ meter }) => meter)]
-    const drops = meters.map((meter) => meter.waitingIn(segment))
-    return () => {
-      for (const drop of drops) drop()
+  /** Last sequence of a class that every known target has surely synced; infinite when there is none to wait for. */
+  heldSeq(recordClass: UpstreamClass): number {
+    let held = Number.POSITIVE_INFINITY
+    for (const { file } of this.#targets.values()) {
+      held = Math.min(held, file.chains.get(recordClass)?.syncedSeq ?? 0)
     }
+    return held
+  }
+
+  /** Records went, or lie elsewhere now. */
+  recount(): void {
+    this.#untouched.recount()
+    for (const { meter } of this.#targets.values()) meter.recount()
   }
 
   close(): void {

@@ -171,7 +171,13 @@ describe('a disk that refuses', () => {
     await using disk = await smallDisk()
     if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
     const ballast = join(disk.path, 'ballast')
-    const store = await openStore({ dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000 })
+    const store = await openStore({
+      dir: join(disk.path, 's'),
+      nodeName: 'n1',
+      maxBytes: 1e9,
+      segmentBytes: 64_000,
+      floorBytes: 1e9,
+    })
     writeFileSync(ballast, Buffer.alloc(200_000))
     const append = (n: number) =>
       store.append([{ class: 'abnormal', timestamp: Date.now(), body: { n, text: 'y'.repeat(1500) } }])
@@ -200,7 +206,13 @@ describe('a disk that refuses', () => {
     const lastSeq = store.status().lastSeq
     await store.close()
 
-    const again = await openStore({ dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000 })
+    const again = await openStore({
+      dir: join(disk.path, 's'),
+      nodeName: 'n1',
+      maxBytes: 1e9,
+      segmentBytes: 64_000,
+      floorBytes: 1e9,
+    })
     const seqs = (await again.read({ classes: ['abnormal', 'ledger'], limit: 10_000 })).map(({ seq }) => seq)
     expect(seqs).toEqual(Array.from({ length: lastSeq }, (_, n) => n + 1))
     await again.close()
@@ -209,7 +221,7 @@ describe('a disk that refuses', () => {
   it('because it is full at the start: opens, reads, and says of each record that it is not kept', async (context) => {
     await using disk = await smallDisk()
     if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
-    const options = { dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000 }
+    const options = { dir: join(disk.path, 's'), nodeName: 'n1', maxBytes: 1e9, segmentBytes: 64_000, floorBytes: 1e9 }
     const text = randomBytes(100_000).toString('base64')
     const record = { class: 'abnormal', timestamp: 1_793_000_000_000, body: { text } } as const
     const store = await openStore(options)

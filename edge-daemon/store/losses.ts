@@ -1,0 +1,36 @@
+import type { RecordClass } from '../../protocol/subjects.ts'
+import type { PlainRecord } from './commit.ts'
+import { isLostWhenRefused } from './incoming.ts'
+import { type LedgerEntry, notStoredEntry } from './ledger.ts'
+
+/** Counts records that could not be kept, until the ledger says so, and in all. */
+export class Losses {
+  readonly #untold = new Map<RecordClass, number>()
+  #total = 0
+
+  /** Since the start. */
+  get total(): number {
+    return this.#total
+  }
+
+  /** Records of a class were not kept. */
+  add(recordClass: RecordClass, count: number): void {
+    this.#total += count
+    this.#untold.set(recordClass, (this.#untold.get(recordClass) ?? 0) + count)
+  }
+
+  /** The disk refused records; those that are tried again are no loss. */
+  refused(records: readonly PlainRecord[]): void {
+    for (const { class: recordClass } of records) if (isLostWhenRefused(recordClass)) this.add(recordClass, 1)
+  }
+
+  /** What the ledger has to say; `refusal` is what the disk said last, null when it said nothing. */
+  entries(refusal: string | null): LedgerEntry[] {
+    return this.#untold.size === 0 ? [] : [notStoredEntry(this.#untold, refusal)]
+  }
+
+  /** The ledger has it. */
+  told(): void {
+    this.#untold.clear()
+  }
+}
