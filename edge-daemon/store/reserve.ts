@@ -7,7 +7,7 @@ const SLICE_BYTES = 1024 * 1024
 const LEAST_BYTES = 64 * 1024
 /** The reserve takes at most this part of what is free when it is made. */
 const PART_OF_FREE = 8
-const TRY_EVERY_MS = 10_000
+const TRY_EVERY_MS = 5000
 const PART_SUFFIX = '.part'
 
 interface ReserveOptions {

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, rmSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import type { AlertRecord } from '../../../protocol/records.ts'
 import { DaemonHome, eventually, postPicture } from '../../support/edge-daemon.ts'
@@ -31,9 +31,13 @@ it('a full disk: answers go on as not stored, an alert says so, and all is well 
 
   // The daemon's disk as another process reaches it.
   const filler = `/proc/${pid}/root${home.stateDir}/filler`
-  expect(() => writeFileSync(filler, Buffer.alloc(2 * DISK_BYTES))).toThrow('ENOSPC')
+  const fill = () => expect(() => appendFileSync(filler, Buffer.alloc(2 * DISK_BYTES))).toThrow('ENOSPC')
+  await console.until(() => status()?.store.reserve === 'kept')
+  fill()
   let refused = 0
   await eventually(async () => {
+    // What the daemon gives up of its reserve is taken as well.
+    fill()
     const answer = await postPicture(inferUrl, picture)
     expect(answer.code).toBe(200)
     if (answer.stored) return false
@@ -55,6 +59,7 @@ it('a full disk: answers go on as not stored, an alert says so, and all is well 
   // Consoles see what is kept nowhere, as rows without a sequence.
   await console.until(() => console.rows('r').filter(({ seq }) => seq === 0).length === refused)
   const metrics = await (await fetch(`${inferUrl}/metrics`)).text()
+  expect(status()?.store.reserve).toBe('spent')
   expect(metrics).toMatch(new RegExp(`not_stored\\S* ${refused}$`, 'm'))
   const first = status()?.conditions.find(({ code }) => code === 'store_failing')
   const frames = console.of('status').length
