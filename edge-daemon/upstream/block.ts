@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { constants, gzip, zstdCompress } from 'node:zlib'
 import { BLOCK_CONTENT_TYPE, BLOCK_HEADERS, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from '../store/contract.ts'
+import type { WireEpoch } from './wire-epoch.ts'
 
 /** How a block's body is compressed; the word is its `Content-Encoding`. */
 export type BlockEncoding = 'gzip' | 'zstd'
@@ -29,12 +30,15 @@ export function encodingsIn(list: string): BlockEncoding[] {
 export interface Block {
   readonly recordClass: UpstreamClass
   readonly subject: string
+  /** The epoch it travels in. */
   readonly epoch: string
   readonly firstSeq: number
   readonly lastSeq: number
   readonly records: readonly StoredRecord[]
   /** SHA-256 of the body before compression, hex. */
   readonly digest: string
+  /** The receiver may hold it, or parts of it, already. */
+  readonly maybeDuplicate: boolean
   /** Headers by name, see `BLOCK_HEADERS`. */
   readonly headers: Readonly<Record<string, string>>
   /** Compressed NDJSON. */
@@ -42,10 +46,11 @@ export interface Block {
 }
 
 /** What a block is built with besides its records. */
-export interface BlockFrame {
+export interface BlockFrame extends WireEpoch {
   readonly recordClass: UpstreamClass
   readonly subject: string
   readonly encoding: BlockEncoding
+  readonly maybeDuplicate: boolean
   /** The block before on this subject in the same epoch; null when this is the first. */
   readonly previous: { readonly lastSeq: number; readonly digest: string } | null
 }
@@ -53,42 +58,53 @@ export interface BlockFrame {
 const toGzip = promisify(gzip)
 const toZstd = promisify(zstdCompress)
 
-/** The longest run of leading records that share an epoch: a block names one epoch. */
-export function sameEpoch(records: readonly StoredRecord[]): readonly StoredRecord[] {
-  const end = records.findIndex((record) => record.epoch !== records[0]?.epoch)
-  return end === -1 ? records : records.slice(0, end)
+/** SHA-256 of records as the lines of a block, hex. */
+export function digestOf(records: readonly StoredRecord[]): string {
+  return sha256(plainOf(records))
 }
 
 /**
- * Build a block of at least one record, all of one epoch and in order of sequence.
+ * Build a block of at least one record, all of the frame's epoch and in order of sequence.
  * @throws RangeError without records
  */
 export async function buildBlock(records: readonly StoredRecord[], frame: BlockFrame): Promise<Block> {
   const first = records[0]
   const last = records.at(-1)
   if (first === undefined || last === undefined) throw new RangeError('a block holds at least one record')
-  const plain = Buffer.from(`${records.map((record) => record.line).join('\n')}\n`)
-  const digest = createHash('sha256').update(plain).digest('hex')
+  const { recordClass, subject, encoding, epoch, originEpoch, maybeDuplicate, previous } = frame
+  const plain = plainOf(records)
+  const digest = sha256(plain)
   return {
-    recordClass: frame.recordClass,
-    subject: frame.subject,
-    epoch: first.epoch,
+    recordClass,
+    subject,
+    epoch,
     firstSeq: first.seq,
     lastSeq: last.seq,
     records,
     digest,
+    maybeDuplicate,
     headers: {
       [BLOCK_HEADERS.contentType]: BLOCK_CONTENT_TYPE,
-      [BLOCK_HEADERS.contentEncoding]: frame.encoding,
-      [BLOCK_HEADERS.epoch]: first.epoch,
+      [BLOCK_HEADERS.contentEncoding]: encoding,
+      [BLOCK_HEADERS.epoch]: epoch,
       [BLOCK_HEADERS.firstSeq]: String(first.seq),
       [BLOCK_HEADERS.lastSeq]: String(last.seq),
       [BLOCK_HEADERS.digest]: digest,
-      [BLOCK_HEADERS.prevSeq]: String(frame.previous?.lastSeq ?? 0),
-      ...(frame.previous === null ? {} : { [BLOCK_HEADERS.prevDigest]: frame.previous.digest }),
+      [BLOCK_HEADERS.prevSeq]: String(previous?.lastSeq ?? 0),
+      ...(previous === null ? {} : { [BLOCK_HEADERS.prevDigest]: previous.digest }),
+      ...(originEpoch === null ? {} : { [BLOCK_HEADERS.originEpoch]: originEpoch }),
+      ...(maybeDuplicate ? { [BLOCK_HEADERS.maybeDuplicate]: '1' } : {}),
     },
-    body: await compress(plain, frame.encoding),
+    body: await compress(plain, encoding),
   }
+}
+
+function plainOf(records: readonly StoredRecord[]): Buffer {
+  return Buffer.from(`${records.map((record) => record.line).join('\n')}\n`)
+}
+
+function sha256(plain: Buffer): string {
+  return createHash('sha256').update(plain).digest('hex')
 }
 
 /** Level 6 and 3: a block goes over a costly link once, so size is worth more than the fraction of a millisecond. */

@@ -1,10 +1,14 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
-import type { Store, StoredRecord } from '../store/contract.ts'
+import type { ChainBlock, Store, StoredRecord } from '../store/contract.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
-import { type Block, buildBlock, type EncodingChoice, encodingFor, sameEpoch } from './block.ts'
+import type { Block, EncodingChoice } from './block.ts'
+import { BlockSource } from './block-source.ts'
+import type { DiskEpoch } from './disk-epoch.ts'
+import { LaneChain } from './lane-chain.ts'
 import type { LanePace } from './link-pace.ts'
-import type { Wire } from './wire.ts'
+import { Resume } from './resume.ts'
+import type { Delivery, Wire } from './wire.ts'
 
 /** What a {@link Lane} is made of. */
 export interface LaneOptions {
@@ -14,49 +18,57 @@ export interface LaneOptions {
   readonly encoding: EncodingChoice
   /** How large its blocks are, and when they may go. */
   readonly pace: Pick<LanePace, 'blockBytes' | 'carry'>
-  readonly store: Pick<Store, 'read' | 'cursors' | 'saveCursor'>
+  readonly store: Pick<Store, 'read' | 'append' | 'chains' | 'saveChain' | 'forks' | 'epoch'>
   readonly wire: Wire
+  readonly disk: DiskEpoch
+  /** How long the receiver holds a block before it has surely synced it. */
+  readonly syncedAfterMs: number
+  /** Wall clock, Unix ms. */
+  readonly nowMs: () => number
   /** Whether something more urgent of the same target goes first. */
   readonly mustYield: () => boolean
   readonly onHeld: (block: Block) => void
   /** The lane was empty, failed or recovered: others may go on, the status has changed. */
   readonly onChange: () => void
+  /** The receiver has lost what it had acknowledged; for the log. */
+  readonly onRewound: (msg: string) => void
   /** Note a record that the receiver will never take; false when the note could not be kept, then the lane tries again. */
   readonly setAside: (record: StoredRecord, msg: string) => Promise<boolean>
 }
 
-const BLOCK_RECORDS = 5000
 const BACKOFF = { firstMs: 250, maxMs: 30_000 } as const
 /** A receiver may ask for patience, not for silence. */
 const MAX_RETRY_AFTER_MS = 300_000
 
 /**
- * Sends the records of one class to one target, in order of sequence, one block in flight, and moves the cursor when a
- * block is held. It tries for ever and drops nothing; a record that alone is too large for the receiver is noted and
- * passed over, so that it does not hold up the rest.
+ * Sends the records of one class to one target, in order of sequence, one block in flight, each guarded by what the
+ * receiver holds last. Whenever the link comes up and whenever the receiver disagrees, it is asked what it holds, and the
+ * lane goes on from there. It tries for ever and drops nothing; a record that alone is too large for the receiver is noted
+ * and passed over, so that it does not hold up the rest.
  */
 export class Lane {
   readonly #options: LaneOptions
   readonly #bell = new Bell()
   readonly #backoff = new Backoff(BACKOFF)
   readonly #stop = new AbortController()
-  #cursor: number
-  #previous: { readonly epoch: string; readonly lastSeq: number; readonly digest: string } | null = null
-  /** Position that the next block names as the last on its subject; null until the receiver was asked. */
-  #after: number | null = null
-  /** Most records in the next block: halved while blocks are too large, doubled again when they are held. */
-  #maxRecords = BLOCK_RECORDS
+  readonly #chain: LaneChain
+  readonly #resume: Resume
+  readonly #blocks: BlockSource
   /** Rises with every commit of the class; what was read empty is only empty as of the count before the read. */
   #commits = 0
+  #committedSeq = 0
   #emptyAtCommits = -1
   #conflicts = 0
+  #maybeDuplicates = 0
   #failure: string | null = null
   #pausedUntilMs = 0
   #running: Promise<void> | null = null
 
   constructor(options: LaneOptions) {
     this.#options = options
-    this.#cursor = options.store.cursors(options.target)[options.recordClass] ?? 0
+    this.#chain = new LaneChain(options)
+    this.#resume = new Resume({ ...options, chain: this.#chain })
+    this.#blocks = new BlockSource(options)
   }
 
   /** Why the last try did not succeed; null after a success. */
@@ -64,9 +76,20 @@ export class Lane {
     return this.#failure
   }
 
-  /** Last acknowledged sequence. */
+  /** Records with a higher sequence wait. */
   get cursor(): number {
-    return this.#cursor
+    return this.#chain.cursor
+  }
+
+  /** Last sequence that is in the store, that the receiver acknowledged, and that it has surely synced. */
+  get levels(): { readonly committed: number; readonly held: number; readonly synced: number } {
+    const { heldSeq: held, syncedSeq: synced } = this.#chain
+    return { committed: Math.max(this.#committedSeq, held), held, synced }
+  }
+
+  /** Blocks that were sent although the receiver may have held them, since the start. */
+  get maybeDuplicates(): number {
+    return this.#maybeDuplicates
   }
 
   get recordClass(): UpstreamClass {
@@ -74,6 +97,7 @@ export class Lane {
   }
 
   start(): void {
+    void this.#findCommitted()
     this.#running = this.#run()
   }
 
@@ -86,8 +110,9 @@ export class Lane {
     return this.#emptyAtCommits !== this.#commits
   }
 
-  /** Records of the class were committed. */
-  committed(): void {
+  /** Records of the class were, or may have been, committed, the last with sequence `seq` where that is known. */
+  committed(seq = 0): void {
+    this.#committedSeq = Math.max(this.#committedSeq, seq)
     this.#commits += 1
     this.#bell.ring()
   }
@@ -97,11 +122,19 @@ export class Lane {
     this.#bell.ring()
   }
 
-  /** The link came back: whatever it waited for, try now. */
+  /** The link came back: whatever it waited for, ask the receiver what it holds and try now. */
   reconnected(): void {
     this.#backoff.reset()
     this.#pausedUntilMs = 0
-    this.#after = null
+    this.#resume.unsettle()
+    // Also a lane without records: the receiver may have lost what it acknowledged.
+    this.committed()
+  }
+
+  /** The link broke: nothing is surely held until the receiver was asked again. */
+  broken(): void {
+    this.#chain.broken()
+    this.#resume.unsettle()
     this.#bell.ring()
   }
 
@@ -110,6 +143,18 @@ export class Lane {
     this.#stop.abort()
     this.#bell.ring()
     await this.#running
+    this.#chain.stop()
+  }
+
+  /** What was committed before the start. */
+  async #findCommitted(): Promise<void> {
+    try {
+      const { store, recordClass } = this.#options
+      const [newest] = await store.read({ classes: [recordClass], limit: 1, newestFirst: true })
+      this.#committedSeq = Math.max(this.#committedSeq, newest?.seq ?? 0)
+    } catch {
+      // The next commit tells.
+    }
   }
 
   async #run(): Promise<void> {
@@ -117,102 +162,91 @@ export class Lane {
       const pauseMs = this.#pausedUntilMs - performance.now()
       if (pauseMs > 0) {
         await this.#bell.sleep(pauseMs)
-      } else if (this.#options.wire.state !== 'up' || this.#options.mustYield() || !(await this.#sendNext())) {
+      } else if (this.#options.wire.state !== 'up' || this.#options.mustYield() || !(await this.#goOn())) {
         if (!this.#stopped && this.#pausedUntilMs <= performance.now()) await this.#bell.sleep()
       }
     }
   }
 
-  /** Send the next block; false when there is none. */
-  async #sendNext(): Promise<boolean> {
-    const { store, recordClass, subject, pace, wire } = this.#options
+  /** Ask the receiver, or send the next block; false when there is nothing to do or it failed. */
+  async #goOn(): Promise<boolean> {
     const commits = this.#commits
-    let records: readonly StoredRecord[]
     try {
-      records = sameEpoch(
-        await store.read({
-          classes: [recordClass],
-          afterSeq: this.#cursor,
-          limit: this.#maxRecords,
-          maxBytes: pace.blockBytes(),
-          wholeOnly: true,
-        }),
-      )
+      const prepared = await this.#blocks.takePrepared(this.#chain.state.held)
+      if (prepared !== null && this.#resume.isSettled(prepared.epoch)) return await this.#send(prepared)
+      const next = await this.#blocks.read(this.#chain.cursor)
+      const epoch = next?.epoch ?? this.#chain.state.held?.epoch
+      if (epoch !== undefined && !this.#resume.isSettled(epoch)) return await this.#settle(epoch)
+      if (next === null) return this.#empty(commits)
+      const isDoubtful = this.#resume.isDoubtful(next.records[0]?.seq ?? 0)
+      return await this.#send(await this.#blocks.build(next, this.#chain.previous(next.epoch), isDoubtful))
     } catch (error) {
       this.#pause(`the store cannot be read: ${error instanceof Error ? error.message : String(error)}`)
       return false
     }
-    const [first] = records
-    if (first === undefined) {
-      this.#emptyAtCommits = commits
-      this.#recovered()
-      return false
-    }
-    const { epoch } = first
-    if (this.#after === null && !(await this.#ask(epoch))) return false
-    const previous = this.#previous?.epoch === epoch ? this.#previous : null
-    const encoding = encodingFor(this.#options.encoding, wire.encodings)
-    const block = await buildBlock(records, { recordClass, subject, encoding, previous })
-    if (this.#stopped) return false
-    const delivery = await pace.carry(block, () => wire.send(block, this.#after ?? 0), this.#stop.signal)
-    if (delivery === null) return false
-    if (delivery.outcome !== 'held' && delivery.outcome !== 'too_large') this.#after = null
-    if (delivery.outcome === 'held') await this.#held(block, delivery.position)
-    else if (delivery.outcome === 'conflict') this.#conflict(delivery.msg)
-    else if (delivery.outcome === 'again') this.#pause(delivery.msg, delivery.retryAfterMs)
-    else await this.#tooLarge(records, delivery.msg)
-    return true
   }
 
-  /** Ask what the receiver holds; false when it could not tell. */
-  async #ask(epoch: string): Promise<boolean> {
-    const { subject, recordClass, wire } = this.#options
-    const holding = await wire.holding({ subject, recordClass, epoch, position: 0 })
-    if (holding.outcome === 'unknown') {
-      this.#pause(holding.msg, holding.retryAfterMs)
-      return false
-    }
-    this.#after = holding.outcome === 'untold' ? 0 : holding.after
-    if (holding.outcome !== 'holds') return true
-    this.#previous = holding.block
-    if (holding.block.lastSeq <= this.#cursor) return true
-    // Its answer was lost: what is read next lies behind it.
-    await this.#advance(holding.block.lastSeq)
-    this.#bell.ring()
+  async #settle(epoch: string): Promise<boolean> {
+    const resumed = await this.#resume.settle(epoch)
+    if (resumed.outcome !== 'failed') return true
+    this.#pause(resumed.msg, resumed.retryAfterMs)
     return false
   }
 
-  async #held(block: Block, position: number): Promise<void> {
-    this.#previous = block
-    this.#after = position
-    this.#conflicts = 0
-    this.#maxRecords = Math.min(BLOCK_RECORDS, this.#maxRecords * 2)
-    await this.#advance(block.lastSeq)
-    this.#options.onHeld(block)
+  #empty(commits: number): false {
+    this.#emptyAtCommits = commits
     this.#recovered()
+    return false
   }
 
-  /** The first conflict is answered by asking at once; one that comes again is waited out. */
-  #conflict(msg: string): void {
-    this.#conflicts += 1
-    if (this.#conflicts > 1) this.#pause(msg)
+  async #send(block: Block): Promise<boolean> {
+    if (this.#stopped) return false
+    const { pace, wire } = this.#options
+    const send = (): Promise<Delivery> => {
+      this.#chain.sending(asChainBlock(block, 0))
+      if (block.maybeDuplicate) this.#maybeDuplicates += 1
+      const answer = wire.send(block, this.#resume.after)
+      this.#blocks.prepare(block, (firstSeq) => this.#resume.isDoubtful(firstSeq))
+      return answer
+    }
+    const delivery = await pace.carry(block, send, this.#stop.signal)
+    if (delivery === null) return false
+    await this.#answered(block, delivery)
+    return true
+  }
+
+  async #answered(block: Block, delivery: Delivery): Promise<void> {
+    switch (delivery.outcome) {
+      case 'held':
+        this.#conflicts = 0
+        this.#resume.took(delivery.position)
+        this.#chain.held(asChainBlock(block, delivery.position), delivery.synced)
+        this.#blocks.grow()
+        this.#options.onHeld(block)
+        this.#recovered()
+        break
+      case 'too_large':
+        this.#chain.refused()
+        await this.#tooLarge(block.records, delivery.msg)
+        break
+      case 'conflict':
+        // The first is answered by asking at once; one that comes again is waited out.
+        this.#resume.unsettle()
+        this.#conflicts += 1
+        if (this.#conflicts > 1) this.#pause(delivery.msg)
+        break
+      case 'again':
+        this.#resume.unsettle()
+        this.#pause(delivery.msg, delivery.retryAfterMs)
+        break
+    }
   }
 
   async #tooLarge(records: readonly StoredRecord[], msg: string): Promise<void> {
     const [only] = records
-    if (records.length > 1 || only === undefined) {
-      this.#maxRecords = Math.max(1, records.length >> 1)
-    } else if (await this.#options.setAside(only, msg)) {
-      await this.#advance(only.seq)
-    } else {
-      this.#pause(msg)
-    }
-  }
-
-  async #advance(seq: number): Promise<void> {
-    const { store, target, recordClass } = this.#options
-    this.#cursor = seq
-    await store.saveCursor(target, recordClass, seq)
+    if (only === undefined || this.#blocks.shrink(records.length)) return
+    if (await this.#options.setAside(only, msg)) this.#chain.passOver(only.seq)
+    else this.#pause(msg)
   }
 
   #pause(msg: string, retryAfterMs = 0): void {
@@ -227,4 +261,8 @@ export class Lane {
     this.#backoff.reset()
     this.#options.onChange()
   }
+}
+
+function asChainBlock({ epoch, firstSeq, lastSeq, digest }: Block, position: number): ChainBlock {
+  return { epoch, firstSeq, lastSeq, digest, position }
 }

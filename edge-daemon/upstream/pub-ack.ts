@@ -7,6 +7,8 @@ const pubAckSchema = z.object({
   seq: z.int().optional(),
   domain: z.string().optional(),
   duplicate: z.boolean().optional(),
+  /** Messages of an atomic batch; `seq` is that of the last. */
+  count: z.int().optional(),
   error: z.object({ code: z.int(), err_code: z.int().optional(), description: z.string().optional() }).optional(),
 })
 
@@ -31,13 +33,18 @@ export function noStreamMsg(subject: string): string {
 export function readPubAck(
   status: number | undefined,
   data: Uint8Array,
-  to: { readonly subject: string; readonly stream: { readonly name: string; readonly domain: string | null } },
+  to: {
+    readonly subject: string
+    readonly stream: { readonly name: string; readonly domain: string | null }
+    /** Messages that were sent: the block, or the block and its mark. */
+    readonly count: number
+  },
 ): Delivery {
   const { subject, stream: expected } = to
   if (status === NO_RESPONDERS) return { outcome: 'again', msg: noStreamMsg(subject) }
   const ack = pubAckSchema.safeParse(parse(data))
   if (!ack.success) return { outcome: 'again', msg: `what answers on ${subject} is not a stream` }
-  const { error, stream, seq, duplicate, domain = null } = ack.data
+  const { error, stream, seq, duplicate, domain = null, count = 1 } = ack.data
   if (error !== undefined) {
     const code = error.err_code ?? 0
     const msg = `the stream refused a block of ${subject}: ${error.description ?? `error ${error.err_code ?? error.code}`}`
@@ -51,7 +58,9 @@ export function readPubAck(
   if (stream !== expected.name || domain !== expected.domain) {
     return { outcome: 'again', msg: `another stream answers on ${subject}: ${stream} instead of ${expected.name}` }
   }
-  return { outcome: 'held', position: seq, synced: false }
+  if (count !== to.count)
+    return { outcome: 'again', msg: `the stream stored ${count} of ${to.count} messages of a batch` }
+  return { outcome: 'held', position: seq - (count - 1), synced: false }
 }
 
 function parse(data: Uint8Array): unknown {

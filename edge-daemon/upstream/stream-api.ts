@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { messageOf } from '../../protocol/errors.ts'
+import { ENCODINGS_KEY } from '../../protocol/stream-config.ts'
 import { BLOCK_HEADERS } from '../../protocol/subjects.ts'
 import { type BlockEncoding, encodingsIn } from './block.ts'
 import type { Answer, NatsLink } from './nats-link.ts'
 import { NO_RESPONDERS, noStreamMsg } from './pub-ack.ts'
 import type { HeldBlock } from './wire.ts'
-
-/** Key of a stream's metadata that lists the encodings its readers take, e.g. `zstd, gzip`. */
-export const ENCODINGS_KEY = 'edge_encodings'
 
 /** What of a stream matters to who publishes into it. */
 export interface StreamFacts {
@@ -22,6 +20,8 @@ export interface StreamFacts {
   readonly keepsMarks: boolean
   /** How its readers take blocks compressed, as its metadata says ({@link ENCODINGS_KEY}). */
   readonly encodings: readonly BlockEncoding[]
+  /** Copies of it; reads may come from any of them. */
+  readonly replicas: number
   /** Sequence of its last message, also when that was removed since. */
   readonly lastPosition: number
 }
@@ -41,12 +41,15 @@ const infoSchema = z.object({
     allow_atomic: z.boolean().optional(),
     allow_msg_ttl: z.boolean().optional(),
     allow_rollup_hdrs: z.boolean().optional(),
+    num_replicas: z.int().optional(),
   }),
   state: z.object({ last_seq: z.int() }),
 })
 const storedSchema = z.object({ message: z.object({ seq: z.int(), hdrs: z.string().optional() }) })
 
 const NOT_FOUND = 404
+/** How long an answer about a stream serves others that ask. */
+const SHARED_MS = 250
 /** A message that is not there, as the JetStream API says it. */
 const NO_MESSAGE = 10_037
 const encoder = new TextEncoder()
@@ -57,6 +60,12 @@ export class StreamApi {
   /** Name of the stream when it is configured; else it is looked for by subject. */
   readonly #name: string | null
   readonly #prefix: string
+  /** Names by subject on this connection. */
+  readonly #names = new Map<string, string>()
+  /** Questions about streams that are under way or were answered a moment ago: the lanes ask all at once. */
+  readonly #asked = new Map<string, { readonly atMs: number; readonly facts: Promise<Told<StreamFacts>> }>()
+  /** Highest acknowledged position by stream, which an answer of a moment ago does not know. */
+  readonly #reached = new Map<string, number>()
 
   constructor(link: NatsLink, options: { stream: string | null; domain: string | null }) {
     this.#link = link
@@ -68,11 +77,33 @@ export class StreamApi {
   async facts(subject: string): Promise<Told<StreamFacts>> {
     const name = this.#name === null ? await this.#nameFor(subject) : { ok: true as const, value: this.#name }
     if (!name.ok) return name
-    const answer = await this.#ask(`STREAM.INFO.${name.value}`)
-    const info = answered(answer, infoSchema)
+    const now = performance.now()
+    const asked = this.#asked.get(name.value)
+    const facts = asked !== undefined && now - asked.atMs < SHARED_MS ? asked.facts : this.#info(name.value)
+    if (facts !== asked?.facts) this.#asked.set(name.value, { atMs: now, facts })
+    const told = await facts
+    if (!told.ok) return told
+    const lastPosition = Math.max(told.value.lastPosition, this.#reached.get(told.value.created) ?? 0)
+    return { ok: true, value: { ...told.value, lastPosition } }
+  }
+
+  /** A stream has acknowledged a position. */
+  reached({ created }: StreamFacts, position: number): void {
+    this.#reached.set(created, Math.max(position, this.#reached.get(created) ?? 0))
+  }
+
+  /** Ask anew: the connection is another one, or a stream may have changed. */
+  forget(): void {
+    this.#names.clear()
+    this.#asked.clear()
+    this.#reached.clear()
+  }
+
+  async #info(name: string): Promise<Told<StreamFacts>> {
+    const info = answered(await this.#ask(`STREAM.INFO.${name}`), infoSchema)
     if (!info.ok) return info
     const { created, domain = null, config, state } = info.value
-    const { allow_atomic, allow_msg_ttl, allow_rollup_hdrs, allow_direct, metadata } = config
+    const { allow_atomic, allow_msg_ttl, allow_rollup_hdrs, allow_direct, num_replicas = 1, metadata } = config
     return {
       ok: true,
       value: {
@@ -82,6 +113,7 @@ export class StreamApi {
         isDirect: allow_direct === true,
         keepsMarks: allow_atomic === true && allow_msg_ttl === true && allow_rollup_hdrs === true,
         encodings: encodingsIn(metadata?.[ENCODINGS_KEY] ?? ''),
+        replicas: num_replicas,
         lastPosition: state.last_seq,
       },
     }
@@ -103,10 +135,14 @@ export class StreamApi {
   }
 
   async #nameFor(subject: string): Promise<Told<string>> {
+    const known = this.#names.get(subject)
+    if (known !== undefined) return { ok: true, value: known }
     const names = answered(await this.#ask('STREAM.NAMES', { subject }), namesSchema)
     if (!names.ok) return names
     const [name] = names.value.streams ?? []
-    return name === undefined ? { ok: false, msg: noStreamMsg(subject) } : { ok: true, value: name }
+    if (name === undefined) return { ok: false, msg: noStreamMsg(subject) }
+    this.#names.set(subject, name)
+    return { ok: true, value: name }
   }
 
   #ask(call: string, request?: object): Promise<Answer> {

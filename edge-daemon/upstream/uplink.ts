@@ -4,6 +4,7 @@ import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/
 import type { Store, StoredRecord } from '../store/contract.ts'
 import type { Block, EncodingChoice } from './block.ts'
 import { CommitGaps } from './commit-gaps.ts'
+import { DiskEpoch } from './disk-epoch.ts'
 import { Lane } from './lane.ts'
 import { LinkPace } from './link-pace.ts'
 import type { UpstreamLog } from './log.ts'
@@ -24,6 +25,10 @@ export interface UplinkOptions {
   readonly store: Store
   readonly wire: Wire
   readonly log: UpstreamLog
+  /** Shared by all targets of the store; its own when left out. */
+  readonly disk?: DiskEpoch
+  /** How long the target holds a block before it has surely synced it; 150 s when left out. */
+  readonly syncedAfterMs?: number
   /** Wall clock, Unix ms. */
   readonly nowMs?: () => number
 }
@@ -32,6 +37,8 @@ export interface UplinkOptions {
 const URGENT: readonly UpstreamClass[] = ['ledger', 'alert']
 /** Longest a stop waits for acknowledgements on their way; what was not acknowledged is sent again at the next start. */
 const STOP_GRACE_MS = 2000
+/** A little over the two minutes after which a nats-server syncs, so that a broken link is noticed before. */
+const SYNCED_AFTER_MS = 150_000
 
 /**
  * Brings the records of the upstream classes to one target: a lane for each class, at least once each, for ever. The
@@ -55,6 +62,7 @@ export class Uplink {
     this.#since = this.#nowMs()
     const { pacer, wire, blockBytes: maxBytes } = options
     const pace = new LinkPace({ pacer, wire, maxBytes, nowMs: this.#nowMs })
+    const { disk = new DiskEpoch(options.store, options.log), syncedAfterMs = SYNCED_AFTER_MS } = options
     this.#lanes = UPSTREAM_CLASSES.map(
       (recordClass) =>
         new Lane({
@@ -65,9 +73,13 @@ export class Uplink {
           pace: pace.lane(recordClass),
           store: options.store,
           wire,
+          disk,
+          syncedAfterMs,
+          nowMs: this.#nowMs,
           mustYield: () => this.#mustYield(recordClass),
           onHeld: (block) => this.#onHeld(block),
           onChange: () => this.#onLaneChange(recordClass),
+          onRewound: (msg) => options.log.warn('uplink.rewound', msg, { target: options.name }),
           setAside: (record, msg) => this.#setAside(record, msg),
         }),
     )
@@ -84,8 +96,11 @@ export class Uplink {
     const gaps = new CommitGaps()
     this.#unsubscribe = store.onCommit((records) => {
       const anyClass = gaps.isBefore(records)
-      const classes = new Set(records.map((record) => record.class))
-      for (const lane of this.#lanes) if (anyClass || classes.has(lane.recordClass)) lane.committed()
+      const lastSeqs = new Map(records.map((record) => [record.class, record.seq]))
+      for (const lane of this.#lanes) {
+        const seq = lastSeqs.get(lane.recordClass)
+        if (anyClass || seq !== undefined) lane.committed(seq)
+      }
     })
     wire.start(() => this.#onWireChange())
     for (const lane of this.#lanes) lane.start()
@@ -123,6 +138,8 @@ export class Uplink {
       ...(wire.guarded === null ? {} : { guarantee: wire.guarded ? 'exactly_once' : 'at_least_once' }),
       drainSec: this.#figures.drainSec(backlog.records),
       transfer: this.#figures.lastMinute() as NonNullable<UplinkTargetStatus['transfer']>,
+      levels: Object.fromEntries(this.#lanes.map((lane) => [lane.recordClass, lane.levels])),
+      maybeDuplicates: this.#lanes.reduce((sum, lane) => sum + lane.maybeDuplicates, 0),
     }
   }
 
@@ -163,9 +180,14 @@ export class Uplink {
   #onWireChange(): void {
     const { wire } = this.#options
     const cameUp = wire.state === 'up' && this.#wireState !== 'up'
+    const wentDown = wire.state !== 'up' && this.#wireState === 'up'
     this.#wireState = wire.state
     this.#updateState()
-    for (const lane of this.#lanes) cameUp ? lane.reconnected() : lane.wake()
+    for (const lane of this.#lanes) {
+      if (cameUp) lane.reconnected()
+      else if (wentDown) lane.broken()
+      else lane.wake()
+    }
   }
 
   #updateState(): void {

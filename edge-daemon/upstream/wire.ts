@@ -35,6 +35,8 @@ export type Holding =
       readonly archive: string
       readonly after: number
       readonly expired: boolean
+      /** Epoch of the last block on the subject when it is another than the one asked about. */
+      readonly foreignEpoch?: string | null
     }
   | {
       readonly outcome: 'nothing'
@@ -42,7 +44,6 @@ export type Holding =
       readonly after: number
       /** Last position of the whole archive, also of what was removed since; null where it cannot be told. */
       readonly lastPosition: number | null
-      /** Epoch of the last block on the subject when it is another than the one asked about. */
       readonly foreignEpoch: string | null
       /** A block that came would have left its mark, so there was none (or all was purged). */
       readonly keepsMarks: boolean

@@ -137,11 +137,11 @@ test('brings all ledger records, then all alerts, before a backlog of results, a
   await store.append(someRecords('alert', 200))
   await store.append(someRecords('ledger', 200))
   // In the middle of the backlog something happens.
-  const saveCursor = store.saveCursor.bind(store)
+  const saveChain = store.saveChain.bind(store)
   let happened = false
-  store.saveCursor = async (target, recordClass, seq) => {
-    await saveCursor(target, recordClass, seq)
-    if (happened || recordClass !== 'abnormal' || seq < 200) return
+  store.saveChain = async (target, recordClass, chain) => {
+    await saveChain(target, recordClass, chain)
+    if (happened || recordClass !== 'abnormal' || chain.cursor < 200) return
     happened = true
     await store.append(someRecords('alert', 1))
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readPubAck } from '../../../edge-daemon/upstream/pub-ack.ts'
 
-const TO = { subject: 'edge.s.n.results', stream: { name: 'EDGE', domain: null } }
+const TO = { subject: 'edge.s.n.results', stream: { name: 'EDGE', domain: null }, count: 1 }
 
 function answer(body: unknown, status?: number): { outcome: string; msg?: string } {
   return readPubAck(status, new TextEncoder().encode(JSON.stringify(body)), TO)
