@@ -74,11 +74,6 @@ export class NatsLink {
     return this.#rttMs
   }
 
-  /** Differs from connection to connection, of all clients there are. */
-  get connectionId(): string {
-    return this.#inbox.slice(this.#inbox.lastIndexOf('.') + 1)
-  }
-
   /** Largest message that the server takes, headers included; infinite while there is no connection. */
   get maxPayloadBytes(): number {
     return this.#connection?.info?.max_payload ?? Number.POSITIVE_INFINITY

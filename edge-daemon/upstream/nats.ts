@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { BLOCK_HEADERS, markSubjectOf, readBlockSubject, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Block, BlockEncoding } from './block.ts'
 import { NatsLink, type NatsLinkOptions, type Outgoing, payloadBytes } from './nats-link.ts'
@@ -34,6 +35,8 @@ export class NatsWire implements Wire {
   readonly #api: StreamApi
   /** The stream by subject, as it was when last asked on this connection. */
   readonly #streams = new Map<string, StreamFacts>()
+  /** Short, since it travels with every block, and like no other client's while a batch is open. */
+  readonly #batchPrefix = randomBytes(6).toString('base64url')
   #batches = 0
 
   constructor(options: NatsWireOptions) {
@@ -137,7 +140,7 @@ export class NatsWire implements Wire {
     const markSubject = stream.keepsMarks ? markFor(block, block.epoch) : null
     if (markSubject === null) return [message]
     this.#batches += 1
-    const id = { 'Nats-Batch-Id': `${this.#link.connectionId}${this.#batches}` }
+    const id = { 'Nats-Batch-Id': `${this.#batchPrefix}${this.#batches.toString(36)}` }
     const mark = {
       ...id,
       'Nats-Batch-Sequence': '2',

@@ -1,10 +1,10 @@
-import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { EdgeError } from '../../protocol/errors.ts'
-import { streamSubjects } from '../../protocol/subjects.ts'
+import { STREAM_PRESET, streamConfiguration } from '../../protocol/stream-config.ts'
 
 /** Name of the demo's JetStream stream. */
-export const DEMO_STREAM = 'EDGE'
+export const DEMO_STREAM = STREAM_PRESET.name
 const STREAM_BYTES = 256e6
 const JETSTREAM_READY_TRIES = 40
 const JETSTREAM_RETRY_MS = 50
@@ -16,14 +16,8 @@ const JETSTREAM_RETRY_MS = 50
 export async function createDemoStream(url: string, { maxBytes = STREAM_BYTES } = {}): Promise<void> {
   const connection = await connect({ servers: url, maxReconnectAttempts: 0 })
   try {
-    const stream = {
-      name: DEMO_STREAM,
-      subjects: streamSubjects(),
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New,
-      storage: StorageType.File,
-      max_bytes: maxBytes,
-    }
+    // The client's types do not know atomic batches.
+    const stream = { ...streamConfiguration({ maxBytes }) } as unknown as StreamConfig
     // The server takes connections a moment before JetStream answers.
     for (let tries = 1; ; tries += 1) {
       try {

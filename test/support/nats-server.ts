@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType, type StoredMsg } from '@nats-io/jetstream'
+import { jetstreamManager, type StoredMsg, type StreamConfig } from '@nats-io/jetstream'
 import { connect } from 'nats'
-import { streamSubjects } from '../../protocol/subjects.ts'
+import { streamConfiguration } from '../../protocol/stream-config.ts'
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
 
 /** Messages that are asked for at a time. */
@@ -13,9 +13,13 @@ const PARALLEL_READS = 100
 export interface NatsFixture {
   readonly url: string
   readonly port: number
-  /** Make the stream `EDGE` that holds every site's blocks. */
-  addStream(): Promise<void>
-  /** Every message the stream holds whose subject matches, in stream order. */
+  /** Folder of the server's own. */
+  readonly dir: string
+  /** Make the stream `EDGE` that holds every site's blocks, as `edgedeck nats setup` makes it but for what is given. */
+  addStream(changes?: Partial<StreamConfig>): Promise<void>
+  /** Talk to the server's JetStream as an operator. */
+  operate<T>(use: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>): Promise<T>
+  /** Every block the stream holds whose subject matches, in stream order; marks only where their subject is given. */
   messages(subject?: string): Promise<StoredMsg[]>
   kill(): Promise<void>
   restart(): Promise<void>
@@ -41,15 +45,12 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
   return {
     url,
     port,
-    addStream: () =>
+    dir,
+    operate: withManager,
+    addStream: (changes = {}) =>
       withManager(async (manager) => {
-        await manager.streams.add({
-          name: 'EDGE',
-          subjects: streamSubjects(),
-          retention: RetentionPolicy.Limits,
-          discard: DiscardPolicy.New,
-          storage: StorageType.File,
-        })
+        // The client's types do not know atomic batches.
+        await manager.streams.add({ ...streamConfiguration({ maxBytes: 1e9 }), ...changes } as unknown as StreamConfig)
       }),
     messages: (subject) =>
       withManager(async (manager) => {
@@ -59,7 +60,8 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
           const count = Math.min(PARALLEL_READS, state.last_seq - first + 1)
           const reads = Array.from({ length: count }, (_, n) => manager.streams.getMessage('EDGE', { seq: first + n }))
           for (const message of await Promise.all(reads)) {
-            if (message !== null && (subject === undefined || message.subject === subject)) found.push(message)
+            if (message === null || message.subject.includes('.mark.') !== (subject?.includes('.mark.') ?? false)) continue
+            if (subject === undefined || message.subject === subject) found.push(message)
           }
         }
         return found

@@ -83,9 +83,9 @@ test('counts by class exactly the bytes that a link in between saw, also across 
   for (const recordClass of UPSTREAM_CLASSES) {
     const held = await nats.messages(subjectOf({ site: 'plant', node: 'n1' }, recordClass))
     const bodyBytes = held.reduce((sum, message) => sum + message.data.length, 0)
-    // A frame is its body, some 300 bytes of headers and a line; never less, and never another class's bytes.
-    expect(sent[recordClass]).toBeGreaterThan(bodyBytes + held.length * 200)
-    expect(sent[recordClass]).toBeLessThan(bodyBytes + held.length * 600)
+    // A block is its body, its headers and its mark; never less, and never another class's bytes.
+    expect(sent[recordClass]).toBeGreaterThan(bodyBytes + held.length * 700)
+    expect(sent[recordClass]).toBeLessThan(bodyBytes + held.length * 900)
   }
   expect(sent.control).toBeGreaterThan(100)
 })
