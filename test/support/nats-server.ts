@@ -60,7 +60,8 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
           const count = Math.min(PARALLEL_READS, state.last_seq - first + 1)
           const reads = Array.from({ length: count }, (_, n) => manager.streams.getMessage('EDGE', { seq: first + n }))
           for (const message of await Promise.all(reads)) {
-            if (message === null || message.subject.includes('.mark.') !== (subject?.includes('.mark.') ?? false)) continue
+            if (message === null || message.subject.includes('.mark.') !== (subject?.includes('.mark.') ?? false))
+              continue
             if (subject === undefined || message.subject === subject) found.push(message)
           }
         }
