@@ -114,7 +114,7 @@ interface PlacedFrame {
 }
 
 /** Reads one segment and keeps account of where the log ends. */
-class SegmentScan {
+export class SegmentScan {
   readonly segment: Segment
   readonly damages: (Damage & { afterSeq: number | null; beforeSeq: number | null })[] = []
   readonly #beforeSeq: number
