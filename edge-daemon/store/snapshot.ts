@@ -9,7 +9,10 @@ import { LogIndex, Segment } from './log-index.ts'
 import { readRange } from './range-read.ts'
 import { SegmentScan } from './recover.ts'
 import { KeyRing, type StoreKeys } from './seal.ts'
-import { parseSegmentName } from './segment-writer.ts'
+import { segmentFiles } from './segment-files.ts'
+
+/** Looks at a folder that changes meanwhile. */
+const TRIES = 5
 
 /**
  * What a store holds at one moment, for commands that only look. It takes no lock, writes nothing and sets nothing aside, so
@@ -34,22 +37,9 @@ export class StoreSnapshot {
    * @throws EdgeError `STORE_UNUSABLE` when there is none or it cannot be read, `STORE_KEY_WRONG` | `STORE_KEY_MISSING`.
    */
   static open(dir: string, keys: StoreKeys | null): StoreSnapshot {
-    const segments: Segment[] = []
-    let end: SegmentScan['end'] = { lastSeq: 0, epoch: null }
-    for (const { segment, beforeSeq } of segmentsIn(dir)) {
-      // The newest commit may be half written; what is behind the start of a later segment was never answered.
-      const keepHalfFromSeq = beforeSeq === Number.POSITIVE_INFINITY ? 0 : Number.POSITIVE_INFINITY
-      const scan = new SegmentScan(segment, end, { beforeSeq, keepHalfFromSeq })
-      try {
-        scan.run()
-      } catch (error) {
-        if (refusalOf(error) === 'ENOENT') continue
-        throw unreadable(dir, error)
-      }
-      end = scan.end
-      segments.push(segment)
-    }
-    const snapshot = new StoreSnapshot(segments, new KeyRing(keys), end.lastSeq)
+    let scanned: Scanned | null = null
+    for (let tries = 1; scanned === null; tries += 1) scanned = scanAll(dir, tries === TRIES)
+    const snapshot = new StoreSnapshot(scanned.segments, new KeyRing(keys), scanned.lastSeq)
     checkKeys(snapshot.#index, snapshot.#ring)
     return snapshot
   }
@@ -73,11 +63,42 @@ export class StoreSnapshot {
   }
 }
 
-function segmentsIn(dir: string): { readonly segment: Segment; readonly beforeSeq: number }[] {
+interface Scanned {
+  readonly segments: Segment[]
+  readonly lastSeq: number
+}
+
+/**
+ * Scan the segments that there are; null when one went meanwhile, evicted or rewritten into another, and the folder is to be
+ * looked at again. With `whatIsThere` one that went is left out.
+ */
+function scanAll(dir: string, whatIsThere: boolean): Scanned | null {
   const folder = join(dir, 'segments')
-  let names: string[]
+  const files = segmentFiles(namesIn(folder, dir)).log
+  const segments: Segment[] = []
+  let end: SegmentScan['end'] = { lastSeq: 0, epoch: null }
+  for (const [position, file] of files.entries()) {
+    const beforeSeq = files[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY
+    const isNewest = position === files.length - 1
+    // The newest commit may be half written. In a rewritten segment the frames that ended a commit may be gone.
+    const keepHalfFromSeq = isNewest && file.throughSeq === null ? 0 : Number.POSITIVE_INFINITY
+    const scan = new SegmentScan(new Segment(join(folder, file.name), file), end, { beforeSeq, keepHalfFromSeq })
+    try {
+      scan.run()
+    } catch (error) {
+      if (refusalOf(error) !== 'ENOENT') throw unreadable(dir, error)
+      if (!whatIsThere) return null
+      continue
+    }
+    end = scan.end
+    segments.push(scan.segment)
+  }
+  return { segments, lastSeq: end.lastSeq }
+}
+
+function namesIn(folder: string, dir: string): string[] {
   try {
-    names = readdirSync(folder)
+    return readdirSync(folder)
   } catch (error) {
     if (refusalOf(error) !== 'ENOENT') throw unreadable(dir, error)
     throw new EdgeError('STORE_UNUSABLE', {
@@ -85,16 +106,6 @@ function segmentsIn(dir: string): { readonly segment: Segment; readonly beforeSe
       next: ['name the state directory of a node with --state-dir, or its configuration with --config'],
     })
   }
-  const files = names
-    .flatMap((name) => {
-      const parsed = parseSegmentName(name)
-      return parsed === null ? [] : [{ name, ...parsed }]
-    })
-    .sort((a, b) => a.startSeq - b.startSeq || a.generation - b.generation)
-  return files.map(({ name, startSeq, generation }, position) => ({
-    segment: new Segment(join(folder, name), startSeq, generation),
-    beforeSeq: files[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY,
-  }))
 }
 
 function unreadable(dir: string, error: unknown): EdgeError {
