@@ -5,8 +5,10 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
+import { faultCommands } from './commands/faults.ts'
+import { resendCommands } from './commands/resend.ts'
+import { isQuestion, runCommand } from './commands/run-command.ts'
 import type { DaemonConfig } from './config/settings.ts'
-import { runCommand } from './fault-commands.ts'
 import { type AlertBody, AlertRules } from './health/alert-rules.ts'
 import { HostMeter } from './health/host.ts'
 import { renderMetrics } from './health/metrics-text.ts'
@@ -96,7 +98,7 @@ export class Daemon {
       }),
     )
     const telemetryBytes = (): number => this.#live?.sentBytes() ?? 0
-    const outbound = makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
+    const outbound = await makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
     const { abnormal, minConfidence, abnormalPerSec } = this.#config.filter
@@ -128,6 +130,10 @@ export class Daemon {
       onTold: ({ state, rule, expr }) => this.#log.info(`metric.${state}`, `${rule}: ${expr}`, { rule }),
     })
     await this.#begin(metrics)
+    const commands = {
+      ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
+      ...resendCommands(outbound.resends),
+    }
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },
@@ -141,8 +147,10 @@ export class Daemon {
       },
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
       command: async (verb, args) => {
-        const result = runCommand(verb, args, { service, allowFaults: this.#config.faults.allow })
-        this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })
+        const result = await runCommand(commands, verb, args)
+        if (!isQuestion(verb)) {
+          this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })
+        }
         return result
       },
       log: this.#log,

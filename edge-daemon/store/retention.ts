@@ -10,7 +10,6 @@ import { setAside } from './recover.ts'
 import type { Reserve } from './reserve.ts'
 import { type Cell, type ClassLimits, type Merge, type MergeView, planEviction, planMerge } from './retention-plan.ts'
 import type { Damage } from './scan.ts'
-import { removeSegmentIndex } from './segment-index.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 import type { TargetSet } from './targets.ts'
 
@@ -293,7 +292,6 @@ export class Retention {
       } catch (error) {
         if (refusalOf(error) !== 'ENOENT') throw error
       }
-      removeSegmentIndex(path)
       this.#leftovers.shift()
     }
     disk.syncFolder(folder)

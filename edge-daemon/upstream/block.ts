@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, gzip, zstdCompress } from 'node:zlib'
-import { BLOCK_CONTENT_TYPE, BLOCK_HEADERS, type UpstreamClass } from '../../protocol/subjects.ts'
+import { BLOCK_CONTENT_TYPE, BLOCK_HEADERS } from '../../protocol/subjects.ts'
 import type { StoredRecord } from '../store/contract.ts'
+import type { SentClass } from './sent-bytes.ts'
 import type { WireEpoch } from './wire-epoch.ts'
 
 /** How a block's body is compressed; the word is its `Content-Encoding`. */
@@ -28,7 +29,7 @@ export function encodingsIn(list: string): BlockEncoding[] {
 
 /** Records of one class and epoch on their way up, as every wire carries them. */
 export interface Block {
-  readonly recordClass: UpstreamClass
+  readonly recordClass: SentClass
   readonly subject: string
   /** The epoch it travels in. */
   readonly epoch: string
@@ -47,12 +48,14 @@ export interface Block {
 
 /** What a block is built with besides its records. */
 export interface BlockFrame extends WireEpoch {
-  readonly recordClass: UpstreamClass
+  readonly recordClass: SentClass
   readonly subject: string
   readonly encoding: BlockEncoding
   readonly maybeDuplicate: boolean
   /** The block before on this subject in the same epoch; null when this is the first. */
   readonly previous: { readonly lastSeq: number; readonly digest: string } | null
+  /** Id of the resend request that it answers; not there on a live block. */
+  readonly resend?: string
 }
 
 const toGzip = promisify(gzip)
@@ -71,7 +74,7 @@ export async function buildBlock(records: readonly StoredRecord[], frame: BlockF
   const first = records[0]
   const last = records.at(-1)
   if (first === undefined || last === undefined) throw new RangeError('a block holds at least one record')
-  const { recordClass, subject, encoding, epoch, originEpoch, maybeDuplicate, previous } = frame
+  const { recordClass, subject, encoding, epoch, originEpoch, maybeDuplicate, previous, resend } = frame
   const plain = plainOf(records)
   const digest = sha256(plain)
   return {
@@ -93,6 +96,7 @@ export async function buildBlock(records: readonly StoredRecord[], frame: BlockF
       [BLOCK_HEADERS.prevSeq]: String(previous?.lastSeq ?? 0),
       ...(previous === null ? {} : { [BLOCK_HEADERS.prevDigest]: previous.digest }),
       ...(originEpoch === null ? {} : { [BLOCK_HEADERS.originEpoch]: originEpoch }),
+      ...(resend === undefined ? {} : { [BLOCK_HEADERS.resend]: resend }),
       ...(maybeDuplicate ? { [BLOCK_HEADERS.maybeDuplicate]: '1' } : {}),
     },
     body: await compress(plain, encoding),

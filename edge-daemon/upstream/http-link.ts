@@ -8,9 +8,9 @@ import {
 import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { messageOf } from '../../protocol/errors.ts'
-import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import { Backoff } from './backoff.ts'
 import { createMeteredAgent, type MeteredAgent } from './metered-agent.ts'
+import { SENT_CLASSES, type SentClass } from './sent-bytes.ts'
 import type { WireState } from './wire.ts'
 
 /** How an {@link HttpLink} reaches its receiver. */
@@ -33,14 +33,14 @@ export type HttpAnswer =
 /** One request; `recordClass` says what its bytes are counted as, null for `control`. */
 export interface HttpRequest {
   readonly method: 'POST' | 'HEAD'
-  readonly recordClass: UpstreamClass | null
+  readonly recordClass: SentClass | null
   readonly headers: OutgoingHttpHeaders
   readonly body?: Buffer
 }
 
 /** A request under way, and where its socket's count stood when it began. */
 interface Exchange {
-  readonly recordClass: UpstreamClass | null
+  readonly recordClass: SentClass | null
   socket: Socket | null
   bytesBefore: number
 }
@@ -55,7 +55,7 @@ export class HttpLink {
   readonly #url: URL
   readonly #metered: MeteredAgent
   readonly #requests = new Map<ClientRequest, Exchange>()
-  readonly #sentBytes = new Map<UpstreamClass, number>()
+  readonly #sentBytes = new Map<SentClass, number>()
   readonly #backoff = new Backoff(BACKOFF)
   #state: WireState = 'connecting'
   #error: string | null = null
@@ -107,7 +107,7 @@ export class HttpLink {
   sentBytes(): Record<string, number> {
     const sum: Record<string, number> = {}
     let claimedBytes = 0
-    for (const recordClass of UPSTREAM_CLASSES) {
+    for (const recordClass of SENT_CLASSES) {
       let classBytes = this.#sentBytes.get(recordClass) ?? 0
       for (const exchange of this.#requests.values()) {
         if (exchange.recordClass === recordClass) classBytes += this.#bytesOf(exchange)

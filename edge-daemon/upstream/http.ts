@@ -71,11 +71,15 @@ export class HttpWire implements Wire {
     return this.#link.sentBytes()
   }
 
-  async holding({ subject, epoch }: LaneSubject): Promise<Holding> {
+  async holding({ subject, epoch, resend }: LaneSubject): Promise<Holding> {
     const answer = await this.#link.exchange({
       method: 'HEAD',
       recordClass: null,
-      headers: { [BLOCK_HEADERS.subject]: subject, [BLOCK_HEADERS.epoch]: epoch },
+      headers: {
+        [BLOCK_HEADERS.subject]: subject,
+        [BLOCK_HEADERS.epoch]: epoch,
+        ...(resend === undefined ? {} : { [BLOCK_HEADERS.resend]: resend }),
+      },
     })
     if (answer.status === null) return { outcome: 'unknown', msg: answer.msg }
     const isGood = answer.status >= 200 && answer.status < 300
@@ -83,7 +87,7 @@ export class HttpWire implements Wire {
     if (receiver !== null && isGood) {
       this.#receiver = receiver
       this.#guarded = true
-      return holdingIn(answer.headers, epoch, receiver)
+      return holdingIn(answer.headers, { epoch, resend }, receiver)
     }
     // A proxy's refusal says nothing of the receiver behind it, and must not make it a plain one.
     if (receiver !== null || NOT_NOW.includes(answer.status) || NOT_LET_IN.includes(answer.status)) {
@@ -132,9 +136,15 @@ export class HttpWire implements Wire {
   }
 }
 
-function holdingIn(headers: IncomingHttpHeaders, epoch: string, archive: string): Holding {
-  const block = heldIn(headers, epoch)
-  if (block !== null) {
+function holdingIn(
+  headers: IncomingHttpHeaders,
+  { epoch, resend }: { epoch: string; resend: string | undefined },
+  archive: string,
+): Holding {
+  const held = heldIn(headers, epoch)
+  if (held !== null) {
+    // What was asked about is the chain of that request alone.
+    const block = resend === undefined ? held : { ...held, resend }
     return { outcome: 'holds', block, archive, after: 0, expired: textOf(headers, BLOCK_HEADERS.heldExpired) === '1' }
   }
   const heldEpoch = textOf(headers, BLOCK_HEADERS.heldEpoch)

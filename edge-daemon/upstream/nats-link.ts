@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net'
 import { connect, createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from 'nats'
 import { messageOf } from '../../protocol/errors.ts'
-import type { UpstreamClass } from '../../protocol/subjects.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
-import { SentBytes } from './sent-bytes.ts'
+import { SentBytes, type SentClass } from './sent-bytes.ts'
 import { SocketMeter } from './socket-meter.ts'
 import type { WireState } from './wire.ts'
 
@@ -101,7 +100,7 @@ export class NatsLink {
    * Publish messages in one go and wait for the answer to the last. Their bytes count for `recordClass`, as `control`
    * when it is null. Never rejects.
    */
-  async exchange(messages: readonly Outgoing[], recordClass: UpstreamClass | null): Promise<Answer> {
+  async exchange(messages: readonly Outgoing[], recordClass: SentClass | null): Promise<Answer> {
     const connection = this.#connection
     if (connection === null) return { message: null, msg: this.#error ?? 'the link is down' }
     this.#exchanges += 1

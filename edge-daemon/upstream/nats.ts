@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { BLOCK_HEADERS, markSubjectOf, readBlockSubject, type UpstreamClass } from '../../protocol/subjects.ts'
+import { BLOCK_HEADERS, markSubjectOf, readBlockSubject } from '../../protocol/subjects.ts'
 import type { Block, BlockEncoding } from './block.ts'
 import { NatsLink, type NatsLinkOptions, type Outgoing, payloadBytes } from './nats-link.ts'
 import { readPubAck } from './pub-ack.ts'
+import type { SentClass } from './sent-bytes.ts'
 import { StreamApi, type StreamFacts, type Told } from './stream-api.ts'
 import type { Delivery, HeldBlock, Holding, LaneSubject, Wire, WireState } from './wire.ts'
 
@@ -200,7 +201,9 @@ export class NatsWire implements Wire {
 }
 
 /** Subject of the mark of a block in an epoch; null for a subject that is no block's. */
-function markFor(block: { subject: string; recordClass: UpstreamClass }, epoch: string): string | null {
+function markFor(block: { subject: string; recordClass: SentClass }, epoch: string): string | null {
   const origin = readBlockSubject(block.subject)
-  return origin === null || origin.resent ? null : markSubjectOf(origin, { recordClass: block.recordClass, epoch })
+  const { recordClass } = block
+  if (origin === null || origin.resent || recordClass === 'resend') return null
+  return markSubjectOf(origin, { recordClass, epoch })
 }

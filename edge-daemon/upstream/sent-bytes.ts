@@ -1,8 +1,13 @@
 import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 
+/** What a block's bytes are counted as: its class, or that it is sent again on request. */
+export type SentClass = UpstreamClass | 'resend'
+/** @see SentClass */
+export const SENT_CLASSES: readonly SentClass[] = [...UPSTREAM_CLASSES, 'resend']
+
 /** A message on its way: it counts for its class once its fate is known. */
 interface Flight {
-  readonly recordClass: UpstreamClass
+  readonly recordClass: SentClass
   readonly bytes: number
 }
 
@@ -12,7 +17,7 @@ interface Flight {
  */
 export class SentBytes {
   readonly #totalBytes: () => number
-  readonly #byClass: Record<UpstreamClass, number> = zeroes()
+  readonly #byClass: Record<SentClass, number> = zeroes()
   readonly #flying = new Set<Flight>()
   #controlBytes = 0
 
@@ -22,7 +27,7 @@ export class SentBytes {
   }
 
   /** A message of exactly `bytes` is handed to the wire. Call the answer when it is known to have left. */
-  begin(recordClass: UpstreamClass, bytes: number): () => void {
+  begin(recordClass: SentClass, bytes: number): () => void {
     this.#settleControl()
     const flight = { recordClass, bytes }
     this.#flying.add(flight)
@@ -55,11 +60,11 @@ export class SentBytes {
   }
 
   #unclaimedBytes(): number {
-    const claimedBytes = UPSTREAM_CLASSES.reduce((sum, name) => sum + this.#byClass[name], this.#controlBytes)
+    const claimedBytes = SENT_CLASSES.reduce((sum, name) => sum + this.#byClass[name], this.#controlBytes)
     return Math.max(0, this.#totalBytes() - claimedBytes)
   }
 }
 
-function zeroes(): Record<UpstreamClass, number> {
-  return { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0 }
+function zeroes(): Record<SentClass, number> {
+  return { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0, resend: 0 }
 }

@@ -211,5 +211,6 @@ function heldBlock(header: (name: string) => string, position: number): HeldBloc
     lastSeq: Number(header(BLOCK_HEADERS.lastSeq)) || 0,
     digest: header(BLOCK_HEADERS.digest),
     position,
+    ...(header(BLOCK_HEADERS.resend) === '' ? {} : { resend: header(BLOCK_HEADERS.resend) }),
   }
 }

@@ -8,6 +8,8 @@ import { DiskEpoch } from './disk-epoch.ts'
 import { Lane } from './lane.ts'
 import { LinkPace } from './link-pace.ts'
 import type { UpstreamLog } from './log.ts'
+import { ResendBook } from './resend/book.ts'
+import { Resender } from './resend/resender.ts'
 import { TransferFigures } from './transfer-figures.ts'
 import type { UplinkPacer } from './uplink-pacer.ts'
 import type { Wire, WireState } from './wire.ts'
@@ -20,6 +22,8 @@ export interface UplinkOptions {
   readonly encoding: EncodingChoice
   /** Largest block before compression, on a link that is fast enough. */
   readonly blockBytes: number
+  /** Where requests to send again are kept; without it there are none. */
+  readonly resends?: ResendBook
   /** The cap that this target shares with everything that leaves. */
   readonly pacer: UplinkPacer
   readonly store: Store
@@ -47,6 +51,7 @@ const SYNCED_AFTER_MS = 150_000
 export class Uplink {
   readonly #options: UplinkOptions
   readonly #lanes: readonly Lane[]
+  readonly #resender: Resender
   readonly #figures = new TransferFigures()
   readonly #nowMs: () => number
   #state: WireState = 'connecting'
@@ -63,6 +68,13 @@ export class Uplink {
     const { pacer, wire, blockBytes: maxBytes } = options
     const pace = new LinkPace({ pacer, wire, maxBytes, nowMs: this.#nowMs })
     const { disk = new DiskEpoch(options.store, options.log), syncedAfterMs = SYNCED_AFTER_MS } = options
+    this.#resender = new Resender({
+      ...options,
+      target: options.name,
+      book: options.resends ?? new ResendBook(null, options.log),
+      pace: pace.lane('resend'),
+      liveWaits: () => this.#lanes.some((lane) => lane.failure === null && lane.hasWork),
+    })
     this.#lanes = UPSTREAM_CLASSES.map(
       (recordClass) =>
         new Lane({
@@ -90,6 +102,15 @@ export class Uplink {
     return this.#options.name
   }
 
+  /** Sends ranges again on request. */
+  get resender(): Resender {
+    return this.#resender
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up'
+  }
+
   /** Begin to connect and to send; returns at once, whether the target is there or not. */
   start(): void {
     const { store, wire } = this.#options
@@ -104,12 +125,13 @@ export class Uplink {
     })
     wire.start(() => this.#onWireChange())
     for (const lane of this.#lanes) lane.start()
+    this.#resender.start()
   }
 
   /** Begin no further block, give those in flight a moment, then close the link. */
   async stop(): Promise<void> {
     this.#unsubscribe?.()
-    const lanes = Promise.all(this.#lanes.map((lane) => lane.stop()))
+    const lanes = Promise.all([this.#resender.stop(), ...this.#lanes.map((lane) => lane.stop())])
     let timer: NodeJS.Timeout | undefined
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, STOP_GRACE_MS)

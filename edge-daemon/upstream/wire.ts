@@ -1,14 +1,16 @@
-import type { UpstreamClass } from '../../protocol/subjects.ts'
 import type { Block, BlockEncoding } from './block.ts'
+import type { SentClass } from './sent-bytes.ts'
 
-/** What a receiver is asked about: the live subject of one class of this node, in one epoch. */
+/** What a receiver is asked about: the live or the resend subject of one class of this node, in one epoch. */
 export interface LaneSubject {
   readonly subject: string
-  readonly recordClass: UpstreamClass
+  readonly recordClass: SentClass
   /** Epoch that the asker goes on in: blocks of other epochs on the subject are not its own. */
   readonly epoch: string
   /** Position of the asker's last block there, as far as it knows; 0 for none. */
   readonly position: number
+  /** Id of the resend request that is meant; its blocks name it. */
+  readonly resend?: string
 }
 
 /** A block as a receiver holds it. */
@@ -20,6 +22,8 @@ export interface HeldBlock {
   readonly digest: string
   /** The receiver's own number of it: the sequence in its stream; 0 where it has none. */
   readonly position: number
+  /** Id of the resend request that it was sent again for; not there on a live one. */
+  readonly resend?: string
 }
 
 /**

@@ -50,8 +50,7 @@ export const CLASSES_OF: Readonly<Record<HistoryKind, readonly RecordClass[]>> =
   status: ['sample', 'minute'],
 }
 
-/** What a record of each kind must be. */
-export const HISTORY_SCHEMAS = {
+const SCHEMAS = {
   results: resultRecordSchema,
   alerts: alertRecordSchema,
   logs: logRecordSchema,
@@ -143,7 +142,7 @@ async function give(
   for (const page of pagesOf(wanted)) {
     const epoch = page[0]?.epoch ?? null
     const rows = page.flatMap((record) => {
-      const parsed = HISTORY_SCHEMAS[kind].safeParse(JSON.parse(record.line))
+      const parsed = SCHEMAS[kind].safeParse(JSON.parse(record.line))
       if (parsed.success) return [parsed.data]
       sink.gap({ kind, missed: 1, reason: 'unreadable', fromMs: record.timestamp, toMs: record.timestamp })
       return []
