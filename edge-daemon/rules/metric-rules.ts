@@ -63,6 +63,9 @@ export const ABNORMAL_METRICS: readonly RuleSpec[] = [
 /** A metric record before the store gives it its sequence and the node its name. */
 export type MetricBody = Omit<MetricRecord, 'seq' | 'node_id'>
 
+/** A metric that was told as abnormal and not yet as normal again. */
+export type OpenMetric = Pick<MetricRecord, 'rule' | 'expr' | 'from'>
+
 interface RuleState {
   /** What it last said, null before it said anything. */
   holds: boolean | null
@@ -83,6 +86,8 @@ export class MetricRules {
   readonly #rules: readonly Rule[]
   readonly #repeatMs: number
   readonly #states = new Map<string, RuleState>()
+  /** Told as abnormal by rules that are no more: the next look tells their end. */
+  #orphans: OpenMetric[] = []
   #lastMs: number | null = null
 
   constructor(specs: readonly RuleSpec[], repeatMs: number) {
@@ -91,7 +96,8 @@ export class MetricRules {
   }
 
   /** Go on from what was told as abnormal before a restart: it is not told as begun again, and its end is told. */
-  resume(open: readonly Pick<MetricRecord, 'rule' | 'from'>[]): void {
+  resume(open: readonly OpenMetric[]): void {
+    this.#orphans = open.filter(({ rule }) => !this.#rules.some(({ name }) => name === rule))
     for (const { rule, from } of open) {
       this.#states.set(rule, { holds: true, heldMs: 0, since: from, told: { from, atMs: Number.NEGATIVE_INFINITY } })
     }
@@ -101,7 +107,10 @@ export class MetricRules {
   look(metrics: Metrics, timestamp: number, nowMs: number): MetricBody[] {
     const elapsedMs = this.#lastMs === null ? 0 : Math.max(0, nowMs - this.#lastMs)
     this.#lastMs = nowMs
-    const told: MetricBody[] = []
+    const told: MetricBody[] = this.#orphans.map(({ rule, expr, from }) => {
+      return { timestamp, rule, state: 'normal', expr, values: {}, from: Math.min(from, timestamp), to: timestamp }
+    })
+    this.#orphans = []
     for (const rule of this.#rules) {
       const verdict = rule.expression.evaluate(metrics)
       if (!verdict.known) continue

@@ -41,9 +41,26 @@ test('tells one that goes on again, as often as it may', () => {
 
 test('goes on over a restart: its end is told, and it does not begin a second time', () => {
   const rules = new MetricRules(HOT, 600_000)
-  rules.resume([{ rule: 'cpu_hot', from: 1_000_000 }])
+  rules.resume([{ rule: 'cpu_hot', expr: 'host.cpuPct > 90.0', from: 1_000_000 }])
   expect(told(rules, [40, 40, 40, 40], 100)).toEqual(['103: normal 0-103'])
   expect(told(rules, [40, 40, 40, 40], 104)).toEqual([])
+})
+
+test('tells the end of what a rule that is no more called abnormal, once', () => {
+  const rules = new MetricRules(HOT, 600_000)
+  rules.resume([{ rule: 'gone', expr: 'host.load1 > 9.0', from: 999_000 }])
+  expect(rules.look(metrics(1), 1_000_000, 0)).toEqual([
+    {
+      timestamp: 1_000_000,
+      rule: 'gone',
+      state: 'normal',
+      expr: 'host.load1 > 9.0',
+      values: {},
+      from: 999_000,
+      to: 1_000_000,
+    },
+  ])
+  expect(rules.look(metrics(1), 1_001_000, 1000)).toEqual([])
 })
 
 test('says what it looked at', () => {
