@@ -32,6 +32,8 @@ export interface StreamConfiguration {
   readonly max_bytes: number
   /** Nanoseconds. */
   readonly max_age: number
+  /** Nanoseconds; no message id is used, but it may not be longer than `max_age`. */
+  readonly duplicate_window?: number
   readonly num_replicas: number
   readonly allow_direct: boolean
   readonly allow_atomic: boolean
@@ -43,6 +45,8 @@ export interface StreamConfiguration {
 /** Metadata key of a stream: the encodings that its readers take, separated by commas. */
 export const ENCODINGS_KEY = 'edge_encodings'
 const NS_PER_MS = 1e6
+/** A server's own duplicate window. */
+const USUAL_WINDOW_MS = 120_000
 
 /**
  * The configuration that delivery relies on: a full stream refuses instead of dropping (`discard: new`), a block and its
@@ -59,6 +63,7 @@ export function streamConfiguration(wishes: Partial<StreamWishes> = {}): StreamC
     discard: 'new',
     max_bytes: maxBytes,
     max_age: maxAgeMs * NS_PER_MS,
+    ...(maxAgeMs > 0 && maxAgeMs < USUAL_WINDOW_MS ? { duplicate_window: maxAgeMs * NS_PER_MS } : {}),
     num_replicas: replicas,
     allow_direct: true,
     allow_atomic: true,

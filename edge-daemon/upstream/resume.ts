@@ -12,7 +12,7 @@ export interface ResumeOptions {
   readonly target: string
   readonly recordClass: UpstreamClass
   readonly subject: string
-  readonly store: Pick<Store, 'read' | 'forks' | 'append' | 'epoch'>
+  readonly store: Pick<Store, 'read' | 'forks' | 'append' | 'epoch' | 'chains'>
   readonly chain: LaneChain
   readonly wire: Pick<Wire, 'holding'>
   readonly disk: DiskEpoch
@@ -166,13 +166,14 @@ export class Resume {
 
   async #lookForOthers(foreignEpoch: string | null): Promise<void> {
     const { chain, store, target, disk, nowMs } = this.#options
-    const { held, sent, cursor } = chain.state
+    const { held, sent } = chain.state
     const own = [held?.epoch, sent?.epoch, store.epoch, ...store.forks.map(({ alias }) => alias)]
     if (foreignEpoch === null || own.includes(foreignEpoch)) return
-    if (held === null && sent === null && cursor === 0) {
+    const chains = Object.values(store.chains(target))
+    if (chains.every((its) => its.held === null && its.cursor === 0)) {
       const msg = `${target} holds blocks of this node in the epoch ${foreignEpoch.slice(0, 8)}, which this disk does not know: its state was wiped, or another node has the same name`
       await disk.foundOthers(msg, nowMs())
-    } else if (held !== null) {
+    } else {
       disk.metAnother(`another disk sends to ${target} as this node, in the epoch ${foreignEpoch.slice(0, 8)}`)
     }
   }

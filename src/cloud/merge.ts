@@ -214,8 +214,9 @@ function ledgerOf(records: readonly MergedRecord[]): LedgerNote[] {
   })
 }
 
-function keyOf({ site, node }: CloudBlock, epoch: string, seq: number): string {
-  return JSON.stringify([site, node, epoch, seq])
+/** A disk numbers all classes in one row; two disks that do not know yet that they are copies may differ in the class alone. */
+function keyOf({ site, node, recordClass }: CloudBlock, epoch: string, seq: number): string {
+  return JSON.stringify([site, node, recordClass, epoch, seq])
 }
 
 function originOf({ site, node }: CloudBlock): { site: string; node: string } {
