@@ -74,7 +74,12 @@ test.each(CONFIGS)(
 
     const [a, b] = [await node(folder.dir, nats.url), await node(copy, nats.url)]
     for (let round = 0; round < 5; round += 1) {
-      await Promise.all([a.keep('abnormal', 7), b.keep('abnormal', 9, 121), b.keep('stat', 1, 122), a.keep('alert', 1, 123)])
+      await Promise.all([
+        a.keep('abnormal', 7),
+        b.keep('abnormal', 9, 121),
+        b.keep('stat', 1, 122),
+        a.keep('alert', 1, 123),
+      ])
       await Promise.all([a.drained(), b.drained()])
     }
     const read = await readOf(nats)
