@@ -22,6 +22,8 @@ export interface HttpReceiver {
   /** Every post that arrived whole, held or not. */
   readonly posts: ReceivedBlock[]
   mood: ReceiverMood | ((block: ReceivedBlock) => ReceiverMood)
+  /** What is answered to anything but a post, as when it is asked what it holds. */
+  told: { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -42,7 +44,7 @@ export async function httpReceiver(): Promise<HttpReceiver> {
     response.end()
   }
   const server = createServer((request, response) => {
-    if (request.method !== 'POST') return void response.writeHead(405).end()
+    if (request.method !== 'POST') return void response.writeHead(receiver.told.status, receiver.told.headers).end()
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -62,6 +64,7 @@ export async function httpReceiver(): Promise<HttpReceiver> {
     held,
     posts,
     mood: { status: 204 },
+    told: { status: 405 },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       server.close()

@@ -1,3 +1,5 @@
+import { statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { HttpWire } from '../../../edge-daemon/upstream/http.ts'
 import { type ArchivedBlock, httpCloudProcess } from '../../support/http-cloud-process.ts'
@@ -49,6 +51,7 @@ test('answers that are lost on the way cost neither a record nor a duplicate', a
   {
     await using bench = uplinkOf(store, wireTo(link.port, 300))
     bench.uplink.start()
+    await vi.waitFor(() => expect(bench.uplink.status().state).toBe('up'), SOON)
     for (let round = 0; round < 4; round += 1) {
       link.hang('answers')
       const heardBytes = link.clientBytes()
@@ -84,4 +87,59 @@ test('a receiver killed again and again while blocks come holds each record once
   expectExactlyOnce(blocks, 'results', store, 'abnormal')
   expectExactlyOnce(blocks, 'stats', store, 'stat')
   expect(blocks.length).toBeGreaterThan(100)
+}, 60_000)
+
+test('a receiver that was put back to an older state gets again what it lost, and the ledger says so', async () => {
+  await using cloud = await httpCloudProcess()
+  const store = new MemoryStore()
+  {
+    await using bench = uplinkOf(store, wireTo(cloud.port, 1000), { blockBytes: 1024 })
+    bench.uplink.start()
+    await store.append(someRecords('abnormal', 100))
+    await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+    const log = join(cloud.dir, 'blocks.log')
+    const older = Math.floor(statSync(log).size / 2)
+    await store.append(someRecords('abnormal', 50))
+    await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+    await cloud.kill()
+    truncateSync(log, older)
+    expect((await cloud.blocks()).flatMap(({ seqs }) => seqs).length).toBeLessThan(60)
+    await cloud.restart()
+    await vi.waitFor(() => {
+      const ledger = store.records.filter((record) => record.class === 'ledger')
+      expect(ledger.map(({ line }) => (JSON.parse(line) as { reason: string }).reason)).toEqual(['tail_lost'])
+      expect(bench.uplink.status().backlogRecords).toBe(0)
+    }, SOON)
+  }
+  await cloud.kill()
+  const blocks = await cloud.blocks()
+  expectExactlyOnce(blocks, 'results', store, 'abnormal')
+  expectExactlyOnce(blocks, 'ledger', store, 'ledger')
+}, 60_000)
+
+test('a copied disk that sends to the same receiver goes on in an epoch of its own; neither loses a record', async () => {
+  await using cloud = await httpCloudProcess()
+  const [first, copy] = [new MemoryStore(), new MemoryStore()]
+  const both = someRecords('abnormal', 20)
+  for (const store of [first, copy]) await store.append(both)
+  for (const [store, more] of [
+    [first, 10],
+    [copy, 15],
+  ] as const) {
+    await store.append(someRecords('abnormal', more, store === first ? 50 : 70))
+    await using bench = uplinkOf(store, wireTo(cloud.port), { blockBytes: 1024 })
+    bench.uplink.start()
+    await vi.waitFor(() => expect(bench.uplink.status()).toMatchObject({ state: 'up', backlogRecords: 0 }), SOON)
+  }
+  await cloud.kill()
+  const results = (await cloud.blocks()).filter(({ subject }) => subject.endsWith('.results'))
+  const of = (epoch: string): number[] => results.filter((block) => block.epoch === epoch).flatMap(({ seqs }) => seqs)
+  expect(copy.epoch).not.toBe(first.epoch)
+  expect(of(first.epoch)).toEqual(first.records.map(({ seq }) => seq))
+  const own = copy.records.filter((record) => record.class === 'abnormal').map(({ seq }) => seq)
+  expect(own.slice(20).every((seq) => of(copy.epoch).includes(seq))).toBe(true)
+  const flagged = results.filter(
+    (block) => block.epoch === copy.epoch && block.headers['edge-origin-epoch'] !== undefined,
+  )
+  expect(flagged.every(({ headers }) => headers['edge-maybe-duplicate'] === '1')).toBe(true)
 }, 60_000)

@@ -177,3 +177,53 @@ test('sends what nobody told it of, since the worker of the store died with its 
   await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
   expect(heldSeqs(receiver).toSorted((a, b) => a - b)).toEqual(store.records.map(({ seq }) => seq))
 })
+
+test('flags what may have arrived at a receiver that does not tell, and nothing else', async () => {
+  await using receiver = await httpReceiver()
+  const store = new MemoryStore()
+  await using bench = uplinkOf(store, wireTo(receiver.url, 300))
+  bench.uplink.start()
+  await store.append(someRecords('abnormal', 5))
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  receiver.mood = 'cut'
+  await store.append(someRecords('abnormal', 5))
+  await vi.waitFor(() => expect(receiver.posts.length).toBeGreaterThan(1), SOON)
+  receiver.mood = { status: 200 }
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  await store.append(someRecords('abnormal', 5))
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  expect(receiver.held.map(({ headers }) => headers['edge-maybe-duplicate'])).toEqual([undefined, '1', undefined])
+  expect(bench.uplink.status()).toMatchObject({ guarantee: 'at_least_once', maybeDuplicates: 1 })
+})
+
+test('a proxy that refuses in front of a receiver does not make it one that does not compare', async () => {
+  await using receiver = await httpReceiver()
+  receiver.told = { status: 503 }
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 5))
+  await using bench = uplinkOf(store, wireTo(receiver.url, 300))
+  bench.uplink.start()
+  await vi.waitFor(() => expect(bench.uplink.status().error).toContain('503'), SOON)
+  expect(receiver.posts).toEqual([])
+  expect(bench.uplink.status().guarantee).toBeUndefined()
+  receiver.told = { status: 200, headers: { 'Edge-Receiver': 'r1', 'Edge-Max-Body': '300' } }
+  await vi.waitFor(() => expect(receiver.posts.length).toBeGreaterThan(0), SOON)
+  // 204 without the name of the block is no acknowledgement.
+  await vi.waitFor(() => expect(bench.uplink.status().error).toContain('another receiver answers'), SOON)
+  expect(bench.uplink.status()).toMatchObject({ guarantee: 'exactly_once', backlogRecords: 5 })
+})
+
+test.each([
+  ['zstd, gzip', 'zstd'],
+  ['gzip, zstd;q=0', 'gzip'],
+  ['br', 'gzip'],
+])('to a receiver that takes %s blocks go as %s', async (taken, encoding) => {
+  await using receiver = await httpReceiver()
+  receiver.told = { status: 204, headers: { 'Accept-Encoding': taken } }
+  const store = new MemoryStore()
+  await store.append(someRecords('stat', 5))
+  await using bench = uplinkOf(store, wireTo(receiver.url), { encoding: 'auto' })
+  bench.uplink.start()
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  expect(receiver.held.map(({ headers }) => headers['content-encoding'])).toEqual([encoding])
+})
