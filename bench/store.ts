@@ -1,16 +1,18 @@
 /**
- * Durable appends a second of 1 KiB records at 1, 32 and 256 writers: the store beside a bare file that is written and
- * synced in natural groups, in turn in the same run. Trust the ratios, not the figures.
+ * Durable appends a second of 1 KiB records at 1, 32 and 256 writers: the store, plain and sealed, beside a bare file that
+ * is written and synced in natural groups, in turn in the same run. Trust the ratios, not the figures.
  *
  * Run with `node bench/store.ts [folder]`; the folder decides the disk.
  */
+
+import { randomBytes } from 'node:crypto'
 import { closeSync, fdatasync, openSync, writev } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore } from '../edge-daemon/store/store.ts'
+import { openStore, type Store } from '../edge-daemon/store/store.ts'
 
-const ROUNDS = 3
+const ROUNDS = 5
 const ROUND_MS = 700
 const WRITERS = [1, 32, 256]
 
@@ -81,34 +83,64 @@ function bareFile(path: string): { append: Append; close: () => void } {
   }
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-const dir = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'edgedeck-bench-store-'))
-const store = await openStore({ dir: join(dir, 'store'), nodeName: 'bench', maxBytes: 1e9, segmentBytes: 16e6 })
-const bare = bareFile(join(dir, 'bare'))
-let next = 0
-const keep: Append = async () => {
-  next = (next + 1) % BODIES.length
-  const outcome = await store.append([{ class: 'normal', timestamp: Date.now(), body: BODIES[next] ?? {} }])
-  if (!outcome.stored) throw new Error(outcome.msg)
+/** `min/median/max`. */
+function spread(values: readonly number[], digits: number): string {
+  const sorted = values.toSorted((a, b) => a - b)
+  return [0, sorted.length >> 1, sorted.length - 1].map((at) => (sorted[at] ?? 0).toFixed(digits)).join('/')
 }
+
+function appendTo(store: Store): Append {
+  let next = 0
+  return async () => {
+    next = (next + 1) % BODIES.length
+    const outcome = await store.append([{ class: 'normal', timestamp: Date.now(), body: BODIES[next] ?? {} }])
+    if (!outcome.stored) throw new Error(outcome.msg)
+  }
+}
+
+const dir = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'edgedeck-bench-store-'))
+const options = { nodeName: 'bench', maxBytes: 1e9, segmentBytes: 16e6 }
+const keys = { keys: [{ id: 1, secret: new Uint8Array(randomBytes(32)) }], lost: [] }
+const plain = await openStore({ ...options, dir: join(dir, 'plain') })
+const sealed = await openStore({ ...options, dir: join(dir, 'sealed'), keys })
+const bare = bareFile(join(dir, 'bare'))
+const contenders: readonly (readonly [name: string, append: Append])[] = [
+  ['bare file', bare.append],
+  ['store, plain', appendTo(plain)],
+  ['store, sealed', appendTo(sealed)],
+]
 try {
   for (const writers of WRITERS) {
-    const rounds = []
+    const rounds: { rate: number; p99Ms: number }[][] = []
     for (let round = 0; round < ROUNDS; round += 1) {
-      rounds.push({ bare: await appendsPerSec(bare.append, writers), store: await appendsPerSec(keep, writers) })
+      const row = []
+      for (const [, append] of contenders) row.push(await appendsPerSec(append, writers))
+      rounds.push(row)
     }
-    const row = {
-      writers,
-      barePerSec: Math.round(median(rounds.map((round) => round.bare.rate))),
-      storePerSec: Math.round(median(rounds.map((round) => round.store.rate))),
-      ratio: Number(median(rounds.map((round) => round.store.rate / round.bare.rate)).toFixed(2)),
-      bareP99Ms: Number(median(rounds.map((round) => round.bare.p99Ms)).toFixed(2)),
-      storeP99Ms: Number(median(rounds.map((round) => round.store.p99Ms)).toFixed(2)),
+    for (const [at, [name]] of contenders.entries()) {
+      const of = (figure: (row: { rate: number; p99Ms: number }[]) => number): number[] => rounds.map(figure)
+      const row = {
+        writers,
+        name,
+        perSec: spread(
+          of((round) => round[at]?.rate ?? 0),
+          0,
+        ),
+        ofBare: spread(
+          of((round) => (round[at]?.rate ?? 0) / (round[0]?.rate ?? 1)),
+          2,
+        ),
+        p99Ms: spread(
+          of((round) => round[at]?.p99Ms ?? 0),
+          2,
+        ),
+      }
+      console.log(JSON.stringify(row))
     }
-    console.log(JSON.stringify(row))
   }
 } finally {
   bare.close()
-  await store.close()
+  await plain.close()
+  await sealed.close()
   await rm(dir, { recursive: true })
 }

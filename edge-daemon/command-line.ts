@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { ConfigEntry, ConfigSources } from './config/load.ts'
+import type { RulesTest } from './rules-command.ts'
+import { readRulesCommand } from './rules-command-line.ts'
 
 /** What the command line asks for. */
 export type Request =
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'new-key'; readonly keyFile: string }
   | { readonly kind: 'serve' | 'print-config'; readonly sources: ConfigSources }
+  | { readonly kind: 'rules-test'; readonly sources: ConfigSources; readonly test: RulesTest }
 
 /** Configuration that is read when no `--config` is given, if it exists. */
 export const DEFAULT_CONFIG_FILE = '/etc/edgedeck/edge-daemon.yaml'
@@ -19,6 +22,7 @@ export const HELP = `edge-daemon – serves inference on an edge node, keeps the
 
 Usage: edge-daemon [options]
        edge-daemon keys new --key-file F   add a new random key to F (made when missing), which seals what is written next
+       edge-daemon rules test [options]    try the rules over results on what this node has kept, also while it runs
 
 Options:
   --config F       read configuration from F (default ${DEFAULT_CONFIG_FILE} if it exists)
@@ -26,6 +30,11 @@ Options:
   --print-config   show every setting in force and where it comes from, then exit
   --version        show the version, then exit
   --help           show this text, then exit
+
+Options of rules test, besides --config and --state-dir:
+  --rule 'EXPR'    try this condition instead of the configured rules, e.g. 'result.total_ms > 50.0'
+  --from T, --to T only results between; T is a time such as 2026-11-25T10:32:07Z, or how long ago, such as 15m
+  -o table|json    how it is told (default table)
 
 Every setting can also be given as an environment variable: EDGE_ and its path in upper snake case,
 for example EDGE_CONTROL_LISTEN=127.0.0.1:5443.
@@ -41,16 +50,20 @@ Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, 
  */
 export function readCommandLine(args: readonly string[], env: ConfigSources['env']): Request {
   if (args[0] === 'keys' && !args.includes('--help')) return readKeysCommand(args.slice(1))
+  if (args[0] === 'rules' && !args.includes('--help')) {
+    const { test, config, stateDir } = readRulesCommand(args.slice(1), Date.now())
+    return { kind: 'rules-test', test, sources: sourcesOf(config, stateDir, env) }
+  }
   const options = parse(args)
   if (options.help) return { kind: 'help' }
   if (options.version) return { kind: 'version' }
-  const stateDir = options['state-dir']
-  const sources: ConfigSources = {
-    file: readFile(options.config),
-    env,
-    flags: stateDir === undefined ? {} : { 'state.dir': { flag: '--state-dir', value: stateDir } },
-  }
+  const sources = sourcesOf(options.config, options['state-dir'], env)
   return { kind: options['print-config'] ? 'print-config' : 'serve', sources }
+}
+
+function sourcesOf(config: string | undefined, stateDir: string | undefined, env: ConfigSources['env']): ConfigSources {
+  const flags = stateDir === undefined ? {} : { 'state.dir': { flag: '--state-dir', value: stateDir } }
+  return { file: readFile(config), env, flags }
 }
 
 /** The configuration in force as YAML-like lines with the origin of each value. */

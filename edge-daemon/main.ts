@@ -3,6 +3,7 @@ import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
 import { formatConfig, HELP, readCommandLine } from './command-line.ts'
 import { loadConfig } from './config/load.ts'
 import { Daemon } from './daemon.ts'
+import { runRulesTest } from './rules-command.ts'
 import { addKey, findKeyFile } from './store/key-file.ts'
 
 const EXIT_UNAVAILABLE = 69
@@ -55,6 +56,10 @@ async function main(): Promise<number> {
   }
 
   const keyFile = findKeyFile(config.store.keyFile, process.env)
+  if (request.kind === 'rules-test') {
+    process.stdout.write(runRulesTest(request.test, config, keyFile))
+    return 0
+  }
   const daemon = new Daemon(config, packageJson.version, keyFile)
   const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<string>()
   // A second signal while stopping changes nothing: what is acknowledged is on disk already, the rest is being finished.

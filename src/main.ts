@@ -21,6 +21,7 @@ const ASSETS_DIR = fileURLToPath(new URL('..', import.meta.url))
 const NODES_TIMEOUT_MS = 5000
 
 const EXIT_UNREACHABLE = 1
+const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
 const EXIT_BUG = 70
 const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   USAGE: 2,
@@ -65,8 +66,11 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       return answered(await runLogs({ ...request, nodes: chosen(known(loaded), request.names), version }, io))
     case 'replay': {
       const { runReplay } = await import('./commands/replay.ts')
-      const node = loaded.nodes.find(({ key }) => key === request.name) ?? null
-      return answered(await runReplay({ ...request, node, clouds: loaded.clouds, version }, io))
+      return answered(await runReplay({ ...request, ...pastOf(loaded, request.name) }, io))
+    }
+    case 'compare': {
+      const { runCompare } = await import('./commands/compare.ts')
+      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
     }
     case 'screen': {
       const nodes = known(loaded)
@@ -110,6 +114,10 @@ function chosen(nodes: readonly NodeAddress[], names: readonly string[]): readon
     message: `no node is called ${strange.join(', ')}`,
     next: [`the nodes are ${nodes.map((node) => node.key).join(', ')}`],
   })
+}
+
+function pastOf({ nodes, clouds }: Loaded, name: string) {
+  return { node: nodes.find(({ key }) => key === name) ?? null, clouds, version }
 }
 
 function hasScreen(): boolean {

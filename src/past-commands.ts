@@ -6,17 +6,24 @@ import { parseTime } from './fleet/time-text.ts'
 import type { HistoryKind } from './link/history-source.ts'
 
 /** What the commands that look at what was kept are asked; times are Unix ms. */
-export type PastRequest = FleetFlags & {
-  readonly kind: 'replay'
+export type PastRequest = FleetFlags & Ranged & (ReplayWish | { readonly kind: 'compare' })
+
+/** A node and a stretch of its past. */
+interface Ranged {
   readonly name: string
   readonly fromMs: number
   readonly toMs: number
-  readonly kinds: readonly HistoryKind[]
-  readonly source: ReplaySource
   readonly format: OutputFormat
   readonly timeoutMs: number
 }
 
+interface ReplayWish {
+  readonly kind: 'replay'
+  readonly kinds: readonly HistoryKind[]
+  readonly source: ReplaySource
+}
+
+const NODE_ARGUMENT = 'a node of the list, or NODE or SITE/NODE as the cloud knows it'
 const KINDS: readonly HistoryKind[] = ['results', 'alerts', 'logs', 'ledger', 'stats', 'metrics', 'status']
 const DEFAULT_KINDS: readonly HistoryKind[] = ['results', 'alerts', 'logs', 'ledger']
 
@@ -38,7 +45,7 @@ export function addPastCommands(program: Command, accept: (request: PastRequest)
 
   withRange(program.command('replay'))
     .description("Print a node's past: from the node, and from the cloud where the node has it no more or is dead.")
-    .argument('<NODE>', 'a node of the list, or NODE or SITE/NODE as the cloud knows it')
+    .argument('<NODE>', NODE_ARGUMENT)
     .option('--kind <kinds>', `what to print, of ${KINDS.join(', ')}`, kinds, DEFAULT_KINDS)
     .addOption(new Option('--source <where>', 'where to read').choices(REPLAY_SOURCES).default('auto'))
     .addOption(outputOption())

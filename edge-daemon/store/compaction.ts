@@ -6,6 +6,7 @@ import { type Walked, walkFrames } from './frame-walk.ts'
 import { Segment, type SegmentName } from './log-index.ts'
 import type { Damage } from './scan.ts'
 import { PART_SUFFIX, segmentFile } from './segment-files.ts'
+import { writeSegmentIndex } from './segment-index.ts'
 
 const SLICE_BYTES = 1024 * 1024
 const WRITE_BYTES = 256 * 1024
@@ -87,6 +88,7 @@ export class Compaction {
     if (this.#fd !== null) this.#disk.close(this.#fd)
     this.#fd = null
     this.#disk.rename(this.#partPath, this.#result.path)
+    writeSegmentIndex(this.#result)
     return this.#result
   }
 

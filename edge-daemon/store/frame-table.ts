@@ -31,6 +31,9 @@ const MAX_TIME = 5
 const RECORDS = 6
 const LINE_BYTES = 7
 
+/** Bytes of an extent in {@link FrameTable.rows}. */
+export const TABLE_ROW_BYTES = COLUMNS * Float64Array.BYTES_PER_ELEMENT
+
 /**
  * Extents of one class in one segment in rising sequence, 64 bytes an extent. Which frames make an extent follows from
  * the frames and their order alone, so that a restart finds the same ones.
@@ -42,6 +45,22 @@ export class FrameTable {
   #frameBytes = 0
   #minTime = Number.POSITIVE_INFINITY
   #maxTime = Number.NEGATIVE_INFINITY
+
+  /** A table of what {@link rows} gave, with the bytes of its frames. */
+  static of(rows: Uint8Array, frameBytes: number): FrameTable {
+    const table = new FrameTable()
+    // Copied, because the numbers of an array must lie at whole multiples of their size.
+    table.#cells = new Float64Array(new Uint8Array(rows).buffer)
+    table.#length = table.#cells.length / COLUMNS
+    for (let position = 0; position < table.#length; position += 1) table.#count(table.at(position))
+    table.#frameBytes = frameBytes
+    return table
+  }
+
+  /** The extents as bytes, {@link TABLE_ROW_BYTES} each, in the byte order of the machine. */
+  rows(): Uint8Array {
+    return new Uint8Array(this.#cells.buffer, 0, this.#length * TABLE_ROW_BYTES)
+  }
 
   get length(): number {
     return this.#length

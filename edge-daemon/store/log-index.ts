@@ -37,6 +37,10 @@ export class Segment {
   /** When it was begun and last written to, in ms of a clock that never goes back; below zero for what earlier runs wrote. */
   begunAtMs = 0
   writtenAtMs = 0
+  /** The highest sequence in it and the epoch of that; null while it holds none. */
+  end: { readonly lastSeq: number; readonly epoch: string } | null = null
+  /** Bytes among its frames, or behind them, were no good when it was read. */
+  isDamaged = false
   readonly tables = new Map<RecordClass, FrameTable>()
   /** What is sealed under which key, by its number. */
   readonly keys = new Map<number, KeyUse>()
@@ -59,6 +63,7 @@ export class Segment {
       this.tables.set(header.class, table)
     }
     this.#countKey(header, offset, frameBytes)
+    if (this.end === null || lastSeq > this.end.lastSeq) this.end = { lastSeq, epoch: header.epoch }
     return { ref, extentFirstSeq: table.add(ref, this.#joinFrom) }
   }
 

@@ -5,6 +5,7 @@ import type { FrameHeader } from './frame.ts'
 import { LogIndex, Segment } from './log-index.ts'
 import { type Damage, scanSegment } from './scan.ts'
 import { PART_SUFFIX, segmentFiles } from './segment-files.ts'
+import { readSegmentIndex, removeOtherIndexes, writeSegmentIndex } from './segment-index.ts'
 
 /** A stretch of damaged bytes in the middle of the log. */
 export interface DamageFound extends Damage {
@@ -33,8 +34,8 @@ export interface Recovered extends LogEnd {
 }
 
 /**
- * Read all segments and rebuild the index. Never fails on what the files hold: a torn tail is left out (the writer cuts
- * it off), damaged bytes are copied to `quarantine/` and skipped. Frames that were written but never answered are left
+ * Rebuild the index: read the newest segment, and all others that have no index of their own to be believed. Never
+ * fails on what the files hold: a torn tail is left out (the writer cuts it off), damaged bytes are copied to `quarantine/` and skipped. Frames that were written but never answered are left
  * out too where they would stand in the way: of a commit that is not whole, and behind the start of a later segment.
  * @param watermarkSeq last sequence that was answered, as far as the watermark knows.
  */
@@ -54,8 +55,15 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
   let end: LogEnd = { lastSeq: 0, epoch: null }
   for (const [position, file] of names.entries()) {
     const isNewest = position === names.length - 1
+    const beforeSeq = names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY
+    const known = isNewest ? null : readSegmentIndex(join(folder, file.name), file)
+    if (known?.end != null && known.end.lastSeq < beforeSeq) {
+      segments.push(known)
+      if (known.end.lastSeq > end.lastSeq) end = known.end
+      continue
+    }
     const scan = new SegmentScan(new Segment(join(folder, file.name), file), end, {
-      beforeSeq: names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY,
+      beforeSeq,
       // In a rewritten segment the frames that ended a commit may be gone.
       keepHalfFromSeq: isNewest && file.throughSeq === null ? watermarkSeq : Number.POSITIVE_INFINITY,
     })
@@ -67,6 +75,8 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
       continue
     }
     segments.push(segment)
+    segment.isDamaged = scan.damages.length > 0
+    if (!isNewest) writeSegmentIndex(segment)
     for (const damage of scan.damages) {
       const isTail = isNewest && damage.offset >= segment.bytes
       if (isTail && end.lastSeq >= watermarkSeq) continue
@@ -74,6 +84,7 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
       if (!isTail) damages.push({ ...damage, segment: file.name, isNew })
     }
   }
+  removeOtherIndexes(dir, segments)
   const namedSeq = Math.max(0, ...names.map(({ startSeq, throughSeq }) => Math.max(startSeq - 1, throughSeq ?? 0)))
   return { index: new LogIndex(segments), ...end, damages, namedSeq }
 }
@@ -103,7 +114,7 @@ interface PlacedFrame {
 }
 
 /** Reads one segment and keeps account of where the log ends. */
-class SegmentScan {
+export class SegmentScan {
   readonly segment: Segment
   readonly damages: (Damage & { afterSeq: number | null; beforeSeq: number | null })[] = []
   readonly #beforeSeq: number

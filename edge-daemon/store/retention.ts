@@ -10,6 +10,7 @@ import { setAside } from './recover.ts'
 import type { Reserve } from './reserve.ts'
 import { type Cell, type ClassLimits, type Merge, type MergeView, planEviction, planMerge } from './retention-plan.ts'
 import type { Damage } from './scan.ts'
+import { removeSegmentIndex } from './segment-index.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 import type { TargetSet } from './targets.ts'
 
@@ -292,6 +293,7 @@ export class Retention {
       } catch (error) {
         if (refusalOf(error) !== 'ENOENT') throw error
       }
+      removeSegmentIndex(path)
       this.#leftovers.shift()
     }
     disk.syncFolder(folder)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Disk, refusalOf } from './disk.ts'
 import { type LogIndex, Segment } from './log-index.ts'
 import { segmentFile } from './segment-files.ts'
+import { writeSegmentIndex } from './segment-index.ts'
 
 /** Appends whole commits to the newest segment and begins new ones. Leaves no half commit behind where it can. */
 export class SegmentWriter {
@@ -58,7 +59,11 @@ export class SegmentWriter {
    * never used again: the kernel may have dropped the dirty pages and would report success the next time.
    */
   append(buffers: readonly Buffer[], nextSeq: number): Segment {
-    if (this.#active !== null && this.#active.bytes >= this.#segmentBytes) this.roll()
+    if (this.#active !== null && this.#active.bytes >= this.#segmentBytes) {
+      const finished = this.#active
+      this.roll()
+      writeSegmentIndex(finished)
+    }
     const { fd, segment } = this.#open(nextSeq)
     try {
       this.#disk.write(fd, buffers, segment.bytes)

@@ -50,7 +50,8 @@ export const CLASSES_OF: Readonly<Record<HistoryKind, readonly RecordClass[]>> =
   status: ['sample', 'minute'],
 }
 
-const SCHEMAS = {
+/** What a record of each kind must be. */
+export const HISTORY_SCHEMAS = {
   results: resultRecordSchema,
   alerts: alertRecordSchema,
   logs: logRecordSchema,
@@ -142,7 +143,7 @@ async function give(
   for (const page of pagesOf(wanted)) {
     const epoch = page[0]?.epoch ?? null
     const rows = page.flatMap((record) => {
-      const parsed = SCHEMAS[kind].safeParse(JSON.parse(record.line))
+      const parsed = HISTORY_SCHEMAS[kind].safeParse(JSON.parse(record.line))
       if (parsed.success) return [parsed.data]
       sink.gap({ kind, missed: 1, reason: 'unreadable', fromMs: record.timestamp, toMs: record.timestamp })
       return []

@@ -1,11 +1,12 @@
 import { EdgeError } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
-import { CLASSES_OF, CloudHistorySource, type NodeIdentity } from '../cloud/cloud-history.ts'
+import { CLASSES_OF, CloudHistorySource } from '../cloud/cloud-history.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { HistoryGap, HistoryKind } from '../link/history-source.ts'
 import { JoinedHistory } from '../link/joined-history.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
+import { identityOf } from './node-identity.ts'
 import { type OpenNode, openNode } from './node-session.ts'
 import type { CommandIo, OutputFormat } from './output.ts'
 import { ReplayPrinter } from './replay-printer.ts'
@@ -26,12 +27,6 @@ export interface ReplayRequest {
   readonly source: ReplaySource
   readonly format: OutputFormat
   readonly timeoutMs: number
-}
-
-/** Who a name is in the cloud: `SITE/NODE`, or a node of whatever site. */
-export function identityOf(name: string): NodeIdentity {
-  const slash = name.indexOf('/')
-  return slash <= 0 ? { node: name, site: null } : { site: name.slice(0, slash), node: name.slice(slash + 1) }
 }
 
 /**

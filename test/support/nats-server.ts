@@ -56,7 +56,7 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
       withManager(async (manager) => {
         const { state } = await manager.streams.info('EDGE')
         const found: StoredMsg[] = []
-        for (let first = state.first_seq; first <= state.last_seq; first += PARALLEL_READS) {
+        for (let first = Math.max(1, state.first_seq); first <= state.last_seq; first += PARALLEL_READS) {
           const count = Math.min(PARALLEL_READS, state.last_seq - first + 1)
           const reads = Array.from({ length: count }, (_, n) => manager.streams.getMessage('EDGE', { seq: first + n }))
           for (const message of await Promise.all(reads)) {
