@@ -32,7 +32,7 @@ import { ResultRules } from './rules/result-rules.ts'
 import { StatusRecorder } from './status-recorder.ts'
 import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
-import { encryptionLines } from './store-promises.ts'
+import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
 import { makeOutbound } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
@@ -235,6 +235,8 @@ export class Daemon {
       maxBytes: this.#config.store.maxBytes,
       segmentBytes: this.#config.store.segmentBytes,
       keys: this.#keyFile === null ? null : readKeyFile(this.#keyFile),
+      durability: this.#config.store.durability,
+      syncEveryMs: this.#config.store.syncEvery,
       floorBytes: this.#config.store.floorBytes,
       limits: keepLimits(this.#config.store.keep),
       notice: ({ event, msg }) => this.#log.error(event, msg),
@@ -254,6 +256,7 @@ export class Daemon {
     this.#early = null
     for (const record of early) this.#keepLog(record)
     this.#tellEncryption(store)
+    for (const { level, event, msg } of durabilityLines(this.#config.store)) this.#log[level](event, msg)
     return store
   }
 

@@ -31,3 +31,10 @@ export function encryptionLines(encryption: StoreStatus['encryption'], hasPlainL
   }
   return lines
 }
+
+/** What to tell of durability at the start: nothing where an answer means that the disk has it. */
+export function durabilityLines(store: { durability: 'sync' | 'async'; syncEvery: number }): PromiseLine[] {
+  if (store.durability === 'sync') return []
+  const msg = `answers come BEFORE the disk has them (store.durability: async): a power cut loses up to ${store.syncEvery} ms of them`
+  return [{ level: 'warn', event: 'store.async', msg }]
+}

@@ -96,6 +96,16 @@ export const SETTINGS = {
       'What the log keeps for itself on a disk that others fill; below it, new records are not kept.',
     ),
     segmentBytes: setting(size({ minBytes: 65_536, maxBytes: 1e9 }), 16e6, 'Size at which a new segment begins.'),
+    durability: setting(
+      oneOf('sync', 'async'),
+      'sync',
+      '`sync` answers once the disk has it; `async` before, and a power cut loses up to `store.syncEvery`.',
+    ),
+    syncEvery: setting(
+      duration({ minMs: 10, maxMs: 60_000 }),
+      100,
+      'Longest that `async` leaves an answered record unsynced.',
+    ),
     keyFile: setting(
       optionalText(),
       null,

@@ -201,6 +201,9 @@ export interface StoreOptions {
   readonly segmentBytes: number
   /** Keys that seal it; null or nothing for a plain store. */
   readonly keys?: StoreKeys | null | undefined
+  /** `async` answers before the disk has synced, which then happens once in `syncEveryMs` at most; `sync` when not given. */
+  readonly durability?: 'sync' | 'async' | undefined
+  readonly syncEveryMs?: number | undefined
   /** What the log keeps on a disk that others fill, in bytes; nothing when it is left out. */
   readonly floorBytes?: number | undefined
   /** Limits by class; none when they are left out. */

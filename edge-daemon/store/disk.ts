@@ -11,6 +11,7 @@ import {
   writevSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 /** The calls by which the log changes the disk; tests put a refusing one in its place. All throw what the system says. */
 export interface Disk {
@@ -84,4 +85,13 @@ export function syncFolders(disk: Disk, dir: string): void {
       // A parent that may be entered and not read cannot be synced; its entry is written back within seconds anyway.
     }
   }
+}
+
+/** What to tell when the folder of a store cannot be used. */
+export function unusable(dir: string, error: unknown): EdgeError {
+  return new EdgeError('STORE_UNUSABLE', {
+    message: `the store in ${dir} cannot be used: ${messageOf(error)}`,
+    next: ['check that the folder may be written by this user and that its disk has space'],
+    cause: error,
+  })
 }

@@ -1,16 +1,17 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
+import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
 import type { Backlog, Chain, Chains, Fork, ForkReason, StoredRecord } from './contract.ts'
-import { type Disk, nodeDisk, refusalOf, syncFolders } from './disk.ts'
+import { refusalOf, syncFolders, unusable } from './disk.ts'
+import { completed, type EngineOptions, type FullOptions } from './engine-options.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
 import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
 import { checkKeys, encryptionOf, missingKeyEntries } from './key-use.ts'
-import { corruptEntry, cursorEntry, forkedEntry, type LedgerEntry, ledgerRecord } from './ledger.ts'
+import { corruptEntry, cursorEntry, forkedEntry, type LedgerEntry, ledgerRecord, unsyncedEntry } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { Located, LogIndex, Segment } from './log-index.ts'
 import { coveredBy, lastFolded, recentLedger } from './look-back.ts'
@@ -19,33 +20,16 @@ import type { RangeSource } from './range-read.ts'
 import { recoverLog } from './recover.ts'
 import { Reserve } from './reserve.ts'
 import { isFullDisk, Retention } from './retention.ts'
-import type { ClassLimits } from './retention-plan.ts'
 import { KeyRing, type StoreKeys } from './seal.ts'
 import { dateSegments } from './segment-age.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { isUpstream, TargetSet } from './targets.ts'
+import { UnsyncedMark } from './unsynced-mark.ts'
 import { Watermark } from './watermark.ts'
 
+export type { EngineOptions } from './engine-options.ts'
+
 const PROBE_EVERY_MS = 250
-
-/** How an engine is opened; the sizes are in bytes. */
-export interface EngineOptions {
-  readonly dir: string
-  readonly nodeName: string
-  readonly maxBytes: number
-  readonly segmentBytes: number
-  readonly keys?: StoreKeys | null
-  /** What is kept on a disk that others fill. */
-  readonly floorBytes?: number | undefined
-  readonly limits?: ClassLimits | undefined
-  readonly disk?: Disk
-  /** Unix ms. */
-  readonly nowMs?: () => number
-  /** Milliseconds that never go back. */
-  readonly monotonicMs?: () => number
-}
-
-type FullOptions = Required<EngineOptions> & { floorBytes: number; limits: ClassLimits }
 
 /** Outcome of a commit: `own` are the ledger records that the store put before the given ones. */
 export type Committed =
@@ -69,8 +53,11 @@ export class LogEngine {
   readonly #reserve: Reserve
   readonly #retention: Retention
   #epoch: string
-  #epochIsOnDisk: boolean
   #lastSeq: number
+  /** Last sequence that is surely synced. */
+  #syncedSeq: number
+  readonly #durability: 'sync' | 'async'
+  readonly #unsynced: UnsyncedMark
   #commits = 0
   /** Last result that a statistic covers. */
   #foldedSeq = 0
@@ -90,6 +77,8 @@ export class LogEngine {
     this.#monotonicMs = options.monotonicMs
     this.#lock = lock
     this.#watermark = watermark
+    this.#durability = options.durability
+    this.#unsynced = new UnsyncedMark(join(options.dir, 'unsynced'), options.disk)
     this.#ring = new KeyRing(options.keys)
     this.#reader = new FrameReader(this.#ring)
     const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0, options.disk)
@@ -103,8 +92,16 @@ export class LogEngine {
     const segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4))
     const { disk, monotonicMs } = options
     dateSegments(this.#index.segments, monotonicMs())
-    this.#writer = new SegmentWriter({ folder, segmentBytes, disk, index: this.#index, monotonicMs })
-    this.#writer.resume()
+    this.#writer = new SegmentWriter({
+      folder,
+      segmentBytes,
+      disk,
+      index: this.#index,
+      monotonicMs,
+      syncsEach: options.durability === 'sync',
+      onUnsynced: (error) => this.#lostTail(error),
+    })
+    this.#writer.resume(this.#unsynced.isSet)
     this.#reserve = new Reserve({ path: join(options.dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
     this.#retention = new Retention({
       ...options,
@@ -127,9 +124,9 @@ export class LogEngine {
       watermark.found?.lastSeq ?? 0,
       this.#targets.highestCursor(),
     )
-    const next = nextEpoch(recovered, watermark.found)
+    this.#syncedSeq = this.#lastSeq
+    const next = nextEpoch(recovered, watermark.found, this.#unsynced.tailIsUnsure)
     this.#epoch = next.epoch
-    this.#epochIsOnDisk = watermark.found !== null && next.entries.length === 0
     for (const damage of recovered.damages) if (damage.isNew) this.#pendingLedger.push(corruptEntry(damage))
     for (const { target, recordClass, seq } of this.#targets.damaged) {
       this.#pendingLedger.push(cursorEntry(target, recordClass, seq))
@@ -143,15 +140,7 @@ export class LogEngine {
    * @throws EdgeError `STORE_LOCKED` | `STORE_UNUSABLE` | `STORE_KEY_WRONG` | `STORE_KEY_MISSING`.
    */
   static open(options: EngineOptions): LogEngine {
-    const full = {
-      keys: null,
-      disk: nodeDisk,
-      nowMs: Date.now,
-      monotonicMs: () => performance.now(),
-      ...options,
-      floorBytes: options.floorBytes ?? 0,
-      limits: options.limits ?? {},
-    }
+    const full = completed(options)
     try {
       mkdirSync(full.dir, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -237,16 +226,15 @@ export class LogEngine {
 
   /** Begin a new epoch with its ledger entry; what is not held by any target travels in it from now on. */
   beginEpoch(reason: ForkReason, msg: string): Committed {
-    const epochs = { old: this.#epoch, wasOnDisk: this.#epochIsOnDisk }
+    const previous = this.#epoch
     const fork = { alias: freshEpoch(), throughSeq: this.#lastSeq }
     this.#epoch = fork.alias
-    this.#epochIsOnDisk = false
-    const written = this.#write([forkedEntry(reason, { previous: epochs.old, msg })], [])
+    const written = this.#write([forkedEntry(reason, { previous, msg })], [])
     if (!written.ok) {
-      this.#epoch = epochs.old
-      this.#epochIsOnDisk = epochs.wasOnDisk
+      this.#epoch = previous
       return written
     }
+    this.flush()
     try {
       this.#forks.add(fork)
     } catch (error) {
@@ -271,6 +259,17 @@ export class LogEngine {
     this.#noteMissingKeys()
   }
 
+  /** Whether answers are ahead of the disk. */
+  get isUnsynced(): boolean {
+    return this.#writer.isUnsynced
+  }
+
+  /** Sync what was answered before; what the disk refuses is noted in the ledger and told in the status. */
+  flush(): void {
+    this.#writer.flush()
+    this.#syncedSeq = this.#lastSeq
+  }
+
   /** Count records that never came here; the next commit puts them into the ledger. */
   noteLost(counts: Iterable<readonly [RecordClass, number]>): void {
     for (const [recordClass, count] of counts) this.#losses.add(recordClass, count)
@@ -293,6 +292,7 @@ export class LogEngine {
       reserve: this.#reserve.state,
       notStored: this.#losses.total,
       byClass: this.#retention.byClass(),
+      durability: this.#durability,
       encryption: encryptionOf(this.#index, this.#ring),
     }
   }
@@ -302,6 +302,7 @@ export class LogEngine {
     try {
       this.#retention.close()
       this.#writer.close()
+      if (!this.#writer.isUnsynced) this.#unsynced.clear()
       this.#reader.close()
       this.#targets.close()
       this.#forks.close()
@@ -309,6 +310,11 @@ export class LogEngine {
     } finally {
       this.#lock.release()
     }
+  }
+
+  #lostTail(error: unknown): void {
+    this.#fault = `the disk does not sync what was answered: ${refusalOf(error)}`
+    this.#pendingLedger.push(unsyncedEntry(this.#syncedSeq + 1, this.#lastSeq, refusalOf(error)))
   }
 
   #noteMissingKeys(): void {
@@ -327,13 +333,18 @@ export class LogEngine {
   #settle(): void {
     this.#retention.resume(recentLedger(this.source()))
     this.#foldedSeq = lastFolded(this.source())
+    if (this.#durability === 'async') this.#unsynced.set()
     if (this.#pendingLedger.length > 0) this.commit([])
-    else if (this.#watermark.found === null) this.#watermark.writeThrough({ epoch: this.#epoch, lastSeq: 0 })
+    else if (this.#watermark.found === null) this.#mark()
+    this.flush()
+    if (this.#durability === 'sync') this.#unsynced.clear()
     this.enforceRetention()
   }
 
   #noteEviction(entry: LedgerEntry): boolean {
     const outcome = this.#write([entry], [])
+    // The ledger is on the disk before anything goes.
+    if (outcome.ok) this.flush()
     if (outcome.ok) this.#retentionCommits.push(outcome)
     return outcome.ok
   }
@@ -371,9 +382,7 @@ export class LogEngine {
   #mark(): void {
     const mark = { epoch: this.#epoch, lastSeq: this.#lastSeq }
     try {
-      if (this.#epochIsOnDisk) this.#watermark.write(mark)
-      else this.#watermark.writeThrough(mark)
-      this.#epochIsOnDisk = true
+      this.#watermark.keep(mark)
       this.#fault = null
     } catch (error) {
       // The records are synced all the same; only a log that is cut later would go unnoticed.
@@ -385,12 +394,4 @@ export class LogEngine {
     this.#losses.refused(records)
     return { ok: false, code: 'STORE_FAILING', msg: this.#refusal?.error ?? 'the disk refuses' }
   }
-}
-
-function unusable(dir: string, error: unknown): EdgeError {
-  return new EdgeError('STORE_UNUSABLE', {
-    message: `the store in ${dir} cannot be used: ${messageOf(error)}`,
-    next: ['check that the folder may be written by this user and that its disk has space'],
-    cause: error,
-  })
 }

@@ -10,9 +10,14 @@ export function freshEpoch(): string {
 
 /**
  * The epoch to go on in, and what the ledger has to say of it. A log that ends before its watermark, or has lost its
- * watermark, may have answered for sequences that are gone: only a new epoch tells the old ones from those to come.
+ * watermark, or whose tail was answered and not synced when the machine went down, may have answered for sequences that
+ * are gone: only a new epoch tells the old ones from those to come.
  */
-export function nextEpoch(recovered: Recovered, mark: Mark | null): { epoch: string; entries: LedgerEntry[] } {
+export function nextEpoch(
+  recovered: Recovered,
+  mark: Mark | null,
+  tailIsUnsure = false,
+): { epoch: string; entries: LedgerEntry[] } {
   if (mark === null) {
     const entries = recovered.epoch === null ? [] : [newEpochEntry('watermark_missing', recovered.epoch)]
     return { epoch: freshEpoch(), entries }
@@ -21,6 +26,7 @@ export function nextEpoch(recovered: Recovered, mark: Mark | null): { epoch: str
     const entries = [lostTailEntry(recovered.lastSeq, mark.lastSeq), newEpochEntry('lost_tail', mark.epoch)]
     return { epoch: freshEpoch(), entries }
   }
+  if (tailIsUnsure) return { epoch: freshEpoch(), entries: [newEpochEntry('unsynced', mark.epoch)] }
   // A new epoch is in the log before it is in the watermark.
   return { epoch: recovered.lastSeq > mark.lastSeq ? (recovered.epoch ?? mark.epoch) : mark.epoch, entries: [] }
 }

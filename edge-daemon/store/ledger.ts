@@ -85,9 +85,22 @@ export function lostTailEntry(lastSeq: number, watermarkSeq: number): LedgerEntr
   }
 }
 
+/** The disk refused to sync what `store.durability: async` had answered for. */
+export function unsyncedEntry(firstSeq: number, lastSeq: number, refusal: string): LedgerEntry {
+  return {
+    event: 'lost_tail',
+    reason: 'sync_failed',
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    records: {},
+    bytes: 0,
+    msg: `up to ${lastSeq - firstSeq + 1} records that were answered may be gone: the disk would not sync them (${refusal})`,
+  }
+}
+
 /** A new epoch begins. */
 export function newEpochEntry(
-  reason: 'lost_tail' | 'watermark_missing' | ForkReason,
+  reason: 'lost_tail' | 'watermark_missing' | 'unsynced' | ForkReason,
   previous: string | null,
 ): LedgerEntry {
   return {

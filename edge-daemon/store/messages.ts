@@ -22,6 +22,8 @@ export interface WorkerSettings {
   readonly maxBytes: number
   readonly segmentBytes: number
   readonly keys: StoreKeys | null
+  readonly durability?: 'sync' | 'async' | undefined
+  readonly syncEveryMs?: number | undefined
   /** What the log keeps on a disk that others fill, in bytes; nothing when it is left out. */
   readonly floorBytes?: number | undefined
   /** Limits by class; none when they are left out. */

@@ -11,6 +11,9 @@ export class SegmentWriter {
   readonly #disk: Disk
   readonly #index: LogIndex
   readonly #monotonicMs: () => number
+  readonly #syncsEach: boolean
+  readonly #onUnsynced: (error: unknown) => void
+  #isUnsynced = false
   #fd: number | null = null
   #active: Segment | null = null
 
@@ -20,12 +23,21 @@ export class SegmentWriter {
     disk: Disk
     index: LogIndex
     monotonicMs: () => number
+    syncsEach?: boolean
+    onUnsynced?: (error: unknown) => void
   }) {
     this.#folder = options.folder
     this.#segmentBytes = options.segmentBytes
     this.#disk = options.disk
     this.#index = options.index
     this.#monotonicMs = options.monotonicMs
+    this.#syncsEach = options.syncsEach ?? true
+    this.#onUnsynced = options.onUnsynced ?? (() => undefined)
+  }
+
+  /** Whether something was written and not synced yet, which only happens where not each append is. */
+  get isUnsynced(): boolean {
+    return this.#isUnsynced
   }
 
   /** The segment that grows; null until the first write and after a failed sync. */
@@ -33,8 +45,11 @@ export class SegmentWriter {
     return this.#active
   }
 
-  /** Go on in the newest segment after a start; when that is refused, the next write begins a new one. */
-  resume(): void {
+  /**
+   * Go on in the newest segment after a start; when that is refused, the next write begins a new one.
+   * @param isUnsynced whether the run before may have left some of it for a later sync
+   */
+  resume(isUnsynced = false): void {
     const newest = this.#index.segments.at(-1)
     // The name of one that was rewritten says where it ends.
     if (newest === undefined || newest.throughSeq !== null) return
@@ -48,13 +63,14 @@ export class SegmentWriter {
       }
       this.#fd = fd
       this.#active = newest
+      this.#isUnsynced = isUnsynced
     } catch {
       this.#active = null
     }
   }
 
   /**
-   * Write buffers behind the last good frame and sync. Returns the segment; the caller enters the frames in the index.
+   * Write buffers behind the last good frame and, unless {@link flush} is to do it, sync. Returns the segment; the caller enters the frames in the index.
    * @throws what the disk says, after the half-written bytes are cut off again. A descriptor whose sync failed is
    * never used again: the kernel may have dropped the dirty pages and would report success the next time.
    */
@@ -71,19 +87,35 @@ export class SegmentWriter {
       if (!this.#cutBack(fd, segment)) this.#abandon(segment)
       throw error
     }
-    try {
-      this.#disk.sync(fd)
-    } catch (error) {
-      this.#cutBack(fd, segment)
-      this.#abandon(segment)
-      throw error
-    }
+    if (this.#syncsEach) this.#sync(fd, segment)
+    else this.#isUnsynced = true
     segment.writtenAtMs = this.#monotonicMs()
     return segment
   }
 
+  /**
+   * Sync what was not. When the disk refuses, `onUnsynced` hears of it, what was written stays where it is, and the next
+   * write begins a new segment.
+   */
+  flush(): void {
+    if (!this.#isUnsynced || this.#fd === null) return
+    this.#isUnsynced = false
+    try {
+      this.#disk.sync(this.#fd)
+    } catch (error) {
+      if (this.#active !== null) this.#active.isDamaged = true
+      this.#close()
+      this.#onUnsynced(error)
+    }
+  }
+
   /** Let the next write begin a new segment. */
   roll(): void {
+    this.flush()
+    this.#close()
+  }
+
+  #close(): void {
     this.#active = null
     if (this.#fd === null) return
     const fd = this.#fd
@@ -139,6 +171,16 @@ export class SegmentWriter {
       this.#index.remove(segment)
     } catch {
       // It stays as an empty segment under a name of its own.
+    }
+  }
+
+  #sync(fd: number, segment: Segment): void {
+    try {
+      this.#disk.sync(fd)
+    } catch (error) {
+      this.#cutBack(fd, segment)
+      this.#abandon(segment)
+      throw error
     }
   }
 

@@ -11,6 +11,7 @@ import type { StoreKeys } from './seal.ts'
 
 const READ_SLICE_MS = 4
 const MAINTAIN_EVERY_MS = 1000
+const SYNC_EVERY_MS = 100
 
 /** Sends to the main thread; buffers of `moved` are handed over and not copied. */
 export type PostMessage = (message: FromWorker, moved?: readonly ArrayBuffer[]) => void
@@ -35,12 +36,16 @@ export class StoreService {
   readonly #post: PostMessage
   readonly #onClosed: () => void
   readonly #timer: NodeJS.Timeout
+  readonly #syncEveryMs: number
+  #syncTimer: NodeJS.Timeout | null = null
   #calls: Call[] = []
   #reads: PendingRead[] = []
   #isPlanned = false
   #isClosing = false
 
-  constructor(engine: LogEngine, post: PostMessage, onClosed: () => void) {
+  /** @param syncEveryMs how long what is answered may wait for its sync, where the engine does not sync each commit */
+  constructor(engine: LogEngine, post: PostMessage, onClosed: () => void, syncEveryMs = SYNC_EVERY_MS) {
+    this.#syncEveryMs = syncEveryMs
     this.#engine = engine
     this.#post = post
     this.#onClosed = onClosed
@@ -155,6 +160,12 @@ export class StoreService {
     }
     const { epoch, firstSeq, own } = outcome
     this.#post({ t: 'committed', calls: batch.length, epoch, firstSeq, own, view: this.view() })
+    if (this.#engine.isUnsynced) this.#syncTimer ??= setTimeout(() => this.#syncLate(), this.#syncEveryMs)
+  }
+
+  #syncLate(): void {
+    this.#syncTimer = null
+    this.#engine.flush()
   }
 
   /** A slice of eviction and the like; it waits for no commit, and no commit waits for more than it. */
@@ -193,6 +204,7 @@ export class StoreService {
   }
 
   #close(): void {
+    if (this.#syncTimer !== null) clearTimeout(this.#syncTimer)
     clearInterval(this.#timer)
     this.#engine.close()
     this.#post({ t: 'closed' })

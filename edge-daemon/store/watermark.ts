@@ -20,12 +20,15 @@ export interface Mark {
 export class Watermark {
   readonly #fd: number
   #generation: number
+  /** Epoch that is surely on the disk. */
+  #epoch: string | null
   /** What the newest good slot said when the file was opened; null when there was none. */
   readonly found: Mark | null
 
   private constructor(fd: number, generation: number, found: Mark | null) {
     this.#fd = fd
     this.#generation = generation
+    this.#epoch = found?.epoch ?? null
     this.found = found
   }
 
@@ -45,6 +48,13 @@ export class Watermark {
       found = { epoch: slot.toString('hex', 20, 36), lastSeq: slot.readUIntLE(12, 6) }
     }
     return new Watermark(handle, generation, found)
+  }
+
+  /** Write how far the log was synced and answered; through to the disk when the epoch is a new one. */
+  keep(mark: Mark): void {
+    if (mark.epoch === this.#epoch) this.write(mark)
+    else this.writeThrough(mark)
+    this.#epoch = mark.epoch
   }
 
   /** Write the next slot. Not synced: it must outlive the process, and after a power cut an older slot is safe. */

@@ -23,7 +23,7 @@ function main(): void {
     })
     return
   }
-  const service = new StoreService(engine, post, () => port.close())
+  const service = new StoreService(engine, post, () => port.close(), settings.syncEveryMs)
   port.on('message', (message: ToWorker) => service.receive(message))
   post({ t: 'opened', epoch: engine.epoch, chains: engine.chains(), forks: engine.forks, view: service.view() })
 }
