@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   FRAME_RATE: ['peer', 'A peer sends more frames than it may.'],
   COMMAND_REFUSED: ['user', 'The node does not allow this command as it is configured.'],
   PICTURE_NOT_KEPT: ['user', 'No picture of this result is kept: it never was, or it had to make room.'],
+  OUTPUT_REFUSED: ['environment', 'A file that a command was to write is there already or cannot be written.'],
   CLOUD_UNREACHABLE: ['peer', "A region's NATS servers do not answer, or hold no such stream."],
   NODE_UNREACHABLE: ['peer', 'A node does not answer on its address.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],

@@ -14,6 +14,7 @@ import { type ConsoleConfig, loadConsoleConfig } from './config/console-config.t
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
+import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
 const { version } = packageJson
 /** Both `src/main.ts` and `dist/edgedeck.js` lie one below the folder with `keymaps/` and `themes/`. */
@@ -72,6 +73,21 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       const { runCompare } = await import('./commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
     }
+    case 'resend': {
+      const { runResend } = await import('./commands/resend.ts')
+      const done = await runResend({ ...request, ...only(loaded, request.name) }, io)
+      if (!done || !request.check) return answered(done)
+      const { runCompare } = await import('./commands/compare.ts')
+      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
+    }
+    case 'picture': {
+      const { runPicture } = await import('./commands/picture.ts')
+      const { columns = 80, rows = 25 } = process.stdout
+      const { depth, ascii } = detectCapabilities()
+      const surface = { columns, rows: rows - 2, depth: process.stdout.isTTY ? depth : 'none', ascii } as const
+      await runPicture({ ...request, ...only(loaded, request.name) }, surface, io)
+      return 0
+    }
     case 'screen': {
       const nodes = known(loaded)
       if (hasScreen()) {
@@ -114,6 +130,12 @@ function chosen(nodes: readonly NodeAddress[], names: readonly string[]): readon
     message: `no node is called ${strange.join(', ')}`,
     next: [`the nodes are ${nodes.map((node) => node.key).join(', ')}`],
   })
+}
+
+function only(loaded: Loaded, name: string) {
+  const [node] = chosen(known(loaded), [name])
+  if (node === undefined) throw new EdgeError('USAGE', { message: `no node is called ${name}` })
+  return { node, version }
 }
 
 function pastOf({ nodes, clouds }: Loaded, name: string) {

@@ -28,6 +28,53 @@ describe('the command line', () => {
     })
   })
 
+  it('reads the commands that look at what was kept, with times as they are typed', () => {
+    const nowMs = Date.parse('2026-11-25T10:40:00Z')
+    const at = (line: string) => readCommandLine(line.split(' '), '1', nowMs)
+    expect(at('replay n1')).toEqual({
+      kind: 'replay',
+      node: [],
+      cloud: [],
+      config: null,
+      name: 'n1',
+      fromMs: nowMs - 600_000,
+      toMs: nowMs,
+      kinds: ['results', 'alerts', 'logs', 'ledger'],
+      source: 'auto',
+      format: 'table',
+      timeoutMs: 5000,
+    })
+    const ranged = '--from -4m --to 2026-11-25T10:38:00Z --cloud nats://hub'
+    expect(at(`replay n1 ${ranged} --kind status,stats --source cloud -o ndjson`)).toMatchObject({
+      fromMs: nowMs - 240_000,
+      toMs: nowMs - 120_000,
+      cloud: ['nats://hub'],
+      kinds: ['status', 'stats'],
+      source: 'cloud',
+      format: 'ndjson',
+    })
+    expect(at(`compare plant/n1 ${ranged}`)).toMatchObject({ kind: 'compare', name: 'plant/n1', toMs: nowMs - 120_000 })
+    expect(at('resend n1')).toMatchObject({ classes: null, target: null, wait: false, check: false })
+    expect(at('resend n1 --classes alert,normal --target east --request-id r1 --check')).toMatchObject({
+      kind: 'resend',
+      classes: ['alert', 'normal'],
+      target: 'east',
+      requestId: 'r1',
+      wait: true,
+      check: true,
+    })
+    expect(at('picture n1 41 --save p.png')).toMatchObject({ kind: 'picture', name: 'n1', seq: 41, save: 'p.png' })
+    const ids = [at('resend n1'), at('resend n1')].map((request) =>
+      request.kind === 'resend' ? request.requestId : '',
+    )
+    expect(new Set(ids).size).toBe(2)
+    expect(usage('replay')).toMatch(/missing required argument/)
+    expect(usage('replay n1 --from -1m --to -2m')).toMatch(/--from is after --to/)
+    expect(usage('replay n1 --kind pictures')).toMatch(/Expected some of results/)
+    expect(usage('resend n1 --classes sample')).toMatch(/Expected some of ledger/)
+    expect(usage('picture n1 0')).toMatch(/Expected the sequence/)
+  })
+
   it('reads the options of each command with their units', () => {
     expect(read('nodes -o json --timeout 2s')).toMatchObject({ format: 'json', timeoutMs: 2000, watch: false })
     expect(read('logs -f --level warn --contains up --tail 7 --since 5m n1 n2 -o ndjson')).toMatchObject({
