@@ -67,7 +67,7 @@ describe('edgedeck resend', () => {
       verb: 'resend',
       args: { requestId: 'r1', classes: ['alert', 'normal'], target: 'east' },
     })
-    const { fromMs, toMs } = asked[0]?.args as { fromMs: number; toMs: number }
+    const { fromMs = 0, toMs = 0 } = (asked[0]?.args ?? {}) as { fromMs?: number; toMs?: number }
     expect(Math.abs(fromMs - 1_793_000_000_000 - 3_600_000)).toBeLessThan(1000)
     expect(toMs - fromMs).toBe(60_000)
     expect(asked.slice(1).map(({ verb }) => verb)).toEqual(['resend.status', 'resend.status', 'resend.status'])
