@@ -34,10 +34,9 @@ import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
 import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
-import { makeOutbound } from './uplinks.ts'
+import { makeOutbound, type Outbound } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
 import { ResultFilter } from './upstream/filter.ts'
-import type { Uplink } from './upstream/uplink.ts'
 
 /** How long requests in flight may take when the daemon stops. */
 const STOP_GRACE_MS = 8000
@@ -101,10 +100,11 @@ export class Daemon {
     const outbound = await makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
+    if (outbound.failover !== null) await this.#begin(outbound.failover)
     const { abnormal, minConfidence, abnormalPerSec } = this.#config.filter
     const rules = new ResultRules(abnormal, minConfidence)
-    const conditions = new NodeConditions({ host, store, service, rules })
-    const alerts = await this.#startAlerts({ meters, host, uplinks, store, conditions })
+    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk })
+    const alerts = await this.#startAlerts({ meters, host, outbound, store, conditions })
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
     const instance = randomUUID()
@@ -293,11 +293,11 @@ export class Daemon {
   async #startAlerts(parts: {
     meters: InferenceMeters
     host: HostMeter
-    uplinks: readonly Uplink[]
+    outbound: Pick<Outbound, 'targets'>
     store: Store
     conditions: NodeConditions
   }): Promise<AlertWatch> {
-    const { meters, host, uplinks, store, conditions } = parts
+    const { meters, host, outbound, store, conditions } = parts
     const { cpuPct, latency, diskPct, after, clearAfter } = this.#config.alerts
     const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
     const keeper = new AlertKeeper({
@@ -312,7 +312,7 @@ export class Daemon {
         at: Date.now(),
         ...host.sample(),
         latency: meters.latency().total,
-        uplinks: uplinks.map((uplink) => uplink.status()),
+        uplinks: outbound.targets(),
         store: store.status(),
       }),
       onLook: () => {

@@ -7,6 +7,7 @@ export interface ConditionSources {
   readonly store: { status(): Pick<StoreStatus, 'state' | 'error' | 'encryption'> }
   readonly service: { isReady(): boolean }
   readonly rules: { faults(): readonly RuleFault[] }
+  readonly disk: { findings(): readonly Finding[] }
 }
 
 type Finding = Omit<Condition, 'since'>
@@ -26,9 +27,9 @@ export class NodeConditions {
 
   /** Look now. Look also while nobody asks, so that a beginning is not dated to the first question. */
   look(): readonly Condition[] {
-    const { host, store, service, rules } = this.#sources
+    const { host, store, service, rules, disk } = this.#sources
     const now = this.#nowMs()
-    const own = findings(store.status(), service.isReady(), rules.faults())
+    const own = [...findings(store.status(), service.isReady(), rules.faults()), ...disk.findings()]
     const conditions = own.map((finding) => ({ ...finding, since: this.#since.get(finding.code) ?? now }))
     this.#since = new Map(conditions.map(({ code, since }) => [code, since]))
     return [...host.conditions(), ...conditions]

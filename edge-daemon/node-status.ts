@@ -22,7 +22,7 @@ export interface StatusSources {
 export function nodeStatus(sources: StatusSources): StatusBody {
   const { host, service, meters, store, outbound, alerts, conditions } = sources
   const { model, childPid, generation, queued, inFlight, slowMs } = service.status()
-  const targets = outbound.uplinks.map((uplink) => uplink.status())
+  const targets = outbound.targets()
   return {
     conditions: [...conditions.look()],
     host: host.sample(),

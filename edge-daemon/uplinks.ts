@@ -1,21 +1,31 @@
 import { join } from 'node:path'
+import type { UplinkTargetStatus } from '../protocol/status.ts'
+import { UPSTREAM_CLASSES } from '../protocol/subjects.ts'
+import type { Region } from './config/regions.ts'
 import type { DaemonConfig } from './config/settings.ts'
-import type { Store } from './store/store.ts'
+import type { Cursors, Store } from './store/store.ts'
+import { DiskEpoch } from './upstream/disk-epoch.ts'
 import { HttpWire } from './upstream/http.ts'
 import type { UpstreamLog } from './upstream/log.ts'
 import { NatsWire } from './upstream/nats.ts'
+import { RegionFailover } from './upstream/region-failover.ts'
 import { ResendBook } from './upstream/resend/book.ts'
 import { Resends } from './upstream/resend/resends.ts'
 import { Uplink } from './upstream/uplink.ts'
 import { UplinkPacer } from './upstream/uplink-pacer.ts'
-import type { Wire } from './upstream/wire.ts'
 
 /** Everything that leaves the node: the uplinks, and the cap that they share with what consoles are told. */
 export interface Outbound {
   /** One for each target that is configured; none is fine: then everything stays on the node. */
   readonly uplinks: readonly Uplink[]
+  /** Which region is sent to, where there are several and not all are. */
+  readonly failover: RegionFailover | null
   readonly pacer: UplinkPacer
+  /** Who this disk is upstream. */
+  readonly disk: DiskEpoch
   readonly resends: Resends
+  /** The targets that are, or were, in use. */
+  targets(): UplinkTargetStatus[]
   /** Cumulative bytes handed to the network since the start, by class, `control` and `telemetry`. */
   sentBytes(): Record<string, number>
 }
@@ -41,21 +51,73 @@ export async function makeOutbound(
   })
   const book = new ResendBook(join(config.state.dir, 'resends.json'), log)
   await book.load()
-  for (const wire of wiresOf(config)) {
-    const origin = { site: node.site, node: node.name }
-    const { encoding, blockBytes } = upstream
-    uplinks.push(new Uplink({ name: wire.kind, origin, encoding, blockBytes, pacer, wire, store, log, resends: book }))
+  const disk = new DiskEpoch(store, log)
+  const { encoding, blockBytes, ackTimeout: ackTimeoutMs } = upstream
+  const shared = {
+    origin: { site: node.site, node: node.name },
+    encoding,
+    blockBytes,
+    pacer,
+    store,
+    log,
+    resends: book,
+    disk,
   }
-  return { uplinks, pacer, resends: new Resends(book, store, uplinks), sentBytes }
+  const regions = regionsOf(config)
+  const isFailover = regions.length > 1 && upstream.regionMode === 'failover'
+  const { syncedAfter: syncedAfterMs } = upstream.nats
+  const toRegions = regions.map(
+    (region) =>
+      new Uplink({ ...shared, name: region.name, wire: natsWire(region, config), syncedAfterMs, dormant: isFailover }),
+  )
+  uplinks.push(...toRegions)
+  if (upstream.http.url !== null) {
+    uplinks.push(new Uplink({ ...shared, name: 'http', wire: new HttpWire({ url: upstream.http.url, ackTimeoutMs }) }))
+  }
+  const names = regions.map(({ name }) => name)
+  const failover = isFailover
+    ? new RegionFailover({
+        regions: toRegions,
+        syncedElsewhere: (name) =>
+          syncedBy(
+            names.filter((other) => other !== name),
+            store,
+          ),
+        log,
+      })
+    : null
+  return {
+    uplinks,
+    failover,
+    pacer,
+    disk,
+    resends: new Resends(book, store, uplinks),
+    targets: () => uplinks.filter(({ isDormant }) => !isDormant).map((uplink) => uplink.status()),
+    sentBytes,
+  }
 }
 
-function wiresOf({ node, upstream }: DaemonConfig): Wire[] {
-  const wires: Wire[] = []
-  const { ackTimeout: ackTimeoutMs } = upstream
-  if (upstream.nats.servers.length > 0) {
-    const clientName = `edge-daemon ${node.site}/${node.name}`
-    wires.push(new NatsWire({ servers: upstream.nats.servers, ackTimeoutMs, clientName }))
-  }
-  if (upstream.http.url !== null) wires.push(new HttpWire({ url: upstream.http.url, ackTimeoutMs }))
-  return wires
+/** The regions that are configured; the servers of the short form are one that is called `nats`. */
+function regionsOf({ upstream }: DaemonConfig): Region[] {
+  const { servers, stream } = upstream.nats
+  return [...(servers.length === 0 ? [] : [{ name: 'nats', servers, stream }]), ...upstream.regions]
+}
+
+function natsWire({ servers, stream }: Region, { node, upstream }: DaemonConfig): NatsWire {
+  return new NatsWire({
+    servers,
+    stream,
+    domain: upstream.nats.domain,
+    createStream: upstream.nats.createStream,
+    ackTimeoutMs: upstream.ackTimeout,
+    clientName: `edge-daemon ${node.site}/${node.name}`,
+  })
+}
+
+/** The highest sequence by class that one of some targets has surely synced. */
+function syncedBy(targets: readonly string[], store: Store): Cursors {
+  const chains = targets.map((target) => store.chains(target))
+  return Object.fromEntries(
+    UPSTREAM_CLASSES.map((name) => [name, Math.max(0, ...chains.map((its) => its[name]?.syncedSeq ?? 0))]),
+  )
 }

@@ -18,6 +18,7 @@ import {
 import { ABNORMAL_METRICS, METRIC_VARIABLES } from '../rules/metric-rules.ts'
 import { ABNORMAL_RESULTS, RESULT_VARIABLES, RULE_ERROR } from '../rules/result-rules.ts'
 import { ruleList } from '../rules/rule.ts'
+import { regionList } from './regions.ts'
 
 /** One setting of the daemon: how it is read, what it is when nobody says, and what it means. */
 export interface Setting<T> {
@@ -171,7 +172,25 @@ export const SETTINGS = {
   upstream: {
     nats: {
       servers: setting(textList(), [], 'NATS servers, e.g. ["nats://cloud:4222"]; empty for none.'),
+      stream: setting(optionalText(), null, 'Stream that blocks go to; null for the one that holds their subjects.'),
+      domain: setting(optionalText(), null, "JetStream domain of the stream; null for the server's own."),
+      createStream: setting(flag(), false, 'Make the stream when there is none, as `edgedeck nats setup` would.'),
+      syncedAfter: setting(
+        duration({ minMs: 0, maxMs: 86_400_000 }),
+        150_000,
+        "How long the bus must hold a block before it has surely synced it: a little over the server's sync_interval.",
+      ),
     },
+    regions: setting(
+      regionList(),
+      [],
+      'Regions of the cloud in order of preference: [{name: eu, servers: ["nats://eu:4222"]}, …].',
+    ),
+    regionMode: setting(
+      oneOf('failover', 'all'),
+      'failover',
+      'Whether blocks go to the first region that is reached, or to all of them.',
+    ),
     http: {
       url: setting(optionalUrl(), null, 'Where blocks are posted over HTTP; null for nowhere.'),
     },

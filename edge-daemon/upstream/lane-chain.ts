@@ -71,7 +71,7 @@ export class LaneChain {
 
   /** The receiver has the block that was sent. */
   held(block: ChainBlock, synced: boolean): void {
-    this.#keep({ cursor: block.lastSeq, held: block, sent: null })
+    this.#keep({ cursor: Math.max(this.#chain.cursor, block.lastSeq), held: block, sent: null })
     // In one write with the next block, when that follows at once.
     this.#isSavePlanned = true
     setImmediate(() => {

@@ -117,6 +117,12 @@ export class Lane {
     this.#bell.ring()
   }
 
+  /** Go on behind a sequence up to which other targets have everything. */
+  raise(seq: number): void {
+    this.#chain.passOver(seq)
+    this.committed()
+  }
+
   /** Look again: the link changed, or something more urgent is done. */
   wake(): void {
     this.#bell.ring()

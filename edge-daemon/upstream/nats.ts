@@ -13,6 +13,8 @@ export interface NatsWireOptions extends NatsLinkOptions {
   readonly stream?: string | null
   /** JetStream domain to ask in; null (as when left out) for the server's own. */
   readonly domain?: string | null
+  /** Make the stream when there is none. */
+  readonly createStream?: boolean
 }
 
 /** A server's limit on a message counts its headers too. */
@@ -41,9 +43,9 @@ export class NatsWire implements Wire {
   #batches = 0
 
   constructor(options: NatsWireOptions) {
-    const { stream = null, domain = null } = options
+    const { stream = null, domain = null, createStream = false } = options
     this.#link = new NatsLink(options)
-    this.#api = new StreamApi(this.#link, { stream, domain })
+    this.#api = new StreamApi(this.#link, { stream, domain, createStream })
   }
 
   get state(): WireState {

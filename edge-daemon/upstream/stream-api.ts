@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { messageOf } from '../../protocol/errors.ts'
-import { ENCODINGS_KEY } from '../../protocol/stream-config.ts'
+import { ENCODINGS_KEY, STREAM_PRESET, streamConfiguration } from '../../protocol/stream-config.ts'
 import { BLOCK_HEADERS } from '../../protocol/subjects.ts'
 import { type BlockEncoding, encodingsIn } from './block.ts'
 import type { Answer, NatsLink } from './nats-link.ts'
@@ -50,6 +50,8 @@ const storedSchema = z.object({ message: z.object({ seq: z.int(), hdrs: z.string
 const NOT_FOUND = 404
 /** How long an answer about a stream serves others that ask. */
 const SHARED_MS = 250
+/** Most that a stream holds which a node made for itself. */
+const CREATED_BYTES = 1e9
 /** A message that is not there, as the JetStream API says it. */
 const NO_MESSAGE = 10_037
 const encoder = new TextEncoder()
@@ -60,6 +62,7 @@ export class StreamApi {
   /** Name of the stream when it is configured; else it is looked for by subject. */
   readonly #name: string | null
   readonly #prefix: string
+  readonly #mayCreate: boolean
   /** Names by subject on this connection. */
   readonly #names = new Map<string, string>()
   /** Questions about streams that are under way or were answered a moment ago: the lanes ask all at once. */
@@ -67,9 +70,10 @@ export class StreamApi {
   /** Highest acknowledged position by stream, which an answer of a moment ago does not know. */
   readonly #reached = new Map<string, number>()
 
-  constructor(link: NatsLink, options: { stream: string | null; domain: string | null }) {
+  constructor(link: NatsLink, options: { stream: string | null; domain: string | null; createStream: boolean }) {
     this.#link = link
     this.#name = options.stream
+    this.#mayCreate = options.createStream
     this.#prefix = options.domain === null ? '$JS.API' : `$JS.${options.domain}.API`
   }
 
@@ -81,7 +85,10 @@ export class StreamApi {
     const asked = this.#asked.get(name.value)
     const facts = asked !== undefined && now - asked.atMs < SHARED_MS ? asked.facts : this.#info(name.value)
     if (facts !== asked?.facts) this.#asked.set(name.value, { atMs: now, facts })
-    const told = await facts
+    let told = await facts
+    if (!told.ok && this.#mayCreate && this.#name !== null && (await this.#create(this.#name)).ok) {
+      told = await this.#info(name.value)
+    }
     if (!told.ok) return told
     const lastPosition = Math.max(told.value.lastPosition, this.#reached.get(told.value.created) ?? 0)
     return { ok: true, value: { ...told.value, lastPosition } }
@@ -140,9 +147,16 @@ export class StreamApi {
     const names = answered(await this.#ask('STREAM.NAMES', { subject }), namesSchema)
     if (!names.ok) return names
     const [name] = names.value.streams ?? []
-    if (name === undefined) return { ok: false, msg: noStreamMsg(subject) }
+    if (name === undefined) return this.#mayCreate ? this.#create() : { ok: false, msg: noStreamMsg(subject) }
     this.#names.set(subject, name)
     return { ok: true, value: name }
+  }
+
+  /** Make the stream as `edgedeck nats setup` would; its name, or why there is none. */
+  async #create(name = STREAM_PRESET.name): Promise<Told<string>> {
+    const wanted = streamConfiguration({ name, maxBytes: CREATED_BYTES })
+    const made = answered(await this.#ask(`STREAM.CREATE.${name}`, wanted), infoSchema)
+    return made.ok ? { ok: true, value: name } : { ok: false, msg: `the stream ${name} cannot be made: ${made.msg}` }
   }
 
   #ask(call: string, request?: object): Promise<Answer> {

@@ -1,7 +1,7 @@
 import type { HistogramData } from '../../protocol/histogram.ts'
 import type { UplinkTargetStatus } from '../../protocol/status.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
-import type { Store, StoredRecord } from '../store/contract.ts'
+import type { Cursors, Store, StoredRecord } from '../store/contract.ts'
 import type { Block, EncodingChoice } from './block.ts'
 import { CommitGaps } from './commit-gaps.ts'
 import { DiskEpoch } from './disk-epoch.ts'
@@ -29,6 +29,8 @@ export interface UplinkOptions {
   readonly store: Store
   readonly wire: Wire
   readonly log: UpstreamLog
+  /** Neither connect nor send when started: one region of several, until it is told to. */
+  readonly dormant?: boolean
   /** Shared by all targets of the store; its own when left out. */
   readonly disk?: DiskEpoch
   /** How long the target holds a block before it has surely synced it; 150 s when left out. */
@@ -43,6 +45,8 @@ const URGENT: readonly UpstreamClass[] = ['ledger', 'alert']
 const STOP_GRACE_MS = 2000
 /** A little over the two minutes after which a nats-server syncs, so that a broken link is noticed before. */
 const SYNCED_AFTER_MS = 150_000
+/** Nothing waits for a target that stands by. */
+const NO_BACKLOG = { records: 0, bytes: 0, oldestAt: null }
 
 /**
  * Brings the records of the upstream classes to one target: a lane for each class, at least once each, for ever. The
@@ -60,11 +64,15 @@ export class Uplink {
   #undeliverable = 0
   #lastUndeliverable = ''
   #unsubscribe: (() => void) | null = null
+  #isConnecting = false
+  /** Name of the region that blocks go to instead; null while they come here. */
+  #standsByFor: string | null
 
   constructor(options: UplinkOptions) {
     this.#options = options
     this.#nowMs = options.nowMs ?? Date.now
     this.#since = this.#nowMs()
+    this.#standsByFor = options.dormant === true ? '' : null
     const { pacer, wire, blockBytes: maxBytes } = options
     const pace = new LinkPace({ pacer, wire, maxBytes, nowMs: this.#nowMs })
     const { disk = new DiskEpoch(options.store, options.log), syncedAfterMs = SYNCED_AFTER_MS } = options
@@ -113,7 +121,7 @@ export class Uplink {
 
   /** Begin to connect and to send; returns at once, whether the target is there or not. */
   start(): void {
-    const { store, wire } = this.#options
+    const { store } = this.#options
     const gaps = new CommitGaps()
     this.#unsubscribe = store.onCommit((records) => {
       const anyClass = gaps.isBefore(records)
@@ -123,9 +131,34 @@ export class Uplink {
         if (anyClass || seq !== undefined) lane.committed(seq)
       }
     })
-    wire.start(() => this.#onWireChange())
+    if (this.#options.dormant !== true) this.connect()
     for (const lane of this.#lanes) lane.start()
     this.#resender.start()
+  }
+
+  /** Whether it was never told to connect. */
+  get isDormant(): boolean {
+    return !this.#isConnecting
+  }
+
+  /** Begin to connect, if it has not; a dormant target does so when it is told to. */
+  connect(): void {
+    if (this.#isConnecting) return
+    this.#isConnecting = true
+    this.#options.wire.start(() => this.#onWireChange())
+  }
+
+  /** Send from now on, what other regions surely have left out. */
+  activate(raiseTo: Cursors): void {
+    this.#standsByFor = null
+    for (const lane of this.#lanes) lane.raise(raiseTo[lane.recordClass] ?? 0)
+    this.#updateState()
+  }
+
+  /** Send nothing more while another region is sent to. */
+  standBy(by: string): void {
+    this.#standsByFor = by
+    this.#updateState()
   }
 
   /** Begin no further block, give those in flight a moment, then close the link. */
@@ -138,14 +171,15 @@ export class Uplink {
     })
     await Promise.race([lanes, grace])
     clearTimeout(timer)
-    await this.#options.wire.stop()
+    if (this.#isConnecting) await this.#options.wire.stop()
     await lanes
   }
 
   /** The target as a console sees it. It is `down` also when the link is up but the receiver keeps nothing. */
   status(): UplinkTargetStatus {
     const { name, store, wire } = this.#options
-    const backlog = store.backlog(name)
+    const isActive = this.#standsByFor === null
+    const backlog = isActive ? store.backlog(name) : NO_BACKLOG
     return {
       name,
       kind: wire.kind,
@@ -157,6 +191,7 @@ export class Uplink {
       ackedSeq: Math.max(...this.#lanes.map((lane) => lane.cursor)),
       rttMs: wire.rttMs,
       error: this.#error(),
+      region: name,
       ...(wire.guarded === null ? {} : { guarantee: wire.guarded ? 'exactly_once' : 'at_least_once' }),
       drainSec: this.#figures.drainSec(backlog.records),
       transfer: this.#figures.lastMinute() as NonNullable<UplinkTargetStatus['transfer']>,
@@ -178,6 +213,7 @@ export class Uplink {
   #error(): string | null {
     const { wire } = this.#options
     if (wire.state !== 'up') return wire.error
+    if (this.#standsByFor !== null) return `stands by: blocks go to ${this.#standsByFor}`
     const failure = this.#failure()
     if (failure !== null || this.#undeliverable === 0) return failure
     return `${this.#undeliverable} records are too large for the receiver and stay on the node (${this.#lastUndeliverable})`
@@ -188,6 +224,7 @@ export class Uplink {
   }
 
   #mustYield(recordClass: UpstreamClass): boolean {
+    if (this.#standsByFor !== null) return true
     // An urgent lane that fails (no stream holds its subject) must not hold up the others.
     return this.#lanes.some(
       (lane) => urgency(lane.recordClass) < urgency(recordClass) && lane.failure === null && lane.hasWork,
@@ -214,7 +251,8 @@ export class Uplink {
 
   #updateState(): void {
     const { wire, log, name } = this.#options
-    const state = wire.state === 'up' && this.#failure() !== null ? 'down' : wire.state
+    const isFailing = this.#standsByFor === null && this.#failure() !== null
+    const state = wire.state === 'up' && isFailing ? 'down' : wire.state
     if (state === this.#state) return
     const wasState = this.#state
     this.#state = state

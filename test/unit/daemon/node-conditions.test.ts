@@ -3,13 +3,14 @@ import { NodeConditions } from '../../../edge-daemon/node-conditions.ts'
 import type { RuleFault } from '../../../edge-daemon/rules/result-rules.ts'
 
 function node() {
-  const state = { store: 'ok' as 'ok' | 'failing', ready: true, nowMs: 1000, faults: [] as RuleFault[] }
+  const state = { store: 'ok' as 'ok' | 'failing', ready: true, nowMs: 1000, faults: [] as RuleFault[], forked: false }
   const conditions = new NodeConditions(
     {
       host: { conditions: () => [] },
       store: { status: () => ({ state: state.store, error: state.store === 'ok' ? null : 'ENOSPC' }) },
       service: { isReady: () => state.ready },
       rules: { faults: () => state.faults },
+      disk: { findings: () => (state.forked ? [{ code: 'new_epoch', severity: 'warning', msg: 'copied' }] : []) },
     },
     () => state.nowMs,
   )
@@ -56,4 +57,12 @@ test('a rule that cannot be asked is told by its name', () => {
   state.faults = [{ rule: 'slow', count: 3, msg: 'No such key: msg' }]
   expect(conditions.look()).toMatchObject([{ code: 'rule_failing', severity: 'warning' }])
   expect(conditions.look()[0]?.msg).toContain('rule slow could not be asked of 3 results')
+})
+
+test('tells of a new epoch as long as it is news', () => {
+  const { state, seen } = node()
+  state.forked = true
+  expect(seen()).toEqual({ new_epoch: 1000 })
+  state.forked = false
+  expect(seen()).toEqual({})
 })

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { regionList } from '../../../edge-daemon/config/regions.ts'
+
+test('reads regions from a file, in order', () => {
+  const raw = [
+    { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS' },
+    { name: 'us', servers: 'nats://c:4222' },
+  ]
+  expect(regionList().read(raw)).toEqual({
+    ok: true,
+    value: [
+      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS' },
+      { name: 'us', servers: ['nats://c:4222'], stream: null },
+    ],
+  })
+})
+
+test('reads them from a variable', () => {
+  expect(regionList().read('eu/PLANTS=nats://a:4222,nats://b:4222; us=nats://c:4222?x=1')).toEqual({
+    ok: true,
+    value: [
+      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS' },
+      { name: 'us', servers: ['nats://c:4222?x=1'], stream: null },
+    ],
+  })
+  expect(regionList().read('')).toEqual({ ok: true, value: [] })
+})
+
+test.each([
+  [{ name: 'eu' }],
+  [[{ name: 'eu', servers: [] }]],
+  [[{ name: 'a b', servers: ['nats://a'] }]],
+  [[{ name: 'eu', servers: ['nats://a'], strem: 'X' }]],
+  ['nats://a:4222'],
+  [null],
+])('refuses %j and says what is expected', (raw) => {
+  expect(regionList().read(raw)).toEqual({ ok: false, message: expect.stringContaining('a list of regions') })
+})
+
+test('refuses a region that is named twice', () => {
+  expect(regionList().read('eu=nats://a;eu=nats://b')).toMatchObject({
+    ok: false,
+    message: expect.stringContaining('eu'),
+  })
+})
+
+test('shows no password', () => {
+  const shown = regionList().show([{ name: 'eu', servers: ['nats://u:secret@a:4222'], stream: null }])
+  expect(shown).toContain('nats://***@a:4222')
+  expect(shown).not.toContain('secret')
+})
