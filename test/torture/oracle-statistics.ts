@@ -26,7 +26,8 @@ export function judgeStatistics(evidence: Evidence, held: readonly Held[], excus
       (tiles.get(`${node} ${group}`)?.ranges ?? []).filter(({ first, last }) => seq >= first && seq <= last),
     )
     if (covering.length === 1 || (covering.length > 1 && evidence.licence.clones === true)) continue
-    if (covering.length === 0 && excuse(node, seq)) {
+    const isFoldedAgain = covering.length > 1 && covering.some(({ last }) => excuse(node, last))
+    if (isFoldedAgain || (covering.length === 0 && excuse(node, seq))) {
       findings.excused += 1
       continue
     }
@@ -78,7 +79,9 @@ function judgeTiling(
   for (const [index, { first, last }] of ranges.entries()) {
     const before = ranges[index - 1]
     if (before === undefined || first === before.last + 1) continue
-    const isExcused = first > before.last && (excuse(node, before.last + 1) || excuse(node, first - 1))
+    // A statistic that was lost with the end of the log is folded again from the results that were not.
+    const isExcused =
+      first > before.last ? excuse(node, before.last + 1) || excuse(node, first - 1) : excuse(node, before.last)
     if (isExcused) continue
     const what = first <= before.last ? 'overlap' : 'leave a hole'
     const msg = `statistics of ${epoch} ${what}: ${before.first}–${before.last}, then ${first}–${last}`

@@ -1,6 +1,7 @@
 import { runCalls } from './scenarios/calls.ts'
 import { runChaos } from './scenarios/chaos.ts'
 import { runCloned, runCutLog, runRestoredDisk, runTwoOwners } from './scenarios/disks.ts'
+import { runFlipped } from './scenarios/flipped.ts'
 import { runFullDisk } from './scenarios/full-disk.ts'
 import { runOldHub, runStreamLimits } from './scenarios/hubs.ts'
 import type { Outcome, World } from './world.ts'
@@ -45,6 +46,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'cloned', about: 'a copied state directory on two nodes of one name', run: runCloned },
   { name: 'restored-disk', about: 'an older state directory, then an empty one', run: runRestoredDisk },
   { name: 'cut-log', about: 'the log cut at the border of a frame', run: runCutLog },
+  {
+    name: 'flipped',
+    about: 'bits flipped, files cut short and removed in the state directory',
+    run: (world, { seconds }) => runFlipped(world, { rounds: Math.ceil(seconds / 6) }),
+  },
   { name: 'old-hub', about: 'the hub set back to an older copy', run: runOldHub },
   { name: 'stream-limits', about: 'a full stream, and one that is purged', run: runStreamLimits },
 ]

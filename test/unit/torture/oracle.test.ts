@@ -183,6 +183,15 @@ describe('the oracle of the torture runs', () => {
     expect(figures).toMatchObject({ excused: 1, ledger: { evicted: 1 } })
   })
 
+  it('excuses a statistic that was folded again because the log lost its end, and no other', () => {
+    const lost = { seq: 10, timestamp: 1, event: 'lost_tail', first_seq: 3, last_seq: 6 }
+    const again = message('stats', [stat(5, 1, 4, 2), { ...stat(9, 1, 2, 1), epoch: EPOCH }])
+    const clouds = [cloud(chained(...RESULTS, again, message('ledger', [lost])))]
+    const nodes = [{ ...KEPT, ledger: [lost] }]
+    expect(rules({ clouds, nodes })).toEqual(['statistic', 'statistic'])
+    expect(rules({ clouds, nodes, licence: { excuses: ['lost_tail'] } })).toEqual([])
+  })
+
   it('finds a ledger record that did not go up', () => {
     const noted = { seq: 8, timestamp: 1, event: 'corrupt', first_seq: null, last_seq: null }
     expect(rules({ nodes: [{ ...KEPT, ledger: [noted] }] })).toEqual(['missing'])
