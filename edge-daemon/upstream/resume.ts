@@ -87,10 +87,18 @@ export class Resume {
       return { outcome: 'failed', msg, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
     }
     try {
-      return await this.#follow(await this.#decide(holding, asked, next), holding)
+      const decision = await this.#decide(holding, asked, next)
+      // Another lane forked the disk since this one looked what is next: nothing more goes in the epoch that was asked about.
+      if (decision.step === 'fork' && this.#hasForkedFrom(asked)) return { outcome: 'moved' }
+      return await this.#follow(decision, holding)
     } catch (error) {
       return { outcome: 'failed', msg: `the store cannot be read: ${messageOf(error)}` }
     }
+  }
+
+  #hasForkedFrom(epoch: string): boolean {
+    const { store } = this.#options
+    return epoch !== store.epoch && store.forks.at(-1)?.alias === store.epoch
   }
 
   async #decide(holding: Told, epoch: string, next: string): Promise<Resumption> {

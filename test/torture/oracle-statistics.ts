@@ -10,7 +10,7 @@ interface Range {
 
 /** Judge that statistics tile the results of each epoch, count them rightly and leave no acknowledged normal one out. */
 export function judgeStatistics(evidence: Evidence, held: readonly Held[], excuse: Excuse, findings: Findings): void {
-  const tiles = tilesOf(held)
+  const tiles = tilesOf(held, evidence.licence.clones === true)
   for (const { node, epoch, ranges } of tiles.values()) {
     judgeTiling(ranges, { node, epoch, excuse, findings })
     const copies = evidence.nodes.filter((copy) => copy.node === node)
@@ -18,12 +18,11 @@ export function judgeStatistics(evidence: Evidence, held: readonly Held[], excus
       judgeCounts(ranges, { epoch, copy: copies[0] as NodeCopy, excuse, findings })
     }
   }
-  const aliases = aliasesOf(held)
+  const groups = groupsByEpoch(tiles, held)
   for (const { node, epoch, seq, code } of evidence.acks) {
     if (isAbnormal({ code })) continue
-    const groups = [epoch, ...(aliases.get(`${node} ${epoch}`) ?? [])]
-    const covering = groups.flatMap((group) =>
-      (tiles.get(`${node} ${group}`)?.ranges ?? []).filter(({ first, last }) => seq >= first && seq <= last),
+    const covering = (groups.get(`${node} ${epoch}`) ?? []).flatMap(({ ranges }) =>
+      ranges.filter(({ first, last }) => seq >= first && seq <= last),
     )
     if (covering.length === 1 || (covering.length > 1 && evidence.licence.clones === true)) continue
     const isFoldedAgain = covering.length > 1 && covering.some(({ last }) => excuse(node, last))
@@ -42,13 +41,16 @@ interface Tiles {
   readonly ranges: Range[]
 }
 
-/** Statistics by node and the epoch whose results they count, in order. */
-function tilesOf(held: readonly Held[]): Map<string, Tiles> {
+/**
+ * Statistics by node and the epoch whose results they count, in order. Where a disk was forked, what it counts of results
+ * from before the fork is apart from what the other disk counts: the epoch that a block travels in tells them apart.
+ */
+function tilesOf(held: readonly Held[], isForked: boolean): Map<string, Tiles> {
   const tiles = new Map<string, Tiles>()
   for (const { block, body } of held) {
     if (block.kind !== 'stats') continue
     const epoch = typeof body.epoch === 'string' ? body.epoch : block.epoch
-    const key = `${block.node} ${epoch}`
+    const key = `${block.node} ${epoch}${isForked ? ` ${block.epoch}` : ''}`
     const group = tiles.get(key) ?? { node: block.node, epoch, ranges: [] }
     tiles.set(key, group)
     group.ranges.push({
@@ -61,15 +63,20 @@ function tilesOf(held: readonly Held[]): Map<string, Tiles> {
   return tiles
 }
 
-/** Epochs under which records of an epoch travelled after their disk was forked. */
-function aliasesOf(held: readonly Held[]): Map<string, Set<string>> {
-  const aliases = new Map<string, Set<string>>()
+/** Tiles that may count the results of an epoch: its own, and those of epochs in which a forked disk's records travelled. */
+function groupsByEpoch(tiles: ReadonlyMap<string, Tiles>, held: readonly Held[]): Map<string, Tiles[]> {
+  const groups = new Map<string, Tiles[]>()
+  const enter = (key: string, tile: Tiles): void => {
+    const there = groups.get(key) ?? []
+    groups.set(key, there.includes(tile) ? there : [...there, tile])
+  }
+  for (const tile of tiles.values()) enter(`${tile.node} ${tile.epoch}`, tile)
   for (const { block } of held) {
     if (block.originEpoch === null || block.originEpoch === block.epoch) continue
-    const key = `${block.node} ${block.originEpoch}`
-    aliases.set(key, (aliases.get(key) ?? new Set()).add(block.epoch))
+    for (const tile of groups.get(`${block.node} ${block.epoch}`) ?? [])
+      enter(`${block.node} ${block.originEpoch}`, tile)
   }
-  return aliases
+  return groups
 }
 
 function judgeTiling(
