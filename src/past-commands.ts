@@ -32,6 +32,8 @@ interface ResendWish {
   readonly classes: readonly RecordClass[] | null
   readonly target: string | null
   readonly requestId: string
+  /** The id was told: the node may know the request already. */
+  readonly again: boolean
   readonly wait: boolean
   /** Compare node and cloud when it is done. */
   readonly check: boolean
@@ -101,8 +103,9 @@ export function addPastCommands(program: Command, accept: (request: PastRequest)
     .addOption(timeoutOption())
     .action((name: string, options: ResendOptions) => {
       const { classes: wanted = null, target = null, check } = options
-      const id = options.requestId ?? randomBytes(8).toString('hex')
-      const wish = { classes: wanted, target, requestId: id, wait: options.wait || check, check }
+      const told = options.requestId
+      const id = { requestId: told ?? randomBytes(8).toString('hex'), again: told !== undefined }
+      const wish = { classes: wanted, target, ...id, wait: options.wait || check, check }
       accept({ kind: 'resend', ...fleetFlags(program), ...ranged(name, options), ...wish })
     })
 

@@ -21,8 +21,9 @@ export interface ResendRequest {
   readonly classes: readonly RecordClass[] | null
   /** The node's name of a target; null for the first that it reaches. */
   readonly target: string | null
-  /** The same id again is the same request, which is sent once. */
   readonly requestId: string
+  /** The node may know the request already: then it is followed, whatever range is told, and sent once. */
+  readonly again: boolean
   /** Follow it to its end. */
   readonly wait: boolean
   readonly format: OutputFormat
@@ -86,7 +87,9 @@ export async function runResend(request: ResendRequest, io: CommandIo): Promise<
       ...(classes === null ? {} : { classes: [...classes] }),
       ...(target === null ? {} : { target }),
     }
-    let progress = progressOf(name, await node.link.command('resend', args, timeoutMs))
+    const known = request.again ? await node.link.command('resend.status', { requestId }, timeoutMs) : null
+    const asked = known?.ok ? known : await node.link.command('resend', args, timeoutMs)
+    let progress = progressOf(name, asked)
     let told = tell(progress, null, format, io)
     for (let silentMs = 0; wait && progress.state !== 'done' && !io.signal.aborted; ) {
       await pause(pollMs, io.signal)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LiveServerOptions } from '../../../edge-daemon/live/live-server.ts'
+import { EdgeError } from '../../../protocol/errors.ts'
 import { type ResendRequest, runResend } from '../../../src/commands/resend.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { LiveNode } from '../../support/live-node.ts'
@@ -39,6 +40,7 @@ async function resend(change: Partial<ResendRequest> = {}, io = new CapturedIo()
       classes: null,
       target: null,
       requestId: 'r1',
+      again: false,
       wait: true,
       format: 'table',
       timeoutMs: 5000,
@@ -79,6 +81,18 @@ describe('edgedeck resend', () => {
     expect({ done, asked: asked.length }).toEqual({ done: true, asked: 1 })
     expect(stdout).toMatch(/^REQUEST +TARGET +STATE +RECORDS +BLOCKS +LEFT OUT +NOTE\nr1 +east +waiting +0 +1 +0\n$/)
     expect(asked[0]?.args).not.toHaveProperty('classes')
+  })
+
+  it('follows a request that the node knows, and makes it where the node does not', async () => {
+    let isKnown = true
+    answer = (verb) =>
+      verb === 'resend.status' && !isKnown
+        ? Promise.reject(new EdgeError('COMMAND_REFUSED', { message: 'no such request' }))
+        : Promise.resolve(progress('done', 7))
+    expect((await resend({ again: true })).done).toBe(true)
+    isKnown = false
+    expect((await resend({ again: true })).done).toBe(true)
+    expect(asked.map(({ verb }) => verb)).toEqual(['resend.status', 'resend.status', 'resend'])
   })
 
   it('says how to go on when it is ended while it follows', async () => {

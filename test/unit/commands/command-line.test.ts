@@ -54,12 +54,13 @@ describe('the command line', () => {
       format: 'ndjson',
     })
     expect(at(`compare plant/n1 ${ranged}`)).toMatchObject({ kind: 'compare', name: 'plant/n1', toMs: nowMs - 120_000 })
-    expect(at('resend n1')).toMatchObject({ classes: null, target: null, wait: false, check: false })
+    expect(at('resend n1')).toMatchObject({ classes: null, target: null, again: false, wait: false, check: false })
     expect(at('resend n1 --classes alert,normal --target east --request-id r1 --check')).toMatchObject({
       kind: 'resend',
       classes: ['alert', 'normal'],
       target: 'east',
       requestId: 'r1',
+      again: true,
       wait: true,
       check: true,
     })
