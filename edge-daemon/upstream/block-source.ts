@@ -1,9 +1,9 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
-import type { ChainBlock, Store, StoredRecord } from '../store/contract.ts'
+import type { ChainBlock, Store, StoredRun } from '../store/contract.ts'
 import { type Block, buildBlock, type EncodingChoice, encodingFor } from './block.ts'
 import type { LanePace } from './link-pace.ts'
 import type { Wire } from './wire.ts'
-import { sameWireEpoch, type WireEpoch } from './wire-epoch.ts'
+import { type WireEpoch, wireEpochOf } from './wire-epoch.ts'
 
 /** What a {@link BlockSource} is made of. */
 export interface BlockSourceOptions {
@@ -12,12 +12,12 @@ export interface BlockSourceOptions {
   readonly encoding: EncodingChoice
   readonly pace: Pick<LanePace, 'blockBytes'>
   readonly wire: Pick<Wire, 'encodings'>
-  readonly store: Pick<Store, 'read' | 'forks'>
+  readonly store: Pick<Store, 'readRun' | 'forks'>
 }
 
 /** Records that are next, all in one epoch of the wire. */
 export interface NextRecords extends WireEpoch {
-  readonly records: readonly StoredRecord[]
+  readonly run: StoredRun
 }
 
 /** A block that was built before its turn, and what it was built on. */
@@ -43,14 +43,14 @@ export class BlockSource {
   /** The records behind a sequence that fit into one block; null for none. Throws EdgeError `STORE_FAILING`. */
   async read(afterSeq: number): Promise<NextRecords | null> {
     const { store, recordClass, pace } = this.#options
-    const records = await store.read({
-      classes: [recordClass],
+    const run = await store.readRun({
+      class: recordClass,
       afterSeq,
       limit: this.#maxRecords,
       maxBytes: pace.blockBytes(),
-      wholeOnly: true,
     })
-    return records.length === 0 ? null : sameWireEpoch(records, store.forks)
+    // A run is of one epoch, and a fork begins a new one: all of it travels alike.
+    return run === null ? null : { run, ...wireEpochOf({ seq: run.firstSeq, epoch: run.epoch }, store.forks) }
   }
 
   /** Build a block; what a fork left unsent may be held in another epoch already. */
@@ -58,13 +58,15 @@ export class BlockSource {
     const { recordClass, subject, wire } = this.#options
     const encoding = encodingFor(this.#options.encoding, wire.encodings)
     const maybeDuplicate = isDoubtful || next.originEpoch !== null
-    return buildBlock(next.records, { recordClass, subject, encoding, ...next, previous, maybeDuplicate })
+    const { run, epoch, originEpoch } = next
+    const travels = { epoch, originEpoch, previous, maybeDuplicate }
+    return buildBlock(run, { recordClass, subject, encoding, ...travels })
   }
 
   /** Begin to build the block behind one that is on its way, if there is likely to be one. */
   prepare(ahead: Block, isDoubtful: (firstSeq: number) => boolean): void {
     const previous = { ...ahead, position: 0 }
-    const isBacklog = ahead.records.length >= this.#maxRecords || this.#isNearlyFull(ahead)
+    const isBacklog = ahead.timestamps.length >= this.#maxRecords || this.#isNearlyFull(ahead)
     const block = isBacklog ? this.#buildBehind(previous, isDoubtful) : null
     this.#prepared = block === null ? null : { previous, forks: this.#options.store.forks.length, block }
   }
@@ -91,8 +93,7 @@ export class BlockSource {
   }
 
   #isNearlyFull(block: Block): boolean {
-    const sizeBytes = block.records.reduce((sum, { line }) => sum + line.length + 1, 0)
-    return sizeBytes * 2 > this.#options.pace.blockBytes()
+    return block.plainBytes * 2 > this.#options.pace.blockBytes()
   }
 
   async #buildBehind(previous: ChainBlock, isDoubtful: (firstSeq: number) => boolean): Promise<Block | null> {
@@ -100,7 +101,7 @@ export class BlockSource {
       const next = await this.read(previous.lastSeq)
       // Of another epoch the receiver is asked first.
       if (next === null || next.epoch !== previous.epoch) return null
-      return await this.build(next, previous, isDoubtful(next.records[0]?.seq ?? 0))
+      return await this.build(next, previous, isDoubtful(next.run.firstSeq))
     } catch {
       // Read again in its turn, which tells what is wrong.
       return null

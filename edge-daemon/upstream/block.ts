@@ -27,6 +27,16 @@ export function encodingsIn(list: string): BlockEncoding[] {
   })
 }
 
+/** Records as the lines of a block; a `StoredRun` is one. */
+export interface BlockContent {
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** Whole JSON records, each with a newline behind it. */
+  readonly ndjson: Uint8Array
+  /** Unix ms of each record, in order. */
+  readonly timestamps: ArrayLike<number>
+}
+
 /** Records of one class and epoch on their way up, as every wire carries them. */
 export interface Block {
   readonly recordClass: SentClass
@@ -35,7 +45,10 @@ export interface Block {
   readonly epoch: string
   readonly firstSeq: number
   readonly lastSeq: number
-  readonly records: readonly StoredRecord[]
+  /** Unix ms of each record, in order. */
+  readonly timestamps: ArrayLike<number>
+  /** Bytes of the lines before compression. */
+  readonly plainBytes: number
   /** SHA-256 of the body before compression, hex. */
   readonly digest: string
   /** The receiver may hold it, or parts of it, already. */
@@ -61,37 +74,48 @@ export interface BlockFrame extends WireEpoch {
 const toGzip = promisify(gzip)
 const toZstd = promisify(zstdCompress)
 
-/** SHA-256 of records as the lines of a block, hex. */
-export function digestOf(records: readonly StoredRecord[]): string {
-  return sha256(plainOf(records))
+/** SHA-256 of the lines of a block, hex. */
+export function digestOf(ndjson: Uint8Array): string {
+  return createHash('sha256').update(ndjson).digest('hex')
 }
 
 /**
- * Build a block of at least one record, all of the frame's epoch and in order of sequence.
+ * At least one record, in order of sequence, as the content of a block.
  * @throws RangeError without records
  */
-export async function buildBlock(records: readonly StoredRecord[], frame: BlockFrame): Promise<Block> {
+export function contentOf(records: readonly StoredRecord[]): BlockContent {
   const first = records[0]
   const last = records.at(-1)
   if (first === undefined || last === undefined) throw new RangeError('a block holds at least one record')
+  return {
+    firstSeq: first.seq,
+    lastSeq: last.seq,
+    ndjson: Buffer.from(`${records.map(({ line }) => line).join('\n')}\n`),
+    timestamps: records.map(({ timestamp }) => timestamp),
+  }
+}
+
+/** Build a block of records that are all of the frame's epoch. */
+export async function buildBlock(content: BlockContent, frame: BlockFrame): Promise<Block> {
+  const { firstSeq, lastSeq, ndjson, timestamps } = content
   const { recordClass, subject, encoding, epoch, originEpoch, maybeDuplicate, previous, resend } = frame
-  const plain = plainOf(records)
-  const digest = sha256(plain)
+  const digest = digestOf(ndjson)
   return {
     recordClass,
     subject,
     epoch,
-    firstSeq: first.seq,
-    lastSeq: last.seq,
-    records,
+    firstSeq,
+    lastSeq,
+    timestamps,
+    plainBytes: ndjson.length,
     digest,
     maybeDuplicate,
     headers: {
       [BLOCK_HEADERS.contentType]: BLOCK_CONTENT_TYPE,
       [BLOCK_HEADERS.contentEncoding]: encoding,
       [BLOCK_HEADERS.epoch]: epoch,
-      [BLOCK_HEADERS.firstSeq]: String(first.seq),
-      [BLOCK_HEADERS.lastSeq]: String(last.seq),
+      [BLOCK_HEADERS.firstSeq]: String(firstSeq),
+      [BLOCK_HEADERS.lastSeq]: String(lastSeq),
       [BLOCK_HEADERS.digest]: digest,
       [BLOCK_HEADERS.prevSeq]: String(previous?.lastSeq ?? 0),
       ...(previous === null ? {} : { [BLOCK_HEADERS.prevDigest]: previous.digest }),
@@ -99,20 +123,12 @@ export async function buildBlock(records: readonly StoredRecord[], frame: BlockF
       ...(resend === undefined ? {} : { [BLOCK_HEADERS.resend]: resend }),
       ...(maybeDuplicate ? { [BLOCK_HEADERS.maybeDuplicate]: '1' } : {}),
     },
-    body: await compress(plain, encoding),
+    body: await compress(ndjson, encoding),
   }
 }
 
-function plainOf(records: readonly StoredRecord[]): Buffer {
-  return Buffer.from(`${records.map((record) => record.line).join('\n')}\n`)
-}
-
-function sha256(plain: Buffer): string {
-  return createHash('sha256').update(plain).digest('hex')
-}
-
 /** Level 6 and 3: a block goes over a costly link once, so size is worth more than the fraction of a millisecond. */
-function compress(plain: Buffer, encoding: BlockEncoding): Promise<Buffer> {
+function compress(plain: Uint8Array, encoding: BlockEncoding): Promise<Buffer> {
   return encoding === 'gzip'
     ? toGzip(plain, { level: 6 })
     : toZstd(plain, { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } })

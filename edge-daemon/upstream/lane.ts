@@ -1,5 +1,5 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
-import type { ChainBlock, Store, StoredRecord } from '../store/contract.ts'
+import type { ChainBlock, Store } from '../store/contract.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
 import type { Block, EncodingChoice } from './block.ts'
@@ -10,6 +10,13 @@ import type { LanePace } from './link-pace.ts'
 import { Resume } from './resume.ts'
 import type { Delivery, Wire } from './wire.ts'
 
+/** A record that a receiver will never take, with the bytes of its line. */
+export interface TooLarge {
+  readonly recordClass: UpstreamClass
+  readonly seq: number
+  readonly sizeBytes: number
+}
+
 /** What a {@link Lane} is made of. */
 export interface LaneOptions {
   readonly target: string
@@ -18,7 +25,7 @@ export interface LaneOptions {
   readonly encoding: EncodingChoice
   /** How large its blocks are, and when they may go. */
   readonly pace: Pick<LanePace, 'blockBytes' | 'carry'>
-  readonly store: Pick<Store, 'read' | 'append' | 'chains' | 'saveChain' | 'forks' | 'epoch'>
+  readonly store: Pick<Store, 'read' | 'readRun' | 'append' | 'chains' | 'saveChain' | 'forks' | 'epoch'>
   readonly wire: Wire
   readonly disk: DiskEpoch
   /** How long the receiver holds a block before it has surely synced it. */
@@ -33,7 +40,7 @@ export interface LaneOptions {
   /** The receiver has lost what it had acknowledged; for the log. */
   readonly onRewound: (msg: string) => void
   /** Note a record that the receiver will never take; false when the note could not be kept, then the lane tries again. */
-  readonly setAside: (record: StoredRecord, msg: string) => Promise<boolean>
+  readonly setAside: (record: TooLarge, msg: string) => Promise<boolean>
 }
 
 const BACKOFF = { firstMs: 250, maxMs: 30_000 } as const
@@ -184,7 +191,7 @@ export class Lane {
       const epoch = next?.epoch ?? this.#chain.state.held?.epoch
       if (epoch !== undefined && !this.#resume.isSettled(epoch)) return await this.#settle(epoch)
       if (next === null) return this.#empty(commits)
-      const isDoubtful = this.#resume.isDoubtful(next.records[0]?.seq ?? 0)
+      const isDoubtful = this.#resume.isDoubtful(next.run.firstSeq)
       return await this.#send(await this.#blocks.build(next, this.#chain.previous(next.epoch), isDoubtful))
     } catch (error) {
       this.#pause(`the store cannot be read: ${error instanceof Error ? error.message : String(error)}`)
@@ -233,7 +240,7 @@ export class Lane {
         break
       case 'too_large':
         this.#chain.refused()
-        await this.#tooLarge(block.records, delivery.msg)
+        await this.#tooLarge(block, delivery.msg)
         break
       case 'conflict':
         // The first is answered by asking at once; one that comes again is waited out.
@@ -248,9 +255,10 @@ export class Lane {
     }
   }
 
-  async #tooLarge(records: readonly StoredRecord[], msg: string): Promise<void> {
-    const [only] = records
-    if (only === undefined || this.#blocks.shrink(records.length)) return
+  async #tooLarge(block: Block, msg: string): Promise<void> {
+    if (this.#blocks.shrink(block.timestamps.length)) return
+    const { recordClass } = this.#options
+    const only = { recordClass, seq: block.firstSeq, sizeBytes: block.plainBytes }
     if (await this.#options.setAside(only, msg)) this.#chain.passOver(only.seq)
     else this.#pause(msg)
   }

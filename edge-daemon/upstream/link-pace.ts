@@ -66,7 +66,7 @@ export class LanePace {
   async carry(block: Block, send: () => Promise<Delivery>, signal: AbortSignal): Promise<Delivery | null> {
     const { rate, options } = this.#link
     const bytes = wireBytesOf(block)
-    const ageMs = (options.nowMs ?? Date.now)() - (block.records[0]?.timestamp ?? 0)
+    const ageMs = (options.nowMs ?? Date.now)() - (block.timestamps[0] ?? 0)
     const turn = await options.pacer.turn({ class: this.#class, bytes, late: ageMs > LATE_MS }, signal)
     if (turn === null) return null
     this.#link.sending += 1
@@ -86,8 +86,7 @@ export class LanePace {
   }
 
   #learn(block: Block, wireBytes: number): void {
-    const plainBytes = block.records.reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0)
-    const seen = wireBytes / plainBytes
+    const seen = wireBytes / block.plainBytes
     this.#wirePerPlain = this.#wirePerPlain === null ? seen : (this.#wirePerPlain + seen) / 2
   }
 }

@@ -1,6 +1,6 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
 import type { Chain, ChainBlock, Store } from '../store/contract.ts'
-import { digestOf } from './block.ts'
+import { contentOf, digestOf } from './block.ts'
 import type { Seen } from './reconcile.ts'
 import type { HeldBlock } from './wire.ts'
 import { mayTravelIn } from './wire-epoch.ts'
@@ -25,7 +25,11 @@ export async function recognise(
     limit: MAX_RECORDS,
   })
   const own = records.filter((record) => mayTravelIn(block.epoch, record, store.forks))
-  if (own[0]?.seq === block.firstSeq && own.at(-1)?.seq === block.lastSeq && digestOf(own) === block.digest) {
+  if (
+    own[0]?.seq === block.firstSeq &&
+    own.at(-1)?.seq === block.lastSeq &&
+    digestOf(contentOf(own).ndjson) === block.digest
+  ) {
     return 'log'
   }
   // What was acknowledged ended where this ends, and was not this.

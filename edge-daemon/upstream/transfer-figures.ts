@@ -1,5 +1,4 @@
 import { Histogram, type HistogramData, mergeHistograms } from '../../protocol/histogram.ts'
-import type { StoredRecord } from '../store/contract.ts'
 
 const WINDOW_MS = 60_000
 const SLICE_MS = 5000
@@ -26,12 +25,12 @@ export class TransferFigures {
     else this.#upSinceMs = null
   }
 
-  /** The target holds these records now (`atMs`, Unix ms). */
-  held(records: readonly Pick<StoredRecord, 'timestamp'>[], atMs: number): void {
+  /** The target holds records of these timestamps now; all in Unix ms. */
+  held(timestamps: ArrayLike<number>, atMs: number): void {
     const { transfer } = this.#slice()
-    for (const { timestamp } of records) {
+    for (let position = 0; position < timestamps.length; position += 1) {
       // A clock set back between the event and now must not take the record out of the count.
-      const tookMs = Math.max(0, atMs - timestamp)
+      const tookMs = Math.max(0, atMs - (timestamps[position] ?? atMs))
       transfer.record(tookMs)
       this.#total.record(tookMs)
     }

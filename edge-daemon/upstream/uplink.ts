@@ -1,11 +1,11 @@
 import type { HistogramData } from '../../protocol/histogram.ts'
 import type { UplinkTargetStatus } from '../../protocol/status.ts'
 import { subjectOf, UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
-import type { Cursors, Store, StoredRecord } from '../store/contract.ts'
+import type { Cursors, Store } from '../store/contract.ts'
 import type { Block, EncodingChoice } from './block.ts'
 import { CommitGaps } from './commit-gaps.ts'
 import { DiskEpoch } from './disk-epoch.ts'
-import { Lane } from './lane.ts'
+import { Lane, type TooLarge } from './lane.ts'
 import { LinkPace } from './link-pace.ts'
 import type { UpstreamLog } from './log.ts'
 import { ResendBook } from './resend/book.ts'
@@ -268,13 +268,12 @@ export class Uplink {
   }
 
   #onHeld(block: Block): void {
-    this.#figures.held(block.records, this.#nowMs())
+    this.#figures.held(block.timestamps, this.#nowMs())
   }
 
-  async #setAside(record: StoredRecord, msg: string): Promise<boolean> {
+  async #setAside({ recordClass, seq, sizeBytes }: TooLarge, msg: string): Promise<boolean> {
     const { store, log, name } = this.#options
-    const text = `${name}: ${record.class} record ${record.seq} is too large for the receiver: ${msg}`
-    const sizeBytes = Buffer.byteLength(record.line)
+    const text = `${name}: ${recordClass} record ${seq} is too large for the receiver: ${msg}`
     const noted = await store.append([
       {
         class: 'ledger',
@@ -282,9 +281,9 @@ export class Uplink {
         body: {
           event: 'undeliverable',
           reason: 'too_large',
-          first_seq: record.seq,
-          last_seq: record.seq,
-          records: { [record.class]: 1 },
+          first_seq: seq,
+          last_seq: seq,
+          records: { [recordClass]: 1 },
           bytes: sizeBytes,
           msg: text,
         },
@@ -292,8 +291,8 @@ export class Uplink {
     ])
     if (!noted.stored) return false
     this.#undeliverable += 1
-    this.#lastUndeliverable = `last: ${record.class} ${record.seq}, ${sizeBytes} bytes`
-    log.warn('uplink.undeliverable', text, { target: name, seq: record.seq, bytes: sizeBytes })
+    this.#lastUndeliverable = `last: ${recordClass} ${seq}, ${sizeBytes} bytes`
+    log.warn('uplink.undeliverable', text, { target: name, seq, bytes: sizeBytes })
     return true
   }
 }

@@ -1,6 +1,6 @@
 import { resendSubjectOf } from '../../../protocol/subjects.ts'
 import type { Store, StoredRecord } from '../../store/contract.ts'
-import { type Block, buildBlock, type EncodingChoice, encodingFor } from '../block.ts'
+import { type Block, buildBlock, contentOf, type EncodingChoice, encodingFor } from '../block.ts'
 import type { LanePace } from '../link-pace.ts'
 import type { HeldBlock, Holding, Wire } from '../wire.ts'
 import { sameWireEpoch, type WireEpoch } from '../wire-epoch.ts'
@@ -111,7 +111,7 @@ export class ResendRun {
   #build(recordClass: ResendClass, next: NextResent): Promise<Block> {
     const { origin, encoding, wire } = this.#options
     const { records, ...travels } = next
-    return buildBlock(records, {
+    return buildBlock(contentOf(records), {
       ...travels,
       maybeDuplicate: false,
       recordClass: 'resend',

@@ -10,7 +10,7 @@ function figures(): { figures: TransferFigures; pass(ms: number): void; hold(rec
       nowMs += ms
     },
     hold: (records, tookMs) => {
-      const held = Array.from({ length: records }, () => ({ timestamp: 5000 }))
+      const held = Array.from({ length: records }, () => 5000)
       kept.held(held, 5000 + tookMs)
     },
   }
