@@ -106,7 +106,8 @@ function load(flags: FleetFlags): Loaded {
   const configFile = flags.config ?? paths.configFile
   const config = loadConsoleConfig(configFile, flags.config !== null)
   const nodes = mergeNodes(flags.node.map(parseNodeFlag), config.nodes)
-  const screen = { config, keymapFile: paths.keymapFile, assetsDir: ASSETS_DIR }
+  const { keymapFile, picturesDir } = paths
+  const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
   const clouds = mergeClouds(flags.cloud, config.clouds)
   return { config, configFile, nodes, clouds, screen }
 }

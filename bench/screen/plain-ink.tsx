@@ -5,6 +5,8 @@ import { loadKeymap } from '../../src/actions/keymap-file.ts'
 import { decodeKeys } from '../../src/actions/keys.ts'
 import { FleetSession } from '../../src/commands/fleet-session.ts'
 import { loadConsoleConfig } from '../../src/config/console-config.ts'
+import type { Schedule } from '../../src/fleet/coalescer.ts'
+import { Replay } from '../../src/replay/replay.ts'
 import { App } from '../../src/ui/app.tsx'
 import { Console } from '../../src/ui/console.ts'
 import { ConsoleStore } from '../../src/ui/console-store.ts'
@@ -26,14 +28,24 @@ const session = new FleetSession({
   interest: { status: true, alertBacklog: 100, logs: { level: config.logLevel, backlog: 100 } },
 })
 const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+const schedule: Schedule = (fn, delayMs) => {
+  const timer = setTimeout(fn, delayMs)
+  return () => clearTimeout(timer)
+}
+const replay = new Replay({ live: session.fleet, sources: [], schedule, now: Date.now })
 const console = new Console({
-  fleet: session.fleet,
+  fleet: replay.fleet,
+  replay,
   store: new ConsoleStore(),
   keymap: loadKeymap({ defaultFile: join(assetsDir, 'keymaps/default.yaml'), userFile: null }).keymap,
   look: { theme: loadTheme(config.theme, join(assetsDir, 'themes')).theme, ascii: false },
   context: configFile,
   demo: null,
   followLogs: () => undefined,
+  link: () => undefined,
+  colour: true,
+  picturesDir: '/nonexistent',
+  schedule,
   now: Date.now,
   quit: leave,
   redraw: () => undefined,

@@ -6,6 +6,8 @@ export type ActionHandlers = Partial<Record<ActionId, () => void>>
 /** What running an action needs from where the operator is. */
 export interface ActionContext {
   readonly role: Role
+  /** The operator looks at the past: nothing may be changed from there. */
+  readonly locked: boolean
   /** Innermost first: a dialog, the screen, the application. The first that knows the action runs it. */
   readonly handlers: readonly ActionHandlers[]
   /** Ask before something destructive; calls back when the answer is yes. */
@@ -13,14 +15,15 @@ export interface ActionContext {
 }
 
 /** What became of an attempt to run an action. */
-export type RunOutcome = 'ran' | 'asked' | 'forbidden' | 'meaningless'
+export type RunOutcome = 'ran' | 'asked' | 'forbidden' | 'locked' | 'meaningless'
 
-/** Run an action where the operator is: check the role, ask before destruction, then hand it to whoever knows it. */
+/** Run an action where the operator is: check the role and the time, ask before destruction, then hand it to whoever knows it. */
 export function runAction(id: ActionId, context: ActionContext): RunOutcome {
   const handler = context.handlers.find((handlers) => handlers[id])?.[id]
   if (!handler) return 'meaningless'
   const action = actionOf(id)
   if (!allows(context.role, action)) return 'forbidden'
+  if (context.locked && action.danger !== 'none') return 'locked'
   if (action.danger === 'destructive') {
     context.confirm(`${action.title}? ${action.description}`, handler)
     return 'asked'

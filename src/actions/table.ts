@@ -1,5 +1,5 @@
 /** Where the operator is; a key means what the innermost context says, then what `global` says. */
-export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'dialog', 'demo'] as const
+export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'results', 'picture', 'dialog', 'demo'] as const
 /** One of {@link CONTEXTS}. `demo` is active beside the screen's own context while a demo fleet runs. */
 export type ActionContextName = (typeof CONTEXTS)[number]
 
@@ -21,7 +21,9 @@ interface ActionFacts {
 }
 
 const everywhere = ['global'] as const
-const lists = ['fleet', 'node', 'logs'] as const
+const lists = ['fleet', 'node', 'logs', 'results'] as const
+/** Where a past time can be looked at. */
+const replayed = ['fleet', 'node', 'logs', 'results'] as const
 
 function look(title: string, description: string, contexts: readonly ActionContextName[], hint: number | null = null) {
   return { title, description, contexts, role: 'viewer', danger: 'none', hint } as const satisfies ActionFacts
@@ -39,7 +41,12 @@ export const ACTIONS = {
   'nav.bottom': look('Bottom', 'Go to the last row; in logs, follow again.', lists),
   'nav.pageDown': look('Half page down', 'Move half a page down; on a node, scroll its facts.', lists),
   'nav.pageUp': look('Half page up', 'Move half a page up; on a node, scroll its facts.', lists),
-  'nav.enter': look('Open', 'Open the node under the cursor, or the node of the log line.', ['fleet', 'logs'], 10),
+  'nav.enter': look(
+    'Open',
+    'Open the node of the row, or the picture of the result.',
+    ['fleet', 'logs', 'results'],
+    10,
+  ),
   'nav.back': look('Back', 'Close the dialog, clear the filter, or go back one screen.', everywhere, 80),
   'nav.last': look('Last view', 'Go to the view that was shown before.', everywhere),
   'app.palette': look('Commands', 'Find and run any action by its name.', everywhere, 60),
@@ -62,6 +69,14 @@ export const ACTIONS = {
   ),
   'view.sort': look('Sort', 'Sort the rows by the next column.', ['fleet'], 40),
   'view.pause': look('Pause', 'Hold the picture still, or let it run again.', lists, 50),
+  'results.open': look(
+    'Results',
+    'List the results of the node, its abnormal ones first of all.',
+    ['fleet', 'node'],
+    52,
+  ),
+  'results.abnormal': look('Abnormal only', 'Show only abnormal results, or all of them.', ['results'], 20),
+  'picture.save': look('Save', 'Save the picture as the device sent it; no file is written over.', ['picture'], 20),
   'logs.level': look('Level', 'Show this level and above; each press goes one level on.', ['logs'], 20),
   'logs.wrap': look('Wrap', 'Wrap long lines, or cut them at the edge.', ['logs'], 42),
   'logs.timestamps': look('Timestamps', 'Show or hide when each line was written.', ['logs'], 44),
@@ -70,6 +85,18 @@ export const ACTIONS = {
   'search.previous': look('Previous match', 'Go to the line before that matches.', ['logs']),
   'logs.nextError': look('Next error', 'Go to the next error line.', ['logs'], 46),
   'logs.previousError': look('Previous error', 'Go to the error line before.', ['logs']),
+  'replay.play': look('Play / hold', 'Play the past from here on, or hold it still.', replayed, 56),
+  'replay.back10': look('Back 10 s', 'Look at the fleet ten seconds earlier.', replayed, 55),
+  'replay.forward10': look('Forward 10 s', 'Look ten seconds later; at the end it is live again.', replayed),
+  'replay.back60': look('Back 1 min', 'Look at the fleet a minute earlier.', replayed),
+  'replay.forward60': look('Forward 1 min', 'Look a minute later; at the end it is live again.', replayed),
+  'replay.earlierAlert': look('Alert before', 'Go back to when the last alert before this time began.', replayed),
+  'replay.laterAlert': look('Alert after', 'Go on to when the next alert after this time began.', replayed),
+  'replay.goTo': look('Go to time', 'Type a time to look at: 10:32, 10:32:07, -4m, 2026-11-25 10:32.', replayed, 57),
+  'replay.faster': look('Faster', 'Play the past up to 60 times as fast as it was.', replayed),
+  'replay.slower': look('Slower', 'Play the past less fast, down to as fast as it was.', replayed),
+  'replay.zoom': look('Zoom time', 'Let the time bar show 5 minutes, an hour or a day.', replayed, 58),
+  'replay.live': look('Back to live', 'Leave the past and look at the fleet as it is now.', replayed, 54),
   'dialog.accept': look('Yes', 'Do what the dialog asks about.', ['dialog'], 10),
   'dialog.refuse': look('No', 'Close the dialog and do nothing.', ['dialog'], 11),
   'demo.cut': demo(

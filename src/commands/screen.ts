@@ -9,6 +9,8 @@ const LOG_BACKLOG = 100
 /** How the screen is to look and where its files are. */
 export interface ScreenSettings {
   readonly config: Pick<ConsoleConfig, 'theme' | 'ascii' | 'logLevel'>
+  /** Folder for pictures that the operator saves. */
+  readonly picturesDir: string
   /** The user's key map; may be absent on disk. */
   readonly keymapFile: string
   /** Folder that holds `keymaps/` and `themes/`. */

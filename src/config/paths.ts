@@ -6,11 +6,19 @@ export interface ConsolePaths {
   readonly configFile: string
   /** The user's key map over the default one. */
   readonly keymapFile: string
+  /** `$XDG_STATE_HOME/edgedeck/pictures`, for pictures that the operator saves. */
+  readonly picturesDir: string
 }
 
-/** Paths after the XDG base directory specification; a relative `XDG_CONFIG_HOME` is ignored, as it asks. */
+/** Paths after the XDG base directory specification; a relative one of its variables is ignored, as it asks. */
 export function consolePaths(env: Readonly<Record<string, string | undefined>>, home: string): ConsolePaths {
   const xdg = env.XDG_CONFIG_HOME
   const base = join(xdg?.startsWith('/') ? xdg : join(home, '.config'), 'edgedeck')
-  return { configFile: join(base, 'config.yaml'), keymapFile: join(base, 'keymap.yaml') }
+  const xdgState = env.XDG_STATE_HOME
+  const state = join(xdgState?.startsWith('/') ? xdgState : join(home, '.local', 'state'), 'edgedeck')
+  return {
+    configFile: join(base, 'config.yaml'),
+    keymapFile: join(base, 'keymap.yaml'),
+    picturesDir: join(state, 'pictures'),
+  }
 }

@@ -1,3 +1,5 @@
+/** Lengths of the time bar, ms. */
+export const REPLAY_SPANS_MS = [300_000, 3_600_000, 86_400_000] as const
 /** How fast a past can be played, times the speed that it had. */
 export const REPLAY_RATES = [1, 2, 5, 10, 30, 60] as const
 /** One of {@link REPLAY_RATES}. */
@@ -13,9 +15,9 @@ export interface ReplayClock {
   readonly movedAtMs: number
 }
 
-/** The head at a time, standing still; null when that is now or later: nothing to go back to. */
+/** The head at a time, standing still; null when that is yet to come: nothing to go back to. */
 export function holdAt(headMs: number, nowMs: number, rate: ReplayRate = 1): ReplayClock | null {
-  return headMs >= nowMs ? null : { headMs: Math.max(0, Math.round(headMs)), playing: false, rate, movedAtMs: nowMs }
+  return headMs > nowMs ? null : { headMs: Math.max(0, Math.round(headMs)), playing: false, rate, movedAtMs: nowMs }
 }
 
 /** The head moved by so much, from now when nothing is replayed; null when that leads back to now. */

@@ -9,10 +9,14 @@ import { PaletteOverlay } from './overlays/palette.tsx'
 import { demoStrip } from './panes/demo-strip.ts'
 import { fleetHeader } from './panes/fleet-header.ts'
 import { footerLine } from './panes/footer.ts'
+import { timeBarRows } from './panes/time-bar.ts'
 import { FleetScreen } from './screens/fleet-screen.tsx'
 import { LogsScreen } from './screens/logs-screen.tsx'
 import { NodeScreen } from './screens/node-screen.tsx'
 import { Pane } from './screens/pane.tsx'
+import { PictureScreen } from './screens/picture-screen.tsx'
+import { ResultsScreen } from './screens/results-screen.tsx'
+import { TimeBarPane } from './screens/time-bar-pane.tsx'
 import type { Size } from './terminal/line.ts'
 
 /** Where the size of the terminal comes from. */
@@ -35,15 +39,30 @@ export function App({
   const { store, look, context, keymap, demo } = console.parts
   // Only what is laid out anew is read here: a cursor that moves is painted by its pane, without a render.
   const overlay = useSyncExternalStore(store.subscribe, () => dialogOf(store.get().overlay))
+  const isPast = useSyncExternalStore(store.subscribe, () => store.get().replay !== null)
+  const barRows = isPast ? timeBarRows(size.rows) : 0
   const header = useCallback(
-    (area: Size) => fleetHeader(console.view(), { context, nowMs: console.nowMs() }, look, area.columns),
-    [console, context, look],
+    (area: Size) => {
+      const { replay } = store.get()
+      const text = { context, nowMs: console.nowMs(), replay, isLoading: console.isLoading() }
+      return fleetHeader(console.view(), text, look, area.columns)
+    },
+    [console, context, look, store],
   )
   const footer = useCallback((area: Size) => [footerLine(console, area.columns)], [console])
   const strip = useCallback(
     (area: Size) =>
-      demo === null ? [] : [demoStrip(demo, { keymap, nodeKey: console.currentKey() }, look, area.columns)],
-    [demo, console, keymap, look],
+      demo === null
+        ? []
+        : [
+            demoStrip(
+              demo,
+              { keymap, nodeKey: console.currentKey(), locked: store.get().replay !== null },
+              look,
+              area.columns,
+            ),
+          ],
+    [demo, console, keymap, look, store],
   )
   if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
     const text = `This terminal is ${size.columns}×${size.rows}; edgedeck needs ${SMALLEST.columns}×${SMALLEST.rows} or more. Enlarge it, or press q.`
@@ -52,7 +71,8 @@ export function App({
   return (
     <Box flexDirection="column" width={size.columns} height={size.rows}>
       <Pane console={console} columns={size.columns} rows={2} draw={header} />
-      <Screen console={console} size={size} />
+      <Screen console={console} size={{ columns: size.columns, rows: size.rows - barRows }} />
+      {barRows > 0 && <TimeBarPane console={console} columns={size.columns} rows={barRows} />}
       {demo !== null && <Pane console={console} columns={size.columns} rows={1} draw={strip} />}
       <Pane console={console} columns={size.columns} rows={1} draw={footer} />
       {overlay?.name === 'help' && <HelpOverlay console={console} size={size} first={overlay.first} />}
@@ -63,15 +83,16 @@ export function App({
   )
 }
 
-/** What lies over the screen; a filter is typed in the footer. */
-function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' }> | null {
-  return overlay?.name === 'filter' ? null : overlay
+/** What lies over the screen; a filter and a time are typed in the footer. */
+function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' | 'time' }> | null {
+  return overlay?.name === 'filter' || overlay?.name === 'time' ? null : overlay
 }
 
 function Screen({ console, size }: { readonly console: Console; readonly size: Size }) {
   const demo = console.parts.demo !== null
   const { store } = console.parts
   const screen = useSyncExternalStore(store.subscribe, store.screen)
+  const listRows = size.rows - 3 - (demo ? 1 : 0)
   switch (screen.name) {
     case 'fleet':
       return <FleetScreen console={console} size={size} />
@@ -79,5 +100,9 @@ function Screen({ console, size }: { readonly console: Console; readonly size: S
       return <NodeScreen key={screen.key} console={console} size={size} nodeKey={screen.key} demo={demo} />
     case 'logs':
       return <LogsScreen console={console} size={size} demo={demo} />
+    case 'results':
+      return <ResultsScreen key={screen.key} console={console} size={size} nodeKey={screen.key} rows={listRows} />
+    case 'picture':
+      return <PictureScreen console={console} size={size} of={screen} rows={listRows} />
   }
 }

@@ -1,6 +1,7 @@
 import type { LogLevel } from '../../protocol/records.ts'
 import type { NodeSort } from '../fleet/arrange.ts'
 import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
+import { REPLAY_SPANS_MS, type ReplayClock } from '../fleet/replay-clock.ts'
 import type { AsOf } from '../fleet/view.ts'
 
 /** Which screen is open. */
@@ -9,6 +10,10 @@ export type ScreenName =
   | { readonly name: 'node'; readonly key: string }
   /** Logs of these nodes; null = all. */
   | { readonly name: 'logs'; readonly keys: ReadonlySet<string> | null }
+  /** Results of a node, one a row. */
+  | { readonly name: 'results'; readonly key: string }
+  /** The kept picture of a result. */
+  | { readonly name: 'picture'; readonly key: string; readonly seq: number }
 
 /** What lies over the screen and takes the keys. */
 export type Overlay =
@@ -16,6 +21,8 @@ export type Overlay =
   | { readonly name: 'help'; readonly first: number }
   | { readonly name: 'palette'; readonly text: string; readonly row: number }
   | { readonly name: 'filter'; readonly text: string; readonly fault: string | null }
+  /** A time to go to is being typed. */
+  | { readonly name: 'time'; readonly text: string; readonly fault: string | null }
 
 /** How the fleet table is read. */
 export interface FleetChoices {
@@ -39,6 +46,13 @@ export interface LogChoices {
   readonly pausedAtId: number | null
 }
 
+/** How results are read. */
+export interface ResultChoices {
+  readonly abnormalOnly: boolean
+  /** Sequence of the row that the cursor is on; null follows the newest. */
+  readonly cursorSeq: number | null
+}
+
 /** Everything the console remembers besides the fleet itself. It lives outside React; panes and components subscribe. */
 export interface ConsoleState {
   /** Open screens, the top one last. */
@@ -46,9 +60,15 @@ export interface ConsoleState {
   /** The screen that was left last, for going back and forth. */
   readonly left: ScreenName | null
   readonly overlay: Overlay | null
+  /** The time that is looked at; the play head while a past is replayed. */
   readonly asOf: AsOf
+  /** How the past is played; null while it is now. */
+  readonly replay: ReplayClock | null
+  /** Length of the time bar, ms. */
+  readonly spanMs: number
   readonly fleet: FleetChoices
   readonly logs: LogChoices
+  readonly results: ResultChoices
   /** How many lines the facts of a node are scrolled down. */
   readonly nodeScroll: number
   /** What the operator should know, oldest first: refused key bindings, theme faults, answers to commands. */
@@ -68,8 +88,11 @@ const START: ConsoleState = {
   left: null,
   overlay: null,
   asOf: 'now',
+  replay: null,
+  spanMs: REPLAY_SPANS_MS[0],
   fleet: { cursor: START_CURSOR, marked: new Set(), sort: 'problems', filter: '', holdOrderUntilMs: 0 },
   logs: { minLevel: 'info', contains: '', wrap: false, time: 'local', cursorId: null, pausedAtId: null },
+  results: { abnormalOnly: true, cursorSeq: null },
   nodeScroll: 0,
   notices: [],
 }
@@ -118,6 +141,15 @@ export class ConsoleStore {
     if (left === null) return
     const base = left.name === 'fleet' ? [] : stack.slice(0, 1)
     this.set({ stack: [...base, left], left: this.screen() })
+  }
+
+  /** Look at a past time, or (null) at now. */
+  setReplay(replay: ReplayClock | null): void {
+    this.set({ replay, asOf: replay?.headMs ?? 'now' })
+  }
+
+  setResults(change: Partial<ResultChoices>): void {
+    this.set({ results: { ...this.#state.results, ...change } })
   }
 
   setFleet(change: Partial<FleetChoices>): void {

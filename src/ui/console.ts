@@ -2,20 +2,28 @@ import type { LogLevel } from '../../protocol/records.ts'
 import type { Keymap } from '../actions/keymap.ts'
 import type { ActionContextName } from '../actions/table.ts'
 import { arrange } from '../fleet/arrange.ts'
+import type { Schedule } from '../fleet/coalescer.ts'
 import { settleCursor } from '../fleet/cursor.ts'
 import { parseFilter } from '../fleet/filter.ts'
-import type { Fleet } from '../fleet/fleet.ts'
-import type { AsOf, FleetView, LogQuery, LogRow, NodeView } from '../fleet/view.ts'
+import type { FleetReader } from '../fleet/fleet-reader.ts'
+import type { AsOf, FleetView, LogQuery, LogRow, NodeView, ResultView } from '../fleet/view.ts'
+import type { NodeLink } from '../link/link.ts'
+import type { Replay } from '../replay/replay.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import type { Look } from './panes/look.ts'
+import { PictureViewer } from './picture-viewer.ts'
+import { PlayHead } from './play-head.ts'
 
 /** How long a passing notice stays. */
 const TOAST_MS = 6000
 
 /** What a console is made of. */
 export interface ConsoleParts {
-  readonly fleet: Fleet
+  /** The fleet of now and of any past that is replayed. */
+  readonly fleet: FleetReader
+  /** The past that is loaded. */
+  readonly replay: Replay
   readonly store: ConsoleStore
   readonly keymap: Keymap
   readonly look: Look
@@ -25,6 +33,13 @@ export interface ConsoleParts {
   readonly demo: DemoPanel | null
   /** Ask the nodes for log lines of this level and above. */
   readonly followLogs: (level: LogLevel) => void
+  /** The link to a node; undefined while there is none. */
+  readonly link: (key: string) => NodeLink | undefined
+  /** Whether the terminal shows colours. */
+  readonly colour: boolean
+  /** Folder for pictures that the operator saves. */
+  readonly picturesDir: string
+  readonly schedule: Schedule
   /** Unix ms. */
   readonly now: () => number
   readonly quit: () => void
@@ -34,12 +49,16 @@ export interface ConsoleParts {
 /** The console as its panes read it and its keys change it: the fleet, and how the operator looks at it. */
 export class Console {
   readonly parts: ConsoleParts
+  readonly head: PlayHead
+  readonly picture: PictureViewer
   #listeners = 0
   #seen: { readonly asOf: AsOf; readonly view: FleetView } | null = null
   #arranged: { readonly mark: readonly unknown[]; readonly rows: readonly NodeView[] } | null = null
 
   constructor(parts: ConsoleParts) {
     this.parts = parts
+    this.head = new PlayHead({ ...parts, toast: (text) => this.toast(text) })
+    this.picture = new PictureViewer(parts)
   }
 
   /** Be told when anything that is drawn may have changed. */
@@ -49,7 +68,8 @@ export class Console {
       this.#seen = null
       listener()
     }
-    const endings = [this.parts.fleet.subscribe(changed), this.parts.store.subscribe(listener)]
+    const { fleet, replay, store } = this.parts
+    const endings = [fleet.subscribe(changed), replay.subscribe(changed), store.subscribe(listener)]
     return () => {
       this.#listeners -= 1
       for (const end of endings) end()
@@ -77,6 +97,15 @@ export class Console {
     return view
   }
 
+  /** Whether what the open screen shows of the past is still on its way. */
+  isLoading(): boolean {
+    const { asOf } = this.parts.store.get()
+    if (asOf === 'now') return false
+    const { focus } = this.head.focus()
+    const keys = focus.length > 0 ? focus : this.parts.fleet.keys().slice(0, 50)
+    return keys.some((key) => this.parts.replay.fleet.teller(key, asOf) === 'loading')
+  }
+
   screen(): ScreenName {
     return this.parts.store.screen()
   }
@@ -84,7 +113,9 @@ export class Console {
   /** Contexts that a key is looked up in, innermost first. */
   contexts(): ActionContextName[] {
     const screen = this.screen().name
-    return this.parts.demo === null || screen === 'logs' ? [screen, 'global'] : [screen, 'demo', 'global']
+    return this.parts.demo === null || (screen !== 'fleet' && screen !== 'node')
+      ? [screen, 'global']
+      : [screen, 'demo', 'global']
   }
 
   /** Rows of the fleet table in their order; while the cursor moves they keep the order they had. */
@@ -109,8 +140,17 @@ export class Console {
   /** The node that keys act on: the one that is open, else the one under the cursor. */
   currentKey(): string | null {
     const screen = this.screen()
-    if (screen.name === 'node') return screen.key
+    if (screen.name === 'node' || screen.name === 'results' || screen.name === 'picture') return screen.key
     return settleCursor(this.parts.store.get().fleet.cursor, this.rows()).key
+  }
+
+  /** Results of the open node as the operator chose them, oldest first, up to the time that is looked at. */
+  resultRows(): readonly ResultView[] {
+    const { results, asOf } = this.parts.store.get()
+    const key = this.currentKey()
+    if (key === null) return []
+    const until = asOf === 'now' ? {} : { toMs: asOf }
+    return this.parts.fleet.results({ key, abnormalOnly: results.abnormalOnly, ...until })
   }
 
   /** Log rows of the open screen as the operator chose them, oldest first; a pause holds its last row. */

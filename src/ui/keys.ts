@@ -1,15 +1,19 @@
+import { showKey } from '../actions/keymap.ts'
 import type { KeyName } from '../actions/keys.ts'
 import { textOfKey } from '../actions/keys.ts'
 import { searchPalette } from '../actions/palette.ts'
 import { type ActionHandlers, runAction } from '../actions/run.ts'
 import { type ActionId, actionOf, type Role } from '../actions/table.ts'
 import { parseFilter } from '../fleet/filter.ts'
+import { parseTime } from '../fleet/time-text.ts'
 import type { Console } from './console.ts'
-import type { Overlay } from './console-store.ts'
+import type { Overlay, ScreenName } from './console-store.ts'
 import { demoHandlers } from './handlers/demo.ts'
 import { fleetHandlers } from './handlers/fleet.ts'
 import { logHandlers } from './handlers/logs.ts'
 import { nodeHandlers } from './handlers/node.ts'
+import { replayHandlers } from './handlers/replay.ts'
+import { pictureHandlers, resultHandlers } from './handlers/results.ts'
 import { helpPage } from './overlays/help-page.ts'
 import { noticeShown } from './panes/footer.ts'
 
@@ -19,7 +23,7 @@ const ROLE: Role = 'operator'
 /** Takes keys to what they mean: text for an open input line, else an action of the table. */
 export class Keys {
   readonly #console: Console
-  readonly #screens: Readonly<Record<'fleet' | 'node' | 'logs', ActionHandlers>>
+  readonly #screens: Readonly<Record<ScreenName['name'], ActionHandlers>>
   readonly #everywhere: ActionHandlers
   readonly #screenRows: () => number
 
@@ -30,8 +34,10 @@ export class Keys {
       fleet: fleetHandlers(console, screenRows),
       node: nodeHandlers(console),
       logs: logHandlers(console, screenRows),
+      results: resultHandlers(console, screenRows),
+      picture: pictureHandlers(console),
     }
-    this.#everywhere = { ...this.#appHandlers(), ...demoHandlers(console) }
+    this.#everywhere = { ...this.#appHandlers(), ...demoHandlers(console), ...replayHandlers(console) }
   }
 
   /** One key was pressed. */
@@ -41,7 +47,7 @@ export class Keys {
     const meaning = keymap.actionFor(key, this.#console.contexts())
     if (meaning === 'app.interrupt') {
       this.run(meaning)
-    } else if (overlay?.name === 'palette' || overlay?.name === 'filter') {
+    } else if (overlay?.name === 'palette' || overlay?.name === 'filter' || overlay?.name === 'time') {
       this.#type(overlay, key)
     } else if (overlay?.name === 'help') {
       this.#leafHelp(overlay.first, meaning)
@@ -56,11 +62,19 @@ export class Keys {
   run(id: ActionId): void {
     const outcome = runAction(id, {
       role: ROLE,
+      locked: this.#console.parts.store.get().replay !== null,
       handlers: [this.#screens[this.#console.screen().name], this.#everywhere],
       // Nothing in the table is destructive yet; what will be asks through a dialog of its own.
       confirm: (question) => this.#console.toast(question),
     })
+    if (outcome === 'locked') this.#console.toast(this.#lockedText(id))
     if (outcome === 'forbidden') this.#console.toast(`${actionOf(id).title} needs the role ${actionOf(id).role}`)
+  }
+
+  #lockedText(id: ActionId): string {
+    const live = this.#console.parts.keymap.keysOf('replay.live').map(showKey)[0]
+    const cure = live === undefined ? 'go back to live first' : `${live} goes back to live`
+    return `locked: ${actionOf(id).title} would change something now, and you look at the past; ${cure}`
   }
 
   #appHandlers(): ActionHandlers {
@@ -129,6 +143,7 @@ export class Keys {
     const text = editText(overlay.text, key)
     if (text === null) return
     if (overlay.name === 'palette') store.set({ overlay: { ...overlay, text, row: 0 } })
+    else if (overlay.name === 'time') store.set({ overlay: { ...overlay, text, fault: null } })
     else store.set({ overlay: { ...overlay, text, fault: this.#applyFilter(text) } })
   }
 
@@ -136,8 +151,25 @@ export class Keys {
     const { store } = this.#console.parts
     const chosen = overlay.name === 'palette' ? this.paletteMatches()[overlay.row] : null
     if (overlay.name === 'filter' && overlay.fault !== null) return
+    if (overlay.name === 'time') {
+      this.#goTo(overlay)
+      return
+    }
     store.set({ overlay: null })
     if (chosen) this.run(chosen.action)
+  }
+
+  #goTo(overlay: Extract<Overlay, { name: 'time' }>): void {
+    const { store } = this.#console.parts
+    const refuse = (fault: string): void => store.set({ overlay: { ...overlay, fault } })
+    if (overlay.text.trim() === '') {
+      store.set({ overlay: null })
+      return
+    }
+    const parsed = parseTime(overlay.text, this.#console.nowMs())
+    if (!parsed.ok) refuse(parsed.message)
+    else if (this.#console.head.goTo(parsed.atMs)) store.set({ overlay: null })
+    else refuse('that time is yet to come')
   }
 
   /** Actions that the palette lists now. */

@@ -5,6 +5,7 @@ import { App, type SizeSource } from './app.tsx'
 import type { Console } from './console.ts'
 import { layoutFleet } from './fleet-layout.ts'
 import { Keys } from './keys.ts'
+import { timeBarRows } from './panes/time-bar.ts'
 import type { Compositor } from './terminal/compositor.ts'
 import type { InkInput } from './terminal/input-router.ts'
 import type { Size } from './terminal/line.ts'
@@ -29,12 +30,18 @@ export function mountConsole(console: Console, compositor: Compositor, input: In
       interactive: true,
     },
   )
-  return () => ink.unmount()
+  return () => {
+    console.head.stop()
+    console.parts.replay.stop()
+    ink.unmount()
+  }
 }
 
 /** Rows that the list of the open screen shows at once. */
-function listRows(console: Console, size: Size): number {
-  const { fleet, demo } = console.parts
+function listRows(console: Console, compositor: Compositor): number {
+  const { fleet, demo, store } = console.parts
+  const barRows = store.get().replay === null ? 0 : timeBarRows(compositor.rows)
+  const size = { columns: compositor.columns, rows: compositor.rows - barRows }
   if (console.screen().name === 'fleet') return layoutFleet(size, fleet.keys().length, demo !== null).table - 2
   return size.rows - 4
 }

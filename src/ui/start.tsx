@@ -1,8 +1,12 @@
 import { join } from 'node:path'
 import type { LogLevel } from '../../protocol/records.ts'
 import { loadKeymap } from '../actions/keymap-file.ts'
+import type { Schedule } from '../fleet/coalescer.ts'
 import type { Fleet } from '../fleet/fleet.ts'
+import type { HistorySource } from '../link/history-source.ts'
 import type { NodeLink } from '../link/link.ts'
+import { NodeHistorySource } from '../link/node-history.ts'
+import { Replay } from '../replay/replay.ts'
 import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
@@ -18,11 +22,15 @@ export interface ConsoleOptions {
   readonly fleet: Fleet
   /** The link to a node; undefined while there is none. */
   readonly link: (key: string) => NodeLink | undefined
+  /** Who knows the past besides the nodes, asked after them; absent = nobody. */
+  readonly archives?: readonly HistorySource[]
   /** Where the fleet comes from, for the header. */
   readonly context: string
   readonly config: { readonly theme: string; readonly ascii: boolean | null; readonly logLevel: LogLevel }
   /** The user's key map; may be absent on disk. */
   readonly keymapFile: string
+  /** Folder for pictures that the operator saves. */
+  readonly picturesDir: string
   /** Folder that holds `keymaps/` and `themes/`. */
   readonly assetsDir: string
   /** Null outside a demo. */
@@ -34,6 +42,11 @@ export interface ConsoleOptions {
 }
 
 const LOG_BACKLOG = 200
+
+const schedule: Schedule = (fn, delayMs) => {
+  const timer = setTimeout(fn, delayMs)
+  return () => clearTimeout(timer)
+}
 
 /** Take the terminal, show the console, give the terminal back. Resolves when the operator leaves or `signal` aborts. */
 export async function runConsole(options: ConsoleOptions): Promise<void> {
@@ -50,8 +63,11 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   for (const problem of [...themeProblems, ...keyProblems]) store.notify(problem)
   store.setLogs({ minLevel: config.logLevel })
   const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth, ascii })
+  const sources = [new NodeHistorySource(options.link), ...(options.archives ?? [])]
+  const replay = new Replay({ live: fleet, sources, schedule, now: Date.now })
   const console = new Console({
-    fleet,
+    fleet: replay.fleet,
+    replay,
     store,
     keymap,
     look: { theme, ascii },
@@ -60,6 +76,10 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     followLogs: (level) => {
       for (const key of fleet.keys()) options.link(key)?.followLogs({ level, backlog: LOG_BACKLOG })
     },
+    link: options.link,
+    picturesDir: options.picturesDir,
+    colour: capabilities.depth !== 'none',
+    schedule,
     now: Date.now,
     quit: leave,
     redraw: () => compositor.repaint(),

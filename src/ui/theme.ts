@@ -29,6 +29,8 @@ export const TOKENS = [
   'series3',
   'series4',
   'threshold',
+  'replay',
+  'replayRule',
 ] as const
 /** One of {@link TOKENS}. */
 export type Token = (typeof TOKENS)[number]
@@ -148,7 +150,7 @@ export const PLAIN_THEME: Theme = new LoadedLooks(
 )
 
 function plainLook(token: Token): Look {
-  if (token === 'selection') return { attributes: ['inverse'] }
+  if (token === 'selection' || token === 'replay') return { attributes: ['inverse'] }
   if (token === 'danger' || token === 'title' || token === 'header') return { attributes: ['bold'] }
   return token === 'muted' || token === 'stale' || token === 'offline' ? { attributes: ['dim'] } : {}
 }

@@ -2,6 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { type NodeCharacter, SimulatedNode } from '../../bench/simulator/simulated-node.ts'
 import { loadKeymap } from '../../src/actions/keymap-file.ts'
 import { Fleet } from '../../src/fleet/fleet.ts'
+import type { HistorySource } from '../../src/link/history-source.ts'
+import type { NodeLink } from '../../src/link/link.ts'
+import { Replay } from '../../src/replay/replay.ts'
 import { Console } from '../../src/ui/console.ts'
 import { ConsoleStore } from '../../src/ui/console-store.ts'
 import type { DemoPanel } from '../../src/ui/demo-panel.ts'
@@ -27,6 +30,10 @@ export interface ConsoleScreenOptions {
   readonly theme?: 'dark' | 'light'
   readonly ascii?: boolean
   readonly demo?: DemoPanel
+  /** Who knows the past. */
+  readonly sources?: readonly HistorySource[]
+  readonly links?: ReadonlyMap<string, NodeLink>
+  readonly picturesDir?: string
 }
 
 /** The whole console on a terminal emulator, over nodes that speak the real frames, on a clock that the test turns. */
@@ -56,14 +63,25 @@ export class ConsoleScreen {
     }
     this.#compositor = new Compositor({ screen: this.emulator, depth, ascii })
     this.#router = new InputRouter({ terminal: this.#input })
+    const replay = new Replay({
+      live: this.fleet,
+      sources: options.sources ?? [],
+      schedule: this.#clock.schedule,
+      now: () => this.#clock.nowMs,
+    })
     const console = new Console({
-      fleet: this.fleet,
+      fleet: replay.fleet,
+      replay,
       store: this.store,
       keymap: loadKeymap({ defaultFile: `${ASSETS}keymaps/default.yaml`, userFile: null }).keymap,
       look: { theme: loadTheme(options.theme ?? 'dark', `${ASSETS}themes`).theme, ascii },
       context: 'test',
       demo: options.demo ?? null,
       followLogs: () => undefined,
+      link: (key) => options.links?.get(key),
+      colour: depth !== 'none',
+      picturesDir: options.picturesDir ?? '/nonexistent',
+      schedule: this.#clock.schedule,
       now: () => this.#clock.nowMs,
       quit: () => {
         this.hasQuit = true

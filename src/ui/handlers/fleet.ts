@@ -2,6 +2,7 @@ import type { ActionHandlers } from '../../actions/run.ts'
 import { nextSort } from '../../fleet/arrange.ts'
 import { type Cursor, moveCursor, settleCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
+import { openResults } from './results.ts'
 
 /** Rows keep their order for so long after the cursor moved. */
 const HOLD_ORDER_MS = 2000
@@ -29,6 +30,11 @@ export function fleetHandlers(console: Console, pageRows: () => number): ActionH
     'nav.back': () => {
       if (store.get().fleet.filter !== '') store.setFleet({ filter: '' })
       else if (store.get().fleet.marked.size > 0) store.setFleet({ marked: new Set() })
+      else console.head.live()
+    },
+    'results.open': () => {
+      const key = console.currentKey()
+      if (key !== null) openResults(console, key)
     },
     'node.mark': () => {
       const { cursor, marked } = store.get().fleet
@@ -52,12 +58,6 @@ export function fleetHandlers(console: Console, pageRows: () => number): ActionH
       const sort = nextSort(store.get().fleet.sort)
       store.setFleet({ sort, holdOrderUntilMs: 0 })
     },
-    'view.pause': () => togglePause(console),
+    'view.pause': () => console.head.hold(),
   }
-}
-
-/** Hold the picture at this moment, or go on. */
-export function togglePause(console: Console): void {
-  const { store } = console.parts
-  store.set({ asOf: store.get().asOf === 'now' ? console.nowMs() : 'now' })
 }

@@ -62,6 +62,11 @@ export function logHandlers(console: Console, pageRows: () => number): ActionHan
       store.setLogs({ cursorId: following ? (rows.at(-1)?.id ?? null) : null })
     },
     'view.pause': () => {
+      // Of the past nothing new comes: there is only the way back to live.
+      if (store.get().replay !== null) {
+        console.head.hold()
+        return
+      }
       const paused = store.get().logs.pausedAtId !== null
       store.setLogs({ pausedAtId: paused ? null : (console.logRows().rows.at(-1)?.id ?? 0) })
     },

@@ -1,7 +1,7 @@
 import type { ActionHandlers } from '../../actions/run.ts'
 import { moveCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
-import { togglePause } from './fleet.ts'
+import { openResults } from './results.ts'
 
 /** Lines that half a page of facts moves. */
 const SCROLL_LINES = 8
@@ -33,6 +33,10 @@ export function nodeHandlers(console: Console): ActionHandlers {
       const key = console.currentKey()
       if (key !== null) store.open({ name: 'logs', keys: new Set([key]) })
     },
-    'view.pause': () => togglePause(console),
+    'results.open': () => {
+      const key = console.currentKey()
+      if (key !== null) openResults(console, key)
+    },
+    'view.pause': () => console.head.hold(),
   }
 }

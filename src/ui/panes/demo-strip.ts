@@ -19,7 +19,7 @@ const KEYS: readonly (readonly [KeyHint['action'], (node: DemoPanelNode) => stri
  */
 export function demoStrip(
   demo: DemoPanel,
-  current: { readonly keymap: Keymap; readonly nodeKey: string | null },
+  current: { readonly keymap: Keymap; readonly nodeKey: string | null; readonly locked: boolean },
   look: Look,
   columns: number,
 ): Line {
@@ -37,6 +37,8 @@ export function demoStrip(
     return faults.length === 0 ? [] : [`${node.name}: ${faults.join(', ')}`]
   })
   const target = nodes.find(({ name }) => name === current.nodeKey)
+  if (current.locked)
+    return out.add('  what its keys disturb is locked while you look at the past', 'replayRule').done()
   const hints = KEYS.flatMap(([action, word]) => {
     const key = current.keymap.keysOf(action)[0]
     return key === undefined || target === undefined ? [] : [[showKey(key), word(target)] as const]

@@ -1,15 +1,21 @@
+import type { ReplayClock } from '../../fleet/replay-clock.ts'
 import type { FleetTotals, FleetView } from '../../fleet/view.ts'
 import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
 import { type Look, stateMark } from './look.ts'
+import { replayBanner } from './replay-banner.ts'
 
 /** What stands in the first line besides the figures. */
 export interface HeaderText {
   /** Where the fleet comes from, e.g. `demo`. */
   readonly context: string
   readonly nowMs: number
+  /** Null while the fleet is looked at as it is now. */
+  readonly replay: ReplayClock | null
+  /** What is looked at is still on its way. */
+  readonly isLoading: boolean
 }
 
 /** Two lines over everything: who is up, and the fleet's figures. Parts that do not fit are left out whole. */
@@ -19,9 +25,12 @@ export function fleetHeader(view: FleetView, text: HeaderText, look: Look, colum
 
 function countsLine(view: FleetView, text: HeaderText, look: Look, columns: number): Line {
   const { totals } = view
-  const held = look.ascii ? 'HELD AT' : '■ held at'
-  const clock = view.live ? `${formatClock(text.nowMs, 'local')} ` : `${held} ${formatClock(view.asOfMs, 'local')} `
-  const out = line(look.theme).add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
+  const { replay, nowMs } = text
+  const clock = `${replay === null ? '' : 'now '}${formatClock(nowMs, 'local')} `
+  // The past is told first, in reverse, over the whole width: nobody takes it for now.
+  const out = replay === null ? line(look.theme) : line(look.theme, 'replay')
+  if (replay === null) out.add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
+  else out.add(` ${replayBanner(replay, nowMs, text.isLoading, look)}   `)
   addIfFits(out, columns - clock.length, [[`${totals.nodes} node${totals.nodes === 1 ? '' : 's'}`, 'text']])
   for (const state of ['up', 'connecting', 'stale', 'offline', 'unknown'] as const) {
     const count = totals.byState[state]
@@ -36,7 +45,7 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   if (critical + warning === 0) addIfFits(out, columns - clock.length, [['  no alerts', 'muted']])
   return out
     .padTo(columns - clock.length)
-    .add(clock, view.live ? 'muted' : 'warning')
+    .add(clock, 'muted')
     .done()
 }
 

@@ -27,6 +27,14 @@ export function footerLine(console: Console, columns: number): Line {
     const help = overlay.fault ?? 'enter keeps it, esc clears it'
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
+  if (overlay?.name === 'time') {
+    out
+      .add(' look at ', 'key')
+      .add(overlay.text)
+      .add(look.ascii ? '_' : '█', 'accent')
+    const help = overlay.fault ?? '10:32, 10:32:07, -4m, 2026-11-25 10:32; enter goes there'
+    return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
+  }
   const notice = noticeShown(notices)
   if (notice !== undefined) {
     const back = keymap.keysOf('nav.back')[0]
@@ -37,7 +45,13 @@ export function footerLine(console: Console, columns: number): Line {
     const text = widthOf(notice.text) < room ? notice.text : notice.text.replace(/^\/\S*\//, '')
     return out.add(' ').rest(text, room, 'warning').add(close, 'muted').done()
   }
-  const hints = hintsFor(keymap, console.contexts()).filter(({ action }) => !action.startsWith('demo.'))
+  const all = hintsFor(keymap, console.contexts()).filter(({ action }) => !action.startsWith('demo.'))
+  // Who looks at the past is told first how to move in it and how to leave it.
+  const isReplay = ({ action }: KeyHint): boolean => action.startsWith('replay.')
+  const hints =
+    store.get().replay === null
+      ? all.filter(({ action }) => action !== 'replay.live')
+      : [...all.filter(isReplay), ...all.filter((hint) => !isReplay(hint))]
   const isFixed = ({ action }: KeyHint): boolean => action === 'app.help' || action === 'app.quit'
   // How to get help and how to leave is always there, whatever else fits.
   const fixed = hints.filter(isFixed)

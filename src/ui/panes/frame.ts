@@ -14,23 +14,27 @@ export class Frame {
     this.#look = look
   }
 
-  /** The pane with its title; `note` stands muted after the title when there is room. */
-  around(body: (size: Size) => readonly Line[], size: Size, note = ''): Line[] {
-    const mark = `${size.columns} ${note}`
-    if (this.#kept?.mark !== mark) this.#kept = { mark, line: this.#ruled(size.columns, note) }
+  /**
+   * The pane with its title; `note` stands muted after the title when there is room. What shows the past is ruled double and
+   * in another colour.
+   */
+  around(body: (size: Size) => readonly Line[], size: Size, note = '', past = false): Line[] {
+    const mark = `${size.columns} ${past} ${note}`
+    if (this.#kept?.mark !== mark) this.#kept = { mark, line: this.#ruled(size.columns, note, past) }
     const rows = Math.max(0, size.rows - 1)
     return [this.#kept.line, ...body({ columns: size.columns, rows }).slice(0, rows)]
   }
 
-  #ruled(columns: number, note: string): Line {
-    const rule = this.#look.ascii ? '-' : '─'
+  #ruled(columns: number, note: string, past: boolean): Line {
+    const rule = past ? (this.#look.ascii ? '=' : '═') : this.#look.ascii ? '-' : '─'
+    const token = past ? 'replayRule' : 'border'
     const out = line(this.#look.theme)
-      .add(`${rule} `, 'border')
+      .add(`${rule} `, token)
       .add(truncate(this.#title, columns - 4), 'title')
     if (note !== '' && out.columns + widthOf(note) + 5 < columns) out.add(`: ${note}`, 'muted')
     return out
       .add(' ')
-      .add(rule.repeat(Math.max(0, columns - out.columns)), 'border')
+      .add(rule.repeat(Math.max(0, columns - out.columns)), token)
       .done()
   }
 }

@@ -14,8 +14,11 @@ import type { Fact, FactGroup } from './facts.ts'
 import { outboxGroups } from './outbox-facts.ts'
 import { keptFacts, storeFacts } from './store-facts.ts'
 
-/** Everything known of a node, by group; what is not known is a dash. */
-export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
+/**
+ * Everything known of a node, by group; what is not known is a dash. The link is as it is now, also while the rest is of the
+ * past (`isPast`).
+ */
+export function nodeFacts(detail: NodeDetail, nowMs: number, isPast = false): FactGroup[] {
   const { status } = detail
   return [
     { title: 'Inference', facts: inferenceFacts(detail) },
@@ -24,7 +27,7 @@ export function nodeFacts(detail: NodeDetail, nowMs: number): FactGroup[] {
     ...keptFacts(status),
     ...outboxGroups(status),
     { title: 'Sent up', facts: sentFacts(detail) },
-    { title: 'Link to this console', facts: linkFacts(detail, nowMs) },
+    { title: isPast ? 'Link to this console now' : 'Link to this console', facts: linkFacts(detail, nowMs, isPast) },
   ]
 }
 
@@ -106,7 +109,7 @@ function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
   ]
 }
 
-function linkFacts({ link, node }: NodeDetail, nowMs: number): Fact[] {
+function linkFacts({ link, node }: NodeDetail, nowMs: number, isPast: boolean): Fact[] {
   const open = link.phase === 'open'
   const facts: Fact[] = [
     { label: 'address', value: link.url ?? UNKNOWN },
@@ -118,7 +121,10 @@ function linkFacts({ link, node }: NodeDetail, nowMs: number): Fact[] {
           : `${link.phase}, attempt ${link.attempt}`,
       token: open ? 'ok' : 'warning',
     },
-    { label: 'data age', value: node.ageMs === null ? UNKNOWN : `${(node.ageMs / 1000).toFixed(1)} s` },
+    {
+      label: isPast ? 'age then' : 'data age',
+      value: node.ageMs === null ? UNKNOWN : `${(node.ageMs / 1000).toFixed(1)} s`,
+    },
     { label: 'RTT', value: formatMs(link.rttMs) },
     { label: 'clock', value: clockText(link.clockOffsetMs) },
     { label: 'received', value: `${formatBytes(link.receivedBytes)}, ${formatCount(link.receivedFrames)} frames` },

@@ -22,7 +22,9 @@ export interface PaneProps {
 export function Pane({ console, columns, rows, title, note, draw, everyMs = 0 }: PaneProps) {
   const paint = useMemo(() => {
     const frame = title === undefined ? null : new Frame(title, console.parts.look)
-    const whole = (size: Size): readonly Line[] => (frame === null ? draw(size) : frame.around(draw, size, note?.()))
+    const { store } = console.parts
+    const whole = (size: Size): readonly Line[] =>
+      frame === null ? draw(size) : frame.around(draw, size, note?.(), store.get().replay !== null)
     return everyMs === 0 ? whole : throttled(whole, everyMs, console)
   }, [console, title, note, draw, everyMs])
   if (rows <= 0 || columns <= 0) return null

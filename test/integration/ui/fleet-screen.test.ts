@@ -156,14 +156,13 @@ test('marked nodes are those whose logs are opened', async () => {
 test('held still, the screen says so and stays at that time', async () => {
   const screen = await open()
   await screen.type('=')
-  const held = screen.emulator.text()[0]
-  expect(held).toContain('■ held at 10:00')
+  expect(screen.emulator.text()[0]).toMatch(/^ REPLAY 10:00:1\d −0s held/)
   const row = lineWith(screen, 'node-1')
   await screen.pass(4)
-  expect(screen.emulator.text()[0]).toBe(held)
+  expect(screen.emulator.text()[0]).toMatch(/^ REPLAY 10:00:1\d −4s held/)
   expect(lineWith(screen, 'node-1')).toBe(row)
   await screen.type('=')
-  expect(screen.emulator.text()[0]).not.toContain('held')
+  expect(screen.emulator.text()[0]).not.toContain('REPLAY')
 })
 
 test('quitting is asked of the owner, not done', async () => {

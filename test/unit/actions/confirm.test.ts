@@ -13,6 +13,7 @@ describe('a destructive action', () => {
     const asked: { question: string; then: () => void }[] = []
     const outcome = runAction('demo.kill', {
       role: 'operator',
+      locked: false,
       handlers: [{ 'demo.kill': () => ran.push('killed') }],
       confirm: (question, then) => asked.push({ question, then }),
     })

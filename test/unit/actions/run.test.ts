@@ -12,19 +12,20 @@ describe('running an action', () => {
     const ran: string[] = []
     const dialog: ActionHandlers = { 'nav.back': () => ran.push('dialog') }
     const screen: ActionHandlers = { 'nav.back': () => ran.push('screen'), 'nav.down': () => ran.push('down') }
-    const context = { role: 'viewer', handlers: [dialog, screen], confirm: ask } as const
+    const context = { role: 'viewer', locked: false, handlers: [dialog, screen], confirm: ask } as const
     expect(runAction('nav.back', context)).toBe('ran')
     expect(runAction('nav.down', context)).toBe('ran')
     expect(ran).toEqual(['dialog', 'down'])
   })
 
   it('says when nobody knows it here', () => {
-    expect(runAction('logs.wrap', { role: 'viewer', handlers: [{}], confirm: ask })).toBe('meaningless')
+    expect(runAction('logs.wrap', { role: 'viewer', locked: false, handlers: [{}], confirm: ask })).toBe('meaningless')
   })
 
-  it('refuses what the role does not allow, without running it', () => {
+  it('refuses what the role does not allow, and what would change something from the past, without running it', () => {
     const handlers: ActionHandlers[] = [{ 'demo.kill': ask }]
-    expect(runAction('demo.kill', { role: 'viewer', handlers, confirm: ask })).toBe('forbidden')
+    expect(runAction('demo.kill', { role: 'viewer', locked: false, handlers, confirm: ask })).toBe('forbidden')
+    expect(runAction('demo.kill', { role: 'operator', locked: true, handlers, confirm: ask })).toBe('locked')
     expect(allows('admin', actionOf('demo.kill'))).toBe(true)
   })
 })

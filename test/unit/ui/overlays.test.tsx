@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { helpFor } from '../../../src/actions/keymap.ts'
 import { loadKeymap } from '../../../src/actions/keymap-file.ts'
 import { Fleet } from '../../../src/fleet/fleet.ts'
+import { Replay } from '../../../src/replay/replay.ts'
 import { Console } from '../../../src/ui/console.ts'
 import { ConsoleStore } from '../../../src/ui/console-store.ts'
 import { Keys } from '../../../src/ui/keys.ts'
@@ -20,14 +21,21 @@ afterEach(cleanup)
 function consoleOf(screenRows = 40): { console: Console; keys: Keys; quits: () => number } {
   let quits = 0
   const defaultFile = fileURLToPath(new URL('../../../keymaps/default.yaml', import.meta.url))
+  const { schedule } = new ManualSchedule()
+  const replay = new Replay({ live: new Fleet({ schedule }), sources: [], schedule, now: () => 0 })
   const console = new Console({
-    fleet: new Fleet({ schedule: new ManualSchedule().schedule }),
+    fleet: replay.fleet,
+    replay,
     store: new ConsoleStore(),
     keymap: loadKeymap({ defaultFile, userFile: null }).keymap,
     look: { theme: PLAIN_THEME, ascii: true },
     context: 'test',
     demo: null,
     followLogs: () => undefined,
+    link: () => undefined,
+    colour: true,
+    picturesDir: '/nonexistent',
+    schedule,
     now: () => 0,
     quit: () => {
       quits += 1
@@ -80,14 +88,14 @@ test('help of a low and narrow terminal is read to its end, every sentence whole
   }
   console.parts.store.open({ name: 'logs', keys: null })
   keys.press('?')
-  expect(look()).toMatch(/ 1 to 9 of 24; \^D scrolls, any other key closes/)
+  expect(look()).toMatch(/ 1 to 9 of 36; \^D scrolls, any other key closes/)
   keys.press('j')
-  expect(look()).toContain(' 2 to 10 of 24')
-  for (let page = 0; page < 3; page += 1) {
+  expect(look()).toContain(' 2 to 10 of 36')
+  for (let page = 0; page < 4; page += 1) {
     keys.press('ctrl-d')
     look()
   }
-  expect(look()).toContain(' 16 to 24 of 24')
+  expect(look()).toContain(' 28 to 36 of 36')
   const wanted = helpFor(console.parts.keymap, console.contexts()).map(({ description }) => description)
   expect([...seen].sort()).toEqual(wanted.sort())
   keys.press('x')

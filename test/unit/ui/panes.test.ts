@@ -39,7 +39,7 @@ function demoOf(...changes: readonly Partial<DemoPanelNode>[]): DemoPanel {
 
 function strip(demo: DemoPanel, nodeKey: string, columns: number): string {
   const { keymap } = loadKeymap({ defaultFile: DEFAULT_KEYS, userFile: null })
-  return textOf(demoStrip(demo, { keymap, nodeKey }, LOOK, columns))
+  return textOf(demoStrip(demo, { keymap, nodeKey, locked: false }, LOOK, columns))
 }
 
 test('the demo keys say what they would do to the node under the cursor', () => {
