@@ -26,9 +26,8 @@ test('lets a minute of its rate come at once, and then no more than the rate', (
   let nowMs = 0
   const choice = new InputChoice(rules, () => nowMs)
   const keptBytes = (): number => {
-    let bytes = 0
-    while (choice.take(ABNORMAL, 500)) bytes += 500
-    return bytes
+    const taken = Array.from({ length: 50 }, () => choice.take(ABNORMAL, 500)).filter(Boolean)
+    return taken.length * 500
   }
   expect(keptBytes()).toBe(6000)
   nowMs = 10_000
