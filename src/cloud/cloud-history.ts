@@ -22,6 +22,7 @@ import type {
 import type { RequestFailure } from '../link/link.ts'
 import { type CloudRange, readClouds } from './cloud-range.ts'
 import type { ChainGap, MergedRecord } from './merge.ts'
+import { RegionRests } from './region-rests.ts'
 
 /** How a node calls itself; the site is null where only the cloud may know it. */
 export interface NodeIdentity {
@@ -61,6 +62,8 @@ export const HISTORY_SCHEMAS = {
   status: sampleRecordSchema,
 } as const satisfies Record<HistoryKind, z.ZodType>
 
+/** How long a region that did not answer is not asked again: whoever reads page by page waits for it once. */
+const REST_MS = 15_000
 /** Rows that are handed on at a time. */
 const PAGE_ROWS = 500
 
@@ -68,6 +71,7 @@ const PAGE_ROWS = 500
 export class CloudHistorySource implements HistorySource {
   readonly name = 'cloud'
   readonly #options: CloudHistoryOptions
+  readonly #rests = new RegionRests(REST_MS)
 
   constructor(options: CloudHistoryOptions) {
     this.#options = options
@@ -76,27 +80,29 @@ export class CloudHistorySource implements HistorySource {
   async read(nodeKey: string, range: HistoryRange, sink: HistorySink, signal: AbortSignal): Promise<HistoryOutcome> {
     const { clouds, identify, timeoutMs, marginMs } = this.#options
     if (clouds.length === 0) return failure('CLOUD_UNREACHABLE', 'no region of the cloud is known')
-    const { fromMs, toMs, limitPerKind = Number.POSITIVE_INFINITY } = range
+    const { fromMs, toMs, kinds, limitPerKind = Number.POSITIVE_INFINITY } = range
+    const { node, site } = identify(nodeKey)
+    // The ledger explains what is missing of any kind.
+    const classes = [...new Set([...kinds.flatMap((kind) => CLASSES_OF[kind]), 'ledger' as const])]
+    const query = { node, site, classes, fromMs, toMs, ...(marginMs === undefined ? {} : { marginMs }) }
+    const { awake, resting } = this.#rests.split(clouds)
+    const found = await readClouds(awake, query, signal, timeoutMs === undefined ? {} : { timeoutMs })
+    if (signal.aborted) return failure('CANCELLED', 'the reader went away')
+    const dead = [...resting, ...this.#rests.note(found.regions)]
+    const [first] = dead
+    if (first !== undefined && dead.length === clouds.length) {
+      return failure('CLOUD_UNREACHABLE', first.error.message, first.error.next)
+    }
+    const sites = [...new Set(found.records.map((record) => record.site))].sort()
+    if (sites.length > 1) {
+      return failure('USAGE', `${sites.length} sites have a node called ${node}: ${sites.join(', ')}`, [
+        `say which: ${sites.map((one) => `${one}/${node}`).join(' or ')}`,
+      ])
+    }
     let truncated = false
-    for (const kind of range.kinds) {
-      // The ledger explains what is missing.
-      const classes = [...new Set([...CLASSES_OF[kind], 'ledger' as const])]
-      const query = { ...identify(nodeKey), classes, fromMs, toMs }
-      const found = await readClouds(clouds, { ...query, ...(marginMs === undefined ? {} : { marginMs }) }, signal, {
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      })
-      if (signal.aborted) return failure('CANCELLED', 'the reader went away')
-      const dead = found.regions.filter((region) => region.error !== null)
-      if (dead.length === clouds.length) {
-        const error = dead[0]?.error
-        return { ok: false, code: 'CLOUD_UNREACHABLE', message: error?.message ?? '', next: error?.next ?? [] }
-      }
-      const sites = [...new Set(found.records.map(({ site }) => site))].sort()
-      if (sites.length > 1) {
-        const { node } = identify(nodeKey)
-        return failure('USAGE', `${sites.length} sites have a node called ${node}: ${sites.join(', ')}`, [
-          `say which: ${sites.map((site) => `${site}/${node}`).join(' or ')}`,
-        ])
+    for (const kind of kinds) {
+      for (const { name } of dead) {
+        sink.gap({ kind, missed: null, reason: `${name} does not answer`, fromMs, toMs })
       }
       truncated = (await give(kind, found, { range, limit: limitPerKind, sink })) || truncated
     }
@@ -117,7 +123,6 @@ async function give(
 ): Promise<boolean> {
   const { fromMs, toMs } = range
   for (const region of found.regions) {
-    if (region.error !== null) sink.gap({ kind, missed: null, reason: `${region.name} does not answer`, fromMs, toMs })
     if (region.unreadable > 0) {
       sink.gap({
         kind,

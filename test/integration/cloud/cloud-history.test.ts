@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CloudHistorySource } from '../../../src/cloud/cloud-history.ts'
 import { readClouds } from '../../../src/cloud/cloud-range.ts'
@@ -122,6 +124,31 @@ describe('the past of a node as the cloud holds it', () => {
     const none = await read(['results'])
     expect(none.outcome).toMatchObject({ ok: false, code: 'CLOUD_UNREACHABLE' })
     await Promise.all([east.restart(), west.restart()])
+  })
+
+  it('asks a dead region once and not at every read', async () => {
+    await publishBlocks(east, cloudBlock([result(1)]))
+    let dials = 0
+    const silent = createServer(() => {
+      dials += 1
+    })
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const source = new CloudHistorySource({
+      clouds: [...clouds().slice(0, 1), { name: 'west', servers: [`nats://127.0.0.1:${port}`], stream: 'EDGE' }],
+      identify: (node) => ({ node, site: null }),
+      timeoutMs: 2000,
+    })
+    const reasons: string[] = []
+    const sink = { rows: () => undefined, gap: (gap: HistoryGap) => void reasons.push(gap.reason) }
+    for (let n = 0; n < 3; n += 1) {
+      const outcome = await source.read('n1', { fromMs: 0, toMs: 9e15, kinds: ['results'] }, sink, never)
+      expect(outcome).toMatchObject({ ok: true })
+    }
+    expect(reasons).toEqual(Array.from({ length: 3 }, () => 'west does not answer'))
+    expect(dials).toBe(1)
+    silent.close()
   })
 
   it('asks which site is meant when several have a node of that name', async () => {
