@@ -13,6 +13,7 @@ import {
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
+import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 
 /** What the command line asks for. */
@@ -41,6 +42,7 @@ export type CommandRequest =
       readonly timeoutMs: number
     })
   | PastRequest
+  | NatsRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 some nodes or regions did not answer, 2 usage, 3 a comparison found a fault, 69 a needed program or file system refuses,
@@ -60,7 +62,7 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
     request = wanted
   }
   const program = grammar({ version, nowMs }, accept)
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => {
         written += text
@@ -144,6 +146,7 @@ function grammar(
     )
 
   addPastCommands(program, accept, nowMs)
+  addNatsCommands(program, accept)
 
   program
     .command('demo')

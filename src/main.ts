@@ -80,6 +80,13 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       const { runCompare } = await import('./commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
     }
+    case 'nats-setup': {
+      const { runNatsSetup } = await import('./commands/nats.ts')
+      const { servers, stream } = request
+      const regions = servers === null ? loaded.clouds : [servers]
+      const clouds = stream === null ? regions : regions.map((region) => ({ ...region, stream }))
+      return answered(await runNatsSetup({ ...request, clouds }, io))
+    }
     case 'picture': {
       const { runPicture } = await import('./commands/picture.ts')
       const { columns = 80, rows = 25 } = process.stdout

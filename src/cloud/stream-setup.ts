@@ -1,0 +1,55 @@
+import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
+import { connect, type NatsConnection } from 'nats'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import type { StreamWishes } from '../../protocol/stream-config.ts'
+import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
+import { planStream, type ServerConfiguration, type StreamPlan } from './stream-config.ts'
+
+const STREAM_NOT_FOUND = 10_059
+
+/**
+ * Look at a region's stream, and with `apply` make or change it as delivery needs it.
+ * @throws EdgeError `CLOUD_UNREACHABLE` when the region does not answer or refuses
+ */
+export async function setUpStream(
+  address: CloudAddress,
+  wishes: Partial<StreamWishes>,
+  { apply, timeoutMs }: { readonly apply: boolean; readonly timeoutMs: number },
+): Promise<StreamPlan> {
+  let connection: NatsConnection | undefined
+  try {
+    connection = await connect({
+      servers: [...address.servers],
+      name: 'edgedeck',
+      timeout: timeoutMs,
+      reconnect: false,
+      ignoreClusterUpdates: true,
+    })
+    const manager = await jetstreamManager(connection, { timeout: timeoutMs })
+    const existing = await configurationOf(manager, address.stream)
+    const plan = planStream(existing, { ...wishes, name: address.stream }, connection.info?.version ?? null)
+    // The client's types do not know atomic batches.
+    const config = plan.config as unknown as StreamConfig
+    if (apply && plan.action === 'create') await manager.streams.add(config)
+    if (apply && plan.action === 'update') await manager.streams.update(address.stream, config)
+    return plan
+  } catch (cause) {
+    throw new EdgeError('CLOUD_UNREACHABLE', {
+      message: `${address.name} (${address.servers.map(withoutCredentials).join(', ')}): ${messageOf(cause)}`,
+      next: ['see that the servers run with JetStream and that the account may make streams'],
+      cause,
+    })
+  } finally {
+    await connection?.close()
+  }
+}
+
+async function configurationOf(manager: JetStreamManager, name: string): Promise<ServerConfiguration | null> {
+  try {
+    const { config } = await manager.streams.info(name)
+    return { ...config }
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return null
+    throw error
+  }
+}

@@ -1,0 +1,141 @@
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { type StreamConfiguration, type StreamWishes, streamConfiguration } from '../../protocol/stream-config.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
+import type { StreamPlan } from '../cloud/stream-config.ts'
+import { setUpStream } from '../cloud/stream-setup.ts'
+import type { CloudAddress } from '../config/cloud-address.ts'
+import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
+
+/** What `edgedeck nats setup` was asked. */
+export interface NatsSetupRequest {
+  /** Where streams are looked at or set up; none prints the configuration alone. */
+  readonly clouds: readonly CloudAddress[]
+  readonly wishes: Partial<StreamWishes>
+  readonly apply: boolean
+  readonly format: OutputFormat
+  readonly timeoutMs: number
+}
+
+/** What became of one region, as it is printed. */
+interface Row {
+  readonly region: string
+  readonly stream: string
+  readonly action: string
+  readonly setting: string
+  readonly from: string
+  readonly to: string
+}
+
+const COLUMNS: readonly PrintedColumn<Row>[] = [
+  { title: 'REGION', text: (row) => row.region },
+  { title: 'STREAM', text: (row) => row.stream },
+  { title: 'ACTION', text: (row) => row.action },
+  { title: 'SETTING', text: (row) => row.setting },
+  { title: 'FROM', text: (row) => row.from },
+  { title: 'TO', text: (row) => row.to },
+]
+
+/** Why each setting is as it is, for who reads the table. */
+const WHY: Readonly<Record<keyof StreamConfiguration, string>> = {
+  name: 'what nodes and console look for when nobody says another',
+  subjects: 'blocks, marks and what is sent again; never edge.> as a whole, which would answer requests to nodes',
+  retention: 'readers do not use blocks up',
+  storage: 'what is acknowledged outlives a restart',
+  discard: 'a full stream refuses and the node keeps; discarding the old would lose it silently',
+  max_bytes: 'back-pressure at this size',
+  max_age: 'blocks expire; their marks do not',
+  duplicate_window: 'not used, but may not be longer than max_age',
+  num_replicas: 'copies in a cluster',
+  allow_direct: 'a node asks for its own last block and needs no right to read others',
+  allow_atomic: 'a block and its mark are stored together or not at all',
+  allow_msg_ttl: 'the mark is kept for ever',
+  allow_rollup_hdrs: 'only the newest mark is kept',
+  metadata: 'encodings that the readers take',
+}
+
+/**
+ * Print the stream configuration that delivery relies on; with regions, what would change there, and with `apply`, change
+ * it. True when every region is, or could be made, as it should be.
+ */
+export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Promise<boolean> {
+  const { clouds, wishes, apply, format } = request
+  if (clouds.length === 0) {
+    if (apply) {
+      throw new EdgeError('USAGE', {
+        message: 'no region of the cloud is known',
+        next: ['say where: --servers nats://host:4222, or under clouds in the configuration'],
+      })
+    }
+    io.stdout.write(printConfiguration(streamConfiguration(wishes), format))
+    return true
+  }
+  let isGood = true
+  const rows: Row[] = []
+  const outcomes: unknown[] = []
+  for (const cloud of clouds) {
+    try {
+      const plan = await setUpStream(cloud, wishes, request)
+      isGood &&= plan.action !== 'refuse'
+      const action = wordFor(plan, apply)
+      rows.push(...rowsOf(cloud, plan, action))
+      const { changes, warnings, config } = plan
+      outcomes.push({ region: cloud.name, stream: cloud.stream, action, changes, warnings, config })
+      for (const warning of warnings) io.stderr.write(`edgedeck: ${untrusted(`${cloud.name}: ${warning}`)}\n`)
+    } catch (error) {
+      isGood = false
+      outcomes.push({ region: cloud.name, stream: cloud.stream, action: 'failed', msg: messageOf(error) })
+      io.stderr.write(`edgedeck: ${untrusted(messageOf(error))}\n`)
+    }
+  }
+  io.stdout.write(format === 'table' ? printTable(COLUMNS, rows) : printJson(outcomes, format))
+  return isGood
+}
+
+/** As an object that `nats stream add --config` takes, or as a table that says why. */
+function printConfiguration(config: StreamConfiguration, format: OutputFormat): string {
+  if (format === 'json') return `${JSON.stringify(config, null, 2)}\n`
+  if (format === 'ndjson') return `${JSON.stringify(config)}\n`
+  const settings = Object.entries(config).flatMap(([setting, value]) => {
+    const lines = Array.isArray(value) ? value : [value]
+    return lines.map((line, at) => ({
+      setting: at === 0 ? setting : '',
+      value: textOf(line),
+      why: at === 0 ? WHY[setting as keyof StreamConfiguration] : '',
+    }))
+  })
+  const columns: PrintedColumn<(typeof settings)[number]>[] = [
+    { title: 'SETTING', text: (row) => row.setting },
+    { title: 'VALUE', text: (row) => row.value },
+    { title: 'WHY', text: (row) => row.why },
+  ]
+  return printTable(columns, settings)
+}
+
+function wordFor({ action }: StreamPlan, applied: boolean): string {
+  switch (action) {
+    case 'create':
+      return applied ? 'created' : 'to create'
+    case 'update':
+      return applied ? 'updated' : 'to update'
+    case 'refuse':
+      return 'refused'
+    case 'nothing':
+      return 'as it should be'
+  }
+}
+
+function rowsOf({ name: region, stream }: CloudAddress, { changes }: StreamPlan, action: string): Row[] {
+  if (changes.length === 0) return [{ region, stream, action, setting: '', from: '', to: '' }]
+  return changes.map(({ setting, from, to, refused }) => ({
+    region,
+    stream,
+    action: refused === null ? action : `refused: ${refused}`,
+    setting,
+    from: textOf(from),
+    to: textOf(to),
+  }))
+}
+
+function textOf(value: unknown): string {
+  return untrusted(typeof value === 'string' ? value : JSON.stringify(value))
+}

@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { StreamWishes } from '../protocol/stream-config.ts'
+import { parseSizeBytes } from '../settings/units.ts'
+import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
+import type { OutputFormat } from './commands/output.ts'
+import { type CloudAddress, DEFAULT_STREAM, readCloud } from './config/cloud-address.ts'
+
+/** What `edgedeck nats …` is asked. */
+export type NatsRequest = FleetFlags & {
+  readonly kind: 'nats-setup'
+  /** Null for the regions of the configuration. */
+  readonly servers: CloudAddress | null
+  readonly stream: string | null
+  readonly wishes: Partial<StreamWishes>
+  readonly apply: boolean
+  readonly format: OutputFormat
+  readonly timeoutMs: number
+}
+
+/** Add the commands that care for the bus. */
+export function addNatsCommands(
+  program: Command,
+  accept: (request: NatsRequest | { readonly kind: 'text'; readonly text: string }) => void,
+): void {
+  const nats = program
+    .command('nats')
+    .description("Care for the bus: the stream that holds the nodes' records.")
+    .helpCommand(false)
+  nats.action(() => accept({ kind: 'text', text: nats.helpInformation() }))
+  nats
+    .command('setup')
+    .description('Print the configuration of the stream, show what differs in each region, or make it so.')
+    .option('--servers <urls>', 'servers of one region, separated by commas, instead of the configured regions')
+    .option('--stream <name>', `name of the stream; ${DEFAULT_STREAM} when nobody says another`)
+    .option('--sites <names>', 'only these sites, separated by commas', list)
+    .option('--max-bytes <size>', 'most it holds, e.g. 10GB', sizeBytes)
+    .option('--max-age <duration>', 'how long it holds a block, e.g. 168h', duration)
+    .option('--replicas <count>', 'copies in a cluster, 1 to 5', replicas)
+    .option('--apply', 'make or change it; without, nothing is touched', false)
+    .addOption(outputOption())
+    .addOption(timeoutOption())
+    .action((options: SetupOptions) => {
+      const { servers, stream = null, sites, maxBytes, maxAge: maxAgeMs, replicas: copies } = options
+      const wishes = {
+        ...(stream === null ? {} : { name: stream }),
+        ...(sites === undefined ? {} : { sites }),
+        ...(maxBytes === undefined ? {} : { maxBytes }),
+        ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+        ...(copies === undefined ? {} : { replicas: copies }),
+      }
+      const { apply, output: format, timeout: timeoutMs } = options
+      const region = servers === undefined ? null : regionAt(servers, stream ?? DEFAULT_STREAM)
+      accept({
+        kind: 'nats-setup',
+        ...fleetFlags(program),
+        servers: region,
+        stream,
+        wishes,
+        apply,
+        format,
+        timeoutMs,
+      })
+    })
+}
+
+interface SetupOptions {
+  readonly servers?: string
+  readonly stream?: string
+  readonly sites?: readonly string[]
+  readonly maxBytes?: number
+  readonly maxAge?: number
+  readonly replicas?: number
+  readonly apply: boolean
+  readonly output: OutputFormat
+  readonly timeout: number
+}
+
+function regionAt(text: string, stream: string): CloudAddress {
+  const servers = list(text)
+  const region = readCloud({ name: URL.parse(servers[0] ?? '')?.host ?? text, servers, stream })
+  if (typeof region === 'string') throw new InvalidArgumentError(`--servers: ${region}.`)
+  return region
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+function sizeBytes(text: string): number {
+  const bytes = parseSizeBytes(text)
+  if (bytes === null || bytes <= 0) throw new InvalidArgumentError('Expected a size such as 500MB or 10GB.')
+  return bytes
+}
+
+function replicas(text: string): number {
+  if (!/^[1-5]$/.test(text)) throw new InvalidArgumentError('Expected 1 to 5.')
+  return Number(text)
+}
