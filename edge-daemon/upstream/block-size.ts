@@ -36,10 +36,13 @@ export class LinkRate {
 
   /** A block was acknowledged. */
   acknowledged({ wireBytes, tookMs }: BlockTrip): void {
-    if (wireBytes < TELLING_BYTES && tookMs < TELLING_MS) return
     const wireMs = Math.max(SHORTEST_MS, tookMs - Math.min(this.#tripMs ?? 0, tookMs * 0.9))
     const seen = (wireBytes * 1000) / wireMs
-    this.#bytesPerSec = this.#bytesPerSec === null ? seen : this.#bytesPerSec * (1 - NEWEST) + seen * NEWEST
+    const known = this.#bytesPerSec
+    // So much it carries at least; that it is not more is only told by a block that took its time.
+    const isTelling = wireBytes >= TELLING_BYTES || tookMs >= TELLING_MS
+    if (known === null || (!isTelling && seen > known)) this.#bytesPerSec = seen
+    else if (isTelling) this.#bytesPerSec = known * (1 - NEWEST) + seen * NEWEST
   }
 
   /** A block did not arrive in time: the link carries less than was thought, at most this block in this time. */

@@ -43,6 +43,8 @@ export class LanePace {
   readonly #link: LinkPace
   readonly #class: PacedClass
   #wirePerPlain: number | null = null
+  /** A block is under way; the next one may be built meanwhile. */
+  #isSending = false
 
   constructor(link: LinkPace, pacedClass: PacedClass) {
     this.#link = link
@@ -55,7 +57,7 @@ export class LanePace {
     return blockBytesFor({
       linkBytesPerSec: rate.bytesPerSec,
       capBytesPerSec: options.pacer.capBytesPerSec,
-      lanes: sending + 1,
+      lanes: sending + (this.#isSending ? 0 : 1),
       wirePerPlain: this.#wirePerPlain,
       receiverBytes: options.wire.maxBodyBytes ?? null,
       maxBytes: options.maxBytes,
@@ -70,10 +72,12 @@ export class LanePace {
     const turn = await options.pacer.turn({ class: this.#class, bytes, late: ageMs > LATE_MS }, signal)
     if (turn === null) return null
     this.#link.sending += 1
+    this.#isSending = true
     const startedAtMs = performance.now()
     const delivery = await send()
     const trip = { wireBytes: bytes, tookMs: performance.now() - startedAtMs }
     this.#link.sending -= 1
+    this.#isSending = false
     turn.ended()
     if (delivery.outcome === 'held') {
       rate.roundTrip(options.wire.rttMs)

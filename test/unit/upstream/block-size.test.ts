@@ -42,12 +42,14 @@ test('a fast link gets the largest blocks after one small one', () => {
   expect(blockBytesFor({ ...INPUT, linkBytesPerSec: rate.bytesPerSec })).toBe(MAX)
 })
 
-test('small acknowledgements that only waited for the disk of the receiver say nothing about the link', () => {
+test('small acknowledgements that only waited for the disk of the receiver say how fast the link is at least', () => {
   const rate = new LinkRate()
+  rate.acknowledged({ wireBytes: 2600, tookMs: 20 })
+  expect(blockBytesFor({ ...INPUT, linkBytesPerSec: rate.bytesPerSec, wirePerPlain: 0.16 })).toBe(MAX)
   rate.acknowledged({ wireBytes: 700, tookMs: 30 })
-  expect(rate.bytesPerSec).toBeNull()
+  expect(rate.bytesPerSec).toBe(130_000)
   rate.acknowledged({ wireBytes: 700, tookMs: 900 })
-  expect(rate.bytesPerSec).toBeLessThan(800)
+  expect(rate.bytesPerSec).toBeLessThan(90_000)
 })
 
 test('a link that became slow is found out by the block that did not arrive in time', () => {
