@@ -15,6 +15,9 @@ export interface ReplayClock {
   readonly movedAtMs: number
 }
 
+/** A step forward that ends so near now leads there. */
+const NEARLY_NOW_MS = 4000
+
 /** The head at a time, standing still; null when that is yet to come: nothing to go back to. */
 export function holdAt(headMs: number, nowMs: number, rate: ReplayRate = 1): ReplayClock | null {
   return headMs > nowMs ? null : { headMs: Math.max(0, Math.round(headMs)), playing: false, rate, movedAtMs: nowMs }
@@ -23,7 +26,8 @@ export function holdAt(headMs: number, nowMs: number, rate: ReplayRate = 1): Rep
 /** The head moved by so much, from now when nothing is replayed; null when that leads back to now. */
 export function stepped(clock: ReplayClock | null, deltaMs: number, nowMs: number): ReplayClock | null {
   const headMs = (clock?.headMs ?? nowMs) + deltaMs
-  if (headMs >= nowMs) return null
+  // Forward again after going back so far: a moment passed meanwhile, and now is meant.
+  if (headMs >= nowMs - (deltaMs > 0 ? NEARLY_NOW_MS : 0)) return null
   return { ...(clock ?? { playing: false, rate: 1 }), headMs: Math.max(0, Math.round(headMs)), movedAtMs: nowMs }
 }
 

@@ -73,8 +73,8 @@ export class Keys {
 
   #lockedText(id: ActionId): string {
     const live = this.#console.parts.keymap.keysOf('replay.live').map(showKey)[0]
-    const cure = live === undefined ? 'go back to live first' : `${live} goes back to live`
-    return `locked: ${actionOf(id).title} would change something now, and you look at the past; ${cure}`
+    const cure = live === undefined ? '' : ` (${live} goes back to live)`
+    return `locked while you look at the past${cure}: ${actionOf(id).title}`
   }
 
   #appHandlers(): ActionHandlers {

@@ -113,6 +113,11 @@ export class ConsoleScreen {
     await this.emulator.settle()
   }
 
+  /** Let time pass in which no node reports. */
+  advance(ms: number): void {
+    this.#clock.advance(ms)
+  }
+
   /** Type keys, as a terminal sends them. */
   async type(keys: string): Promise<void> {
     this.#input.type(keys)

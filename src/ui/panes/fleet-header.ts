@@ -30,7 +30,7 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   // The past is told first, in reverse, over the whole width: nobody takes it for now.
   const out = replay === null ? line(look.theme) : line(look.theme, 'replay')
   if (replay === null) out.add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
-  else out.add(` ${replayBanner(replay, nowMs, text.isLoading, look)}   `)
+  else out.add(` ${replayBanner(replay, nowMs, text.isLoading)}   `)
   addIfFits(out, columns - clock.length, [[`${totals.nodes} node${totals.nodes === 1 ? '' : 's'}`, 'text']])
   for (const state of ['up', 'connecting', 'stale', 'offline', 'unknown'] as const) {
     const count = totals.byState[state]

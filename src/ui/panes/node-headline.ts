@@ -14,9 +14,12 @@ export function nodeHeadline(detail: NodeDetail, look: Look, size: Size): Line[]
   out.add(`${glyph} ${node.state}`, token)
   if (node.state !== 'up' && node.ageMs !== null) out.add(` for ${formatAge(node.ageMs)}`, token)
   if (identity !== null) {
-    // On the node's own clock, and only while it says so: a node that is silent may have died.
+    // On the node's own clock, and only while it says so: a node that is silent may have died. In the past it may have been
+    // another start of the daemon that ran.
     const running =
-      node.state === 'up' && status !== null ? `, running for ${formatAge(status.at - identity.startedAt)}` : ''
+      node.state === 'up' && status !== null && status.at >= identity.startedAt
+        ? `, running for ${formatAge(status.at - identity.startedAt)}`
+        : ''
     out.rest(`   edge-daemon ${identity.version}${running}`, size.columns, 'muted')
   }
   const faults = Object.entries(status?.faults ?? {})

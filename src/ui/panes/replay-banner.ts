@@ -1,13 +1,10 @@
 import type { ReplayClock } from '../../fleet/replay-clock.ts'
 import { formatAge, formatClock } from '../format.ts'
-import type { Look } from './look.ts'
 
 /** What the header says while a past is looked at: `REPLAY 10:32:07 −4m 3s ×5 playing`. */
-export function replayBanner(clock: ReplayClock, nowMs: number, isLoading: boolean, look: Look): string {
-  const minus = look.ascii ? '-' : '−'
-  const times = look.ascii ? 'x' : '×'
-  const doing = isLoading ? 'loading' : clock.playing ? `${times}${clock.rate} playing` : 'held'
-  return `REPLAY ${formatMoment(clock.headMs, nowMs)} ${minus}${formatAge(nowMs - clock.headMs)} ${doing}`
+export function replayBanner(clock: ReplayClock, nowMs: number, isLoading: boolean): string {
+  const doing = isLoading ? 'loading' : clock.playing ? `×${clock.rate} playing` : 'held'
+  return `REPLAY ${formatMoment(clock.headMs, nowMs)} −${formatAge(nowMs - clock.headMs)} ${doing}`
 }
 
 /** Time of day, with the day when it is not today's. */

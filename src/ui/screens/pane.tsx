@@ -36,7 +36,8 @@ function throttled(draw: (size: Size) => readonly Line[], everyMs: number, conso
   let last: { readonly mark: string; readonly lines: readonly Line[] } | null = null
   return (size: Size): readonly Line[] => {
     const { asOf } = console.parts.store.get()
-    const mark = `${Math.floor(console.nowMs() / everyMs)} ${asOf} ${size.columns}x${size.rows}`
+    // What was on its way is drawn as soon as it is there.
+    const mark = `${Math.floor(console.nowMs() / everyMs)} ${asOf} ${console.isLoading()} ${size.columns}x${size.rows}`
     if (last?.mark !== mark) last = { mark, lines: draw(size) }
     return last.lines
   }

@@ -1,7 +1,7 @@
 import type { Grid } from './cells.ts'
 
 /** Our own typography as a console font without it shows it; text from nodes keeps its script. */
-const STAND_INS: Readonly<Record<string, string>> = { '…': '~', '–': '-', '×': 'x', '°': ' ', '·': '.' }
+const STAND_INS: Readonly<Record<string, string>> = { '…': '~', '–': '-', '−': '-', '×': 'x', '°': ' ', '·': '.' }
 
 /** Replace in one row what an ASCII-only terminal has no glyph for. */
 export function toAscii(grid: Grid, row: number): void {

@@ -9,6 +9,7 @@ describe('the play head', () => {
     expect(back).toMatchObject({ headMs: NOW - 10_000, playing: false, rate: 1 })
     expect(stepped(back, -60_000, NOW + 500)?.headMs).toBe(NOW - 70_000)
     expect(stepped(back, 5000, NOW)?.headMs).toBe(NOW - 5000)
+    expect(stepped(back, 10_000, NOW + 3000)).toBeNull()
     expect(stepped(back, 10_000, NOW)).toBeNull()
     expect(holdAt(NOW + 1, NOW)).toBeNull()
   })
