@@ -1,7 +1,8 @@
-import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { UPSTREAM_CLASSES, type UpstreamClass } from '../../protocol/subjects.ts'
 import type { Chain, ChainBlock, Chains, Cursors } from './contract.ts'
+import { type Disk, nodeDisk } from './disk.ts'
+import { SlotFile } from './slot-file.ts'
 
 const MAGIC = 0x02_72_63_ed
 const BLOCK_BYTES = 66
@@ -45,18 +46,19 @@ interface Slot {
  * cursor needs no epoch.
  */
 export class ChainFile {
-  readonly #fd: number
+  readonly #file: SlotFile
   readonly #chains = new Map<UpstreamClass, Chain>()
   readonly #cursors = new Map<UpstreamClass, number>()
   readonly #generations = new Map<UpstreamClass, number>()
   /** Classes with a damaged slot; theirs is the other slot's, or a new one. Repaired when opened. */
   readonly damaged: readonly UpstreamClass[]
 
-  private constructor(fd: number) {
-    this.#fd = fd
+  private constructor(slotFile: SlotFile) {
+    this.#file = slotFile
+    const { bytes } = slotFile
     const damaged: UpstreamClass[] = []
     for (const recordClass of UPSTREAM_CLASSES) {
-      const slots = [readSlot(fd, placeOf(recordClass, 0)), readSlot(fd, placeOf(recordClass, 1))]
+      const slots = [readSlot(bytes, placeOf(recordClass, 0)), readSlot(bytes, placeOf(recordClass, 1))]
       const good = slots.filter((slot): slot is Slot => typeof slot === 'object')
       const newest = good.reduce<Slot | null>((a, b) => (a === null || b.generation > a.generation ? b : a), null)
       if (newest !== null) {
@@ -69,14 +71,8 @@ export class ChainFile {
   }
 
   /** Open or make the file. Throws what the file system says. */
-  static open(path: string): ChainFile {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    // Full size at once, so that moving a cursor needs no new block on a full disk.
-    if (fstatSync(fd).size < FILE_BYTES) {
-      ftruncateSync(fd, 0)
-      writeSync(fd, Buffer.alloc(FILE_BYTES), 0, FILE_BYTES, 0)
-    }
-    const file = new ChainFile(fd)
+  static open(path: string, disk: Disk = nodeDisk): ChainFile {
+    const file = new ChainFile(SlotFile.open(path, FILE_BYTES, disk))
     for (const recordClass of file.damaged) {
       const chain = file.chains.get(recordClass) ?? NEW_CHAIN
       file.save(recordClass, chain)
@@ -100,15 +96,11 @@ export class ChainFile {
     this.#remember(recordClass, chain)
     this.#generations.set(recordClass, generation)
     const slot = encodeSlot(generation, chain)
-    writeSync(this.#fd, slot, 0, SLOT_BYTES, placeOf(recordClass, generation % 2 === 0 ? 0 : 1))
+    this.#file.write(slot, placeOf(recordClass, generation % 2 === 0 ? 0 : 1))
   }
 
   close(): void {
-    try {
-      fdatasyncSync(this.#fd)
-    } finally {
-      closeSync(this.#fd)
-    }
+    this.#file.close()
   }
 
   #remember(recordClass: UpstreamClass, chain: Chain): void {
@@ -157,9 +149,8 @@ function readBlock(slot: Buffer, at: number): ChainBlock {
   }
 }
 
-function readSlot(fd: number, place: number): Slot | 'empty' | 'damaged' {
-  const slot = Buffer.alloc(SLOT_BYTES)
-  readSync(fd, slot, 0, SLOT_BYTES, place)
+function readSlot(bytes: Buffer, place: number): Slot | 'empty' | 'damaged' {
+  const slot = bytes.subarray(place, place + SLOT_BYTES)
   if (slot.every((byte) => byte === 0)) return 'empty'
   const checksum = crc32(slot.subarray(0, CHECKSUM_AT))
   if (slot.readUInt32LE(0) !== MAGIC || checksum !== slot.readUInt32LE(CHECKSUM_AT)) return 'damaged'

@@ -27,6 +27,7 @@ export interface CompactionOrder {
 export class Compaction {
   readonly order: CompactionOrder
   readonly #disk: Disk
+  readonly #folder: string
   readonly #onDamage: (segment: Segment, damage: Damage) => void
   readonly #result: Segment
   readonly #partPath: string
@@ -43,6 +44,7 @@ export class Compaction {
   ) {
     this.order = order
     this.#disk = into.disk
+    this.#folder = into.folder
     this.#onDamage = into.onDamage
     const name = nameOf(order)
     this.#result = new Segment(join(into.folder, segmentFile(name)), name)
@@ -87,6 +89,8 @@ export class Compaction {
   finish(): Segment {
     if (this.#fd !== null) this.#disk.close(this.#fd)
     this.#fd = null
+    const holdsNothing = this.#result.bytes === 0
+    this.#result.path = join(this.#folder, segmentFile(this.#result, holdsNothing))
     this.#disk.rename(this.#partPath, this.#result.path)
     writeSegmentIndex(this.#result)
     return this.#result

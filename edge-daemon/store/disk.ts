@@ -95,3 +95,12 @@ export function unusable(dir: string, error: unknown): EdgeError {
     cause: error,
   })
 }
+
+/** Make the folder of a store. @throws EdgeError `STORE_UNUSABLE` */
+export function makeStoreFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unusable(dir, error)
+  }
+}

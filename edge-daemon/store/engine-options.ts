@@ -8,10 +8,10 @@ export interface EngineOptions {
   readonly nodeName: string
   readonly maxBytes: number
   readonly segmentBytes: number
-  readonly keys?: StoreKeys | null
+  readonly keys?: StoreKeys | null | undefined
   /** Whether a commit is synced before it is answered; else `LogEngine.flush` syncs it. */
   readonly durability?: 'sync' | 'async' | undefined
-  /** What is kept on a disk that others fill. */
+  /** What is kept on a disk that others fill; 0 when it is left out. */
   readonly floorBytes?: number | undefined
   readonly limits?: ClassLimits | undefined
   readonly disk?: Disk
@@ -21,22 +21,18 @@ export interface EngineOptions {
   readonly monotonicMs?: () => number
 }
 
-/** Options with all that was left open. */
-export type FullOptions = Required<EngineOptions> & {
-  floorBytes: number
-  limits: ClassLimits
-  durability: 'sync' | 'async'
-}
+/** The same with nothing left out. */
+export type FullOptions = { readonly [K in keyof EngineOptions]-?: Exclude<EngineOptions[K], undefined> }
 
-/** Fill in what was left open. */
+/** Put in what was left out. */
 export function completed(options: EngineOptions): FullOptions {
   return {
-    keys: null,
     disk: nodeDisk,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     ...options,
     durability: options.durability ?? 'sync',
+    keys: options.keys ?? null,
     floorBytes: options.floorBytes ?? 0,
     limits: options.limits ?? {},
   }

@@ -1,21 +1,22 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
 import type { Backlog, Chain, Chains, Fork, ForkReason, StoredRecord } from './contract.ts'
-import { refusalOf, syncFolders, unusable } from './disk.ts'
+import { type Disk, makeStoreFolder, refusalOf, syncFolders, unusable } from './disk.ts'
 import { completed, type EngineOptions, type FullOptions } from './engine-options.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
 import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
+import { closeGaps, type Gap } from './gaps.ts'
 import { checkKeys, encryptionOf, missingKeyEntries } from './key-use.ts'
-import { corruptEntry, cursorEntry, forkedEntry, type LedgerEntry, ledgerRecord, unsyncedEntry } from './ledger.ts'
+import { forkedEntry, type LedgerEntry, ledgerRecord, unsyncedEntry } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
-import type { Located, LogIndex, Segment } from './log-index.ts'
-import { coveredBy, lastFolded, recentLedger } from './look-back.ts'
+import type { LogIndex, Segment } from './log-index.ts'
+import { lastFolded, recentLedger } from './look-back.ts'
 import { Losses } from './losses.ts'
+import { Quarantine } from './quarantine.ts'
 import type { RangeSource } from './range-read.ts'
 import { recoverLog } from './recover.ts'
 import { Reserve } from './reserve.ts'
@@ -23,6 +24,7 @@ import { isFullDisk, Retention } from './retention.ts'
 import { KeyRing, type StoreKeys } from './seal.ts'
 import { dateSegments } from './segment-age.ts'
 import { SegmentWriter } from './segment-writer.ts'
+import { startFindings } from './start-findings.ts'
 import { isUpstream, TargetSet } from './targets.ts'
 import { UnsyncedMark } from './unsynced-mark.ts'
 import { Watermark } from './watermark.ts'
@@ -42,6 +44,9 @@ export class LogEngine {
   readonly #maxBytes: number
   readonly #nowMs: () => number
   readonly #monotonicMs: () => number
+  readonly #disk: Disk
+  readonly #folder: string
+  readonly #gaps: readonly Gap[]
   readonly #lock: StoreLock
   readonly #watermark: Watermark
   readonly #forks: ForkFile
@@ -59,8 +64,6 @@ export class LogEngine {
   readonly #durability: 'sync' | 'async'
   readonly #unsynced: UnsyncedMark
   #commits = 0
-  /** Last result that a statistic covers. */
-  #foldedSeq = 0
   /** Commits of the retention that were not handed out yet. */
   #retentionCommits: Extract<Committed, { ok: true }>[] = []
   #damagedBlocks: number
@@ -69,8 +72,15 @@ export class LogEngine {
   #refusal: { error: string; triedAtMs: number } | null = null
   #fault: string | null = null
 
-  private constructor(options: FullOptions, lock: StoreLock, watermark: Watermark) {
-    this.#forks = ForkFile.open(join(options.dir, 'forks'))
+  private constructor(
+    options: FullOptions,
+    { lock, watermark, quarantine }: { lock: StoreLock; watermark: Watermark; quarantine: Quarantine },
+  ) {
+    const { dir, disk, monotonicMs } = options
+    quarantine.file(join(dir, 'forks'))
+    this.#forks = ForkFile.open(join(dir, 'forks'), disk)
+    this.#disk = disk
+    this.#folder = join(dir, 'segments')
     this.#nodeJson = JSON.stringify(options.nodeName)
     this.#maxBytes = options.maxBytes
     this.#nowMs = options.nowMs
@@ -78,22 +88,22 @@ export class LogEngine {
     this.#lock = lock
     this.#watermark = watermark
     this.#durability = options.durability
-    this.#unsynced = new UnsyncedMark(join(options.dir, 'unsynced'), options.disk)
+    quarantine.file(join(dir, 'unsynced'))
+    this.#unsynced = new UnsyncedMark(join(dir, 'unsynced'), disk)
     this.#ring = new KeyRing(options.keys)
     this.#reader = new FrameReader(this.#ring)
-    const recovered = recoverLog(options.dir, watermark.found?.lastSeq ?? 0, options.disk)
+    const recovered = recoverLog(dir, watermark.found?.lastSeq ?? 0, disk, quarantine)
     this.#index = recovered.index
     checkKeys(this.#index, this.#ring)
-    this.#damagedBlocks = recovered.damages.length
-    this.#targets = new TargetSet(join(options.dir, 'cursors'), this.#index, (place, recordClass, afterSeq) =>
-      this.#countable(place, recordClass, afterSeq),
+    this.#targets = new TargetSet(
+      { folder: join(dir, 'cursors'), disk, quarantine },
+      this.#index,
+      this.#reader.countable,
     )
-    const folder = join(options.dir, 'segments')
     const segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4))
-    const { disk, monotonicMs } = options
     dateSegments(this.#index.segments, monotonicMs())
     this.#writer = new SegmentWriter({
-      folder,
+      folder: this.#folder,
       segmentBytes,
       disk,
       index: this.#index,
@@ -102,7 +112,8 @@ export class LogEngine {
       onUnsynced: (error) => this.#lostTail(error),
     })
     this.#writer.resume(this.#unsynced.isSet)
-    this.#reserve = new Reserve({ path: join(options.dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
+    quarantine.file(join(dir, 'reserve'))
+    this.#reserve = new Reserve({ path: join(dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
     this.#retention = new Retention({
       ...options,
       index: this.#index,
@@ -110,10 +121,10 @@ export class LogEngine {
       reader: this.#reader,
       targets: this.#targets,
       reserve: this.#reserve,
-      folder,
+      folder: this.#folder,
       segmentBytes,
+      quarantine,
       lastSeq: () => this.#lastSeq,
-      foldedSeq: () => this.#foldedSeq,
       note: (entry) => this.#noteEviction(entry),
       report: (entry) => this.#pendingLedger.push(entry),
     })
@@ -127,10 +138,12 @@ export class LogEngine {
     this.#syncedSeq = this.#lastSeq
     const next = nextEpoch(recovered, watermark.found, this.#unsynced.tailIsUnsure)
     this.#epoch = next.epoch
-    for (const damage of recovered.damages) if (damage.isNew) this.#pendingLedger.push(corruptEntry(damage))
-    for (const { target, recordClass, seq } of this.#targets.damaged) {
-      this.#pendingLedger.push(cursorEntry(target, recordClass, seq))
-    }
+    this.#gaps = recovered.gaps
+    const ledger = recentLedger(this.source())
+    const mine = { targets: this.#targets, forks: this.#forks }
+    const findings = startFindings({ recovered, watermark, quarantine, ledger, ...mine })
+    this.#damagedBlocks = findings.damaged
+    this.#pendingLedger.push(...findings.entries)
     this.#pendingLedger.push(...next.entries)
     this.#noteMissingKeys()
   }
@@ -141,16 +154,15 @@ export class LogEngine {
    */
   static open(options: EngineOptions): LogEngine {
     const full = completed(options)
-    try {
-      mkdirSync(full.dir, { recursive: true, mode: 0o700 })
-    } catch (error) {
-      throw unusable(full.dir, error)
-    }
-    const lock = takeLock(join(full.dir, 'lock.db'))
+    makeStoreFolder(full.dir)
+    const quarantine = new Quarantine(full.dir, full.disk)
+    const lock = takeLock(full.dir, quarantine)
     let watermark: Watermark | undefined
     try {
-      watermark = Watermark.open(join(full.dir, 'watermark'))
-      const engine = new LogEngine(full, lock, watermark)
+      const path = join(full.dir, 'watermark')
+      quarantine.file(path)
+      watermark = Watermark.open(path, full.disk)
+      const engine = new LogEngine(full, { lock, watermark, quarantine })
       syncFolders(full.disk, full.dir)
       engine.#settle()
       return engine
@@ -321,21 +333,12 @@ export class LogEngine {
     this.#pendingLedger.push(...missingKeyEntries(this.#index, this.#ring, () => recentLedger(this.source())))
   }
 
-  /** For backlogs, which only count: an extent that cannot be read must not stop a commit. */
-  #countable(place: Located, recordClass: RecordClass, afterSeq: number): readonly StoredRecord[] {
-    try {
-      return this.#reader.records(place, recordClass, { afterSeq })
-    } catch {
-      return []
-    }
-  }
-
   #settle(): void {
-    this.#retention.resume(recentLedger(this.source()))
-    this.#foldedSeq = lastFolded(this.source())
+    this.#retention.resume(recentLedger(this.source()), lastFolded(this.source()))
     if (this.#durability === 'async') this.#unsynced.set()
-    if (this.#pendingLedger.length > 0) this.commit([])
-    else if (this.#watermark.found === null) this.#mark()
+    if (this.#pendingLedger.length > 0) {
+      if (this.commit([]).ok) closeGaps(this.#folder, this.#gaps, this.#disk)
+    } else if (this.#watermark.found === null) this.#mark()
     this.flush()
     if (this.#durability === 'sync') this.#unsynced.clear()
     this.enforceRetention()
@@ -344,9 +347,10 @@ export class LogEngine {
   #noteEviction(entry: LedgerEntry): boolean {
     const outcome = this.#write([entry], [])
     // The ledger is on the disk before anything goes.
-    if (outcome.ok) this.flush()
-    if (outcome.ok) this.#retentionCommits.push(outcome)
-    return outcome.ok
+    if (!outcome.ok) return false
+    this.flush()
+    this.#retentionCommits.push(outcome)
+    return true
   }
 
   #write(entries: readonly LedgerEntry[], records: readonly PlainRecord[]): Committed {
@@ -369,8 +373,7 @@ export class LogEngine {
     this.#refusal = null
     this.#lastSeq = commit.lastSeq
     this.#commits += 1
-    const stat = records.findLast(({ class: recordClass }) => recordClass === 'stat')
-    if (stat !== undefined) this.#foldedSeq = Math.max(this.#foldedSeq, coveredBy(stat.bodyJson))
+    this.#retention.committed(records)
     for (const { header, frameBytes } of commit.frames) {
       const entered = this.#index.append(segment, header, frameBytes)
       if (isUpstream(header.class)) this.#targets.added(header.class, entered)
@@ -380,9 +383,8 @@ export class LogEngine {
   }
 
   #mark(): void {
-    const mark = { epoch: this.#epoch, lastSeq: this.#lastSeq }
     try {
-      this.#watermark.keep(mark)
+      this.#watermark.keep({ epoch: this.#epoch, lastSeq: this.#lastSeq })
       this.#fault = null
     } catch (error) {
       // The records are synced all the same; only a log that is cut later would go unnoticed.

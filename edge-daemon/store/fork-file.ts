@@ -1,6 +1,7 @@
-import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { Fork } from './contract.ts'
+import { type Disk, nodeDisk } from './disk.ts'
+import { SlotFile } from './slot-file.ts'
 
 const MAGIC = 0x01_6b_66_ed
 const SLOT_BYTES = 32
@@ -13,32 +14,35 @@ const SLOTS = 128
  * when the receiver is asked what it holds.
  */
 export class ForkFile {
-  readonly #fd: number
+  readonly #file: SlotFile
   readonly #forks: Fork[] = []
   #next = 0
+  /** Slots were damaged when the file was opened; they are emptied. */
+  readonly isDamaged: boolean
 
-  private constructor(fd: number) {
-    this.#fd = fd
-    const bytes = Buffer.alloc(SLOTS * SLOT_BYTES)
-    readSync(fd, bytes, 0, bytes.length, 0)
+  private constructor(file: SlotFile) {
+    this.#file = file
+    let isDamaged = false
     for (let slot = 0; slot < SLOTS; slot += 1) {
-      const fork = decode(bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
-      if (fork === null) continue
+      const bytes = file.bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
+      const fork = decode(bytes)
+      if (fork === null) {
+        if (bytes.every((byte) => byte === 0)) continue
+        isDamaged = true
+        file.write(Buffer.alloc(SLOT_BYTES), slot * SLOT_BYTES)
+        continue
+      }
       this.#forks.push(fork)
       // Sequences only rise, so the newest fork is the one that reaches furthest.
       if (fork.throughSeq >= Math.max(...this.#forks.map(({ throughSeq }) => throughSeq))) this.#next = slot + 1
     }
+    this.isDamaged = isDamaged
     this.#forks.sort((a, b) => a.throughSeq - b.throughSeq)
   }
 
   /** Open or make the file. Throws what the file system says. */
-  static open(path: string): ForkFile {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    if (fstatSync(fd).size < SLOTS * SLOT_BYTES) {
-      ftruncateSync(fd, 0)
-      writeSync(fd, Buffer.alloc(SLOTS * SLOT_BYTES), 0, SLOTS * SLOT_BYTES, 0)
-    }
-    return new ForkFile(fd)
+  static open(path: string, disk: Disk = nodeDisk): ForkFile {
+    return new ForkFile(SlotFile.open(path, SLOTS * SLOT_BYTES, disk))
   }
 
   /** Oldest first. */
@@ -57,12 +61,12 @@ export class ForkFile {
     slot.writeUInt32LE(crc32(slot.subarray(0, CHECKSUM_AT)), CHECKSUM_AT)
     const place = this.#next % SLOTS
     this.#next = place + 1
-    writeSync(this.#fd, slot, 0, SLOT_BYTES, place * SLOT_BYTES)
-    fdatasyncSync(this.#fd)
+    this.#file.write(slot, place * SLOT_BYTES)
+    this.#file.sync()
   }
 
   close(): void {
-    closeSync(this.#fd)
+    this.#file.close()
   }
 }
 

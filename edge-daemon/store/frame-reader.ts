@@ -102,6 +102,15 @@ export class FrameReader {
     })
   }
 
+  /** As {@link records} behind a sequence, for who only counts: an extent that cannot be read now has none. */
+  readonly countable = (place: Located, recordClass: RecordClass, afterSeq: number): readonly StoredRecord[] => {
+    try {
+      return this.records(place, recordClass, { afterSeq })
+    } catch {
+      return []
+    }
+  }
+
   close(): void {
     for (const { fd } of this.#open.values()) closeSync(fd)
     this.#open.clear()

@@ -2,7 +2,6 @@ import type { LedgerRecord } from '../../protocol/records.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { PlainRecord } from './commit.ts'
 import type { ForkReason } from './contract.ts'
-import type { DamageFound } from './recover.ts'
 import type { EvictionReason } from './retention-plan.ts'
 
 /** What happened to records, before it has its place in the log. */
@@ -43,8 +42,18 @@ export function evictedEntry({ records, firstSeq, lastSeq, bytes }: EvictedRange
   }
 }
 
+/** Bytes of a segment that are no good frame. */
+export interface DamagedStretch {
+  readonly segment: string
+  readonly offset: number
+  readonly bytes: number
+  /** Sequences around it: the last before and the first behind; null at an end of the log. */
+  readonly afterSeq: number | null
+  readonly beforeSeq: number | null
+}
+
 /** Bytes in the middle of the log are damaged; the sequences are those between the good frames around them. */
-export function corruptEntry(damage: DamageFound): LedgerEntry {
+export function corruptEntry(damage: DamagedStretch): LedgerEntry {
   const first = (damage.afterSeq ?? 0) + 1
   const last = damage.beforeSeq === null ? null : damage.beforeSeq - 1
   const isRange = last !== null && first <= last
@@ -56,6 +65,37 @@ export function corruptEntry(damage: DamageFound): LedgerEntry {
     records: {},
     bytes: damage.bytes,
     msg: `damaged bytes in ${damage.segment} at ${damage.offset} were set aside and skipped`,
+  }
+}
+
+/** A whole file or folder was set aside, because of what it is and not of what it held. */
+export function asideEntry(name: string, why: string): LedgerEntry {
+  return {
+    event: 'corrupt',
+    reason: 'set_aside',
+    first_seq: null,
+    last_seq: null,
+    records: {},
+    bytes: 0,
+    msg: `${name} was set aside: ${why}`,
+  }
+}
+
+/** Slots of a small file of the store were damaged; `lost` says what that means. */
+export function slotsEntry(name: string, lost: string): LedgerEntry {
+  return { ...asideEntry(name, ''), reason: 'slot', msg: `slots of ${name} were damaged: ${lost}` }
+}
+
+/** A segment file is gone, and with it every record from `firstSeq` to `lastSeq` that was still in it. */
+export function missingEntry({ firstSeq, lastSeq }: { firstSeq: number; lastSeq: number }): LedgerEntry {
+  return {
+    event: 'corrupt',
+    reason: 'segment_missing',
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    records: {},
+    bytes: 0,
+    msg: `a segment is missing: what was kept of the sequences ${firstSeq} to ${lastSeq} is gone`,
   }
 }
 

@@ -23,7 +23,7 @@ export type SegmentName = Pick<Segment, 'startSeq' | 'generation' | 'throughSeq'
 
 /** One segment file and the extents in it. */
 export class Segment {
-  readonly path: string
+  path: string
   /** Sequence the segment begins with, by its name. */
   readonly startSeq: number
   /** Rises when a segment of the same name had to be given up. */

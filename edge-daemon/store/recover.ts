@@ -1,18 +1,17 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Disk, nodeDisk } from './disk.ts'
 import type { FrameHeader } from './frame.ts'
+import { type Gap, GapFinder } from './gaps.ts'
+import type { DamagedStretch } from './ledger.ts'
 import { LogIndex, Segment } from './log-index.ts'
+import { Quarantine } from './quarantine.ts'
 import { type Damage, scanSegment } from './scan.ts'
 import { PART_SUFFIX, segmentFiles } from './segment-files.ts'
 import { readSegmentIndex, removeOtherIndexes, writeSegmentIndex } from './segment-index.ts'
 
 /** A stretch of damaged bytes in the middle of the log. */
-export interface DamageFound extends Damage {
-  readonly segment: string
-  /** Sequences around it: the last before and the first behind; null at an end of the log. */
-  readonly afterSeq: number | null
-  readonly beforeSeq: number | null
+export interface DamageFound extends DamagedStretch {
   /** False when an earlier start set the same bytes aside and reported them. */
   readonly isNew: boolean
 }
@@ -31,6 +30,8 @@ export interface Recovered extends LogEnd {
   readonly damages: readonly DamageFound[]
   /** Highest sequence that the name of a segment tells of, whatever has become of what it held. */
   readonly namedSeq: number
+  /** Ranges between two segments for which there is no file. */
+  readonly gaps: readonly Gap[]
 }
 
 /**
@@ -39,10 +40,16 @@ export interface Recovered extends LogEnd {
  * out too where they would stand in the way: of a commit that is not whole, and behind the start of a later segment.
  * @param watermarkSeq last sequence that was answered, as far as the watermark knows.
  */
-export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeDisk): Recovered {
+export function recoverLog(
+  dir: string,
+  watermarkSeq: number,
+  disk: Disk = nodeDisk,
+  quarantine = new Quarantine(dir, disk),
+): Recovered {
   const folder = join(dir, 'segments')
-  const quarantine = join(dir, 'quarantine')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  quarantine.folder(folder)
+  const listed = segmentFiles(readdirSync(folder))
+  for (const { name } of [...listed.log, ...listed.superseded]) quarantine.file(join(folder, name))
   const found = readdirSync(folder)
   const { log: names, superseded } = segmentFiles(found)
   // The rewritten segments are on the disk under their names before anything they were made of goes.
@@ -52,13 +59,17 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
 
   const segments: Segment[] = []
   const damages: DamageFound[] = []
+  // Also what was set aside tells where the log began.
+  const gaps = new GapFinder(Math.min(...listed.log.map(({ startSeq }) => startSeq)))
   let end: LogEnd = { lastSeq: 0, epoch: null }
   for (const [position, file] of names.entries()) {
+    gaps.begins(file.startSeq)
     const isNewest = position === names.length - 1
     const beforeSeq = names[position + 1]?.startSeq ?? Number.POSITIVE_INFINITY
     const known = isNewest ? null : readSegmentIndex(join(folder, file.name), file)
     if (known?.end != null && known.end.lastSeq < beforeSeq) {
       segments.push(known)
+      gaps.stands(file.throughSeq ?? known.end.lastSeq)
       if (known.end.lastSeq > end.lastSeq) end = known.end
       continue
     }
@@ -70,6 +81,12 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
     const { segment } = scan
     const sizeBytes = scan.run()
     end = scan.end
+    const isCut = sizeBytes === 0 && !file.holdsNothing
+    if (!isCut) gaps.stands(file.throughSeq ?? end.lastSeq)
+    else if (file.throughSeq !== null) gaps.begins(file.throughSeq + 1)
+    for (const damage of scan.damages) if (!isNewest) damage.beforeSeq ??= beforeSeq
+    // The tail of the segment is damaged: that is said, and it is not a missing file as well.
+    if (!isNewest && scan.damages.some(({ offset }) => offset >= segment.bytes)) gaps.stands(beforeSeq - 1)
     if (sizeBytes === 0 && !isNewest && file.throughSeq === null) {
       removed(disk, segment.path)
       continue
@@ -80,13 +97,13 @@ export function recoverLog(dir: string, watermarkSeq: number, disk: Disk = nodeD
     for (const damage of scan.damages) {
       const isTail = isNewest && damage.offset >= segment.bytes
       if (isTail && end.lastSeq >= watermarkSeq) continue
-      const isNew = setAside(segment.path, quarantine, damage)
+      const isNew = quarantine.copy(segment.path, damage)
       if (!isTail) damages.push({ ...damage, segment: file.name, isNew })
     }
   }
   removeOtherIndexes(dir, segments)
   const namedSeq = Math.max(0, ...names.map(({ startSeq, throughSeq }) => Math.max(startSeq - 1, throughSeq ?? 0)))
-  return { index: new LogIndex(segments), ...end, damages, namedSeq }
+  return { index: new LogIndex(segments), ...end, damages, namedSeq, gaps: gaps.found }
 }
 
 function isSynced(disk: Disk, folder: string): boolean {
@@ -193,24 +210,4 @@ export class SegmentScan {
     this.segment.bytes = half.offset
     this.#end = half.end
   }
-}
-
-/** Copy damaged bytes to the quarantine, once; false when they are there already. A full disk keeps them in place only. */
-export function setAside(path: string, quarantine: string, damage: Damage): boolean {
-  const target = join(quarantine, `${basename(path)}-${damage.offset}-${damage.bytes}.bad`)
-  if (existsSync(target)) return false
-  try {
-    mkdirSync(quarantine, { recursive: true, mode: 0o700 })
-    const bytes = Buffer.alloc(damage.bytes)
-    const fd = openSync(path, 'r')
-    try {
-      readSync(fd, bytes, 0, damage.bytes, damage.offset)
-    } finally {
-      closeSync(fd)
-    }
-    writeFileSync(target, bytes, { mode: 0o600 })
-  } catch {
-    return true
-  }
-  return true
 }

@@ -1,12 +1,14 @@
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import type { StoreStatus } from '../../protocol/status.ts'
 import { RECORD_CLASSES, type RecordClass } from '../../protocol/subjects.ts'
+import type { PlainRecord } from './commit.ts'
 import { Compaction } from './compaction.ts'
 import { type Disk, refusalOf } from './disk.ts'
 import type { FrameReader } from './frame-reader.ts'
 import { corruptEntry, type EvictedRange, evictedEntry, type LedgerEntry } from './ledger.ts'
 import type { LogIndex, Segment } from './log-index.ts'
-import { setAside } from './recover.ts'
+import { coveredBy } from './look-back.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Reserve } from './reserve.ts'
 import { type Cell, type ClassLimits, type Merge, type MergeView, planEviction, planMerge } from './retention-plan.ts'
 import type { Damage } from './scan.ts'
@@ -30,6 +32,7 @@ export interface RetentionParts {
   readonly reader: FrameReader
   readonly targets: TargetSet
   readonly reserve: Reserve
+  readonly quarantine: Quarantine
   readonly disk: Disk
   readonly folder: string
   readonly maxBytes: number
@@ -39,8 +42,6 @@ export interface RetentionParts {
   readonly monotonicMs: () => number
   /** Last sequence given out. */
   readonly lastSeq: () => number
-  /** Last result that a statistic covers. */
-  readonly foldedSeq: () => number
   /** Commit a ledger entry; false when the disk refuses. */
   readonly note: (entry: LedgerEntry) => boolean
   /** Put an entry into the ledger with the next commit. */
@@ -62,6 +63,8 @@ interface Job {
  */
 export class Retention {
   readonly #parts: RetentionParts
+  /** Last result that a statistic covers. */
+  #foldedSeq = 0
   readonly #evicted = new Map<RecordClass, number>()
   #job: Job | null = null
   /** Files whose place was taken and that could not be removed yet. */
@@ -99,6 +102,12 @@ export class Retention {
         return [recordClass, { ...index.totals.of(recordClass), maxBytes, maxAgeMs, evicted }]
       }),
     )
+  }
+
+  /** Statistics that were committed let the results that they cover go. */
+  committed(records: readonly PlainRecord[]): void {
+    const stat = records.findLast(({ class: recordClass }) => recordClass === 'stat')
+    if (stat !== undefined) this.#foldedSeq = Math.max(this.#foldedSeq, coveredBy(stat.bodyJson))
   }
 
   /** Do one slice of what is to be done; true when there is more to do at once. Never throws on what the disk says. */
@@ -144,7 +153,8 @@ export class Retention {
   }
 
   /** What an earlier run noted in the ledger and did not come to remove goes without a second note. */
-  resume(ledger: readonly LedgerEntry[]): void {
+  resume(ledger: readonly LedgerEntry[], foldedSeq: number): void {
+    this.#foldedSeq = foldedSeq
     for (const { event, first_seq, last_seq, records } of ledger) {
       if (event !== 'evicted' || first_seq === null || last_seq === null) continue
       for (const segment of this.#parts.index.segments) {
@@ -196,12 +206,12 @@ export class Retention {
   }
 
   #evictionJob(nowMs: number): Job | null {
-    const { limits, targets, foldedSeq } = this.#parts
+    const { limits, targets } = this.#parts
     const plan = planEviction({
       segments: this.#views(nowMs),
       limits,
       total: this.#totalLimit(),
-      levels: { foldedSeq: foldedSeq(), heldSeq: (recordClass) => targets.heldSeq(recordClass) },
+      levels: { foldedSeq: this.#foldedSeq, heldSeq: (recordClass) => targets.heldSeq(recordClass) },
     })
     if (plan === null) return null
     const { segment, classes, reason } = plan
@@ -246,9 +256,9 @@ export class Retention {
 
   /** Damage that was not there at the start: what is rewritten leaves it out, so its bytes are kept aside. */
   #foundDamage({ path }: Segment, damage: Damage): void {
-    if (!setAside(path, join(dirname(this.#parts.folder), 'quarantine'), damage)) return
+    if (!this.#parts.quarantine.copy(path, damage)) return
     const segment = basename(path)
-    this.#parts.report(corruptEntry({ ...damage, segment, afterSeq: null, beforeSeq: null, isNew: true }))
+    this.#parts.report(corruptEntry({ ...damage, segment, afterSeq: null, beforeSeq: null }))
   }
 
   #advance(job: Job): boolean {

@@ -1,30 +1,37 @@
 import type { SegmentName } from './log-index.ts'
 
-const NAME = /^(\d{16})(?:-(\d{16}))?(?:\.(\d+))?\.log$/
+const NAME = /^(\d{16})(?:-(\d{16}))?(?:\.(\d+))?(\.none)?\.log$/
 
 /** Behind the name of a segment that is still being rewritten; a start throws such a file away. */
 export const PART_SUFFIX = '.part'
 
 /**
  * Name of a segment file: its first sequence; for one that was rewritten, the last it stands for; and a generation, which
- * is higher than that of every file it takes the place of.
+ * is higher than that of every file it takes the place of. One that holds nothing on purpose says so, or it could not be
+ * told from one that was cut.
  */
-export function segmentFile({ startSeq, throughSeq, generation }: SegmentName): string {
+export function segmentFile({ startSeq, throughSeq, generation }: SegmentName, holdsNothing = false): string {
   const through = throughSeq === null ? '' : `-${padded(throughSeq)}`
-  return `${padded(startSeq)}${through}${generation === 0 ? '' : `.${generation}`}.log`
+  return `${padded(startSeq)}${through}${generation === 0 ? '' : `.${generation}`}${holdsNothing ? '.none' : ''}.log`
 }
 
 /** Inverse of {@link segmentFile}; null for other files. */
-export function parseSegmentFile(name: string): SegmentName | null {
+export function parseSegmentFile(name: string): Omit<SegmentFile, 'name'> | null {
   const match = NAME.exec(name)
   if (match === null) return null
   const throughSeq = match[2] === undefined ? null : Number(match[2])
-  return { startSeq: Number(match[1]), throughSeq, generation: Number(match[3] ?? 0) }
+  return {
+    startSeq: Number(match[1]),
+    throughSeq,
+    generation: Number(match[3] ?? 0),
+    holdsNothing: match[4] !== undefined,
+  }
 }
 
 /** A segment file of a folder. */
 export interface SegmentFile extends SegmentName {
   readonly name: string
+  readonly holdsNothing: boolean
 }
 
 /**

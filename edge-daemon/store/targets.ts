@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../protocol/errors.ts'
 import {
@@ -11,13 +11,22 @@ import {
 import { BacklogMeter, type ReadExtent } from './backlog.ts'
 import { ChainFile, NEW_CHAIN } from './chain-file.ts'
 import type { Backlog, Chain, Chains } from './contract.ts'
+import type { Disk } from './disk.ts'
 import type { Entered, LogIndex } from './log-index.ts'
+import type { Quarantine } from './quarantine.ts'
 
 const SUFFIX = '.chain'
 
 /** Whether records of a class travel upstream. */
 export function isUpstream(recordClass: RecordClass): recordClass is UpstreamClass {
   return (UPSTREAM_CLASSES as readonly RecordClass[]).includes(recordClass)
+}
+
+/** Where the files of the targets are. */
+export interface TargetPlace {
+  readonly folder: string
+  readonly disk: Disk
+  readonly quarantine: Quarantine
 }
 
 interface Target {
@@ -28,6 +37,8 @@ interface Target {
 /** The uplink targets that the store knows: how far each has got, on disk, and what waits for it. */
 export class TargetSet {
   readonly #folder: string
+  readonly #disk: Disk
+  readonly #quarantine: Quarantine
   readonly #index: LogIndex
   readonly #recordsOf: ReadExtent
   readonly #targets = new Map<string, Target>()
@@ -36,12 +47,14 @@ export class TargetSet {
   /** Damaged cursors found at the start, with what they fell back to. */
   readonly damaged: { target: string; recordClass: UpstreamClass; seq: number }[] = []
 
-  constructor(folder: string, index: LogIndex, recordsOf: ReadExtent) {
+  constructor({ folder, disk, quarantine }: TargetPlace, index: LogIndex, recordsOf: ReadExtent) {
     this.#folder = folder
+    this.#disk = disk
+    this.#quarantine = quarantine
     this.#index = index
     this.#recordsOf = recordsOf
     this.#untouched = new BacklogMeter(index, recordsOf, new Map())
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    quarantine.folder(folder)
     for (const name of readdirSync(folder)) {
       const target = name.endsWith(SUFFIX) ? decodeToken(name.slice(0, -SUFFIX.length)) : null
       if (target === null) continue
@@ -113,7 +126,9 @@ export class TargetSet {
   }
 
   #open(name: string): Target {
-    const file = ChainFile.open(join(this.#folder, `${encodeToken(name)}${SUFFIX}`))
+    const path = join(this.#folder, `${encodeToken(name)}${SUFFIX}`)
+    this.#quarantine.file(path)
+    const file = ChainFile.open(path, this.#disk)
     const target = { file, meter: new BacklogMeter(this.#index, this.#recordsOf, file.seqs) }
     this.#targets.set(name, target)
     return target

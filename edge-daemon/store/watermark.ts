@@ -1,5 +1,6 @@
-import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
+import { type Disk, nodeDisk } from './disk.ts'
+import { SlotFile } from './slot-file.ts'
 
 const MAGIC = 0x01_6d_77_ed
 const SLOT_BYTES = 40
@@ -18,36 +19,40 @@ export interface Mark {
  * cut at the border of a frame would look whole, and its sequences would be used again (`data-plane.md`, Keeping).
  */
 export class Watermark {
-  readonly #fd: number
+  readonly #file: SlotFile
   #generation: number
   /** Epoch that is surely on the disk. */
   #epoch: string | null
   /** What the newest good slot said when the file was opened; null when there was none. */
   readonly found: Mark | null
+  /** A slot was damaged when the file was opened; the next marks write over it. */
+  readonly isDamaged: boolean
 
-  private constructor(fd: number, generation: number, found: Mark | null) {
-    this.#fd = fd
-    this.#generation = generation
-    this.#epoch = found?.epoch ?? null
+  private constructor(file: SlotFile) {
+    this.#file = file
+    this.#generation = 0
+    let found: Mark | null = null
+    let isDamaged = false
+    for (const at of SLOT_AT) {
+      const slot = file.bytes.subarray(at, at + SLOT_BYTES)
+      if (slot.every((byte) => byte === 0)) continue
+      if (slot.readUInt32LE(0) !== MAGIC || crc32(slot.subarray(0, 36)) !== slot.readUInt32LE(36)) {
+        isDamaged = true
+        continue
+      }
+      const generation = slot.readUIntLE(4, 6)
+      if (found !== null && generation <= this.#generation) continue
+      this.#generation = generation
+      found = { epoch: slot.toString('hex', 20, 36), lastSeq: slot.readUIntLE(12, 6) }
+    }
     this.found = found
+    this.isDamaged = isDamaged
+    this.#epoch = found?.epoch ?? null
   }
 
   /** Open or make the file. Throws what the file system says. */
-  static open(path: string): Watermark {
-    const handle = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-    if (fstatSync(handle).size < FILE_BYTES) ftruncateSync(handle, FILE_BYTES)
-    let generation = 0
-    let found: Mark | null = null
-    for (const at of SLOT_AT) {
-      const slot = Buffer.alloc(SLOT_BYTES)
-      readSync(handle, slot, 0, SLOT_BYTES, at)
-      if (slot.readUInt32LE(0) !== MAGIC || crc32(slot.subarray(0, 36)) !== slot.readUInt32LE(36)) continue
-      const its = slot.readUIntLE(4, 6)
-      if (found !== null && its <= generation) continue
-      generation = its
-      found = { epoch: slot.toString('hex', 20, 36), lastSeq: slot.readUIntLE(12, 6) }
-    }
-    return new Watermark(handle, generation, found)
+  static open(path: string, disk: Disk = nodeDisk): Watermark {
+    return new Watermark(SlotFile.open(path, FILE_BYTES, disk))
   }
 
   /** Write how far the log was synced and answered; through to the disk when the epoch is a new one. */
@@ -66,21 +71,17 @@ export class Watermark {
     slot.writeUIntLE(mark.lastSeq, 12, 6)
     slot.write(mark.epoch, 20, 16, 'hex')
     slot.writeUInt32LE(crc32(slot.subarray(0, 36)), 36)
-    writeSync(this.#fd, slot, 0, SLOT_BYTES, SLOT_AT[this.#generation % 2 === 0 ? 0 : 1])
+    this.#file.write(slot, SLOT_AT[this.#generation % 2 === 0 ? 0 : 1])
   }
 
   /** Write both slots and sync: a new epoch must not be forgotten for an old one. */
   writeThrough(mark: Mark): void {
     this.write(mark)
     this.write(mark)
-    fdatasyncSync(this.#fd)
+    this.#file.sync()
   }
 
   close(): void {
-    try {
-      fdatasyncSync(this.#fd)
-    } finally {
-      closeSync(this.#fd)
-    }
+    this.#file.close()
   }
 }

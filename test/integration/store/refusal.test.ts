@@ -86,6 +86,7 @@ describe('a disk that refuses', () => {
     let monotonic = 0
     withEngine(engineOptions(folder.dir, { disk, monotonicMs: () => monotonic }), (engine) => {
       disk.refuses = true
+      disk.asked = 0
       for (; monotonic < 1000; monotonic += 1) engine.commit(plain('normal'))
       expect(disk.asked).toBe(4)
       disk.refuses = false
@@ -96,21 +97,27 @@ describe('a disk that refuses', () => {
 
   it('never gets a descriptor back whose sync failed, and gathers no files while every sync fails', () => {
     using folder = storeFolder()
-    const synced: number[] = []
+    const failed: number[] = []
+    let failures = 0
     const disk: Disk = {
       ...nodeDisk,
       sync: (fd) => {
-        synced.push(fd)
-        if (synced.length > 1 && synced.length < 8) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+        if (failures > 0) {
+          failures -= 1
+          failed.push(fd)
+          throw Object.assign(new Error('EIO'), { code: 'EIO' })
+        }
         nodeDisk.sync(fd)
       },
     }
     let monotonic = 0
     withEngine(engineOptions(folder.dir, { disk, monotonicMs: () => monotonic }), (engine) => {
       for (let n = 0; n < 9; n += 1) {
+        if (n === 1) failures = 6
         engine.commit(plain('normal'))
         monotonic += 300
       }
+      expect(failed).toHaveLength(6)
       expect(folder.segments().map((path) => path.replace(/.*\//, ''))).toEqual([
         '0000000000000001.log',
         '0000000000000002.log',
