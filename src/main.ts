@@ -99,7 +99,7 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       const nodes = known(loaded)
       if (hasScreen()) {
         const context = request.node.length > 0 ? 'command line' : loaded.configFile
-        await runScreen({ ...loaded.screen, nodes, version, context, signal: io.signal })
+        await runScreen({ ...loaded.screen, nodes, clouds: loaded.clouds, version, context, signal: io.signal })
         return 0
       }
       const plain = { nodes, version, format: 'table', watch: false, timeoutMs: NODES_TIMEOUT_MS } as const

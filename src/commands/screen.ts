@@ -1,6 +1,8 @@
+import type { CloudAddress } from '../config/cloud-address.ts'
 import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { DemoConsole } from '../demo/demo.ts'
+import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
 
 const ALERT_BACKLOG = 100
@@ -21,13 +23,15 @@ export interface ScreenSettings {
 export async function runScreen(
   options: ScreenSettings & {
     readonly nodes: readonly NodeAddress[]
+    /** Read for the past that the nodes do not tell. */
+    readonly clouds: readonly CloudAddress[]
     readonly version: string
     /** Where the nodes are listed, for the header. */
     readonly context: string
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { nodes, version, config, context, signal } = options
+  const { nodes, clouds, version, config, context, signal } = options
   const session = new FleetSession({
     nodes,
     version,
@@ -39,6 +43,7 @@ export async function runScreen(
       ...options,
       fleet: session.fleet,
       link: (key) => session.links.get(key),
+      archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],
       controls: null,
       context,
       onNotice: () => () => undefined,
@@ -56,6 +61,7 @@ export async function runScreen(
 export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Promise<void> {
   return async (demo) => {
     const { runConsole } = await import('../ui/start.tsx')
-    await runConsole({ ...settings, ...demo, context: 'demo' })
+    const archives = [new CloudArchive(demo.fleet, () => demoClouds(demo))]
+    await runConsole({ ...settings, ...demo, archives, context: 'demo' })
   }
 }
