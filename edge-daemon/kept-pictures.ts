@@ -19,13 +19,26 @@ export async function readPicture(
     })
   }
   const [record] = await store.read({ classes: ['input'], afterSeq: seq, throughSeq: seq + 1, limit: 1 })
-  if (record === undefined) {
-    throw new EdgeError('PICTURE_NOT_KEPT', {
-      message: `no picture of result ${seq} is kept on this node`,
-      next: ['pictures of abnormal results are kept while there is room: see inputs.* in its settings'],
-    })
-  }
+  if (record === undefined) throw await whyNone(store, seq)
   // The store's own lines are trusted: this daemon wrote them, and a checksum guards them.
   const { content_type: contentType, bytes: sizeBytes, data: base64 } = JSON.parse(record.line) as InputRecord
   return { contentType, sizeBytes, base64 }
+}
+
+async function whyNone(store: Pick<Store, 'read'>, seq: number): Promise<EdgeError> {
+  const [result] = await store.read({
+    classes: ['normal', 'abnormal'],
+    afterSeq: seq - 1,
+    throughSeq: seq,
+    limit: 1,
+  })
+  return result === undefined
+    ? new EdgeError('PICTURE_NOT_KEPT', {
+        message: `there is no result ${seq} on this node: it had to make room, or never was`,
+        next: ['see the node for the sequences that it keeps'],
+      })
+    : new EdgeError('PICTURE_NOT_KEPT', {
+        message: `result ${seq} is kept without its picture: it was not to be kept, or had to make room`,
+        next: ['see inputs.* and store.keep.input.* in the settings of the node for which pictures it keeps'],
+      })
 }
