@@ -105,8 +105,8 @@ describe('the past on the screen', () => {
     await type(screen, 'T-5m\r')
     await type(screen, '>>>>>')
     expect(header(screen)).toContain('×60 playing')
-    for (let turn = 0; turn < 4; turn += 1) {
-      await screen.pass(3)
+    for (let turn = 0; turn < 12 && header(screen).includes('REPLAY'); turn += 1) {
+      await screen.pass(1)
       await loaded(screen)
     }
     expect(header(screen)).not.toContain('REPLAY')
