@@ -32,6 +32,8 @@ export interface FleetOptions {
   readonly maxAlertRows?: number
   /** Of each node. */
   readonly maxResultRows?: number
+  /** Time between two whole states that are kept of a node, ms; one that differs in kind is always kept. */
+  readonly keyframeEveryMs?: number
   /** Whether what is told is of the past, so that views of it change with every event. */
   readonly toldLater?: boolean
   /** Number of the first log row; see {@link LogBook}. */
@@ -51,6 +53,7 @@ const SETTLE_MS = 1000
  */
 export class Fleet {
   readonly #historySec: number
+  readonly #keyframeEveryMs: number | undefined
   readonly #toldLater: boolean
   readonly #nodes = new Map<string, NodeModel>()
   readonly #logs: LogBook
@@ -64,6 +67,7 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#historySec = options.historySec ?? 600
+    this.#keyframeEveryMs = options.keyframeEveryMs
     this.#toldLater = options.toldLater ?? false
     this.#logs = new LogBook(options.maxLogRows ?? 5000, options.firstLogId)
     this.#alerts = new AlertBook(options.maxAlertRows ?? 1000)
@@ -76,7 +80,8 @@ export class Fleet {
   add(key: string, options: { readonly url?: string; readonly nowMs: number }): void {
     if (this.#nodes.has(key)) return
     const { url = null, nowMs } = options
-    this.#nodes.set(key, new NodeModel(key, { url, addedMs: nowMs, historySec: this.#historySec }))
+    const often = this.#keyframeEveryMs === undefined ? {} : { keyframeEveryMs: this.#keyframeEveryMs }
+    this.#nodes.set(key, new NodeModel(key, { url, addedMs: nowMs, historySec: this.#historySec, ...often }))
     this.#touch()
   }
 

@@ -18,7 +18,7 @@ export const LATENCY_WINDOW_MS = 10_000
 /** Span of savings, ms: statistics go up in bursts of up to a minute. */
 export const SAVINGS_WINDOW_MS = 60_000
 const DEFAULT_INTERVAL_MS = 1000
-const KEYFRAME_EVERY_MS = 10_000
+const DEFAULT_KEYFRAME_EVERY_MS = 10_000
 /** A kept sample over a longer window stands for every second of it. */
 const FINE_WINDOW_MS = 2500
 const STAGES = ['decode', 'queue', 'run', 'commit', 'total'] as const
@@ -58,6 +58,7 @@ export class NodeModel {
   readonly series: Series
   readonly #history: VitalsHistory
   readonly #historyMs: number
+  readonly #keyframeEveryMs: number
   #link: LinkView
   #identity: NodeIdentity | null = null
   #intervalMs = DEFAULT_INTERVAL_MS
@@ -71,12 +72,16 @@ export class NodeModel {
   #moment: NodeMoment | null = null
   #lastN: { readonly subscription: string; readonly n: number } | null = null
 
-  constructor(key: string, options: { url: string | null; addedMs: number; historySec: number }) {
+  constructor(
+    key: string,
+    options: { url: string | null; addedMs: number; historySec: number; keyframeEveryMs?: number },
+  ) {
     this.key = key
     this.addedMs = options.addedMs
     this.series = new Series(options.historySec)
     this.#history = new VitalsHistory(options.historySec)
     this.#historyMs = options.historySec * 1000
+    this.#keyframeEveryMs = options.keyframeEveryMs ?? DEFAULT_KEYFRAME_EVERY_MS
     this.#link = idleLink(options.url)
   }
 
@@ -268,7 +273,7 @@ export class NodeModel {
     if (status === null) return
     const signature = signatureOf(status)
     const last = this.#keyframes.at(-1)
-    const due = last === undefined || nowMs - last.atMs >= KEYFRAME_EVERY_MS
+    const due = last === undefined || nowMs - last.atMs >= this.#keyframeEveryMs
     if (!due && last.signature === signature) return
     this.#keyframes.push({ atMs: nowMs - backMs, status, stages: this.#stages(), signature })
     while ((this.#keyframes[0]?.atMs ?? nowMs) < nowMs - this.#historyMs) this.#keyframes.shift()

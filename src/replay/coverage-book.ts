@@ -10,6 +10,8 @@ export type KeptState = 'fine' | 'coarse' | 'events' | 'none' | 'loading' | 'fai
 export interface Covered {
   readonly state: KeptState
   readonly source: 'node' | 'cloud' | null
+  /** The part of the minute that samples tell of, Unix ms on our clock; null when there are none. */
+  readonly told: { readonly fromMs: number; readonly toMs: number } | null
   /** Stretches of rows that are known to be missing, Unix ms. */
   readonly missing: readonly { readonly fromMs: number; readonly toMs: number }[]
 }
@@ -22,12 +24,12 @@ const MAX_NODES = 64
 export class CoverageBook {
   readonly #nodes = new Map<string, Map<number, Covered>>()
 
-  note(node: string, page: number, content: Page): void {
+  note(node: string, page: number, content: Page, offsetMs: number): void {
     const pages = this.#nodes.get(node) ?? new Map<number, Covered>()
     this.#nodes.delete(node)
     this.#nodes.set(node, pages)
     pages.delete(page)
-    pages.set(page, coveredBy(content))
+    pages.set(page, coveredBy(content, offsetMs))
     const [oldestPage] = pages.keys()
     if (pages.size > MAX_PAGES_PER_NODE && oldestPage !== undefined) pages.delete(oldestPage)
     const [oldestNode] = this.#nodes.keys()
@@ -40,11 +42,14 @@ export class CoverageBook {
   }
 }
 
-function coveredBy(page: Page): Covered {
-  if (page.state !== 'kept') return { state: page.state, source: null, missing: [] }
+function coveredBy(page: Page, offsetMs: number): Covered {
+  if (page.state !== 'kept') return { state: page.state, source: null, told: null, missing: [] }
   const samples = page.rows.flatMap((part) => (part.kind === 'status' ? part.rows : []))
   const isFine = samples.some(({ window_ms }) => window_ms <= COARSE_MS)
   const state = isFine ? 'fine' : samples.length > 0 ? 'coarse' : page.rowCount > 0 ? 'events' : 'none'
   const missing = page.gaps.filter(({ missed }) => missed !== 0).map(({ fromMs, toMs }) => ({ fromMs, toMs }))
-  return { state, source: page.source, missing }
+  const ends = samples.map(({ timestamp }) => timestamp - offsetMs)
+  const begins = samples.map(({ timestamp, window_ms }) => timestamp - window_ms - offsetMs)
+  const told = samples.length === 0 ? null : { fromMs: Math.min(...begins), toMs: Math.max(...ends) }
+  return { state, source: page.source, told, missing }
 }

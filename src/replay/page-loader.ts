@@ -131,7 +131,7 @@ export class PageLoader {
 
   #put(node: string, family: PageFamily, page: number, content: Page): void {
     this.cache.put(node, family, page, content)
-    if (family === 'state') this.coverage.note(node, page, content)
+    if (family === 'state') this.coverage.note(node, page, content, this.#options.offsetMs(node))
   }
 
   /** Ask one source after the other until one has something. */

@@ -21,6 +21,8 @@ export const PAST_SEC = 1500
 const FIRST_LOG_ID = 1_000_000_000
 /** Samples that are applied before keys are listened to again. */
 const SAMPLES_A_SLICE = 25
+/** Of five minutes only there are seconds, so that so many states can be held. */
+const KEYFRAME_EVERY_MS = 2000
 const MAX_PAST_RESULTS = 20_000
 const MAX_PAST_LOGS = 20_000
 
@@ -46,6 +48,7 @@ export class PastFeed {
       maxResultRows: MAX_PAST_RESULTS,
       firstLogId: FIRST_LOG_ID,
       toldLater: true,
+      keyframeEveryMs: KEYFRAME_EVERY_MS,
     })
     for (const key of options.keys()) this.fleet.add(key, { nowMs: atMs })
   }

@@ -37,10 +37,11 @@ export function reachOf(options: {
   const gaps: Stretch[] = []
   const promised: Stretch[] = []
   for (const key of keys) {
-    for (const [page, { state, source, missing }] of coverage.of(key)) {
+    for (const [page, { state, source, told, missing }] of coverage.of(key)) {
       const stretch = { fromMs: page * PAGE_MS, toMs: (page + 1) * PAGE_MS }
       if (stretch.toMs < fromMs || stretch.fromMs > toMs) continue
-      kept.push({ ...stretch, state, source })
+      // The first minute of a node is not whole.
+      kept.push({ ...(told ?? stretch), state, source })
       gaps.push(...missing)
     }
     const oldestMs = oldestSampleMs(live, key, nowMs)

@@ -37,7 +37,7 @@ const AHEAD_MS = 75_000
 /** Loaded ahead while it plays, seconds of the operator's time. */
 const AHEAD_SEC = 10
 /** Nodes that are loaded besides those in focus; a larger fleet shows what this console saw of the rest. */
-const MAX_OTHERS = 40
+const MAX_OTHERS = 24
 /** Minutes of results that are loaded before the head. */
 const RESULT_PAGES = 2
 /** Of the newest seconds some are always on their way. */

@@ -76,6 +76,7 @@ function titleRow(bar: TimeBar, look: Look, columns: number): Line {
     [glyphs(look).coarse, 'minutes', 'series1'],
     [glyphs(look).events, 'events alone', 'series4'],
     [glyphs(look).none, 'nothing kept', 'warning'],
+    [glyphs(look).failed, 'not reached', 'danger'],
     [glyphs(look).loading, 'not read', 'muted'],
   ]
   for (const [glyph, word, token] of legend) {
@@ -160,7 +161,7 @@ function keptMark(
   if (source === 'node' && here.some(({ state }) => state === 'loading'))
     return { glyph: marks.loading, token: 'accent' }
   if (cell.fromMs < nowMs && own.some(({ state }) => state === 'none')) return { glyph: marks.none, token: 'warning' }
-  if (source === 'node' && here.some(({ state }) => state === 'failed')) return { glyph: marks.none, token: 'danger' }
+  if (source === 'node' && here.some(({ state }) => state === 'failed')) return { glyph: marks.failed, token: 'danger' }
   if (source === 'node' && reach.promised.some((stretch) => overlaps(stretch, cell))) {
     return { glyph: marks.loading, token: 'muted' }
   }
@@ -174,8 +175,8 @@ function headMark({ glyph }: Mark, look: Look): Mark {
 
 function glyphs(look: Look) {
   return look.ascii
-    ? { fine: '#', coarse: '=', events: '+', none: '/', loading: '.' }
-    : { fine: '█', coarse: '▄', events: '▁', none: '╱', loading: '·' }
+    ? { fine: '#', coarse: '=', events: '+', none: '/', failed: '?', loading: '.' }
+    : { fine: '█', coarse: '▄', events: '▁', none: '╱', failed: '?', loading: '·' }
 }
 
 function cellOf(atMs: number, { fromMs, toMs }: TimeBar, columns: number): number | null {

@@ -16,6 +16,8 @@ import { LogTail } from './log-tail.tsx'
 import { Pane } from './pane.tsx'
 
 const STAGE_ROWS = 7
+/** What is older than this is no result of the time that is looked at. */
+const RESULTS_BEFORE_MS = 30_000
 const STAGE_COLUMNS = 52
 
 /** One node in depth. What does not fit gives way from the bottom: log, charts, then the last facts. */
@@ -61,9 +63,12 @@ export function NodeScreen({
   const results = useCallback(
     (area: Size): Line[] => {
       const { asOf } = store.get()
-      const rows = asOf === 'now' ? [] : fleet.results({ key: nodeKey, toMs: asOf, limit: area.rows })
+      const rows =
+        asOf === 'now'
+          ? []
+          : fleet.results({ key: nodeKey, fromMs: asOf - RESULTS_BEFORE_MS, toMs: asOf, limit: area.rows })
       if (rows.length > 0) return rows.map((row) => resultLine(row, look, area.columns))
-      return [line(look.theme).add(' no result is known of this time', 'muted').done()]
+      return [line(look.theme).add(' no result is known of the half minute before', 'muted').done()]
     },
     [fleet, store, nodeKey, look],
   )

@@ -182,7 +182,7 @@ describe('loading', () => {
     const { live, look, replay } = openedJustNow(node)
     for (let i = 2; i <= 300; i += 1) live.add(`n${i}`, { nowMs: NOW })
     await look(NOW - 4 * MIN, { focus: [] })
-    expect(new Set(node.asked.map(({ node: key }) => key)).size).toBeLessThanOrEqual(40)
+    expect(new Set(node.asked.map(({ node: key }) => key)).size).toBeLessThanOrEqual(24)
     expect(replay.fleet.view(NOW - 4 * MIN, NOW).nodes).toHaveLength(300)
   })
 })
