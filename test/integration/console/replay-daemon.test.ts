@@ -48,13 +48,14 @@ it('shows what a daemon did before this console was opened, and the picture of a
   const look = (): void => console.replay.look({ headMs: atMs, rate: 0, focus: ['n1'], spanMs: 300_000 })
   await eventually(() => {
     look()
-    return console.nodeAt(atMs)?.state === 'up' && console.replay.fleet.results({ key: 'n1' }).length === 10
+    const { fleet } = console.replay
+    const isFed = fleet.results({ key: 'n1' }).length === 10 && fleet.logs({ asOf: atMs }).length > 0
+    return isFed && console.nodeAt(atMs)?.state === 'up'
   })
   expect(console.live.knows('n1', atMs)).toBe(false)
   const detail = console.replay.fleet.nodeDetail('n1', atMs, Date.now())
   expect(detail?.status?.inference.counters.requests).toBe(10)
   expect(detail?.stages.find(({ stage }) => stage === 'total')?.count).toBe(10)
-  expect(console.replay.fleet.logs({ asOf: atMs }).length).toBeGreaterThan(0)
   const flagged = console.replay.fleet.results({ key: 'n1', toMs: atMs, abnormalOnly: true })
   expect(flagged.length).toBeGreaterThan(0)
   const picture = await console.link.fetchPicture(flagged[0]?.seq ?? 0, new AbortController().signal)
