@@ -11,7 +11,7 @@ import { ForkFile } from './fork-file.ts'
 import { FrameReader } from './frame-reader.ts'
 import { closeGaps, type Gap } from './gaps.ts'
 import { checkKeys, encryptionOf, missingKeyEntries } from './key-use.ts'
-import { forkedEntry, type LedgerEntry, ledgerRecord, unsyncedEntry } from './ledger.ts'
+import { corruptEntry, forkedEntry, type LedgerEntry, ledgerRecord, unsyncedEntry } from './ledger.ts'
 import { type StoreLock, takeLock } from './lock.ts'
 import type { LogIndex, Segment } from './log-index.ts'
 import { lastFolded, recentLedger } from './look-back.ts'
@@ -91,7 +91,9 @@ export class LogEngine {
     quarantine.file(join(dir, 'unsynced'))
     this.#unsynced = new UnsyncedMark(join(dir, 'unsynced'), disk)
     this.#ring = new KeyRing(options.keys)
-    this.#reader = new FrameReader(this.#ring)
+    this.#reader = new FrameReader(this.#ring, (path, damage) => {
+      if (quarantine.copy(path, damage)) this.#pendingLedger.push(corruptEntry(damage))
+    })
     const recovered = recoverLog(dir, watermark.found?.lastSeq ?? 0, disk, quarantine)
     this.#index = recovered.index
     checkKeys(this.#index, this.#ring)
@@ -102,27 +104,19 @@ export class LogEngine {
     )
     const segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4))
     dateSegments(this.#index.segments, monotonicMs())
-    this.#writer = new SegmentWriter({
-      folder: this.#folder,
-      segmentBytes,
-      disk,
-      index: this.#index,
-      monotonicMs,
-      syncsEach: options.durability === 'sync',
-      onUnsynced: (error) => this.#lostTail(error),
-    })
+    const log = { folder: this.#folder, segmentBytes, disk, monotonicMs, index: this.#index }
+    const syncsEach = options.durability === 'sync'
+    this.#writer = new SegmentWriter({ ...log, syncsEach, onUnsynced: (error) => this.#lostTail(error) })
     this.#writer.resume(this.#unsynced.isSet)
     quarantine.file(join(dir, 'reserve'))
     this.#reserve = new Reserve({ path: join(dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
     this.#retention = new Retention({
       ...options,
-      index: this.#index,
+      ...log,
       writer: this.#writer,
       reader: this.#reader,
       targets: this.#targets,
       reserve: this.#reserve,
-      folder: this.#folder,
-      segmentBytes,
       quarantine,
       lastSeq: () => this.#lastSeq,
       note: (entry) => this.#noteEviction(entry),

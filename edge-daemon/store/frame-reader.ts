@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
@@ -11,9 +12,11 @@ import {
   EpochReader,
   FRAME_MAGIC,
   type FrameHeader,
+  readFrame,
   readHeader,
   type VerifiedFrame,
 } from './frame.ts'
+import type { DamagedStretch } from './ledger.ts'
 import { seqOfLine, timestampOfLine } from './line.ts'
 import type { Located } from './log-index.ts'
 import { readAround } from './read-around.ts'
@@ -58,12 +61,15 @@ interface OpenSegment {
  */
 export class FrameReader {
   readonly #keys: KeyRing
+  readonly #onDamage: (path: string, damage: DamagedStretch) => void
   readonly #open = new Map<string, OpenSegment>()
   readonly #damaged = new DamageCount()
   readonly #epochs = new EpochReader()
 
-  constructor(keys: KeyRing) {
+  /** @param onDamage hears of each damaged stretch once, when it is come across */
+  constructor(keys: KeyRing, onDamage: (path: string, damage: DamagedStretch) => void = () => undefined) {
     this.#keys = keys
+    this.#onDamage = onDamage
   }
 
   /** Different stretches that were no good frames when they were read, since the start. */
@@ -155,9 +161,20 @@ export class FrameReader {
       const frame = checkFrame(bytes, offset)
       const end = frame.ok ? offset + frame.frameBytes : nextGoodFrame(bytes, offset + 1)
       const isGood = frame.ok && (frame.class !== recordClass || use(bytes.subarray(offset, end), frame))
-      if (!isGood) this.#damaged.note(place.segment.path, place.ref.offset + offset, place.ref.offset + end)
+      if (!isGood) this.#noteDamage(place, bytes, { offset, end })
       offset = end
     }
+  }
+
+  #noteDamage({ segment, ref }: Located, bytes: Buffer, { offset, end }: { offset: number; end: number }): void {
+    if (!this.#damaged.note(segment.path, ref.offset + offset, ref.offset + end)) return
+    this.#onDamage(segment.path, {
+      segment: basename(segment.path),
+      offset: ref.offset + offset,
+      bytes: end - offset,
+      afterSeq: lastSeqBefore(bytes, offset) ?? ref.firstSeq - 1,
+      beforeSeq: firstSeqBehind(bytes, end) ?? ref.lastSeq + 1,
+    })
   }
 
   /** Add the records of a frame that are in the range; false when the frame cannot be decoded. */
@@ -203,6 +220,34 @@ function nextGoodFrame(bytes: Buffer, from: number): number {
   let offset = bytes.indexOf(FRAME_MAGIC, from)
   while (offset >= 0 && !checkFrame(bytes, offset).ok) offset = bytes.indexOf(FRAME_MAGIC, offset + 1)
   return offset < 0 ? bytes.length : offset
+}
+
+/** Last sequence of the commits that end in good frames before a place; null when there is none. */
+function lastSeqBefore(bytes: Buffer, end: number): number | null {
+  let lastSeq: number | null = null
+  let highest = 0
+  for (let offset = 0; offset < end; ) {
+    const read = readFrame(bytes, offset)
+    offset = read.ok ? offset + read.frameBytes : nextGoodFrame(bytes, offset + 1)
+    if (!read.ok) continue
+    // Frames of one commit share a range of sequences.
+    highest = Math.max(highest, read.header.lastSeq)
+    if (read.header.endsCommit) lastSeq = highest
+  }
+  return lastSeq
+}
+
+/** First sequence of the first commit that surely begins at or behind a place; null when there is none. */
+function firstSeqBehind(bytes: Buffer, begin: number): number | null {
+  let isBegin = false
+  for (let offset = begin; offset < bytes.length; ) {
+    const read = readFrame(bytes, offset)
+    if (!read.ok) return null
+    if (isBegin) return read.header.firstSeq
+    isBegin = read.header.endsCommit
+    offset += read.frameBytes
+  }
+  return null
 }
 
 function isBrokenSector(error: unknown): boolean {

@@ -122,7 +122,7 @@ describe('the index of a finished segment', () => {
     expect(indexesOf(folder.dir).map((path) => basename(path, '.idx'))).not.toContain(basename(first))
   })
 
-  it('leaves what went bad under it to the one who reads: it is left out, counted, and its neighbours are there', () => {
+  it('leaves what went bad under it to who reads: it is left out, counted, set aside and in the ledger once, and its neighbours are there', () => {
     using folder = storeFolder()
     const lastSeq = fill(folder.dir)
     const all = withEngine(engineOptions(folder.dir, SMALL), (engine) => readAll(engine).map(({ seq }) => seq))
@@ -136,6 +136,17 @@ describe('the index of a finished segment', () => {
       expect(lost.length).toBeLessThanOrEqual(4)
       expect(engine.status().corruptBlocks).toBe(1)
       expect(engine.lastSeq).toBe(lastSeq)
+      engine.commit(plain('normal'))
+      const [entry] = ledgerOf(engine)
+      expect(entry).toMatchObject({ event: 'corrupt', reason: 'checksum' })
+      expect(lost.every((seq) => seq >= (entry?.first_seq ?? Number.NaN) && seq <= (entry?.last_seq ?? 0))).toBe(true)
+      expect((entry?.last_seq ?? 0) - (entry?.first_seq ?? 0)).toBeLessThan(16)
+    })
+    expect(readdirSync(join(folder.dir, 'quarantine'))).toHaveLength(1)
+    withEngine(engineOptions(folder.dir, SMALL), (engine) => {
+      readAll(engine)
+      engine.commit(plain('normal'))
+      expect(ledgerOf(engine)).toHaveLength(1)
     })
   })
 
