@@ -6,6 +6,8 @@ interface Range {
   readonly first: number
   readonly last: number
   readonly count: number
+  /** Epoch of the results it counts. */
+  readonly epoch: string
 }
 
 /** Judge that statistics tile the results of each epoch, count them rightly and leave no acknowledged normal one out. */
@@ -42,21 +44,23 @@ interface Tiles {
 }
 
 /**
- * Statistics by node and the epoch whose results they count, in order. Where a disk was forked, what it counts of results
- * from before the fork is apart from what the other disk counts: the epoch that a block travels in tells them apart.
+ * Statistics by node and the epoch whose results they count, in order. Where a disk was forked, both disks count results
+ * of one epoch: there the epoch that a block travels in tells them apart.
  */
 function tilesOf(held: readonly Held[], isForked: boolean): Map<string, Tiles> {
   const tiles = new Map<string, Tiles>()
   for (const { block, body } of held) {
     if (block.kind !== 'stats') continue
     const epoch = typeof body.epoch === 'string' ? body.epoch : block.epoch
-    const key = `${block.node} ${epoch}${isForked ? ` ${block.epoch}` : ''}`
-    const group = tiles.get(key) ?? { node: block.node, epoch, ranges: [] }
+    const lineage = isForked ? block.epoch : epoch
+    const key = `${block.node} ${lineage}`
+    const group = tiles.get(key) ?? { node: block.node, epoch: lineage, ranges: [] }
     tiles.set(key, group)
     group.ranges.push({
       first: body.first_seq as number,
       last: body.last_seq as number,
       count: body.count as number,
+      epoch,
     })
   }
   for (const { ranges } of tiles.values()) ranges.sort((a, b) => a.first - b.first)
@@ -70,7 +74,9 @@ function groupsByEpoch(tiles: ReadonlyMap<string, Tiles>, held: readonly Held[])
     const there = groups.get(key) ?? []
     groups.set(key, there.includes(tile) ? there : [...there, tile])
   }
-  for (const tile of tiles.values()) enter(`${tile.node} ${tile.epoch}`, tile)
+  for (const tile of tiles.values()) {
+    for (const epoch of [tile.epoch, ...tile.ranges.map((range) => range.epoch)]) enter(`${tile.node} ${epoch}`, tile)
+  }
   for (const { block } of held) {
     if (block.originEpoch === null || block.originEpoch === block.epoch) continue
     for (const tile of groups.get(`${block.node} ${block.epoch}`) ?? [])
@@ -83,9 +89,11 @@ function judgeTiling(
   ranges: readonly Range[],
   { node, epoch, excuse, findings }: { node: string; epoch: string; excuse: Excuse; findings: Findings },
 ): void {
-  for (const [index, { first, last }] of ranges.entries()) {
+  for (const [index, { first, last, epoch: epochOf }] of ranges.entries()) {
     const before = ranges[index - 1]
     if (before === undefined || first === before.last + 1) continue
+    // The first statistic of an epoch begins with its first result.
+    if (epochOf !== before.epoch && first > before.last) continue
     // A statistic that was lost with the end of the log is folded again from the results that were not.
     const isExcused =
       first > before.last ? excuse(node, before.last + 1) || excuse(node, first - 1) : excuse(node, before.last)

@@ -4,6 +4,7 @@ import { runCloned, runCutLog, runRestoredDisk, runTwoOwners } from './scenarios
 import { runFlipped } from './scenarios/flipped.ts'
 import { runFullDisk } from './scenarios/full-disk.ts'
 import { runOldHub, runStreamLimits } from './scenarios/hubs.ts'
+import { runAllRegions, runFailover } from './scenarios/regions.ts'
 import type { Outcome, World } from './world.ts'
 
 /** What is asked of a scenario that can be long or short. */
@@ -53,4 +54,6 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'old-hub', about: 'the hub set back to an older copy', run: runOldHub },
   { name: 'stream-limits', about: 'a full stream, and one that is purged', run: runStreamLimits },
+  { name: 'failover', about: 'two regions joined by a leaf node; the first dies and half opens', run: runFailover },
+  { name: 'all-regions', about: 'two regions that get everything; each is dead for a while', run: runAllRegions },
 ]

@@ -26,7 +26,7 @@ function addNode(world: World, hubs: readonly Hub[], mode: 'failover' | 'all'): 
   return world.addNode({
     name: 'n1',
     hubs,
-    settings: { 'upstream.mode': mode },
+    settings: { 'upstream.regionMode': mode },
     regions: hubs.map(({ region }) => region),
   })
 }
