@@ -200,8 +200,8 @@ export const SETTINGS = {
       'How blocks are compressed; auto is zstd where the receiver says it takes it, else gzip.',
     ),
     blockBytes: setting(
-      size({ minBytes: 1024, maxBytes: 512 * 1024 }),
-      256 * 1024,
+      size({ minBytes: 1024, maxBytes: 4 * 1024 * 1024 }),
+      1024 * 1024,
       'Largest block before compression; a slow link gets smaller ones.',
     ),
     maxUplinkKbps: setting(

@@ -216,7 +216,9 @@ export function decodeFrame(header: FrameHeader, frame: Buffer, keys: KeyRing): 
   const payload = openPayload(header, frame, keys)
   if (payload === null || !header.compressed) return payload
   try {
-    return zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES })
+    // Room for all of it at once: putting it together from pieces would cost more than all the rest.
+    const chunkSize = Math.min(Math.max(64, header.lineBytes), MAX_PAYLOAD_BYTES)
+    return zstdDecompressSync(payload, { maxOutputLength: MAX_PAYLOAD_BYTES, chunkSize })
   } catch {
     return null
   }

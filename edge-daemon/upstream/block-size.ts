@@ -74,6 +74,8 @@ export const WIRE_TIME_MS = 1000
 const SMALLEST_BYTES = 2048
 /** A link that nothing is known about gets a block that takes about half a second at 64 kbit/s. */
 const FIRST_BYTES = 16 * 1024
+/** A block is one message, in the memory of every server on its way. */
+const LARGEST_BODY_BYTES = 256 * 1024
 const USUAL_WIRE_PER_PLAIN = 0.25
 /** Part of the receiver's limit that is used: how well a block compresses is only known afterwards. */
 const RECEIVER_MARGIN = 0.8
@@ -85,7 +87,8 @@ export function blockBytesFor(input: BlockSizeInput): number {
   const rate = Math.min(linkBytesPerSec ?? Number.POSITIVE_INFINITY, capBytesPerSec ?? Number.POSITIVE_INFINITY)
   const timely =
     rate === Number.POSITIVE_INFINITY ? FIRST_BYTES : (rate * (WIRE_TIME_MS / 1000)) / Math.max(1, lanes) / wirePerPlain
-  const taken = receiverBytes === null ? maxBytes : (receiverBytes * RECEIVER_MARGIN) / Math.min(1, wirePerPlain)
+  const bodyBytes = Math.min(LARGEST_BODY_BYTES, (receiverBytes ?? Number.POSITIVE_INFINITY) * RECEIVER_MARGIN)
+  const taken = bodyBytes / Math.min(1, wirePerPlain)
   const first = linkBytesPerSec === null ? FIRST_BYTES : Number.POSITIVE_INFINITY
   return Math.floor(Math.min(maxBytes, taken, first, Math.max(SMALLEST_BYTES, timely)))
 }

@@ -27,7 +27,7 @@ interface Prepared {
   readonly block: Promise<Block | null>
 }
 
-const BLOCK_RECORDS = 5000
+const BLOCK_RECORDS = 10_000
 
 /** Cuts the records of a class into blocks, and builds the next one while the last is on its way. */
 export class BlockSource {
