@@ -75,7 +75,9 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     }
     case 'resend': {
       const { runResend } = await import('./commands/resend.ts')
-      const done = await runResend({ ...request, ...only(loaded, request.name) }, io)
+      // Standard output is one JSON document: with a comparison that is what it says.
+      const told = request.check && request.format === 'json' ? { ...io, stdout: io.stderr } : io
+      const done = await runResend({ ...request, ...only(loaded, request.name) }, told)
       if (!done || !request.check) return answered(done)
       const { runCompare } = await import('./commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
