@@ -73,8 +73,8 @@ export class Keys {
 
   #lockedText(id: ActionId): string {
     const live = this.#console.parts.keymap.keysOf('replay.live').map(showKey)[0]
-    const cure = live === undefined ? '' : ` (${live} goes back to live)`
-    return `locked while you look at the past${cure}: ${actionOf(id).title}`
+    const cure = live === undefined ? '' : `; ${live} is live again`
+    return `${actionOf(id).title} is locked in the past${cure}`
   }
 
   #appHandlers(): ActionHandlers {

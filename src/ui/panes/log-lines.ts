@@ -61,9 +61,11 @@ export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
 }
 
 /** What stands where there is no line of a level to show. */
-export function nothingYet(look: Look, minLevel: LogLevel, contains = ''): Line {
+export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past', contains = ''): Line {
   const wanted = contains === '' ? '' : ` with "${contains}"`
-  return line(look.theme).add(` no line of level ${minLevel} or above${wanted} yet`, 'muted').done()
+  return line(look.theme)
+    .add(` no line of level ${minLevel} or above${wanted} ${when === 'now' ? 'yet' : 'is known of this time'}`, 'muted')
+    .done()
 }
 
 /** Message and fields as one text, the way it is searched. */

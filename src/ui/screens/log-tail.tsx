@@ -32,7 +32,7 @@ export function LogTail({
         limit: size.rows,
         ...(nodeKey === null ? {} : { keys: new Set([nodeKey]) }),
       })
-      if (found.length === 0) return [nothingYet(look, TAIL_LEVEL)]
+      if (found.length === 0) return [nothingYet(look, TAIL_LEVEL, asOf === 'now' ? 'now' : 'past')]
       const style = {
         columns: size.columns,
         time: 'local',

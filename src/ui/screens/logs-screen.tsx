@@ -20,9 +20,10 @@ export function LogsScreen({
   const { store, look } = console.parts
   const draw = useCallback(
     (area: Size): Line[] => {
-      const { logs } = store.get()
+      const { logs, asOf } = store.get()
       const { rows } = console.logRows()
-      if (rows.length === 0) return [nothingYet(look, logs.minLevel, logs.contains.trim())]
+      if (rows.length === 0)
+        return [nothingYet(look, logs.minLevel, asOf === 'now' ? 'now' : 'past', logs.contains.trim())]
       const screen = console.screen()
       const single = screen.name === 'logs' && screen.keys?.size === 1
       const style = {
@@ -38,11 +39,12 @@ export function LogsScreen({
     [console, store, look],
   )
   const note = useCallback((): string => {
-    const { logs } = store.get()
+    const { logs, asOf } = store.get()
     const { rows, newer } = console.logRows()
     const parts = [`${logs.minLevel} and above`, `${rows.length} lines`]
     if (logs.contains !== '') parts.push(`with "${logs.contains}"`)
     if (logs.pausedAtId !== null) parts.push(`PAUSED, ${newer} newer`)
+    else if (asOf !== 'now') parts.push('up to this time')
     else parts.push(logs.cursorId === null ? 'following' : 'standing, G follows')
     if (logs.time === 'utc') parts.push('UTC')
     return parts.join(', ')

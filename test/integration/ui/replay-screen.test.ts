@@ -187,7 +187,7 @@ describe('while the past is looked at', () => {
     await type(screen, '[')
     for (const key of ['K', 'C', 'L', 'X']) {
       await type(screen, key)
-      expect(screen.emulator.screen()).toMatch(/locked while you look at the past \(\. goes back to live\): /)
+      expect(screen.emulator.screen()).toMatch(/is locked in the past; \. is live again/)
     }
     expect(done).toEqual([])
     expect(screen.emulator.screen()).toContain('is locked while you look at the past')
