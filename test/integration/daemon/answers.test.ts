@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ResultRecord, StatRecord } from '../../../protocol/records.ts'
 import { DaemonHome, eventually, type InferAnswer, postPicture, type Served } from '../../support/edge-daemon.ts'
@@ -14,7 +14,9 @@ async function held<T extends { seq: number }>(nats: NatsFixture, tail: string) 
   const bySeq = new Map<number, T & { blockEpoch: string }>()
   for (const message of await nats.messages(`edge.plant.n1.${tail}`)) {
     const blockEpoch = message.header.get('Edge-Epoch')
-    for (const line of gunzipSync(message.data).toString().trimEnd().split('\n')) {
+    const isZstd = message.header.get('Content-Encoding') === 'zstd'
+    const plain = isZstd ? zstdDecompressSync(message.data) : gunzipSync(message.data)
+    for (const line of plain.toString().trimEnd().split('\n')) {
       const record = JSON.parse(line) as T
       bySeq.set(record.seq, { ...record, blockEpoch })
     }
