@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { zstdDecompressSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import type { StatRecord } from '../../../protocol/records.ts'
+import { merge } from '../../../src/cloud/merge.ts'
+import { blocksOf } from '../../support/cloud-reading.ts'
 import { natsFixture } from '../../support/nats-server.ts'
 import { storeFolder } from '../../support/store-folder.ts'
 
@@ -66,11 +68,17 @@ test('nodes and servers killed again and again: every abnormal result arrives, e
   const arrived = new Set((await lines('results')).map((line) => (JSON.parse(line) as { seq: number }).seq))
   expect(abnormal.filter((seq) => !arrived.has(seq))).toEqual([])
 
-  // At least once: a statistic may have come twice, so they are told apart by their sequence.
-  const stats = new Map(
-    (await lines('stats')).map((line) => JSON.parse(line) as StatRecord).map((stat) => [stat.seq, stat]),
-  )
-  const ranges = [...stats.values()].toSorted((a, b) => a.first_seq - b.first_seq)
+  // Whatever was killed, nothing is there twice, nothing is flagged as in doubt, and no block is missing between two.
+  const read = merge(await blocksOf(nats), { fromStart: true })
+  expect({ ...read.copies, conflicts: read.conflicts, gaps: read.gaps }).toMatchObject({
+    twice: 0,
+    flagged: 0,
+    conflicts: [],
+    gaps: [],
+  })
+  const stats = (await lines('stats')).map((line) => JSON.parse(line) as StatRecord)
+  expect(new Set(stats.map(({ seq }) => seq)).size).toBe(stats.length)
+  const ranges = stats.toSorted((a, b) => a.first_seq - b.first_seq)
   for (const [index, { first_seq }] of ranges.entries()) {
     expect(first_seq).toBeGreaterThan(ranges[index - 1]?.last_seq ?? 0)
   }

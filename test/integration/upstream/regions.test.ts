@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { connect } from 'nats'
 import { expect, test, vi } from 'vitest'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import { RegionFailover } from '../../../edge-daemon/upstream/region-failover.ts'
@@ -41,6 +44,36 @@ test('all: each region has everything once, a dead one holds up nobody and is fi
     expect(read.records.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(store.records.map(({ seq }) => seq))
     expect({ ...read.copies, gaps: read.gaps }).toMatchObject({ twice: 0, flagged: 0, gaps: [] })
   }
+})
+
+test('regions that a leaf node joins, with node subjects denied both ways, keep to themselves', async () => {
+  const denied = 'deny_imports: ["edge.>"], deny_exports: ["edge.>"]'
+  const leafPort = await freePort()
+  await using eu = await natsFixture({
+    domain: 'eu',
+    moreConfig: `leafnodes { host: "127.0.0.1", port: ${leafPort} }`,
+  })
+  await using us = await natsFixture({
+    domain: 'us',
+    moreConfig: `leafnodes { reconnect: 1, remotes: [{ url: "nats-leaf://127.0.0.1:${leafPort}", ${denied} }] }`,
+  })
+  await Promise.all([eu.addStream(), us.addStream()])
+  await joined(eu, us)
+  const store = new MemoryStore()
+  await using toEu = uplinkOf(store, wireTo(eu), { name: 'eu' })
+  await using toUs = uplinkOf(store, wireTo(us), { name: 'us' })
+  toEu.uplink.start()
+  toUs.uplink.start()
+  for (let round = 0; round < 3; round += 1) {
+    await store.append(someRecords('abnormal', 40))
+    await Promise.all([drained(toEu.uplink), drained(toUs.uplink)])
+  }
+  for (const [nats, region] of [[eu, 'eu'] as const, [us, 'us'] as const]) {
+    const read = merge(await blocksOf(nats, region), { fromStart: true })
+    expect(read.records.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(store.records.map(({ seq }) => seq))
+    expect({ ...read.copies, gaps: read.gaps }).toMatchObject({ twice: 0, flagged: 0, gaps: [] })
+  }
+  expect(store.forks).toEqual([])
 })
 
 test('failover: another region takes over within seconds, and gives back; the union holds everything, no region a block twice', async () => {
@@ -99,3 +132,25 @@ test('failover: another region takes over within seconds, and gives back; the un
     failover.stop()
   }
 })
+
+/** What is said on one server is heard on the other: the leaf link stands. */
+async function joined(eu: NatsFixture, us: NatsFixture): Promise<void> {
+  const [from, to] = [await connect({ servers: us.url }), await connect({ servers: eu.url })]
+  let heard = 0
+  to.subscribe('joined', { callback: () => void (heard += 1) })
+  await to.flush()
+  await vi.waitFor(() => {
+    from.publish('joined')
+    expect(heard).toBeGreaterThan(0)
+  }, SOON)
+  await Promise.all([from.close(), to.close()])
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
