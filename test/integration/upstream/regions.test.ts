@@ -137,7 +137,11 @@ test('failover: another region takes over within seconds, and gives back; the un
 async function joined(eu: NatsFixture, us: NatsFixture): Promise<void> {
   const [from, to] = [await connect({ servers: us.url }), await connect({ servers: eu.url })]
   let heard = 0
-  to.subscribe('joined', { callback: () => void (heard += 1) })
+  to.subscribe('joined', {
+    callback: () => {
+      heard += 1
+    },
+  })
   await to.flush()
   await vi.waitFor(() => {
     from.publish('joined')
