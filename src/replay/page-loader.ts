@@ -163,8 +163,9 @@ export class PageLoader {
       if (outcome.ok && (count > 0 || gaps.length > 0)) {
         return { ok: true, source: source.name, rows: rows.map((part) => part.rows), gaps, pageAt }
       }
-      if (outcome.ok) best = { ok: true, source: source.name, rows: [], gaps, pageAt }
-      else if (!best.ok) best = { ok: false, reason: `${source.name}: ${outcome.message}` }
+      // Who was asked first and has nothing is named; who could not be reached is not.
+      if (outcome.ok && !best.ok) best = { ok: true, source: source.name, rows: [], gaps, pageAt }
+      else if (!outcome.ok && !best.ok) best = { ok: false, reason: `${source.name}: ${outcome.message}` }
       if (signal.aborted) break
     }
     return best

@@ -80,10 +80,16 @@ export class ReplayedFleet implements FleetReader {
     const mark = [live, kept, [...tellers.values()].join()]
     if (this.#memo !== null && mark.every((part, at) => part === this.#memo?.mark[at])) return this.#memo.view
     const keptNodes = new Map(kept?.nodes.map((node) => [node.key, node]))
-    const nodes = live.nodes.map((node) => told(node, keptNodes.get(node.key), tellers.get(node.key) ?? 'nobody'))
+    const nodes = live.nodes.map((node) => {
+      const teller = tellers.get(node.key) ?? 'nobody'
+      return told(node, keptNodes.get(node.key), teller, this.#sentUp(node.key, live.asOfMs))
+    })
     const alerts = [
       ...live.alerts.filter((alert) => tellers.get(alert.key) === 'console'),
       ...(kept?.alerts.filter((alert) => tellers.get(alert.key) === 'kept') ?? []),
+      ...live.nodes
+        .filter(({ key }) => tellers.get(key) === 'nobody' || tellers.get(key) === 'loading')
+        .flatMap(({ key }) => this.#firing(key, asOf, nowMs)),
     ].sort(byUrgency)
     const latency = mergeHistograms(
       live.nodes.flatMap(({ key }) => {
@@ -103,10 +109,10 @@ export class ReplayedFleet implements FleetReader {
     const teller = this.teller(key, asOf)
     if (teller === 'console') return live
     const kept = teller === 'kept' ? (this.#past.fleet?.nodeDetail(key, asOf, nowMs) ?? null) : null
-    const node = told(live.node, kept?.node, teller)
+    const node = told(live.node, kept?.node, teller, this.#sentUp(key, asOf))
     // Who it is and how it is reached, the console knows itself.
     if (kept !== null) return { ...kept, node, identity: live.identity, link: live.link }
-    return { ...live, node, status: null, stages: [], alerts: [] }
+    return { ...live, node, status: null, stages: [], alerts: this.#firing(key, asOf, nowMs) }
   }
 
   series(key: string | null, range: SeriesRange): SeriesPoint[] {
@@ -149,16 +155,28 @@ export class ReplayedFleet implements FleetReader {
     return (past ?? this.#live).results(query)
   }
 
+  /** Whether something that a node sent up is known of a time, though not how it was. */
+  #sentUp(key: string, atMs: number): boolean {
+    return (this.#past.fleet?.latencyAt(key, atMs).count ?? 0) > 0
+  }
+
+  /** What fired at a time by the records of alerts alone: the last word of each rule. */
+  #firing(key: string, asOf: AsOf, nowMs: number): AlertView[] {
+    const last = new Map(this.alertHistory(asOf, nowMs, undefined, key).map((alert) => [alert.rule, alert]))
+    return [...last.values()].filter(({ state }) => state === 'firing')
+  }
+
   /** Since when the sums of the fleet are of this console's own seeing. */
   #watchedSinceMs(): number {
     return Math.min(...this.keys().map((key) => this.#live.addedMs(key) ?? Number.POSITIVE_INFINITY)) + FIRST_LOOK_MS
   }
 }
 
-function told(live: NodeView, kept: NodeView | undefined, teller: Teller): NodeView {
+function told(live: NodeView, kept: NodeView | undefined, teller: Teller, sentUp: boolean): NodeView {
   if (teller === 'console') return live
   if (teller === 'kept' && kept !== undefined) return { ...kept, site: live.site, saysName: live.saysName }
-  const reason = teller === 'loading' ? 'loading what is kept of this time' : 'no data kept of this time'
+  const unknown = sentUp ? 'no state kept of this time, only what it sent up' : 'no data kept of this time'
+  const reason = teller === 'loading' ? 'loading what is kept of this time' : unknown
   return {
     ...live,
     ...NO_VITALS,

@@ -11,8 +11,9 @@ export function alertLines(
   look: Look,
   size: Size,
   nodeColumns = 14,
+  nothing = 'nothing fires',
 ): Line[] {
-  if (alerts.length === 0) return [line(look.theme).add(' nothing fires', 'muted').done()]
+  if (alerts.length === 0) return [line(look.theme).add(` ${nothing}`, 'muted').done()]
   const fits = alerts.length <= size.rows ? alerts.length : Math.max(0, size.rows - 1)
   const lines = alerts.slice(0, fits).map((alert) => {
     const { glyph, token } = severityMark(alert.severity, look)

@@ -42,7 +42,10 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   if (critical > 0) addIfFits(out, columns - clock.length, [[`  ${critical} critical`, 'danger']])
   if (warning > 0)
     addIfFits(out, columns - clock.length, [[`  ${warning} warning${warning === 1 ? '' : 's'}`, 'warning']])
-  if (critical + warning === 0) addIfFits(out, columns - clock.length, [['  no alerts', 'muted']])
+  if (critical + warning === 0)
+    addIfFits(out, columns - clock.length, [
+      [totals.byState.unknown > 0 ? '  no alerts known' : '  no alerts', 'muted'],
+    ])
   return out
     .padTo(columns - clock.length)
     .add(clock, 'muted')

@@ -38,7 +38,12 @@ export function FleetScreen({ console, size }: { readonly console: Console; read
     return parts.join(', ')
   }, [console, store, fleet])
   const alerts = useCallback(
-    (area: Size) => alertLines(console.view().alerts, console.view().asOfMs, look, area),
+    (area: Size) => {
+      const { alerts, asOfMs, totals } = console.view()
+      // Of a time that nobody kept it is not said that nothing fired.
+      const nothing = totals.byState.unknown > 0 ? 'no alert is known of this time' : 'nothing fires'
+      return alertLines(alerts, asOfMs, look, area, undefined, nothing)
+    },
     [console, look],
   )
   const alertColumns = layout.alertColumns === 0 ? columns : layout.alertColumns

@@ -48,7 +48,11 @@ export function NodeScreen({
   )
   const stages = useCallback((): Line[] => stageLines(detail()?.stages ?? [], look), [detail, look])
   const alerts = useCallback(
-    (area: Size): Line[] => alertLines(detail()?.alerts ?? [], console.view().asOfMs, look, area, 0),
+    (area: Size): Line[] => {
+      const found = detail()
+      const nothing = found?.node.state === 'unknown' ? 'no alert is known of this time' : 'nothing fires'
+      return alertLines(found?.alerts ?? [], console.view().asOfMs, look, area, 0, nothing)
+    },
     [detail, console, look],
   )
   const facts = useCallback(

@@ -126,10 +126,13 @@ describe('the past of a node', () => {
     const node = new KeptNode()
     node.unreachable = 'the node is not connected'
     const cloud = new KeptNode('cloud').keepLog(NOW - 4 * MIN, 'told by the cloud')
+    cloud.kept.alerts.push(alertRecord(1, NOW - 4 * MIN + 500))
     const { look, replay } = openedJustNow(node, cloud)
     await look(NOW - 4 * MIN + 1000)
     const rows = replay.fleet.logs({ asOf: NOW - 4 * MIN + 1000 })
     expect(rows).toMatchObject([{ msg: 'told by the cloud' }])
+    const alerts = replay.fleet.view(NOW - 4 * MIN + 1000, NOW).alerts
+    expect(alerts).toMatchObject([{ rule: 'cpu_high', state: 'firing' }])
     const { kept } = replay.reach('n1', NOW - 5 * MIN, NOW)
     expect(kept.find(({ state }) => state === 'events')).toMatchObject({ source: 'cloud', fromMs: NOW - 4 * MIN })
   })
