@@ -191,11 +191,11 @@ export class LogEngine {
    * Do a slice of what keeps the store within its limits and able to go on: `written` are the ledger records of it, `more`
    * says that the next slice can follow at once.
    */
-  maintain(): { written: Extract<Committed, { ok: true }>[]; more: boolean } {
+  maintain(): { written: Extract<Committed, { ok: true }>[]; more: boolean; reserve: string } {
     let more = this.#retention.step()
     while (more && this.#retention.isBehind) more = this.#retention.step()
     const restores = !more && this.#refusal === null && this.#retention.restore()
-    return { written: this.#retentionCommits.splice(0), more: more || restores }
+    return { written: this.#retentionCommits.splice(0), more: more || restores, reserve: this.#reserve.state }
   }
 
   /** Bring the store within its limits at once. */
@@ -359,8 +359,8 @@ export class LogEngine {
         commit.firstSeq,
       )
     } catch (error) {
-      // Room that was set aside for this: try again with it.
-      if (isFullDisk(error) && this.#retention.pressed()) return this.#write(entries, records)
+      // Room that was set aside for what the ledger says of evictions, and for no records: try again with it.
+      if (isFullDisk(error) && this.#retention.pressed(records.length === 0)) return this.#write(entries, records)
       this.#refusal = { error: `the disk refuses: ${refusalOf(error)}`, triedAtMs: this.#monotonicMs() }
       return { ok: false, code: 'STORE_FAILING', msg: this.#refusal.error }
     }

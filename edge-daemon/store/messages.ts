@@ -112,4 +112,6 @@ export type FromWorker =
       readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly next: readonly string[] } | null
       readonly view: StoreView
     }
+  /** What changed while nobody asked for anything. */
+  | { readonly t: 'view'; readonly view: StoreView }
   | { readonly t: 'closed' }

@@ -6,7 +6,7 @@ import type { Disk } from './disk.ts'
 const SLICE_BYTES = 1024 * 1024
 const LEAST_BYTES = 64 * 1024
 /** The reserve takes at most this part of what is free when it is made. */
-const PART_OF_FREE = 8
+const PART_OF_FREE = 2
 const TRY_EVERY_MS = 5000
 const PART_SUFFIX = '.part'
 
@@ -40,7 +40,8 @@ export class Reserve {
   /** Give it up; false when there was nothing to give. */
   spend(): boolean {
     const had = this.#isKept || this.#making !== null
-    this.#triedAtMs = this.#options.monotonicMs()
+    // Made again as soon as eviction has made room, before records take it.
+    this.#triedAtMs = Number.NEGATIVE_INFINITY
     this.#giveUpMaking()
     if (!this.#isKept) return had
     this.#isKept = false

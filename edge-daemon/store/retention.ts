@@ -134,14 +134,14 @@ export class Retention {
   }
 
   /**
-   * The disk is full: give up the reserve, and take less of the disk from now on, down to the floor. True when room was
+   * The disk is full: give up the reserve if this is what it is for, and take less of the disk from now on, down to the floor. True when room was
    * given up, so that it is worth trying again.
    */
-  pressed(): boolean {
+  pressed(spends = true): boolean {
     const { index, reserve, floorBytes, segmentBytes } = this.#parts
     const wanted = Math.max(floorBytes, segmentBytes, index.bytes - 2 * segmentBytes)
     this.#pressedBytes = Math.min(this.#pressedBytes ?? wanted, wanted)
-    return reserve.spend()
+    return spends && reserve.spend()
   }
 
   /** Make the reserve again when there is room; true when there is more to write. */

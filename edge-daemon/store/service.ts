@@ -42,6 +42,8 @@ export class StoreService {
   #reads: PendingRead[] = []
   #isPlanned = false
   #isClosing = false
+  #isMaintaining = false
+  #reserve = ''
 
   /** @param syncEveryMs how long what is answered may wait for its sync, where the engine does not sync each commit */
   constructor(engine: LogEngine, post: PostMessage, onClosed: () => void, syncEveryMs = SYNC_EVERY_MS) {
@@ -170,10 +172,13 @@ export class StoreService {
 
   /** A slice of eviction and the like; it waits for no commit, and no commit waits for more than it. */
   #maintainOnce(): boolean {
-    const { written, more } = this.#engine.maintain()
+    const { written, more, reserve } = this.#engine.maintain()
     for (const { epoch, firstSeq, own } of written) {
       this.#post({ t: 'committed', calls: 0, epoch, firstSeq, own, view: this.view() })
     }
+    if ((this.#isMaintaining && !more) || reserve !== this.#reserve) this.#post({ t: 'view', view: this.view() })
+    this.#isMaintaining = more
+    this.#reserve = reserve
     return more
   }
 

@@ -225,6 +225,34 @@ describe('a disk that refuses', () => {
     await again.close()
   })
 
+  it('because others fill it: gives up its reserve, shrinks and goes on, down to the floor, and says what went', async (context) => {
+    await using disk = await smallDisk()
+    if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
+    const room = { maxBytes: 1e9, segmentBytes: 16_000, floorBytes: 60_000 }
+    const store = await openStore({ dir: join(disk.path, 's'), nodeName: 'n1', ...room })
+    await expect.poll(() => store.status().reserve, { timeout: 10_000, interval: 50 }).toBe('kept')
+    const append = (n: number) =>
+      store.append([{ class: 'abnormal', timestamp: Date.now(), body: { n, text: 'y'.repeat(900) } }])
+    let kept = 0
+    // Three times what the disk can hold.
+    await expect
+      .poll(
+        async () => {
+          for (let n = 0; n < 50; n += 1) if ((await append(n)).stored) kept += 1
+          return kept
+        },
+        { timeout: 12_000, interval: 20 },
+      )
+      .toBeGreaterThan(1500)
+    const { bytes, evictedRecords, byClass } = store.status()
+    expect(evictedRecords).toBeGreaterThan(100)
+    expect(bytes).toBeGreaterThan(room.floorBytes)
+    expect(byClass?.abnormal?.evicted).toBeGreaterThan(100)
+    const ledger = (await store.read({ classes: ['ledger'], limit: 1000 })).map(({ line }) => JSON.parse(line))
+    expect(ledger.some(({ event, reason }) => event === 'evicted' && reason === 'disk_full')).toBe(true)
+    await store.close()
+  }, 60_000)
+
   it('because it is full at the start: opens, reads, and says of each record that it is not kept', async (context) => {
     await using disk = await smallDisk()
     if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
