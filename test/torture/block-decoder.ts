@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import type { CloudBlock, CloudRecord } from './evidence.ts'
+import type { CloudBlock, CloudCopy, CloudRecord } from './evidence.ts'
 
 /** A message or post as an archive holds it; `header` looks a name up without regard to case and gives `''` for none. */
 export interface HeldMessage {
@@ -77,4 +77,26 @@ function readRecord(line: string): CloudRecord {
   const body = JSON.parse(line) as Record<string, unknown>
   if (!Number.isSafeInteger(body.seq)) throw new Error('a record has no sequence')
   return { seq: body.seq as number, line, body }
+}
+
+/** What an archive gave back. */
+export interface CopyMaker {
+  readonly region: string
+  readonly messages: readonly HeldMessage[]
+  /** Blocks that were there before and were removed on purpose. */
+  readonly before?: readonly CloudBlock[]
+}
+
+/** Sort everything that an archive holds. */
+export function copyOf({ region, messages, before = [] }: CopyMaker): CloudCopy {
+  const copy = { blocks: [...before], resent: [] as CloudBlock[], marks: 0, foreign: 0, faults: [] as string[] }
+  for (const message of messages) {
+    const decoded = decodeMessage(message)
+    if (decoded.what === 'fault') copy.faults.push(decoded.msg)
+    else if (decoded.what === 'mark') copy.marks += 1
+    else if (decoded.what === 'foreign') copy.foreign += 1
+    else if (decoded.what === 'block') copy.blocks.push(decoded.block)
+    else copy.resent.push(decoded.block)
+  }
+  return { region, ...copy }
 }

@@ -12,7 +12,7 @@ import { connect, headers, type NatsConnection } from 'nats'
 import { streamSubjects } from '../../protocol/subjects.ts'
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
 import { eventually } from '../support/edge-daemon.ts'
-import { decodeMessage, type HeldMessage } from './block-decoder.ts'
+import { copyOf, type HeldMessage } from './block-decoder.ts'
 import type { CloudBlock, CloudCopy } from './evidence.ts'
 
 const STREAM = 'EDGE'
@@ -120,16 +120,7 @@ export class Hub {
 
   /** Everything that is held now, and what was held before a purge. */
   async read(): Promise<CloudCopy> {
-    const copy = { blocks: [...this.#before], resent: [] as CloudBlock[], marks: 0, foreign: 0, faults: [] as string[] }
-    for (const message of await this.#messages()) {
-      const decoded = decodeMessage(message)
-      if (decoded.what === 'fault') copy.faults.push(decoded.msg)
-      else if (decoded.what === 'mark') copy.marks += 1
-      else if (decoded.what === 'foreign') copy.foreign += 1
-      else if (decoded.what === 'block') copy.blocks.push(decoded.block)
-      else copy.resent.push(decoded.block)
-    }
-    return { region: this.region, ...copy }
+    return copyOf({ region: this.region, messages: await this.#messages(), before: this.#before })
   }
 
   /** Last sequence of the stream and what it holds, for progress lines. */

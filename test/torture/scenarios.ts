@@ -1,5 +1,6 @@
-import { runCalls } from './scenarios/calls.ts'
+import { runCalls, runEvicting } from './scenarios/calls.ts'
 import { runChaos } from './scenarios/chaos.ts'
+import { runHttp, runLostAnswers } from './scenarios/deliveries.ts'
 import { runCloned, runCutLog, runRestoredDisk, runTwoOwners } from './scenarios/disks.ts'
 import { runFlipped } from './scenarios/flipped.ts'
 import { runFullDisk } from './scenarios/full-disk.ts'
@@ -37,6 +38,21 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'calls',
     about: 'killed exactly before and after the calls by which the store changes its files',
     run: (world, { seconds }) => runCalls(world, { rounds: Math.ceil(seconds / 30) }),
+  },
+  {
+    name: 'evicting',
+    about: 'killed before and after the calls by which a store over its size makes room',
+    run: (world, { seconds }) => runEvicting(world, { rounds: Math.ceil(seconds / 6) }),
+  },
+  {
+    name: 'lost-answers',
+    about: 'blocks arrive, their acknowledgements do not, and somebody dies',
+    run: (world, { seconds }) => runLostAnswers(world, { rounds: Math.ceil(seconds / 10) }),
+  },
+  {
+    name: 'http',
+    about: 'a receiver over HTTP that compares and stores: killed, half open, set back',
+    run: (world, { seconds }) => runHttp(world, { rounds: Math.ceil(seconds / 15) }),
   },
   {
     name: 'full-disk',

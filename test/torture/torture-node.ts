@@ -4,7 +4,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { DaemonHome, type EdgeDaemonProcess, eventually, type Served } from '../support/edge-daemon.ts'
 import { type TcpLink, tcpLink } from '../support/tcp-link.ts'
 import type { NodeCopy } from './evidence.ts'
-import type { Hub } from './hub.ts'
 import { readNode, readStatus } from './node-reader.ts'
 
 const PRELOAD = pathToFileURL(fileURLToPath(new URL('./fault-preload.ts', import.meta.url))).href
@@ -16,7 +15,9 @@ const MAX_FAILED_STARTS = 3
 export interface NodeOptions {
   readonly name: string
   /** Where its blocks go, each over a link of its own; several are regions. */
-  readonly hubs: readonly Hub[]
+  readonly hubs: readonly { readonly port: number }[]
+  /** Its one hub is spoken to over HTTP. */
+  readonly isHttp?: boolean
   /** Names of the regions, where its hubs are configured as such. */
   readonly regions?: readonly string[]
   /** Settings by dotted path, over those of a torture node. */
@@ -103,11 +104,14 @@ export class TortureNode {
   /** Write the configuration anew; in force from the next start on. */
   configure(changes: Readonly<Record<string, unknown>>): void {
     const servers = this.links.map(({ port }) => `nats://127.0.0.1:${port}`)
-    const { regions } = this.#options
+    const { regions, isHttp = false } = this.#options
+    const http = { 'upstream.http.url': `http://127.0.0.1:${this.links[0]?.port}/blocks` }
     this.home.configure({
       'node.name': this.name,
       ...(regions === undefined
-        ? { 'upstream.nats.servers': servers }
+        ? isHttp
+          ? http
+          : { 'upstream.nats.servers': servers }
         : { 'upstream.regions': regions.map((name, index) => ({ name, servers: [servers[index]] })) }),
       'upstream.ackTimeout': '4s',
       // What is abnormal is decided by the code alone, and nothing is over the rate.

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { eventually } from '../support/edge-daemon.ts'
 import { seededRandom } from '../support/random.ts'
 import { AckJournal } from './ack-journal.ts'
-import type { Licence, Verdict, Violation, ViolationRule } from './evidence.ts'
+import type { CloudCopy, Licence, Verdict, Violation, ViolationRule } from './evidence.ts'
 import { Hub } from './hub.ts'
 import { judge } from './oracle.ts'
 import { type NodeOptions, TortureNode } from './torture-node.ts'
@@ -18,6 +18,13 @@ export interface Outcome extends Verdict {
   readonly tooLittle: readonly string[]
 }
 
+/** Something that holds blocks and can be read by the oracle. */
+export interface Archive {
+  readonly isUp: boolean
+  read(): Promise<CloudCopy>
+  kill(): Promise<void>
+}
+
 const SETTLE_MS = 90_000
 /** The run has failed already: what is late is only waited for to tell it from what is lost. */
 const BROKEN_SETTLE_MS = 20_000
@@ -29,7 +36,7 @@ const JUDGE_AGAIN_MS = 1000
 export class World {
   readonly random: () => number
   readonly journal: AckJournal
-  readonly hubs: Hub[] = []
+  readonly hubs: Archive[] = []
   readonly nodes: TortureNode[] = []
   readonly happened: Record<string, number> = {}
   readonly say: (line: string) => void
