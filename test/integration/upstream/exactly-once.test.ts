@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { connect, headers } from 'nats'
 import { expect, test, vi } from 'vitest'
 import type { StoredRecord } from '../../../edge-daemon/store/contract.ts'
+import { buildBlock } from '../../../edge-daemon/upstream/block.ts'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import { blocksOf, readOf, seqsOf } from '../../support/cloud-reading.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
@@ -240,3 +241,30 @@ test('tells what is committed, held and surely synced apart, by class', async ()
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('down'), SOON)
   expect(bench.uplink.status().levels?.abnormal).toEqual({ committed: 11, held: 10, synced: 10 })
 })
+
+test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
+  'the stream itself refuses what does not follow its last block, whoever sends it, and stores no part of it, %s',
+  async (_name, config) => {
+    await using nats = await natsFixture()
+    await nats.addStream(config)
+    const store = new MemoryStore()
+    await store.append(someRecords('abnormal', 2))
+    const run = await store.readRun({ class: 'abnormal', afterSeq: 0, limit: 2, maxBytes: 1e6 })
+    if (run === null) throw new Error('the store is empty')
+    const subject = { subject: RESULTS, recordClass: 'abnormal' } as const
+    const made = { ...subject, encoding: 'gzip', epoch: store.epoch, originEpoch: null, previous: null } as const
+    const block = await buildBlock(run, { ...made, maybeDuplicate: false })
+    const wires = [wireTo(nats.port), wireTo(nats.port)] as const
+    for (const wire of wires) {
+      wire.start(() => {})
+      await vi.waitFor(() => expect(wire.state).toBe('up'), SOON)
+      const asked = { ...subject, epoch: store.epoch, position: 0 }
+      expect(await wire.holding(asked)).toMatchObject({ outcome: 'nothing', after: 0 })
+    }
+    const [first, second] = await Promise.all(wires.map((wire) => wire.send(block, 0)))
+    expect([first?.outcome, second?.outcome].toSorted()).toEqual(['conflict', 'held'])
+    expect(await nats.messages()).toHaveLength(1)
+    expect(await nats.messages(`edge.plant.n1.mark.abnormal.${store.epoch}`)).toHaveLength(config === NO_MARKS ? 0 : 1)
+    await Promise.all(wires.map((wire) => wire.stop()))
+  },
+)
