@@ -286,9 +286,6 @@ export class StoreClient implements Store {
       case 'keys':
         this.#changed(message.refusal === null ? null : new EdgeError(message.refusal.code, message.refusal))
         break
-      case 'view':
-      case 'closed':
-        break
     }
   }
 
