@@ -159,6 +159,11 @@ export class PageLoader {
       const more: readonly HistoryKind[] = source.name === 'cloud' && wish.family === 'state' ? ['stats'] : []
       const kinds = [...KINDS[wish.family], ...more]
       const outcome = await source.read(wish.node, { ...range, kinds }, sink, signal)
+      // More was kept than is taken at a time: the rest is a hole that is told.
+      const lastMs = Math.max(range.fromMs, ...rows.map((part) => part.rows.rows.at(-1)?.timestamp ?? 0))
+      if (outcome.ok && outcome.truncated) {
+        for (const kind of kinds) gaps.push({ kind, missed: null, reason: 'limit', fromMs: lastMs, toMs: range.toMs })
+      }
       const count = rows.reduce((sum, part) => sum + part.rows.rows.length, 0)
       if (outcome.ok && (count > 0 || gaps.length > 0)) {
         return { ok: true, source: source.name, rows: rows.map((part) => part.rows), gaps, pageAt }

@@ -43,6 +43,8 @@ export class KeptNode implements HistorySource {
   readonly asked: { readonly node: string; readonly range: HistoryRange }[] = []
   /** Why it cannot be reached; null when it can. */
   unreachable: string | null = null
+  /** Whether it says that there was more than was asked for. */
+  truncates = false
   readonly kept: { [K in HistoryKind]: Kept[K][number][] } = {
     status: [],
     alerts: [],
@@ -98,7 +100,7 @@ export class KeptNode implements HistorySource {
         .sort((a, b) => a.timestamp - b.timestamp)
       if (rows.length > 0) await sink.rows({ kind, epoch: null, rows } as unknown as HistoryRows)
     }
-    return { ok: true, truncated: false }
+    return { ok: true, truncated: this.truncates }
   }
 
   reach(): Promise<HistoryReach | null> {

@@ -122,6 +122,15 @@ describe('the past of a node', () => {
     expect(clock.nowMs).toBeLessThan(other.clock.nowMs)
   })
 
+  test('tells of rows that were too many to take', async () => {
+    const node = new KeptNode().keepSeconds(NOW - 20 * MIN, NOW - 4.5 * MIN)
+    node.truncates = true
+    const { look, replay } = openedJustNow(node)
+    await look(NOW - 4 * MIN)
+    const { gaps } = replay.reach('n1', NOW - 20 * MIN, NOW)
+    expect(gaps.some(({ fromMs }) => fromMs === NOW - 4.5 * MIN - 1000)).toBe(true)
+  })
+
   test('comes from the cloud when the node is dead', async () => {
     const node = new KeptNode()
     node.unreachable = 'the node is not connected'
