@@ -159,6 +159,8 @@ export const BLOCK_HEADERS = {
   heldEpoch: 'Edge-Held-Epoch',
   /** In answers over HTTP: id of a receiver that compares before it stores; another one for another archive. */
   receiver: 'Edge-Receiver',
+  /** In answers over HTTP: id of the receiver's start, another one after every start: it may have come back with less. */
+  receiverStart: 'Edge-Receiver-Start',
   /** In answers over HTTP: the largest body it takes, compressed, in bytes. */
   maxBody: 'Edge-Max-Body',
 } as const

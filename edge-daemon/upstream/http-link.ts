@@ -30,6 +30,9 @@ export type HttpAnswer =
   | { readonly status: number; readonly headers: IncomingHttpHeaders }
   | { readonly status: null; readonly msg: string }
 
+/** Whether an answer is from a receiver that was started again since the answer before, or replaced by another. */
+export type AnswerSource = 'known' | 'restarted'
+
 /** One request; `recordClass` says what its bytes are counted as, null for `control`. */
 export interface HttpRequest {
   readonly method: 'POST' | 'HEAD'
@@ -64,7 +67,7 @@ export class HttpLink {
   #lastAnswerAtMs = Number.NEGATIVE_INFINITY
   #stopped = false
   #onChange: () => void = () => {}
-  #onAnswer: (headers: IncomingHttpHeaders) => void = () => {}
+  #onAnswer: (headers: IncomingHttpHeaders) => AnswerSource = () => 'known'
 
   constructor(options: HttpLinkOptions) {
     this.#options = options
@@ -89,8 +92,11 @@ export class HttpLink {
     return this.#url.host
   }
 
-  /** Begin to look for the receiver; `onAnswer` sees the headers of every answer before anybody is told of it. */
-  start(onChange: () => void, onAnswer: (headers: IncomingHttpHeaders) => void): void {
+  /**
+   * Begin to look for the receiver. `onAnswer` sees the headers of every answer before anybody is told of it; when it
+   * finds that the receiver was restarted, the link counts as broken and up again.
+   */
+  start(onChange: () => void, onAnswer: (headers: IncomingHttpHeaders) => AnswerSource): void {
     this.#onChange = onChange
     this.#onAnswer = onAnswer
     void this.#probe()
@@ -164,7 +170,10 @@ export class HttpLink {
   }
 
   #reached(method: HttpRequest['method'], tookMs: number, headers: IncomingHttpHeaders): void {
-    this.#onAnswer(headers)
+    const source = this.#onAnswer(headers)
+    if (source === 'restarted' && this.#state === 'up') {
+      this.#change('connecting', `${this.#url.host}: the receiver was started again`)
+    }
     this.#lastAnswerAtMs = performance.now()
     // A post's time is that of its body too.
     if (method === 'HEAD' || this.#rttMs === null || tookMs < this.#rttMs) this.#rttMs = tookMs

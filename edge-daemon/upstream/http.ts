@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BLOCK_HEADERS } from '../../protocol/subjects.ts'
 import { type Block, type BlockEncoding, encodingsIn } from './block.ts'
-import { type HttpAnswer, HttpLink, type HttpLinkOptions } from './http-link.ts'
+import { type AnswerSource, type HttpAnswer, HttpLink, type HttpLinkOptions } from './http-link.ts'
 import type { Delivery, HeldBlock, Holding, LaneSubject, Wire, WireState } from './wire.ts'
 
 /** Statuses of a receiver, or of what stands before it, that cannot tell now. */
@@ -26,6 +26,8 @@ export class HttpWire implements Wire {
   readonly #link: HttpLink
   readonly #url: URL
   #receiver: string | null = null
+  /** The receiver and its start, as the last answer of one that names itself said; null before the first. */
+  #startId: string | null = null
   #guarded: boolean | null = null
   #encodings: readonly BlockEncoding[] = []
   #maxBodyBytes: number | null = null
@@ -129,10 +131,17 @@ export class HttpWire implements Wire {
       : { outcome: 'conflict', msg: 'the receiver took a block and names another as the last it holds' }
   }
 
-  #learn(headers: IncomingHttpHeaders): void {
+  /** Which start of which receiver answers, and what it takes. */
+  #learn(headers: IncomingHttpHeaders): AnswerSource {
     const encodings = textOf(headers, 'Accept-Encoding')
     if (encodings !== null) this.#encodings = encodingsIn(encodings)
     this.#maxBodyBytes = countOf(headers, BLOCK_HEADERS.maxBody) ?? this.#maxBodyBytes
+    const receiver = textOf(headers, BLOCK_HEADERS.receiver)
+    // A proxy's own answer names none.
+    if (receiver === null) return 'known'
+    const was = this.#startId
+    this.#startId = `${receiver} ${textOf(headers, BLOCK_HEADERS.receiverStart) ?? ''}`
+    return was === null || was === this.#startId ? 'known' : 'restarted'
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -15,6 +16,7 @@ const MAX_LISTED = 1000
  */
 export class HttpCloud {
   readonly #dir: string
+  readonly #startId = randomBytes(8).toString('hex')
   readonly #sockets = new Set<Socket>()
   #server: http.Server | null = null
   #archive: BlockArchive | null = null
@@ -57,6 +59,7 @@ export class HttpCloud {
 
   async #answer(archive: BlockArchive, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     response.setHeader(BLOCK_HEADERS.receiver, archive.id)
+    response.setHeader(BLOCK_HEADERS.receiverStart, this.#startId)
     response.setHeader('Accept-Encoding', TAKEN_ENCODINGS)
     response.setHeader(BLOCK_HEADERS.maxBody, MAX_BLOCK_BYTES)
     const url = new URL(request.url ?? '/', 'http://cloud')

@@ -1,8 +1,10 @@
-import { statSync, truncateSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { HttpWire } from '../../../edge-daemon/upstream/http.ts'
-import { type ArchivedBlock, httpCloudProcess } from '../../support/http-cloud-process.ts'
+import { HttpCloud } from '../../../src/demo/http-cloud.ts'
+import { type ArchivedBlock, archivedBlocks, httpCloudProcess } from '../../support/http-cloud-process.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
@@ -115,6 +117,37 @@ test('a receiver that was put back to an older state gets again what it lost, an
   const blocks = await cloud.blocks()
   expectExactlyOnce(blocks, 'results', store, 'abnormal')
   expectExactlyOnce(blocks, 'ledger', store, 'ledger')
+}, 60_000)
+
+test('a receiver that was restarted with less between two looks at it is known by the id of its start', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'edgedeck-cloud-'))
+  const store = new MemoryStore()
+  let cloud = new HttpCloud(dir)
+  try {
+    const port = await cloud.start(0)
+    await using bench = uplinkOf(store, wireTo(port), { blockBytes: 1024 })
+    bench.uplink.start()
+    await store.append(someRecords('abnormal', 100))
+    await vi.waitFor(() => expect(bench.uplink.status()).toMatchObject({ state: 'up', backlogRecords: 0 }), SOON)
+    // Nothing is sent meanwhile, so that nobody finds the port closed.
+    await cloud.stop()
+    truncateSync(join(dir, 'blocks.log'), Math.floor(statSync(join(dir, 'blocks.log')).size / 2))
+    cloud = new HttpCloud(dir)
+    await cloud.start(port)
+    await vi.waitFor(() => {
+      const ledger = store.records.filter((record) => record.class === 'ledger')
+      expect(ledger.map(({ line }) => (JSON.parse(line) as { reason: string }).reason)).toEqual(['tail_lost'])
+      expect(bench.uplink.status()).toMatchObject({ state: 'up', backlogRecords: 0 })
+    }, SOON)
+    expect(bench.log.lines.filter((line) => line.includes('ECONN'))).toEqual([])
+    expect(bench.log.lines.join('\n')).toContain('the receiver was started again')
+    await bench.uplink.stop()
+    await cloud.stop()
+    expectExactlyOnce(await archivedBlocks(dir), 'results', store, 'abnormal')
+  } finally {
+    await cloud.stop()
+    rmSync(dir, { recursive: true })
+  }
 }, 60_000)
 
 test('a copied disk that sends to the same receiver goes on in an epoch of its own; neither loses a record', async () => {
