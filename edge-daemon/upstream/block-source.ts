@@ -1,7 +1,8 @@
 import type { UpstreamClass } from '../../protocol/subjects.ts'
-import type { ChainBlock, Store, StoredRun } from '../store/contract.ts'
+import type { ChainBlock, RunRequest, Store, StoredRun } from '../store/contract.ts'
 import { type Block, buildBlock, type EncodingChoice, encodingFor } from './block.ts'
 import type { LanePace } from './link-pace.ts'
+import { RunAhead } from './run-ahead.ts'
 import type { Wire } from './wire.ts'
 import { type WireEpoch, wireEpochOf } from './wire-epoch.ts'
 
@@ -35,20 +36,17 @@ export class BlockSource {
   /** Most records in the next block: halved while blocks are too large, doubled again when they are held. */
   #maxRecords = BLOCK_RECORDS
   #prepared: Prepared | null = null
+  readonly #runs: RunAhead
 
   constructor(options: BlockSourceOptions) {
     this.#options = options
+    this.#runs = new RunAhead(options.store)
   }
 
   /** The records behind a sequence that fit into one block; null for none. Throws EdgeError `STORE_FAILING`. */
   async read(afterSeq: number): Promise<NextRecords | null> {
-    const { store, recordClass, pace } = this.#options
-    const run = await store.readRun({
-      class: recordClass,
-      afterSeq,
-      limit: this.#maxRecords,
-      maxBytes: pace.blockBytes(),
-    })
+    const { store } = this.#options
+    const run = await this.#runs.read(this.#request(afterSeq))
     // A run is of one epoch, and a fork begins a new one: all of it travels alike.
     return run === null ? null : { run, ...wireEpochOf({ seq: run.firstSeq, epoch: run.epoch }, store.forks) }
   }
@@ -66,8 +64,9 @@ export class BlockSource {
   /** Begin to build the block behind one that is on its way, if there is likely to be one. */
   prepare(ahead: Block, isDoubtful: (firstSeq: number) => boolean): void {
     const previous = { ...ahead, position: 0 }
-    const isBacklog = ahead.timestamps.length >= this.#maxRecords || this.#isNearlyFull(ahead)
-    const block = isBacklog ? this.#buildBehind(previous, isDoubtful) : null
+    const block = this.#isNearlyFull(ahead.timestamps.length, ahead.plainBytes)
+      ? this.#buildBehind(previous, isDoubtful)
+      : null
     this.#prepared = block === null ? null : { previous, forks: this.#options.store.forks.length, block }
   }
 
@@ -92,8 +91,14 @@ export class BlockSource {
     this.#maxRecords = Math.min(BLOCK_RECORDS, this.#maxRecords * 2)
   }
 
-  #isNearlyFull(block: Block): boolean {
-    return block.plainBytes * 2 > this.#options.pace.blockBytes()
+  #request(afterSeq: number): RunRequest {
+    const { recordClass, pace } = this.#options
+    return { class: recordClass, afterSeq, limit: this.#maxRecords, maxBytes: pace.blockBytes() }
+  }
+
+  /** Where a block is nearly full, another one is likely to wait behind it. */
+  #isNearlyFull(records: number, plainBytes: number): boolean {
+    return records >= this.#maxRecords || plainBytes * 2 > this.#options.pace.blockBytes()
   }
 
   async #buildBehind(previous: ChainBlock, isDoubtful: (firstSeq: number) => boolean): Promise<Block | null> {
@@ -101,7 +106,9 @@ export class BlockSource {
       const next = await this.read(previous.lastSeq)
       // Of another epoch the receiver is asked first.
       if (next === null || next.epoch !== previous.epoch) return null
-      return await this.build(next, previous, isDoubtful(next.run.firstSeq))
+      const { firstSeq, lastSeq, timestamps, ndjson } = next.run
+      if (this.#isNearlyFull(timestamps.length, ndjson.length)) this.#runs.begin(this.#request(lastSeq))
+      return await this.build(next, previous, isDoubtful(firstSeq))
     } catch {
       // Read again in its turn, which tells what is wrong.
       return null
