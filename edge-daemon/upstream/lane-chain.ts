@@ -12,6 +12,8 @@ export interface LaneChainOptions {
   readonly store: Pick<Store, 'chains' | 'saveChain'>
   /** How long a receiver holds a block before it has surely synced it. */
   readonly syncedAfterMs: number
+  /** It is time to ask the receiver whether it holds everything still: then it is surely synced. */
+  readonly onDue: () => void
 }
 
 /** Name of an archive as it is kept, whatever its length. */
@@ -86,6 +88,7 @@ export class LaneChain {
     const { held } = this.#chain
     this.#keep({ archive, ...(held === null || position === null ? {} : { held: { ...held, position } }) })
     this.#synced.confirmed(this.heldSeq)
+    if (this.syncedSeq !== this.#savedSyncedSeq) this.save()
     this.#watch()
   }
 
@@ -140,14 +143,14 @@ export class LaneChain {
     this.#chain = { ...this.#chain, ...change }
   }
 
-  /** Write the synced level down when it rises and nothing else is written. */
+  /** Have the receiver asked once nothing was sent for so long that its answer makes everything surely synced. */
   #watch(): void {
     const dueInMs = this.#synced.dueInMs
     if (dueInMs === null || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      if (this.syncedSeq !== this.#savedSyncedSeq) this.save()
-      this.#watch()
+      if (this.#synced.dueInMs === 0) this.#options.onDue()
+      else this.#watch()
     }, dueInMs + 1).unref()
   }
 }

@@ -73,7 +73,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
-    this.#chain = new LaneChain(options)
+    this.#chain = new LaneChain({ ...options, onDue: () => this.#askAgain() })
     this.#resume = new Resume({ ...options, chain: this.#chain })
     this.#blocks = new BlockSource(options)
   }
@@ -139,8 +139,12 @@ export class Lane {
   reconnected(): void {
     this.#backoff.reset()
     this.#pausedUntilMs = 0
+    this.#askAgain()
+  }
+
+  /** Ask the receiver what it holds, also when there is nothing to send. */
+  #askAgain(): void {
     this.#resume.unsettle()
-    // Also a lane without records: the receiver may have lost what it acknowledged.
     this.committed()
   }
 

@@ -36,6 +36,8 @@ export class Resume {
   readonly #settled = new Set<string>()
   #after = 0
   #doubtfulThrough = 0
+  /** Rises whenever everything has to be asked again: an answer from before is of no use then. */
+  #round = 0
 
   constructor(options: ResumeOptions) {
     this.#options = options
@@ -63,19 +65,22 @@ export class Resume {
 
   /** Ask again before the next block. */
   unsettle(): void {
+    this.#round += 1
     this.#settled.clear()
   }
 
   /** Ask about an epoch, and before that about those of the last blocks. Never rejects. */
   async settle(epoch: string): Promise<Resumed> {
     const { sent, held } = this.#options.chain.state
-    for (const asked of new Set([sent?.epoch ?? epoch, held?.epoch ?? epoch, epoch])) {
-      if (this.#settled.has(asked)) continue
+    const epochs = [sent?.epoch ?? epoch, held?.epoch ?? epoch, epoch]
+    for (;;) {
+      // From the start each time: while one is asked about, all may have to be asked again.
+      const asked = epochs.find((its) => !this.#settled.has(its))
+      if (asked === undefined) return { outcome: 'settled' }
       const resumed = await this.#ask(asked, epoch)
       if (resumed.outcome !== 'settled') return resumed
       this.#settled.add(asked)
     }
-    return { outcome: 'settled' }
   }
 
   async #ask(asked: string, next: string): Promise<Resumed> {
@@ -86,11 +91,14 @@ export class Resume {
       const { msg, retryAfterMs } = holding
       return { outcome: 'failed', msg, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
     }
+    const round = this.#round
     try {
       const decision = await this.#decide(holding, asked, next)
+      if (round !== this.#round) return { outcome: 'moved' }
       // Another lane forked the disk since this one looked what is next: nothing more goes in the epoch that was asked about.
       if (decision.step === 'fork' && this.#hasForkedFrom(asked)) return { outcome: 'moved' }
-      return await this.#follow(decision, holding)
+      const resumed = await this.#follow(decision, holding)
+      return round === this.#round ? resumed : { outcome: 'moved' }
     } catch (error) {
       return { outcome: 'failed', msg: `the store cannot be read: ${messageOf(error)}` }
     }

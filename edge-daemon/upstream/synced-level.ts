@@ -9,9 +9,10 @@ interface Waiting {
 const STEPS = 16
 
 /**
- * How far a receiver has surely synced what it acknowledged: what it has held for `afterMs` (the interval at which it
- * syncs) without a break of the link. A break may have been its end, so after one the time counts from when it was asked
- * again and still held it.
+ * How far a receiver has surely synced what it acknowledged: what it still holds `afterMs` (the interval at which it
+ * syncs) later. That the time has passed is not enough, since a server behind the one that the link goes to may have come
+ * back with less: an answer says so, of the next block or to a question. A break of the link may have been its end too, so
+ * after one the time counts from when it was asked again.
  */
 export class SyncedLevel {
   readonly #afterMs: number
@@ -31,23 +32,23 @@ export class SyncedLevel {
 
   /** Sequence up to which all is surely synced. */
   get seq(): number {
-    const now = this.#nowMs()
-    while (this.#waiting.length > 0 && (this.#waiting[0]?.atMs ?? now) <= now - this.#afterMs) {
-      this.#seq = Math.max(this.#seq, this.#waiting.shift()?.seq ?? 0)
-    }
     return this.#seq
   }
 
-  /** Time until the level may rise again, ms; null while nothing waits for it. */
+  /** Time until a question would let the level rise to its end, ms; null while nothing waits for it. */
   get dueInMs(): number | null {
-    const [first] = this.#waiting
-    return first === undefined ? null : Math.max(0, first.atMs + this.#afterMs - this.#nowMs())
+    const last = this.#waiting.at(-1)
+    return last === undefined ? null : Math.max(0, last.atMs + this.#afterMs - this.#nowMs())
   }
 
-  /** Held up to `seq`; `synced` when the receiver synced before it answered. */
+  /**
+   * The receiver took a block up to `seq`, behind the one before, so it has that one still; `synced` when it synced
+   * before it answered.
+   */
   held(seq: number, synced = false): void {
+    this.#rise()
     if (synced) {
-      this.#seq = Math.max(this.seq, seq)
+      this.#seq = Math.max(this.#seq, seq)
       this.#waiting = this.#waiting.filter((waiting) => waiting.seq > seq)
       return
     }
@@ -68,12 +69,21 @@ export class SyncedLevel {
 
   /** The receiver was asked and holds everything up to `seq`. */
   confirmed(seq: number): void {
-    if (seq > this.#seq) this.held(seq)
+    this.#rise()
+    if (seq > Math.max(this.#seq, this.#waiting.at(-1)?.seq ?? 0)) this.held(seq)
   }
 
   /** What lies behind `seq` is no longer held. */
   rewound(seq: number): void {
     this.#seq = Math.min(this.#seq, seq)
     this.#waiting = []
+  }
+
+  /** Everything that waits is held now. */
+  #rise(): void {
+    const dueMs = this.#nowMs() - this.#afterMs
+    while ((this.#waiting[0]?.atMs ?? Number.POSITIVE_INFINITY) <= dueMs) {
+      this.#seq = Math.max(this.#seq, this.#waiting.shift()?.seq ?? 0)
+    }
   }
 }

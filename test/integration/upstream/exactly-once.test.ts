@@ -1,5 +1,6 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { jetstreamManager } from '@nats-io/jetstream'
 import { connect, headers } from 'nats'
 import { expect, test, vi } from 'vitest'
 import type { StoredRecord } from '../../../edge-daemon/store/contract.ts'
@@ -240,6 +241,30 @@ test('tells what is committed, held and surely synced apart, by class', async ()
   await store.append(someRecords('abnormal', 1))
   await vi.waitFor(() => expect(bench.uplink.status().state).toBe('down'), SOON)
   expect(bench.uplink.status().levels?.abnormal).toEqual({ committed: 11, held: 10, synced: 10 })
+})
+
+test('calls nothing synced that is gone meanwhile behind a link that never broke, and sends it again', async () => {
+  await using nats = await natsFixture()
+  await nats.addStream()
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 10))
+  await using bench = uplinkOf(store, wireTo(nats.port), { syncedAfterMs: 1500 })
+  bench.uplink.start()
+  await drained(bench)
+  const connection = await connect({ servers: nats.url })
+  await (await jetstreamManager(connection)).streams.delete('EDGE')
+  await connection.close()
+  await nats.addStream()
+  expect(await nats.messages(RESULTS)).toEqual([])
+  const synced: number[] = []
+  await vi.waitFor(async () => {
+    synced.push(bench.uplink.status().levels?.abnormal?.synced ?? -1)
+    expect(seqsOf(await readOf(nats))).toEqual(seqs(store.records))
+  }, SOON)
+  expect(new Set(synced)).toEqual(new Set([0]))
+  expect(ledgerOf(store)).toMatchObject([{ event: 'rewound', reason: 'archive_replaced' }])
+  expect(bench.log.lines.filter((line) => line.includes('uplink.down'))).toEqual([])
+  await vi.waitFor(() => expect(bench.uplink.status().levels?.abnormal?.synced).toBe(10), SOON)
 })
 
 test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(

@@ -20,7 +20,7 @@ it('lanes that asked before another one forked the disk do not fork it again', a
   const disk = new DiskEpoch(store, { info: () => undefined, warn: () => undefined })
   const answers = new Map<UpstreamClass, (holding: Holding) => void>()
   const lane = (recordClass: UpstreamClass) => {
-    const chain = new LaneChain({ target: 'nats', recordClass, store, syncedAfterMs: 1000 })
+    const chain = new LaneChain({ target: 'nats', recordClass, store, syncedAfterMs: 1000, onDue: () => undefined })
     const holding = () => new Promise<Holding>((resolve) => answers.set(recordClass, resolve))
     const options = { target: 'nats', recordClass, subject: recordClass, store, chain, disk, wire: { holding } }
     return new Resume({ ...options, nowMs: Date.now, onRewound: () => undefined })
@@ -32,4 +32,48 @@ it('lanes that asked before another one forked the disk do not fork it again', a
   answers.get('stat')?.(foreign(epoch))
   expect(await second).toEqual({ outcome: 'moved' })
   expect(store.forks.length).toBe(1)
+})
+
+it('an answer from before the link broke settles nothing, for no epoch', async () => {
+  const store = new MemoryStore()
+  await store.append([{ class: 'abnormal', timestamp: 1, body: {} }])
+  const disk = new DiskEpoch(store, { info: () => undefined, warn: () => undefined })
+  const asked: string[] = []
+  const nothing: Holding = {
+    outcome: 'nothing',
+    archive: 'a',
+    after: 0,
+    lastPosition: 0,
+    foreignEpoch: null,
+    keepsMarks: true,
+  }
+  const chain = new LaneChain({
+    target: 'nats',
+    recordClass: 'abnormal',
+    store,
+    syncedAfterMs: 1000,
+    onDue: () => undefined,
+  })
+  chain.sending({ epoch: 'before', firstSeq: 1, lastSeq: 1, digest: 'd'.repeat(64), position: 0 })
+  const wire = {
+    holding: async ({ epoch }: { epoch: string }): Promise<Holding> => {
+      asked.push(epoch)
+      // The link breaks and comes back while the second is asked about.
+      if (asked.length === 2) resume.unsettle()
+      return nothing
+    },
+  }
+  const resume = new Resume({
+    target: 'nats',
+    recordClass: 'abnormal',
+    subject: 'abnormal',
+    store,
+    chain,
+    disk,
+    wire,
+    nowMs: Date.now,
+    onRewound: () => undefined,
+  })
+  expect(await resume.settle(store.epoch)).toEqual({ outcome: 'settled' })
+  expect(asked).toEqual(['before', store.epoch, 'before'])
 })
