@@ -34,7 +34,7 @@ import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
 import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
-import { makeOutbound, type Outbound } from './uplinks.ts'
+import { awaitedTargets, makeOutbound, type Outbound } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
 import { ResultFilter } from './upstream/filter.ts'
 
@@ -239,6 +239,7 @@ export class Daemon {
       syncEveryMs: this.#config.store.syncEvery,
       floorBytes: this.#config.store.floorBytes,
       limits: keepLimits(this.#config.store.keep),
+      awaited: awaitedTargets(this.#config),
       notice: ({ event, msg }) => this.#log.error(event, msg),
     })
     this.#endings.push(() => {

@@ -14,6 +14,8 @@ import { Resends } from './upstream/resend/resends.ts'
 import { Uplink } from './upstream/uplink.ts'
 import { UplinkPacer } from './upstream/uplink-pacer.ts'
 
+const HTTP_TARGET = 'http'
+
 /** Everything that leaves the node: the uplinks, and the cap that they share with what consoles are told. */
 export interface Outbound {
   /** One for each target that is configured; none is fine: then everything stays on the node. */
@@ -28,6 +30,13 @@ export interface Outbound {
   targets(): UplinkTargetStatus[]
   /** Cumulative bytes handed to the network since the start, by class, `control` and `telemetry`. */
   sentBytes(): Record<string, number>
+}
+
+/** Targets that records wait for, as `StoreOptions.awaited`: of regions that take turns, one is enough. */
+export function awaitedTargets(config: DaemonConfig): readonly (readonly string[])[] {
+  const names = regionsOf(config).map(({ name }) => name)
+  const regions = takeTurns(config) ? [names] : names.map((name) => [name])
+  return config.upstream.http.url === null ? regions : [...regions, [HTTP_TARGET]]
 }
 
 /** Make what is configured; `telemetryBytes` are those that left for consoles so far. */
@@ -64,7 +73,7 @@ export async function makeOutbound(
     disk,
   }
   const regions = regionsOf(config)
-  const isFailover = regions.length > 1 && upstream.regionMode === 'failover'
+  const isFailover = takeTurns(config)
   const { syncedAfter: syncedAfterMs } = upstream.nats
   const toRegions = regions.map(
     (region) =>
@@ -72,7 +81,9 @@ export async function makeOutbound(
   )
   uplinks.push(...toRegions)
   if (upstream.http.url !== null) {
-    uplinks.push(new Uplink({ ...shared, name: 'http', wire: new HttpWire({ url: upstream.http.url, ackTimeoutMs }) }))
+    uplinks.push(
+      new Uplink({ ...shared, name: HTTP_TARGET, wire: new HttpWire({ url: upstream.http.url, ackTimeoutMs }) }),
+    )
   }
   const names = regions.map(({ name }) => name)
   const failover = isFailover
@@ -101,6 +112,11 @@ export async function makeOutbound(
 function regionsOf({ upstream }: DaemonConfig): Region[] {
   const { servers, stream } = upstream.nats
   return [...(servers.length === 0 ? [] : [{ name: 'nats', servers, stream }]), ...upstream.regions]
+}
+
+/** Whether only one of several regions is sent to at a time. */
+function takeTurns(config: DaemonConfig): boolean {
+  return regionsOf(config).length > 1 && config.upstream.regionMode === 'failover'
 }
 
 function natsWire({ servers, stream }: Region, { node, upstream }: DaemonConfig): NatsWire {

@@ -208,5 +208,10 @@ export interface StoreOptions {
   readonly floorBytes?: number | undefined
   /** Limits by class; none when they are left out. */
   readonly limits?: ClassLimits | undefined
+  /**
+   * Targets that records wait for, also one that was never reached: of each list one must have them synced. When left out,
+   * every target that the store knows of.
+   */
+  readonly awaited?: readonly (readonly string[])[] | undefined
   readonly notice?: StoreNotice | undefined
 }

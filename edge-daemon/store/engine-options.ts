@@ -14,6 +14,8 @@ export interface EngineOptions {
   /** What is kept on a disk that others fill; 0 when it is left out. */
   readonly floorBytes?: number | undefined
   readonly limits?: ClassLimits | undefined
+  /** @see StoreOptions.awaited; null for every target that is known. */
+  readonly awaited?: readonly (readonly string[])[] | null | undefined
   readonly disk?: Disk
   /** Unix ms. */
   readonly nowMs?: () => number
@@ -35,5 +37,6 @@ export function completed(options: EngineOptions): FullOptions {
     keys: options.keys ?? null,
     floorBytes: options.floorBytes ?? 0,
     limits: options.limits ?? {},
+    awaited: options.awaited ?? null,
   }
 }

@@ -98,7 +98,7 @@ export class LogEngine {
     this.#index = recovered.index
     checkKeys(this.#index, this.#ring)
     this.#targets = new TargetSet(
-      { folder: join(dir, 'cursors'), disk, quarantine },
+      { folder: join(dir, 'cursors'), disk, quarantine, awaited: options.awaited },
       this.#index,
       this.#reader.countable,
     )

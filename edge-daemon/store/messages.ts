@@ -28,6 +28,8 @@ export interface WorkerSettings {
   readonly floorBytes?: number | undefined
   /** Limits by class; none when they are left out. */
   readonly limits?: ClassLimits | undefined
+  /** @see StoreOptions.awaited */
+  readonly awaited?: readonly (readonly string[])[] | undefined
 }
 
 /** What changes with a commit, an eviction or an acknowledgement. */

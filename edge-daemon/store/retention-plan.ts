@@ -93,12 +93,13 @@ function evictionNoted({ segments }: RetentionView): Eviction | null {
 
 /** What waits for a target, or for its statistic, outlives its age: only bytes bound it. */
 function evictionByAge({ segments, limits, levels }: RetentionView): Eviction | null {
+  const anchor = anchorOf(segments, levels)
   for (const [segment, { cells, ageMs, isActive }] of segments.entries()) {
     if (isActive) continue
     const classes = classesOf(
       cells.filter((cell) => {
         const { maxAgeMs = null } = limits[cell.recordClass] ?? {}
-        return maxAgeMs !== null && ageMs > maxAgeMs && !isWaiting(cell, levels)
+        return maxAgeMs !== null && ageMs > maxAgeMs && !isWaiting(cell, levels) && cell !== anchor
       }),
     )
     if (classes.size > 0) return { segment, classes, reason: 'max_age' }
@@ -111,12 +112,15 @@ function evictionByClass({ segments, limits, levels }: RetentionView): Eviction 
   for (const { cells } of segments) {
     for (const { recordClass, bytes } of cells) totals.set(recordClass, (totals.get(recordClass) ?? 0) + bytes)
   }
+  const anchor = anchorOf(segments, levels)
   for (const [recordClass, bytes] of totals) {
     const { maxBytes = null } = limits[recordClass] ?? {}
     if (maxBytes === null || bytes <= maxBytes) continue
     // What waits and what still grows come last, and a class that lies only there goes there.
     const best = least(segments, (cell, isActive) =>
-      cell.recordClass === recordClass ? (isActive ? 2 : 0) + (isWaiting(cell, levels) ? 1 : 0) : null,
+      cell.recordClass === recordClass && cell !== anchor
+        ? (isActive ? 2 : 0) + (isWaiting(cell, levels) ? 1 : 0)
+        : null,
     )
     if (best !== null) return { segment: best.segment, classes: new Set([recordClass]), reason: 'class_bytes' }
   }
@@ -125,15 +129,27 @@ function evictionByClass({ segments, limits, levels }: RetentionView): Eviction 
 
 function evictionByTotal({ segments, total, levels }: RetentionView): Eviction | null {
   if (segments.reduce((sum, { bytes }) => sum + bytes, 0) <= total.maxBytes) return null
+  const anchor = anchorOf(segments, levels)
+  const rankOf = (cell: Cell): Standing => (cell === anchor ? STANDING.seriousHeld : standingOf(cell, levels))
   const best = least(segments, (cell, isActive) => {
-    const standing = standingOf(cell, levels)
+    const standing = rankOf(cell)
     // Notes of what goes now: taking them would only make new ones.
     if (isActive && standing === STANDING.ledger) return null
     return standing + (isActive ? ACTIVE : 0)
   })
   if (best === null) return null
-  const going = best.cells.filter((cell) => standingOf(cell, levels) === best.rank % ACTIVE)
+  const going = best.cells.filter((cell) => rankOf(cell) === best.rank % ACTIVE)
   return { segment: best.segment, classes: classesOf(going), reason: total.reason }
+}
+
+/**
+ * The cell of the newest statistic while results that it covers are kept; null when none has to stay. It alone says that
+ * they are counted: without it the next start would count them again.
+ */
+function anchorOf(segments: readonly SegmentView[], { foldedSeq }: Levels): Cell | null {
+  const cells = segments.flatMap((segment) => segment.cells)
+  const covers = cells.some(({ recordClass, firstSeq }) => recordClass === 'normal' && firstSeq <= foldedSeq)
+  return covers ? (cells.findLast(({ recordClass }) => recordClass === 'stat') ?? null) : null
 }
 
 /** The oldest segment with a cell of the least rank; cells with the rank null are passed over. */

@@ -22,12 +22,17 @@ export function isUpstream(recordClass: RecordClass): recordClass is UpstreamCla
   return (UPSTREAM_CLASSES as readonly RecordClass[]).includes(recordClass)
 }
 
-/** Where the files of the targets are. */
+/** Where the files of the targets are, and which of them records wait for. */
 export interface TargetPlace {
   readonly folder: string
   readonly disk: Disk
   readonly quarantine: Quarantine
+  /** @see StoreOptions.awaited */
+  readonly awaited: Awaited | null
 }
+
+/** Lists of names of targets. */
+export type Awaited = readonly (readonly string[])[]
 
 interface Target {
   readonly file: ChainFile
@@ -39,6 +44,7 @@ export class TargetSet {
   readonly #folder: string
   readonly #disk: Disk
   readonly #quarantine: Quarantine
+  readonly #awaited: Awaited | null
   readonly #index: LogIndex
   readonly #recordsOf: ReadExtent
   readonly #targets = new Map<string, Target>()
@@ -47,10 +53,11 @@ export class TargetSet {
   /** Damaged cursors found at the start, with what they fell back to. */
   readonly damaged: { target: string; recordClass: UpstreamClass; seq: number }[] = []
 
-  constructor({ folder, disk, quarantine }: TargetPlace, index: LogIndex, recordsOf: ReadExtent) {
+  constructor({ folder, disk, quarantine, awaited }: TargetPlace, index: LogIndex, recordsOf: ReadExtent) {
     this.#folder = folder
     this.#disk = disk
     this.#quarantine = quarantine
+    this.#awaited = awaited
     this.#index = index
     this.#recordsOf = recordsOf
     this.#untouched = new BacklogMeter(index, recordsOf, new Map())
@@ -106,13 +113,13 @@ export class TargetSet {
     for (const { meter } of this.#targets.values()) meter.added(recordClass, entered)
   }
 
-  /** Last sequence of a class that every known target has surely synced; infinite when there is none to wait for. */
+  /** Last sequence of a class that no target waits for, since it has surely synced it; infinite when none is awaited. */
   heldSeq(recordClass: UpstreamClass): number {
-    let held = Number.POSITIVE_INFINITY
-    for (const { file } of this.#targets.values()) {
-      held = Math.min(held, file.chains.get(recordClass)?.syncedSeq ?? 0)
-    }
-    return held
+    const awaited = this.#awaited ?? Array.from(this.#targets.keys(), (name) => [name])
+    const syncedSeqs = awaited.map((names) =>
+      Math.max(...names.map((name) => this.chainOf(name, recordClass).syncedSeq)),
+    )
+    return Math.min(Number.POSITIVE_INFINITY, ...syncedSeqs)
   }
 
   /** Records went, or lie elsewhere now. */

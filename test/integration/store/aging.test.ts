@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { NEW_CHAIN } from '../../../edge-daemon/store/chain-file.ts'
 import type { PlainRecord } from '../../../edge-daemon/store/commit.ts'
 import { type EngineOptions, LogEngine } from '../../../edge-daemon/store/engine.ts'
 import { engineOptions, ledgerOf, readAll, storeFolder } from '../../support/store-folder.ts'
@@ -15,9 +16,9 @@ class Node {
   readonly #options: EngineOptions
   engine: LogEngine
 
-  constructor(dir: string) {
+  constructor(dir: string, changes: Partial<EngineOptions> = {}) {
     const clocks = { nowMs: () => this.wallMs, monotonicMs: () => this.monotonicMs }
-    this.#options = engineOptions(dir, { limits: LIMITS, ...clocks })
+    this.#options = engineOptions(dir, { limits: LIMITS, ...clocks, ...changes })
     this.engine = LogEngine.open(this.#options)
   }
 
@@ -90,5 +91,26 @@ describe('the age of what is kept', () => {
       expect(node.samples()).toBeLessThan(54)
       node.engine.close()
     }
+  })
+
+  it('never takes what an awaited target lacks, be it never reached, and waits for no other', () => {
+    const kept = (awaited: readonly string[][] | null, synced: readonly string[]): number => {
+      using folder = storeFolder()
+      const node = new Node(folder.dir, { awaited, limits: { error: { maxBytes: null, maxAgeMs: MINUTE_MS } } })
+      node.engine.commit([{ class: 'error', timestamp: START, bodyJson: '{}' }])
+      for (const target of synced) node.engine.saveChain(target, 'error', { ...NEW_CHAIN, cursor: 1, syncedSeq: 1 })
+      node.engine.saveChain('dropped', 'error', NEW_CHAIN)
+      node.live(5 * MINUTE_MS)
+      const errors = readAll(node.engine, { classes: ['error'] }).length
+      node.engine.close()
+      return errors
+    }
+    expect(kept([['hub']], [])).toBe(1)
+    expect(kept([['hub'], ['http']], ['hub'])).toBe(1)
+    expect(kept([['hub'], ['http']], ['hub', 'http'])).toBe(0)
+    // Of regions that take turns one is enough.
+    expect(kept([['east', 'west']], ['west'])).toBe(0)
+    expect(kept([], [])).toBe(0)
+    expect(kept(null, ['hub'])).toBe(1)
   })
 })

@@ -102,6 +102,22 @@ describe('the retention planner', () => {
     expect(old(100)).toEqual({ segment: 0, classes: ['abnormal', 'sample'], reason: 'max_age' })
   })
 
+  it('keeps the newest statistic while a result that it covers is kept, whatever limit of its own it is over', () => {
+    const old = { ageMs: 9000 }
+    const segments = [segment(1, ['normal', 'stat'], old), segment(11, ['stat'], old), segment(21, ['alert'], old)]
+    for (const limit of [
+      { maxBytes: null, maxAgeMs: 1000 },
+      { maxBytes: 10, maxAgeMs: null },
+    ]) {
+      const next = (of: readonly MergeView[]) => shown(planEviction(view(of, { limits: { stat: limit } })))
+      expect(next(segments)).toMatchObject({ segment: 0, classes: ['stat'] })
+      expect(next([segment(1, ['normal'], old), ...segments.slice(1)])).toBeNull()
+      expect(next(segments.slice(1))).toMatchObject({ segment: 0, classes: ['stat'] })
+    }
+    const open = [segment(1, ['stat']), segment(11, ['normal', 'alert'])]
+    expect(orderOf(open, { levels: { foldedSeq: 15, heldSeq: () => 1e6 } })).toEqual(['1:normal', '0:stat', '1:alert'])
+  })
+
   it('takes the oldest of a class that is over its own bytes, whatever else there is', () => {
     const limits = { input: { maxBytes: 250, maxAgeMs: null } }
     const three = [segment(1, ['normal']), segment(11, ['input']), segment(21, ['input', 'normal'])]
