@@ -10,6 +10,8 @@ export interface Region {
 }
 
 const NAME = /^[\w-]{1,64}$/
+/** Names of the other targets: how far a target has got is kept by name. */
+const TAKEN: readonly string[] = ['nats', 'http']
 const EXPECTED =
   'a list of regions, each "- name: NAME" with "servers: [nats://host:4222]" and, if need be, "stream: NAME"'
 
@@ -27,6 +29,7 @@ export function regionList(): Kind<readonly Region[]> {
         if (region === null) return wrong(EXPECTED)
         if (regions.some(({ name }) => name === region.name))
           return wrong(`each region once, found ${region.name} twice`)
+        if (TAKEN.includes(region.name)) return wrong(`a name of its own for each region, not ${region.name}`)
         regions.push(region)
       }
       return { ok: true, value: regions }

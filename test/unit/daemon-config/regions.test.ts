@@ -44,6 +44,10 @@ test('refuses a region that is named twice', () => {
   })
 })
 
+test.each(['nats', 'http'])('refuses a region called %s, as another target is', (name) => {
+  expect(regionList().read(`${name}=nats://a`)).toMatchObject({ ok: false, message: expect.stringContaining(name) })
+})
+
 test('shows no password', () => {
   const shown = regionList().show([{ name: 'eu', servers: ['nats://u:secret@a:4222'], stream: null }])
   expect(shown).toContain('nats://***@a:4222')
