@@ -183,6 +183,18 @@ describe('the oracle of the torture runs', () => {
     expect(figures).toMatchObject({ excused: 1, ledger: { evicted: 1 } })
   })
 
+  it('excuses a statistic that counts what the ledger accounts for, and none that counts less than is kept', () => {
+    const evicted = { seq: 8, timestamp: 1, event: 'evicted', first_seq: 2, last_seq: 2 }
+    const nodes = [{ ...KEPT, results: KEPT.results.filter(({ seq }) => seq !== 2), ledger: [evicted] }]
+    const judged = (count: number): ViolationRule[] => {
+      const wide = message('stats', [stat(6, 1, 4, count)])
+      const clouds = [cloud(chained(...RESULTS, wide, message('ledger', [evicted])))]
+      return rules({ nodes, clouds, licence: { excuses: ['evicted'] } })
+    }
+    expect(judged(2)).toEqual([])
+    expect(judged(0)).toEqual(['statistic'])
+  })
+
   it('excuses a statistic that was folded again because the log lost its end, and no other', () => {
     const lost = { seq: 10, timestamp: 1, event: 'lost_tail', first_seq: 3, last_seq: 6 }
     const again = message('stats', [stat(5, 1, 4, 2), { ...stat(9, 1, 2, 1), epoch: EPOCH }])
