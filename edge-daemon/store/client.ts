@@ -356,7 +356,7 @@ export class StoreClient implements Store {
 
   #flush(): void {
     const calls = this.#unsent
-    if (calls.length === 0) return
+    if (calls.length === 0 && this.#lost.size === 0) return
     this.#unsent = []
     for (const call of calls) this.#calls.push(call)
     const records = calls.flatMap((call) => call.records)

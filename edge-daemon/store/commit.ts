@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { StoredRecord } from './contract.ts'
 import { type EncodedFrame, encodeFrame } from './frame.ts'
@@ -17,6 +18,11 @@ export interface Commit {
   readonly firstSeq: number
   readonly lastSeq: number
 }
+
+/** Outcome of a commit: `own` are the ledger records that the store put before the given ones. */
+export type Committed =
+  | { readonly ok: true; readonly epoch: string; readonly firstSeq: number; readonly own: readonly StoredRecord[] }
+  | { readonly ok: false; readonly code: ErrorCode; readonly msg: string }
 
 /** Characters of lines from which on a frame takes no more: what one damaged block costs, and what one record costs to read. */
 const FRAME_CHARS = 256 * 1024

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { EdgeError, type ErrorCode } from '../../protocol/errors.ts'
+import { EdgeError } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
-import { asStored, encodeCommit, type PlainRecord } from './commit.ts'
-import type { Backlog, Chain, Chains, Fork, ForkReason, StoredRecord } from './contract.ts'
+import { asStored, type Committed, encodeCommit, type PlainRecord } from './commit.ts'
+import type { Backlog, Chain, Chains, Fork, ForkReason } from './contract.ts'
 import { type Disk, makeStoreFolder, refusalOf, syncFolders, unusable } from './disk.ts'
 import { completed, type EngineOptions, type FullOptions } from './engine-options.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
@@ -32,11 +32,8 @@ import { Watermark } from './watermark.ts'
 export type { EngineOptions } from './engine-options.ts'
 
 const PROBE_EVERY_MS = 250
-
-/** Outcome of a commit: `own` are the ledger records that the store put before the given ones. */
-export type Committed =
-  | { readonly ok: true; readonly epoch: string; readonly firstSeq: number; readonly own: readonly StoredRecord[] }
-  | { readonly ok: false; readonly code: ErrorCode; readonly msg: string }
+/** A store that is far over its limits opens all the same, and goes on shrinking while it serves. */
+const START_RETENTION_MS = 500
 
 /** The log itself, synchronous; it runs in the store's worker. Inert after construction but for what it read. */
 export class LogEngine {
@@ -67,7 +64,7 @@ export class LogEngine {
   /** Commits of the retention that were not handed out yet. */
   #retentionCommits: Extract<Committed, { ok: true }>[] = []
   #damagedBlocks: number
-  #pendingLedger: LedgerEntry[] = []
+  readonly #pendingLedger: LedgerEntry[] = []
   readonly #losses = new Losses()
   #refusal: { error: string; triedAtMs: number } | null = null
   #fault: string | null = null
@@ -77,7 +74,7 @@ export class LogEngine {
     { lock, watermark, quarantine }: { lock: StoreLock; watermark: Watermark; quarantine: Quarantine },
   ) {
     const { dir, disk, monotonicMs } = options
-    quarantine.file(join(dir, 'forks'))
+    for (const name of ['forks', 'unsynced', 'reserve']) quarantine.file(join(dir, name))
     this.#forks = ForkFile.open(join(dir, 'forks'), disk)
     this.#disk = disk
     this.#folder = join(dir, 'segments')
@@ -88,7 +85,6 @@ export class LogEngine {
     this.#lock = lock
     this.#watermark = watermark
     this.#durability = options.durability
-    quarantine.file(join(dir, 'unsynced'))
     this.#unsynced = new UnsyncedMark(join(dir, 'unsynced'), disk)
     this.#ring = new KeyRing(options.keys)
     this.#reader = new FrameReader(this.#ring, (path, damage) => {
@@ -105,10 +101,8 @@ export class LogEngine {
     const segmentBytes = Math.min(options.segmentBytes, Math.ceil(options.maxBytes / 4))
     dateSegments(this.#index.segments, monotonicMs())
     const log = { folder: this.#folder, segmentBytes, disk, monotonicMs, index: this.#index }
-    const syncsEach = options.durability === 'sync'
-    this.#writer = new SegmentWriter({ ...log, syncsEach, onUnsynced: (error) => this.#lostTail(error) })
+    this.#writer = new SegmentWriter({ ...log, onUnsynced: (error) => this.#lostTail(error) })
     this.#writer.resume(this.#unsynced.isSet)
-    quarantine.file(join(dir, 'reserve'))
     this.#reserve = new Reserve({ path: join(dir, 'reserve'), sizeBytes: segmentBytes, disk, monotonicMs })
     this.#retention = new Retention({
       ...options,
@@ -133,12 +127,10 @@ export class LogEngine {
     const next = nextEpoch(recovered, watermark.found, this.#unsynced.tailIsUnsure)
     this.#epoch = next.epoch
     this.#gaps = recovered.gaps
-    const ledger = recentLedger(this.source())
-    const mine = { targets: this.#targets, forks: this.#forks }
-    const findings = startFindings({ recovered, watermark, quarantine, ledger, ...mine })
+    const read = { ledger: recentLedger(this.source()), targets: this.#targets, forks: this.#forks }
+    const findings = startFindings({ recovered, watermark, quarantine, ...read })
     this.#damagedBlocks = findings.damaged
-    this.#pendingLedger.push(...findings.entries)
-    this.#pendingLedger.push(...next.entries)
+    this.#pendingLedger.push(...findings.entries, ...next.entries)
     this.#noteMissingKeys()
   }
 
@@ -179,10 +171,12 @@ export class LogEngine {
   commit(records: readonly PlainRecord[]): Committed {
     const nowMs = this.#monotonicMs()
     if (this.#refusal !== null && nowMs - this.#refusal.triedAtMs < PROBE_EVERY_MS) return this.#refuse(records)
+    const pending = this.#pendingLedger.length
     const entries = [...this.#pendingLedger, ...this.#losses.entries(this.#refusal?.error ?? null)]
     const written = this.#write(entries, records)
     if (!written.ok) return this.#refuse(records)
-    this.#pendingLedger = []
+    // What came up while it was written is still to be told.
+    this.#pendingLedger.splice(0, pending)
     this.#losses.told()
     return written
   }
@@ -192,15 +186,16 @@ export class LogEngine {
    * says that the next slice can follow at once.
    */
   maintain(): { written: Extract<Committed, { ok: true }>[]; more: boolean; reserve: string } {
-    let more = this.#retention.step()
-    while (more && this.#retention.isBehind) more = this.#retention.step()
+    const more = this.#retention.work()
+    this.#runAhead()
     const restores = !more && this.#refusal === null && this.#retention.restore()
     return { written: this.#retentionCommits.splice(0), more: more || restores, reserve: this.#reserve.state }
   }
 
-  /** Bring the store within its limits at once. */
-  enforceRetention(): Extract<Committed, { ok: true }>[] {
-    while (this.#retention.step());
+  /** Bring the store within its limits at once, as far as one gets in `forMs`. */
+  enforceRetention(forMs = Number.POSITIVE_INFINITY): Extract<Committed, { ok: true }>[] {
+    const untilMs = this.#monotonicMs() + forMs
+    while (this.#retention.step() && this.#monotonicMs() < untilMs);
     return this.#retentionCommits.splice(0)
   }
 
@@ -303,12 +298,14 @@ export class LogEngine {
     }
   }
 
-  /** Sync what is not synced on each change, and release the lock. */
+  /** Tell the ledger what it does not know yet, sync what is not synced on each change, and release the lock. */
   close(): void {
     try {
       this.#retention.close()
+      this.flush()
+      if (this.#pendingLedger.length + this.#losses.entries(null).length > 0) this.commit([])
       this.#writer.close()
-      if (!this.#writer.isUnsynced) this.#unsynced.clear()
+      this.#unsynced.clear()
       this.#reader.close()
       this.#targets.close()
       this.#forks.close()
@@ -320,6 +317,8 @@ export class LogEngine {
 
   #lostTail(error: unknown): void {
     this.#fault = `the disk does not sync what was answered: ${refusalOf(error)}`
+    this.#unsynced.stays()
+    if (this.#lastSeq <= this.#syncedSeq) return
     this.#pendingLedger.push(unsyncedEntry(this.#syncedSeq + 1, this.#lastSeq, refusalOf(error)))
   }
 
@@ -329,13 +328,20 @@ export class LogEngine {
 
   #settle(): void {
     this.#retention.resume(recentLedger(this.source()), lastFolded(this.source()))
-    if (this.#durability === 'async') this.#unsynced.set()
-    if (this.#pendingLedger.length > 0) {
-      if (this.commit([]).ok) closeGaps(this.#folder, this.#gaps, this.#disk)
-    } else if (this.#watermark.found === null) this.#mark()
+    const isTold = this.#pendingLedger.length === 0 || this.commit([]).ok
+    if (isTold) closeGaps(this.#folder, this.#gaps, this.#disk)
+    if (isTold && this.#commits === 0 && this.#watermark.found === null) this.#mark()
     this.flush()
-    if (this.#durability === 'sync') this.#unsynced.clear()
-    this.enforceRetention()
+    // An unsure tail that could not be told of yet must be found again.
+    if (isTold && this.#durability === 'sync') this.#unsynced.clear()
+    this.#runAhead()
+    this.enforceRetention(START_RETENTION_MS)
+  }
+
+  /** Let answers run ahead of the sync once the disk has word of it; until then each commit is synced. */
+  #runAhead(): void {
+    const isUntold = this.#unsynced.tailIsUnsure && this.#pendingLedger.length > 0
+    if (this.#durability === 'async' && !isUntold) this.#writer.syncsEach = !this.#unsynced.set()
   }
 
   #noteEviction(entry: LedgerEntry): boolean {

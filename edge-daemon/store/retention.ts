@@ -70,6 +70,8 @@ export class Retention {
   /** Files whose place was taken and that could not be removed yet. */
   #leftovers: string[] = []
   #isRelieving = false
+  /** What the log does not grow over. */
+  #ceilingBytes = Number.POSITIVE_INFINITY
   /** What the log may hold while others fill the disk; null while nobody does. */
   #pressedBytes: number | null = null
   #lookedAtMs = Number.NEGATIVE_INFINITY
@@ -128,9 +130,16 @@ export class Retention {
     }
   }
 
-  /** Whether the log is so far over its limits that it should not grow before something went. */
-  get isBehind(): boolean {
-    return this.#parts.index.bytes > this.#parts.maxBytes + this.#parts.segmentBytes / 2
+  /**
+   * Do a slice; as many as free what came since the last call where the log is half a segment over its size. So it does not
+   * grow further, and a commit waits for no more than its own bytes, however far over it the log is. True as {@link step}.
+   */
+  work(): boolean {
+    const { index, maxBytes, segmentBytes } = this.#parts
+    let more = this.step()
+    while (more && index.bytes > this.#ceilingBytes) more = this.step()
+    this.#ceilingBytes = Math.max(maxBytes + segmentBytes / 2, Math.min(this.#ceilingBytes, index.bytes))
+    return more
   }
 
   /**

@@ -11,8 +11,9 @@ export class SegmentWriter {
   readonly #disk: Disk
   readonly #index: LogIndex
   readonly #monotonicMs: () => number
-  readonly #syncsEach: boolean
   readonly #onUnsynced: (error: unknown) => void
+  /** Whether each append is synced before it returns; else {@link flush} does it. */
+  syncsEach = true
   #isUnsynced = false
   #fd: number | null = null
   #active: Segment | null = null
@@ -23,7 +24,6 @@ export class SegmentWriter {
     disk: Disk
     index: LogIndex
     monotonicMs: () => number
-    syncsEach?: boolean
     onUnsynced?: (error: unknown) => void
   }) {
     this.#folder = options.folder
@@ -31,7 +31,6 @@ export class SegmentWriter {
     this.#disk = options.disk
     this.#index = options.index
     this.#monotonicMs = options.monotonicMs
-    this.#syncsEach = options.syncsEach ?? true
     this.#onUnsynced = options.onUnsynced ?? (() => undefined)
   }
 
@@ -87,7 +86,7 @@ export class SegmentWriter {
       if (!this.#cutBack(fd, segment)) this.#abandon(segment)
       throw error
     }
-    if (this.#syncsEach) this.#sync(fd, segment)
+    if (this.syncsEach) this.#sync(fd, segment)
     else this.#isUnsynced = true
     segment.writtenAtMs = this.#monotonicMs()
     return segment

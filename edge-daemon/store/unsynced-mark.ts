@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Disk } from './disk.ts'
 
@@ -15,35 +15,59 @@ export class UnsyncedMark {
   readonly #bootId: string
   /** Whether the machine went down since answers ran ahead of the sync. */
   readonly tailIsUnsure: boolean
-  #isSet: boolean
+  #found: string | null
+  #isForGood = false
 
   /** @param bootId name of this start of the machine; one of its own where the system tells none, which is on the safe side */
   constructor(path: string, disk: Disk, bootId: string = readBootId()) {
     this.#path = path
     this.#disk = disk
     this.#bootId = bootId
-    const found = readMark(path)
-    this.#isSet = found !== null
-    this.tailIsUnsure = found !== null && found !== bootId
+    this.#found = readMark(path)
+    this.tailIsUnsure = this.isSet && this.#found !== bootId
   }
 
   get isSet(): boolean {
-    return this.#isSet
+    return this.#found !== null
   }
 
-  /** Leave word before the first answer that is not synced. @throws what the disk says. */
-  set(): void {
-    writeFileSync(this.#path, this.#bootId, { mode: 0o600, flush: true })
-    this.#disk.syncFolder(dirname(this.#path))
-    this.#isSet = true
+  /** Leave word before the first answer that is not synced; false when the disk refuses. */
+  set(): boolean {
+    try {
+      if (this.#found !== this.#bootId) this.#write()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** The disk would not sync what was answered, and may say otherwise the next time: this run takes no word back. */
+  stays(): void {
+    this.#isForGood = true
   }
 
   /** All that was answered is synced. @throws what the disk says. */
   clear(): void {
-    if (!this.#isSet) return
-    rmSync(this.#path, { force: true })
+    if (!this.isSet || this.#isForGood) return
+    this.#disk.unlink(this.#path)
     this.#disk.syncFolder(dirname(this.#path))
-    this.#isSet = false
+    this.#found = null
+  }
+
+  #write(): void {
+    const fd = this.isSet ? this.#disk.open(this.#path) : this.#disk.create(this.#path)
+    // Half of it names no start of the machine either.
+    this.#found = ''
+    try {
+      const content = Buffer.from(this.#bootId)
+      this.#disk.write(fd, [content], 0)
+      this.#disk.truncate(fd, content.length)
+      this.#disk.sync(fd)
+    } finally {
+      this.#disk.close(fd)
+    }
+    this.#disk.syncFolder(dirname(this.#path))
+    this.#found = this.#bootId
   }
 }
 

@@ -201,5 +201,80 @@ describe('a store with durability async', () => {
       expect(engine.status()).toMatchObject({ segments: 2, error: null })
       expect(readAll(engine, { classes: ['normal'] }).map(({ seq }) => seq)).toEqual([1, 2, 3, 5])
     })
+    // The next sync may say that all is well of what was never written.
+    expect(existsSync(join(folder.dir, 'unsynced'))).toBe(true)
+  })
+
+  it.each(['at the end of a segment', 'at the close'])('tells of it also %s', (when) => {
+    using folder = storeFolder()
+    const recording = new RecordingDisk()
+    const refuse = { sync: (call: string): boolean => call === `sync ${FIRST}` }
+    const disk: Disk = {
+      ...recording.disk,
+      sync: (fd) => {
+        recording.refusesSync = false
+        recording.look = (call) => {
+          recording.refusesSync = refuse.sync(call)
+        }
+        recording.disk.sync(fd)
+      },
+    }
+    withEngine({ ...asyncOptions(folder.dir), segmentBytes: 1000, disk }, (engine) => {
+      engine.commit(plain('normal'))
+      while (when === 'at the end of a segment' && engine.status().segments === 1) engine.commit(plain('normal'))
+    })
+    withEngine(engineOptions(folder.dir), (engine) => {
+      expect(ledgerOf(engine)).toMatchObject([{ event: 'lost_tail', reason: 'sync_failed', first_seq: 1 }])
+    })
+  })
+
+  it('has an unsure tail in the ledger before it forgets that there was one', () => {
+    using folder = storeFolder()
+    const mark = join(folder.dir, 'unsynced')
+    const epoch = withEngine(asyncOptions(folder.dir), (engine) => {
+      engine.commit(plain('normal'))
+      return engine.epoch
+    })
+    writeFileSync(mark, 'another start of the machine')
+    for (const durability of ['async', 'sync'] as const) {
+      const full: Disk = {
+        ...nodeDisk,
+        write: () => {
+          throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+        },
+      }
+      withEngine({ ...asyncOptions(folder.dir), durability, disk: full }, () => {
+        expect(readFileSync(mark, 'utf8')).toBe('another start of the machine')
+      })
+      // Its death at this place is the same as a close that can write nothing.
+      writeFileSync(mark, 'another start of the machine')
+    }
+    withEngine(asyncOptions(folder.dir), (engine) => {
+      expect(engine.epoch).not.toBe(epoch)
+      expect(ledgerOf(engine)).toMatchObject([{ event: 'new_epoch', reason: 'unsynced' }])
+    })
+  })
+
+  it('opens on a disk that takes no word of it, and syncs each commit until it does', () => {
+    using folder = storeFolder()
+    const mark = join(folder.dir, 'unsynced')
+    let refuses = true
+    const disk: Disk = {
+      ...nodeDisk,
+      create: (path) => {
+        if (refuses && path === mark) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+        return nodeDisk.create(path)
+      },
+    }
+    withEngine({ ...asyncOptions(folder.dir), disk }, (engine) => {
+      engine.commit(plain('normal'))
+      expect(engine.isUnsynced).toBe(false)
+      refuses = false
+      engine.maintain()
+      engine.commit(plain('normal'))
+      expect(engine.isUnsynced).toBe(true)
+      expect(existsSync(mark)).toBe(true)
+    })
+    expect(existsSync(mark)).toBe(false)
   })
 })

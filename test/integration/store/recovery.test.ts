@@ -197,4 +197,12 @@ describe('the store after a restart', () => {
       })
     }
   })
+
+  it('has in its ledger what was not kept though nothing was committed behind it', () => {
+    using folder = storeFolder()
+    withEngine(engineOptions(folder.dir), (engine) => engine.noteLost([['normal', 3]]))
+    withEngine(engineOptions(folder.dir), (engine) => {
+      expect(ledgerOf(engine)).toMatchObject([{ event: 'not_stored', records: { normal: 3 } }])
+    })
+  })
 })

@@ -172,4 +172,30 @@ describe('a store over its size', () => {
       expect(engine.status().evictedRecords).toBeGreaterThan(0)
     })
   })
+
+  it('opens soon when it is far over it, never grows meanwhile, and no commit waits for all that is to go', () => {
+    using folder = storeFolder()
+    withEngine(engineOptions(folder.dir, { segmentBytes: 8000 }), (engine) => {
+      for (let n = 0; n < 600; n += 1) engine.commit([bulky(n % 3 === 0 ? 'abnormal' : 'normal', n)])
+    })
+    let nowMs = 0
+    // Whatever is looked at takes a while.
+    const monotonicMs = (): number => {
+      nowMs += 30
+      return nowMs
+    }
+    withEngine(engineOptions(folder.dir, { ...LIMITS, monotonicMs }), (engine) => {
+      const sizes = [engine.status().bytes]
+      expect(sizes[0]).toBeGreaterThan(3 * LIMITS.maxBytes)
+      for (let n = 600; (sizes.at(-1) ?? 0) > LIMITS.maxBytes; n += 1) {
+        engine.commit([bulky('normal', n)])
+        engine.maintain()
+        sizes.push(engine.status().bytes)
+      }
+      expect(sizes.length).toBeGreaterThan(10)
+      // A note of what goes may come before it goes.
+      for (const [n, bytes] of sizes.entries()) expect(bytes).toBeLessThan((sizes[n - 1] ?? bytes) + 1000)
+      expect(readAll(engine).length + engine.status().evictedRecords).toBe(engine.lastSeq)
+    })
+  })
 })
