@@ -100,12 +100,11 @@ export class LaneChain {
     this.#watch()
   }
 
-  /** The receiver has lost what came behind `to`, or all. */
-  rewound(to: HeldBlock | null, archive: string): void {
-    const cursor = to?.lastSeq ?? 0
-    this.#keep({ cursor, held: to, sent: null, archive })
-    this.#synced.rewound(cursor)
-    if (to !== null) this.#synced.confirmed(cursor)
+  /** The receiver has lost what came behind a sequence; `to` is the last block that it names, if it names one. */
+  rewound(to: HeldBlock | null, afterSeq: number, archive: string): void {
+    this.#keep({ cursor: afterSeq, held: to, sent: null, archive })
+    this.#synced.rewound(afterSeq)
+    if (to !== null) this.#synced.confirmed(to.lastSeq)
     this.save()
     this.#watch()
   }

@@ -29,10 +29,11 @@ export type Resumption =
   | { readonly step: 'go_on'; readonly doubtfulThrough: number }
   /** The receiver has more than was acknowledged here: the acknowledgement was lost. */
   | { readonly step: 'advance'; readonly to: HeldBlock }
-  /** The receiver has lost what it acknowledged: send again what comes behind `to`. */
+  /** The receiver has lost what it acknowledged: send again what comes behind `afterSeq`; `to` is its last block. */
   | {
       readonly step: 'rewind'
       readonly to: HeldBlock | null
+      readonly afterSeq: number
       readonly reason: 'tail_lost' | 'archive_replaced'
       readonly doubtfulThrough: number
     }
@@ -49,7 +50,7 @@ export function reconcile(situation: Situation): Resumption {
   if (holding.outcome === 'holds') return behindBlock(situation, holding.block, held)
   if (held === null) return unheard(sent, holding)
   if (chain.archive !== null && chain.archive !== archive) {
-    return { step: 'rewind', to: null, reason: 'archive_replaced', doubtfulThrough: 0 }
+    return { step: 'rewind', to: null, afterSeq: 0, reason: 'archive_replaced', doubtfulThrough: 0 }
   }
   return gone(chain, held, holding)
 }
@@ -66,7 +67,7 @@ function behindBlock(
     return { step: 'fork', reason: block.lastSeq > headSeq ? 'restored' : 'cloned' }
   }
   if (held !== null && block.lastSeq < held.lastSeq) {
-    return { step: 'rewind', to: block, reason: 'tail_lost', doubtfulThrough: 0 }
+    return { step: 'rewind', to: block, afterSeq: block.lastSeq, reason: 'tail_lost', doubtfulThrough: 0 }
   }
   // What is gone from the log and was never acknowledged here cannot be told from another disk's.
   if (seen === 'gone' && block.lastSeq > chain.cursor) {
@@ -89,7 +90,13 @@ function unheard(sent: ChainBlock | null, { keepsMarks, lastPosition }: Nothing)
 function gone(chain: Chain, held: ChainBlock, { keepsMarks, lastPosition }: Nothing): Resumption {
   const isLost = lastPosition === null ? keepsMarks : lastPosition < held.position
   if (isLost) {
-    return { step: 'rewind', to: null, reason: 'tail_lost', doubtfulThrough: keepsMarks ? 0 : chain.cursor }
+    const doubtfulThrough = keepsMarks ? 0 : chain.cursor
+    return { step: 'rewind', to: null, afterSeq: 0, reason: 'tail_lost', doubtfulThrough }
+  }
+  // As far as the archive was, it may be by what others have sent since: only what was surely synced is not lost.
+  if (chain.syncedSeq < held.lastSeq) {
+    const { syncedSeq: afterSeq, cursor: doubtfulThrough } = chain
+    return { step: 'rewind', to: null, afterSeq, reason: 'tail_lost', doubtfulThrough }
   }
   return { step: 'go_on', doubtfulThrough: chain.sent?.lastSeq ?? 0 }
 }

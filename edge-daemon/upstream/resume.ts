@@ -131,7 +131,8 @@ export class Resume {
     this.#after = holding.outcome === 'untold' ? 0 : holding.after
     switch (decision.step) {
       case 'go_on':
-        this.#doubtfulThrough = decision.doubtfulThrough
+        // What is in doubt since a rewind stays so.
+        this.#doubtfulThrough = Math.max(this.#doubtfulThrough, decision.doubtfulThrough)
         if (holding.outcome !== 'untold') await this.#lookForOthers(holding.foreignEpoch ?? null)
         chain.confirmed(archive, isHeld(holding, chain.state.held) ? holding.block.position : null)
         return { outcome: 'settled' }
@@ -152,7 +153,7 @@ export class Resume {
   async #rewind(decision: Extract<Resumption, { step: 'rewind' }>, archive: string): Promise<Resumed> {
     const { chain, store, target, recordClass, nowMs, onRewound } = this.#options
     const was = chain.cursor
-    const from = (decision.to?.lastSeq ?? 0) + 1
+    const from = decision.afterSeq + 1
     const msg =
       decision.reason === 'tail_lost'
         ? `${target} lost ${recordClass} records from sequence ${from} on that it had acknowledged; what is kept of them is sent again`
@@ -173,7 +174,7 @@ export class Resume {
       },
     ])
     if (!noted.stored) return { outcome: 'failed', msg: noted.msg }
-    chain.rewound(decision.to, archive)
+    chain.rewound(decision.to, decision.afterSeq, archive)
     this.#doubtfulThrough = decision.doubtfulThrough
     this.#settled.clear()
     onRewound(msg)

@@ -10,7 +10,7 @@ function block(lastSeq: number, position: number, epoch = E): ChainBlock {
 }
 
 function chain(changes: Partial<Chain> = {}): Chain {
-  return { archive: ARCHIVE, cursor: 50, syncedSeq: 0, held: block(50, 7), sent: null, ...changes }
+  return { archive: ARCHIVE, cursor: 50, syncedSeq: 50, held: block(50, 7), sent: null, ...changes }
 }
 
 const NEW: Partial<Chain> = { archive: null, cursor: 0, held: null }
@@ -63,6 +63,7 @@ describe('the receiver names a block', () => {
     expect(decide({ holding: holds(30, 4), seen })).toEqual({
       step: 'rewind',
       to: block(30, 4),
+      afterSeq: 30,
       reason: 'tail_lost',
       doubtfulThrough: 0,
     })
@@ -110,7 +111,7 @@ describe('the receiver holds nothing of the epoch', () => {
   })
 
   test('and its archive is behind what it acknowledged: it has lost its end', () => {
-    const lost = { step: 'rewind', to: null, reason: 'tail_lost' }
+    const lost = { step: 'rewind', to: null, afterSeq: 0, reason: 'tail_lost' }
     expect(decide({ holding: nothing({ lastPosition: 3 }) })).toEqual({ ...lost, doubtfulThrough: 0 })
     const unmarked = nothing({ lastPosition: 3, keepsMarks: false })
     expect(decide({ holding: unmarked })).toEqual({ ...lost, doubtfulThrough: 50 })
@@ -119,10 +120,17 @@ describe('the receiver holds nothing of the epoch', () => {
     expect(decide({ holding: nothing({ lastPosition: null, keepsMarks: false }) })).toEqual(GO_ON)
   })
 
+  test('and what it acknowledged was not surely synced: others may have filled up what it lost, so it comes again', () => {
+    const again = { step: 'rewind', to: null, afterSeq: 30, reason: 'tail_lost', doubtfulThrough: 50 }
+    expect(decide({ chain: chain({ syncedSeq: 30 }) })).toEqual(again)
+    expect(decide({ chain: chain({ syncedSeq: 30 }), holding: nothing({ keepsMarks: false }) })).toEqual(again)
+  })
+
   test('and is another archive: begin anew', () => {
     expect(decide({ archive: 'b'.repeat(32) })).toEqual({
       step: 'rewind',
       to: null,
+      afterSeq: 0,
       reason: 'archive_replaced',
       doubtfulThrough: 0,
     })
