@@ -90,7 +90,7 @@ export class StreamReader {
         for await (const message of this.#messages(subject, fromMs - marginMs, signal)) {
           const item = await this.#open(message)
           yield item
-          if (leaving && item.kind === 'block' && oldest(item.block) > toMs + marginMs) break
+          if (leaving && item.kind === 'block' && isBehind(item.block, toMs, marginMs)) break
         }
       } catch (cause) {
         throw unreachable(this.address, cause)
@@ -197,6 +197,15 @@ function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; le
 
 function startAt(ms: number): Start {
   return ms <= 0 ? { opt_start_seq: 1 } : { opt_start_time: new Date(ms).toISOString() }
+}
+
+/**
+ * Whether a block is behind a range for certain. One from a future that the server did not know either is from a clock
+ * that was wrong for a while: what comes after it may be in the range.
+ */
+function isBehind(block: CloudBlock, toMs: number, marginMs: number): boolean {
+  const fromMs = oldest(block)
+  return fromMs > toMs + marginMs && fromMs <= block.heldAtMs + marginMs
 }
 
 function oldest({ records }: CloudBlock): number {

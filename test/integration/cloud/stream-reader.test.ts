@@ -70,6 +70,16 @@ describe('reading what a region holds', () => {
     expect(await readAll({ fromMs: Date.now() + 3_600_000, marginMs: 0 })).toEqual([])
   })
 
+  it('reads on behind a block of a clock that was ahead for a while', async () => {
+    await nats.addStream()
+    const [before, ahead, after] = [cloudRecord(1), cloudRecord(2), cloudRecord(3)]
+    const timestamp = Date.now() + 365 * 86_400_000
+    const wrong = { ...ahead, timestamp, line: JSON.stringify({ ...JSON.parse(ahead.line), timestamp }) }
+    await publish(cloudBlock([before]), cloudBlock([wrong]), cloudBlock([after]))
+    const query = { fromMs: 0, toMs: after.timestamp, marginMs: 3_600_000 }
+    expect(told(await readAll(query))).toEqual(['abnormal 1', 'abnormal 2', 'abnormal 3'])
+  })
+
   it('hands over what is no block as such, and goes on', async () => {
     await nats.addStream()
     const good = encodeBlock(cloudBlock([cloudRecord(1)]))
