@@ -1,3 +1,4 @@
+import { messageOf } from '../../protocol/errors.ts'
 import type { ResultRecord, StatRecord } from '../../protocol/records.ts'
 import type { Store, StoredRecord } from '../store/contract.ts'
 import { CommitGaps } from './commit-gaps.ts'
@@ -35,6 +36,8 @@ export class Aggregator {
   readonly #options: AggregatorOptions
   readonly #closed: StatWindow[] = []
   #open: StatWindow | null = null
+  /** The last statistic was looked for. */
+  #isPlaced = false
   /** Last sequence that is folded or covered, with its epoch; the next range begins behind it. */
   #covered: { readonly seq: number; readonly epoch: string } | null = null
   /** Records committed while the past is still being read; null once they are folded as they come. */
@@ -46,6 +49,7 @@ export class Aggregator {
   #writing: Promise<void> | null = null
   #refused = false
   #toldRefusal = false
+  #toldUnread = false
   /** The open window has waited its time. */
   #overdue = false
   #stopped = false
@@ -56,13 +60,12 @@ export class Aggregator {
   }
 
   /**
-   * Fold what lies behind the last statistic, then what is committed.
-   * @throws EdgeError `STORE_FAILING` when the store cannot be read.
+   * Fold what lies behind the last statistic, then what is committed. What cannot be read now, or is sealed under a key that
+   * is missing, is waited for: passing over it would count results twice, or never. Never rejects.
    */
   async start(): Promise<void> {
     this.#unsubscribe = this.#options.store.onCommit((records) => this.#onCommit(records))
-    this.#covered = await this.#lastStat()
-    await this.#readPast()
+    await this.#catchUp()
   }
 
   /** Fold nothing more; resolves when a statistic on its way to the disk has arrived. */
@@ -78,13 +81,16 @@ export class Aggregator {
   /** Fold what is kept behind the last folded result, then what was committed meanwhile. */
   async #readPast(): Promise<void> {
     let afterSeq = this.#covered?.seq ?? 0
-    for (;;) {
-      const page = await this.#options.store.read({ classes: ['normal'], afterSeq, limit: PAGE_RECORDS })
+    // Also what is sealed away ends a page; the read behind it says so.
+    for (let isLast = false; ; ) {
+      const request = { classes: ['normal'], afterSeq, limit: PAGE_RECORDS, wholeOnly: true } as const
+      const page = await this.#options.store.read(request)
       if (this.#stopped) return
       for (const record of page) this.#fold(record)
       this.#write()
       await this.#writing
-      if (page.length < PAGE_RECORDS) break
+      if (isLast || page.length === 0) break
+      isLast = page.length < PAGE_RECORDS
       afterSeq = page.at(-1)?.seq ?? afterSeq
     }
     const waiting = this.#waiting ?? []
@@ -93,22 +99,29 @@ export class Aggregator {
     this.#write()
   }
 
-  /** As {@link #readPast}, until it can be read. */
-  async #readPastAgain(): Promise<void> {
+  /** Find the last statistic once, and {@link #readPast}; tried until both can be read. */
+  async #catchUp(): Promise<void> {
+    const { log } = this.#options
     try {
+      if (!this.#isPlaced) this.#covered = await this.#lastStat()
+      this.#isPlaced = true
       await this.#readPast()
-    } catch {
+      if (this.#toldUnread) log.info('aggregate.read', 'the results that waited to be counted can be read')
+      this.#toldUnread = false
+    } catch (error) {
       if (this.#stopped) return
+      if (!this.#toldUnread) log.warn('aggregate.unread', `results wait to be counted: ${messageOf(error)}`)
+      this.#toldUnread = true
       // All of it is read again, so nothing has to be held until then.
       this.#waiting = []
-      this.#readTimer = setTimeout(() => void this.#readPastAgain(), this.#options.retryMs ?? 1000).unref()
+      this.#readTimer = setTimeout(() => void this.#catchUp(), this.#options.retryMs ?? 1000).unref()
     }
   }
 
   #onCommit(records: readonly StoredRecord[]): void {
     if (this.#gaps.isBefore(records) && this.#waiting === null) {
       this.#waiting = []
-      void this.#readPastAgain()
+      void this.#catchUp()
     }
     for (const record of records) {
       if (record.class !== 'normal') continue
@@ -196,7 +209,7 @@ export class Aggregator {
   }
 
   async #lastStat(): Promise<{ seq: number; epoch: string } | null> {
-    const [record] = await this.#options.store.read({ classes: ['stat'], limit: 1, newestFirst: true })
+    const [record] = await this.#options.store.read({ classes: ['stat'], limit: 1, newestFirst: true, wholeOnly: true })
     if (record === undefined) return null
     const stat = JSON.parse(record.line) as StatRecord
     return { seq: stat.last_seq, epoch: stat.epoch ?? record.epoch }
