@@ -3,6 +3,8 @@ import { type Excuse, type Findings, type Held, isAbnormal } from './oracle.ts'
 
 /** A statistic as far as it says what it covers. */
 interface Range {
+  /** Of the statistic itself. */
+  readonly seq: number
   readonly first: number
   readonly last: number
   readonly count: number
@@ -27,7 +29,7 @@ export function judgeStatistics(evidence: Evidence, held: readonly Held[], excus
       ranges.filter(({ first, last }) => seq >= first && seq <= last),
     )
     if (covering.length === 1 || (covering.length > 1 && evidence.licence.clones === true)) continue
-    const isFoldedAgain = covering.length > 1 && covering.some(({ last }) => excuse(node, last))
+    const isFoldedAgain = covering.length > 1 && covering.some((stat) => excuse(node, stat.seq))
     if (isFoldedAgain || (covering.length === 0 && excuse(node, seq))) {
       findings.excused += 1
       continue
@@ -57,13 +59,14 @@ function tilesOf(held: readonly Held[], isForked: boolean): Map<string, Tiles> {
     const group = tiles.get(key) ?? { node: block.node, epoch: lineage, ranges: [] }
     tiles.set(key, group)
     group.ranges.push({
+      seq: body.seq as number,
       first: body.first_seq as number,
       last: body.last_seq as number,
       count: body.count as number,
       epoch,
     })
   }
-  for (const { ranges } of tiles.values()) ranges.sort((a, b) => a.first - b.first)
+  for (const { ranges } of tiles.values()) ranges.sort((a, b) => a.first - b.first || a.seq - b.seq)
   return tiles
 }
 
@@ -94,9 +97,9 @@ function judgeTiling(
     if (before === undefined || first === before.last + 1) continue
     // The first statistic of an epoch begins with its first result.
     if (epochOf !== before.epoch && first > before.last) continue
-    // A statistic that was lost with the end of the log is folded again from the results that were not.
+    // A statistic that was lost on the node is folded again from the results that were not.
     const isExcused =
-      first > before.last ? excuse(node, before.last + 1) || excuse(node, first - 1) : excuse(node, before.last)
+      first > before.last ? excuse(node, before.last + 1) || excuse(node, first - 1) : excuse(node, before.seq)
     if (isExcused) continue
     const what = first <= before.last ? 'overlap' : 'leave a hole'
     const msg = `statistics of ${epoch} ${what}: ${before.first}–${before.last}, then ${first}–${last}`

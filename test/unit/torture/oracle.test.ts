@@ -196,7 +196,7 @@ describe('the oracle of the torture runs', () => {
   })
 
   it('excuses a statistic that was folded again because the log lost its end, and no other', () => {
-    const lost = { seq: 10, timestamp: 1, event: 'lost_tail', first_seq: 3, last_seq: 6 }
+    const lost = { seq: 10, timestamp: 1, event: 'lost_tail', first_seq: 5, last_seq: 6 }
     const again = message('stats', [stat(5, 1, 4, 2), { ...stat(9, 1, 2, 1), epoch: EPOCH }])
     const clouds = [cloud(chained(...RESULTS, again, message('ledger', [lost])))]
     const nodes = [{ ...KEPT, ledger: [lost] }]
