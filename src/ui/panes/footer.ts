@@ -52,8 +52,13 @@ export function footerLine(console: Console, columns: number): Line {
     store.get().replay === null
       ? all.filter(({ action }) => action !== 'replay.live')
       : [...all.filter(isReplay), ...all.filter((hint) => !isReplay(hint))]
-  const isFixed = ({ action }: KeyHint): boolean => action === 'app.help' || action === 'app.quit'
-  // How to get help and how to leave is always there, whatever else fits.
+  // How to get help and how to leave, the screen or the console, is always there, whatever else fits.
+  const leaving: readonly string[] = [
+    'app.help',
+    'app.quit',
+    ...(console.screen().name === 'fleet' ? [] : ['nav.back']),
+  ]
+  const isFixed = ({ action }: KeyHint): boolean => leaving.includes(action)
   const fixed = hints.filter(isFixed)
   const room = columns - fixed.reduce((sum, hint) => sum + hintColumns(hint), 0)
   for (const hint of hints.filter((candidate) => !isFixed(candidate))) {

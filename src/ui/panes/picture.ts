@@ -3,6 +3,7 @@ import { formatBytes } from '../format.ts'
 import type { PictureState } from '../picture-viewer.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { PLAIN } from '../terminal/style.ts'
+import { wrapWords } from '../terminal/text.ts'
 import { line } from '../widgets/line-builder.ts'
 import type { Look } from './look.ts'
 
@@ -15,7 +16,9 @@ export function pictureLines(state: PictureState, look: Look & { readonly colour
     line(look.theme).add(' ').rest(text, size.columns, token).done()
   if (state.phase === 'none' || state.phase === 'loading') return [say('on its way from the node…', 'muted')]
   if (state.phase === 'failed') {
-    return [say(state.message, 'danger'), ...state.next.map((cure) => say(cure, 'muted'))]
+    const sayAll = (text: string, token: 'danger' | 'muted'): Line[] =>
+      wrapWords(text, Math.max(1, size.columns - 2)).map((part) => say(part, token))
+    return [...sayAll(state.message, 'danger'), ...state.next.flatMap((cure) => sayAll(cure, 'muted'))]
   }
   const { picture, fault, contentType, data, savedAs } = state
   const what =

@@ -1,4 +1,5 @@
 import { useCallback } from 'react'
+import { showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
 import { indexOfResult } from '../handlers/results.ts'
 import { resultHeading, resultLine } from '../panes/results.ts'
@@ -18,14 +19,20 @@ export function ResultsScreen({
   readonly nodeKey: string
   readonly rows: number
 }) {
-  const { store, look } = console.parts
+  const { store, look, keymap } = console.parts
   const draw = useCallback(
     (area: Size): Line[] => {
-      const { cursorSeq, abnormalOnly } = store.get().results
+      const { results, asOf } = store.get()
+      const { cursorSeq, abnormalOnly } = results
       const found = console.resultRows()
       if (found.length === 0) {
         const what = abnormalOnly ? ' no abnormal result is known of this time' : ' no result is known of this time'
-        return [line(look.theme).add(what, 'muted').done()]
+        const node = asOf === 'now' ? console.view().nodes.find(({ key }) => key === nodeKey) : undefined
+        // Who does not answer now cannot list anything: the way to what was is said instead of a bare "nothing".
+        const back = keymap.keysOf('replay.back60').map(showKey)[0]
+        const isAway = node !== undefined && node.state !== 'up' && back !== undefined
+        const why = isAway ? `; the node is ${node.state}: ${back} goes back to what is kept of it` : ''
+        return [line(look.theme).add(what, 'muted').rest(why, area.columns, 'warning').done()]
       }
       const room = Math.max(1, area.rows - 1)
       const at = indexOfResult(found, cursorSeq)
@@ -37,7 +44,7 @@ export function ResultsScreen({
         ...shown.map((row) => resultLine(row, look, area.columns, row === selected)),
       ]
     },
-    [console, store, look],
+    [console, store, look, keymap, nodeKey],
   )
   const note = useCallback((): string => {
     const { results, asOf } = store.get()

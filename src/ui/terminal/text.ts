@@ -59,6 +59,28 @@ export function truncate(text: string, maxColumns: number, ellipsis = '…'): st
   return room < 0 ? '' : out + ellipsis
 }
 
+/** Text in lines of at most so many columns, broken between words; a word that is longer is cut into several. */
+export function wrapWords(text: string, maxColumns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= maxColumns)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(...piecesOf(word, maxColumns))
+  }
+  return lines
+}
+
+function piecesOf(word: string, maxColumns: number): string[] {
+  const pieces = ['']
+  for (const { text, columns } of clustersOf(word)) {
+    const last = pieces.at(-1) ?? ''
+    if (last !== '' && widthOf(last) + columns > maxColumns) pieces.push(text)
+    else pieces[pieces.length - 1] = last + text
+  }
+  return pieces
+}
+
 /** Cut or fill text to exactly so many columns. */
 export function fitText(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   const cut = truncate(text, columns)

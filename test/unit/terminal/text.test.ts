@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isSafe } from '../../../protocol/untrusted-text.ts'
-import { agreementOn, clustersOf, fitText, truncate, widthOf } from '../../../src/ui/terminal/text.ts'
+import { agreementOn, clustersOf, fitText, truncate, widthOf, wrapWords } from '../../../src/ui/terminal/text.ts'
 
 const FAMILY = '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}'
 
@@ -67,5 +67,14 @@ describe('agreement of terminals', () => {
     expect(['a', '─', '⣿', '█', '…'].map(agreementOn)).toEqual(Array(5).fill('narrow'))
     expect(['中', '가'].map(agreementOn)).toEqual(['wide', 'wide'])
     expect(['\u{1f600}', FAMILY, 'e\u0301', '\u2764'].map(agreementOn)).toEqual(Array(4).fill('contested'))
+  })
+})
+
+describe('wrapWords', () => {
+  it('breaks between words, cuts only a word that is wider than a line, and never a wide character', () => {
+    expect(wrapWords('it was not to be kept', 8)).toEqual(['it was', 'not to', 'be kept'])
+    expect(wrapWords('see store.keep.input for it', 10)).toEqual(['see', 'store.keep', '.input for', 'it'])
+    expect(wrapWords('東東東', 5)).toEqual(['東東', '東'])
+    expect(wrapWords('', 5)).toEqual([''])
   })
 })
