@@ -22,7 +22,7 @@ import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
-import { MetricWatch } from './metric-watch.ts'
+import { MetricWatch, metricLine } from './metric-watch.ts'
 import { pickModel } from './models/models.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
@@ -127,7 +127,7 @@ export class Daemon {
     const metrics = new MetricWatch({
       store,
       rules: new MetricRules(this.#config.filter.metrics, this.#config.filter.metricsRepeat),
-      onTold: ({ state, rule, expr }) => this.#log.info(`metric.${state}`, `${rule}: ${expr}`, { rule }),
+      onTold: (metric) => this.#log.info(`metric.${metric.state}`, metricLine(metric), { rule: metric.rule }),
     })
     await this.#begin(metrics)
     const commands = {

@@ -17,6 +17,17 @@ const MAX_WAITING = 200
 /** Kept records that are looked through for those that are still open. */
 const MAX_LOOK_BACK = 1000
 
+/** What the log says of a metric: the begin and the end of one fault must not read the same. */
+export function metricLine({ rule, state, expr, values, from, to }: MetricBody): string {
+  if (state === 'normal') return `${rule}: over after ${Math.round((to - from) / 1000)} s (${expr})`
+  const found = Object.entries(values).map(([path, value]) => `${path} is ${shown(value)}`)
+  return `${rule}: ${[expr, ...found].join(', ')}`
+}
+
+function shown(value: MetricBody['values'][string]): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value)
+}
+
 /** Looks at every sample by the rules, and keeps what is abnormal as `metric` records: these alone go up (requirement A3). */
 export class MetricWatch {
   readonly #options: MetricWatchOptions

@@ -53,6 +53,9 @@ test('only the metric that is abnormal is kept to go up: its begin, and its end 
   await eventually(() => second.daemon.lines.some((line) => line.includes('metric.normal')), {
     what: 'its end is told',
   })
+  const said = [...first.daemon.lines, ...second.daemon.lines].filter((line) => line.includes('"metric.'))
+  expect(said[0]).toMatch(/has_memory: host\.memUsedBytes > 1\.0, host\.memUsedBytes is \d/)
+  expect(said[1]).toMatch(/has_memory: over after \d+ s \(host\.memUsedBytes > 1\.0\)/)
   await second.daemon.stop()
 
   const store = await openStore({
