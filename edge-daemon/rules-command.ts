@@ -4,7 +4,7 @@ import type { ResultRecord } from '../protocol/records.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import { compileExpression } from './rules/expression.ts'
 import { RESULT_VARIABLES, ResultRules } from './rules/result-rules.ts'
-import { excerpt, type RuleSpec } from './rules/rule.ts'
+import { excerpt, fieldNames, type RuleSpec } from './rules/rule.ts'
 import { type Example, RuleTrials, type TrialReport } from './rules/trial.ts'
 import { readKeyFile } from './store/key-file.ts'
 import { StoreSnapshot } from './store/snapshot.ts'
@@ -59,16 +59,8 @@ function typedRule(when: string): RuleSpec {
   const { message, offset } = compiled
   throw new EdgeError('USAGE', {
     message: `--rule: ${message} (character ${offset + 1})\n${excerpt(when, offset)}`,
-    next: [`fields are ${fieldNames()}`],
+    next: [`fields are ${fieldNames(RESULT_VARIABLES)}`],
   })
-}
-
-function fieldNames(): string {
-  return Object.entries(RESULT_VARIABLES)
-    .flatMap(([name, type]) =>
-      typeof type === 'string' ? [name] : Object.keys(type).map((field) => `${name}.${field}`),
-    )
-    .join(', ')
 }
 
 function tableOf(report: TrialReport, sealedBlocks: number): string {

@@ -13,13 +13,17 @@ export function encryptionLines(encryption: StoreStatus['encryption'], hasPlainL
     const msg = 'the store is NOT encrypted; store.keyFile turns that on ("edge-daemon keys new" makes a key)'
     return [{ level: 'info', event: 'store.plain', msg }]
   }
-  const { keyId, keys, missingKeys, plainBlocks = 0 } = encryption
+  const { keyId, keys, missingKeys, lostKeys = 0, plainBlocks = 0 } = encryption
   const lines: PromiseLine[] = [
     { level: 'info', event: 'store.sealed', msg: `the store is sealed under key ${keyId}, keys in the ring: ${keys}` },
   ]
   if (missingKeys > 0) {
-    const msg = `${missingKeys} sealed blocks have no key in the ring; they wait on the disk until it is back`
+    const msg = `${missingKeys} sealed blocks have no key in the ring; they wait on the disk until it is put back into the key file (then send SIGHUP), or stands there as ID:lost`
     lines.push({ level: 'warn', event: 'store.keys_missing', msg })
+  }
+  if (lostKeys > 0) {
+    const msg = `${lostKeys} sealed blocks are passed over: the key file says that their key is lost`
+    lines.push({ level: 'warn', event: 'store.keys_lost', msg })
   }
   if (plainBlocks > 0) {
     const msg = `${plainBlocks} blocks from before the encryption stay plain until they are evicted`

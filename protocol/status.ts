@@ -110,10 +110,17 @@ const store = z.object({
   durability: z.enum(['sync', 'async']).optional(),
   /**
    * Keys of the ring and the one that seals now, by its number; null when the store is not encrypted. `missingKeys` are
-   * sealed blocks that no key of the ring opens, `plainBlocks` those that were written before it was encrypted.
+   * sealed blocks that wait for a key which is not in the ring, `lostKeys` those whose key is gone for good by the key
+   * file, `plainBlocks` those that were written before it was encrypted.
    */
   encryption: z
-    .object({ keyId: count, keys: count, missingKeys: count, plainBlocks: count.optional() })
+    .object({
+      keyId: count,
+      keys: count,
+      missingKeys: count,
+      lostKeys: count.optional(),
+      plainBlocks: count.optional(),
+    })
     .nullable()
     .optional(),
   /** Whether the room is set aside that eviction needs on a full disk. */

@@ -100,7 +100,26 @@ function readRule(item: unknown, { variables, reserved, holds }: RuleKindOptions
   }
   const compiled = compileExpression(when, variables)
   if (compiled.ok) return { ok: true, rule: { name, when, forMs } }
-  return { ok: false, message: `rule ${name}: ${compiled.message}`, key: 'when', offset: compiled.offset }
+  return {
+    ok: false,
+    message: `rule "${name}": ${compiled.message}${fieldsOf(compiled.message, variables)}`,
+    key: 'when',
+    offset: compiled.offset,
+  }
+}
+
+/** What may stand in place of a field that is not there. */
+function fieldsOf(message: string, variables: Variables): string {
+  return /^(No such key|Unknown variable)/.test(message) ? `; fields are ${fieldNames(variables)}` : ''
+}
+
+/** Every field of these variables, as a condition names it. */
+export function fieldNames(variables: Variables): string {
+  return Object.entries(variables)
+    .flatMap(([name, type]) =>
+      typeof type === 'string' ? [name] : Object.keys(type).map((field) => `${name}.${field}`),
+    )
+    .join(', ')
 }
 
 function shown({ name, when, forMs }: RuleSpec): object {

@@ -43,7 +43,7 @@ export function findKeyFile(file: string | null, env: Readonly<Record<string, st
 export function readKeyFile(path: string): StoreKeys {
   const keys = parseKeys(path, readPrivately(path))
   if (keys.keys.length > 0) return keys
-  throw unusable(`${path} holds no key`, [`add one with "edge-daemon keys new --key-file ${path}"`])
+  throw unusable(`${path} holds no key`, whereKeysAre(path))
 }
 
 /**
@@ -112,9 +112,18 @@ function readPrivately(path: string): string {
   } catch (cause) {
     if (cause instanceof EdgeError) throw cause
     throw unusable(`the key file ${path} cannot be read: ${messageOf(cause)}`, [
-      `check store.keyFile and its permissions, or make one with "edge-daemon keys new --key-file ${path}"`,
+      'check store.keyFile and its permissions',
+      ...whereKeysAre(path),
     ])
   }
+}
+
+/** A new key opens nothing that is there, so the copy of the old ones comes first. */
+function whereKeysAre(path: string): string[] {
+  return [
+    'put the copy of your keys back',
+    `a store that was never sealed takes a new one: "edge-daemon keys new --key-file ${path}"`,
+  ]
 }
 
 /** Write a file anew such that a crash leaves the old one or the new one, and that it is on the disk on return. */

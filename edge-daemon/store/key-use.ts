@@ -16,13 +16,15 @@ export function encryptionOf(index: LogIndex, ring: KeyRing): StoreStatus['encry
   if (sealer === null) return null
   let plainBlocks = 0
   let missingKeys = 0
+  let lostKeys = 0
   for (const segment of index.segments) {
     for (const [keyId, { blocks }] of segment.keys) {
       if (keyId === 0) plainBlocks += blocks
+      else if (ring.isLost(keyId)) lostKeys += blocks
       else if (!ring.has(keyId)) missingKeys += blocks
     }
   }
-  return { keyId: sealer.keyId, keys: size, missingKeys, plainBlocks }
+  return { keyId: sealer.keyId, keys: size, missingKeys, plainBlocks, ...(lostKeys > 0 ? { lostKeys } : {}) }
 }
 
 /**
@@ -38,6 +40,7 @@ export function checkKeys(index: LogIndex, ring: KeyRing): void {
         message: `key ${keyId} is not the key ${keyId} that sealed this store`,
         next: [
           `put the key that was number ${keyId} back into the key file, and give the other one a number of its own`,
+          `when the old key ${keyId} is gone for good, give the new one the next number and add the line "${keyId}:lost"`,
         ],
       })
     }
@@ -49,7 +52,7 @@ export function checkKeys(index: LogIndex, ring: KeyRing): void {
     message: `this store is sealed under key ${names}, and ${ring.size === 0 ? 'no key is given' : 'no key given opens it'}`,
     next: [
       `give the key file with key ${names} as store.keyFile, or as the systemd credential edgedeck-store-keys`,
-      `when that key is gone for good, make a new one with "edge-daemon keys new" and add the line "${lacking[0]}:lost"`,
+      `when that key is gone for good, add the line "${lacking[0]}:lost" to the key file and then a new key with "edge-daemon keys new"`,
     ],
   })
 }

@@ -46,7 +46,8 @@ export class StoreSnapshot {
 
   /** Blocks that no key opens: what they hold is left out. */
   get sealedBlocks(): number {
-    return encryptionOf(this.#index, this.#ring)?.missingKeys ?? 0
+    const { missingKeys = 0, lostKeys = 0 } = encryptionOf(this.#index, this.#ring) ?? {}
+    return missingKeys + lostKeys
   }
 
   /**

@@ -45,11 +45,14 @@ function promiseFacts({ durability, encryption, reserve }: Store): Fact[] {
   } else if (durability === 'sync') facts.push({ label: 'answers', value: 'once the disk has it' })
   if (encryption === null) facts.push({ label: 'encryption', value: 'OFF', token: 'warning' })
   else if (encryption !== undefined) {
-    facts.push({ label: 'encryption', value: `AES-256, key ${encryption.keyId} of ${encryption.keys}` })
+    facts.push({ label: 'encryption', value: `AES-256, key ${encryption.keyId}, ${encryption.keys} in ring` })
     if (encryption.missingKeys > 0) {
       facts.push({ label: 'no key for', value: `${formatCount(encryption.missingKeys)} blocks`, token: 'danger' })
     }
-    const { plainBlocks = 0 } = encryption
+    const { plainBlocks = 0, lostKeys = 0 } = encryption
+    if (lostKeys > 0) {
+      facts.push({ label: 'key lost', value: `${formatCount(lostKeys)} blocks passed over`, token: 'warning' })
+    }
     if (plainBlocks > 0) {
       facts.push({ label: 'still plain', value: `${formatCount(plainBlocks)} blocks`, token: 'warning' })
     }

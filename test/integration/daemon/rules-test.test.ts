@@ -53,6 +53,6 @@ test('rules test says what is wrong, in lines with a cure, and with the code of 
   const configured = await rulesTest(home)
   expect(configured.code).toBe(78)
   expect(configured.stderr).toMatch(
-    /edge-daemon\.yaml:\d+:\d+: filter\.abnormal\.0\.when: rule slow: No such key: totl/,
+    /edge-daemon\.yaml:\d+:\d+: filter\.abnormal\.0\.when: rule "slow": No such key: totl; fields are result\.code, /,
   )
 })

@@ -143,6 +143,8 @@ describe('blocks whose key is missing', () => {
     withEngine(engineOptions(folder.dir, { keys: ring([B], [1]) }), (engine) => {
       expect(seqsOf(readAll(engine, { classes: ['abnormal'], wholeOnly: true }))).toEqual([3, 4])
       expect(ledgerOf(engine)).toMatchObject([{ reason: 'key_lost', first_seq: 1, last_seq: 2 }])
+      // Nobody waits for them: the status must not ask for a key that will not come.
+      expect(engine.status().encryption).toMatchObject({ missingKeys: 0, lostKeys: 2 })
     })
   })
 })

@@ -53,7 +53,7 @@ test.each([
 test('names the line, and the character of the expression, where the file does not say it as it is', () => {
   const folded =
     'filter:\n  abnormal:\n    - name: slow\n      when: >-\n        result.code > 1\n        && result.totl > 50\n'
-  expect(faultsOf(folded)[0]).toMatch(/^d\.yaml:4: filter\.abnormal\.0\.when: rule slow: .*totl.* \(character 27\)$/)
+  expect(faultsOf(folded)[0]).toMatch(/^d\.yaml:4: filter\.abnormal\.0\.when: rule "slow": .*totl.* \(character 27\)$/)
 })
 
 test.each([
@@ -77,5 +77,5 @@ test('takes rules as JSON from a variable, and says where one is wrong there', (
   const right = { EDGE_FILTER_ABNORMAL: '[{"name":"slow","when":"result.total_ms > 1.0"}]' }
   expect(load('', right).config.filter.abnormal).toMatchObject([{ name: 'slow' }])
   const wrong = { EDGE_FILTER_ABNORMAL: '[{"name":"slow","when":"result.totl > 1.0"}]' }
-  expect(faultsOf('', wrong)[0]).toMatch(/^EDGE_FILTER_ABNORMAL: rule slow: .*totl.*\(character 8 of 0\.when\)$/)
+  expect(faultsOf('', wrong)[0]).toMatch(/^EDGE_FILTER_ABNORMAL: rule "slow": .*totl.*\(character 8 of 0\.when\)$/)
 })
