@@ -77,7 +77,7 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
     if (error.exitCode === 0) return { kind: 'text', text: written }
     if (error.code === 'commander.excessArguments') throw unknownCommand(program, argv)
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
-    throw new EdgeError('USAGE', { message, next: ['see edgedeck --help'] })
+    throw new EdgeError('USAGE', { message, next: [misplaced(program, error, argv) ?? 'see edgedeck --help'] })
   }
   return request ?? { kind: 'text', text: written }
 }
@@ -156,6 +156,16 @@ function grammar(
       accept({ kind: 'demo', ...fleetFlags(program), headless: options.headless }),
     )
   return program
+}
+
+/** An option of a command that was written before it: where it belongs. */
+function misplaced(program: Command, error: CommanderError, argv: readonly string[]): string | null {
+  if (error.code !== 'commander.unknownOption') return null
+  const [, option = ''] = /'([^']+)'/.exec(error.message) ?? []
+  const command = program.commands.find((one) => argv.includes(one.name()))
+  if (command === undefined || argv.indexOf(option) > argv.indexOf(command.name())) return null
+  const isIts = command.options.some(({ short, long }) => option === short || option === long)
+  return isIts ? `write ${option} behind the command: edgedeck ${command.name()} … ${option} …` : null
 }
 
 function unknownCommand(program: Command, argv: readonly string[]): EdgeError {

@@ -157,7 +157,7 @@ type Levels = Readonly<Record<string, { readonly held: number } | undefined>>
 function problemsOf({ regions, truncated }: CloudRange): string[] {
   return [
     ...regions.flatMap(({ name, error, unreadable, firstUnreadable }) => [
-      ...(error === null ? [] : [`${error.code}: ${error.message}`]),
+      ...(error === null ? [] : [error.toLine()]),
       ...(unreadable === 0 ? [] : [`${name} holds ${unreadable} messages that are no blocks (${firstUnreadable})`]),
     ]),
     ...(truncated ? ['the cloud holds more than was taken: choose a shorter range'] : []),

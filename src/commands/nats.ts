@@ -4,6 +4,7 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { StreamPlan } from '../cloud/stream-config.ts'
 import { setUpStream } from '../cloud/stream-setup.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
+import { formatAge, formatBytes } from '../ui/format.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
 
 /** What `edgedeck nats setup` was asked. */
@@ -53,6 +54,13 @@ const WHY: Readonly<Record<keyof StreamConfiguration, string>> = {
   metadata: 'encodings that the readers take',
 }
 
+/** What a bare number of the server's own form is, for who reads the table. */
+const UNITS: Partial<Readonly<Record<keyof StreamConfiguration, (value: number) => string>>> = {
+  max_bytes: (value) => ` (${formatBytes(value)})`,
+  max_age: (value) => ` ns (${formatAge(value / 1e6)})`,
+  duplicate_window: (value) => ` ns (${formatAge(value / 1e6)})`,
+}
+
 /**
  * Print the stream configuration that delivery relies on; with regions, what would change there, and with `apply`, change
  * it. True when every region is, or could be made, as it should be.
@@ -84,10 +92,13 @@ export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Pr
     } catch (error) {
       isGood = false
       outcomes.push({ region: cloud.name, stream: cloud.stream, action: 'failed', msg: messageOf(error) })
-      io.stderr.write(`edgedeck: ${untrusted(messageOf(error))}\n`)
+      io.stderr.write(`edgedeck: ${untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error))}\n`)
     }
   }
   io.stdout.write(format === 'table' ? printTable(COLUMNS, rows) : printJson(outcomes, format))
+  if (!apply && rows.some(({ action }) => action === 'to create' || action === 'to update')) {
+    io.stderr.write('edgedeck: nothing was changed; the same command with --apply does it\n')
+  }
   return isGood
 }
 
@@ -99,7 +110,7 @@ function printConfiguration(config: StreamConfiguration, format: OutputFormat): 
     const lines = Array.isArray(value) ? value : [value]
     return lines.map((line, at) => ({
       setting: at === 0 ? setting : '',
-      value: textOf(line),
+      value: `${textOf(line)}${UNITS[setting as keyof StreamConfiguration]?.(Number(line)) ?? ''}`,
       why: at === 0 ? WHY[setting as keyof StreamConfiguration] : '',
     }))
   })

@@ -70,6 +70,7 @@ async function print(
   const fromMs = Math.max(0, request.fromMs + (node?.clockOffsetMs ?? 0))
   const toMs = Math.max(0, request.toMs + (node?.clockOffsetMs ?? 0))
   const printer = new ReplayPrinter(name, format, io)
+  const told = new Set<string>()
   let whole = true
   await printer.begin()
   for (const kind of request.kinds) {
@@ -82,8 +83,12 @@ async function print(
       {
         rows: (rows, from) => printer.rows(rows, from),
         gap: (gap, from) => void gaps.push(printer.gap(gap, from)),
-        failed: ({ code, message }, from) => {
-          if (code !== 'CANCELLED') warn(io, `${from}: ${code}: ${untrusted(message)}`)
+        failed: ({ code, message, next }, from) => {
+          const cure = next.length === 0 ? '' : ` → ${next.join('; ')}`
+          const problem = `${from}: ${code}: ${message}${cure}`
+          // A source that is away is away for every kind.
+          if (code !== 'CANCELLED' && !told.has(problem)) warn(io, untrusted(problem))
+          told.add(problem)
         },
       },
       io.signal,

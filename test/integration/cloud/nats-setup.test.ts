@@ -24,10 +24,19 @@ test('prints what `nats stream add --config` takes, without any server', async (
   expect(JSON.parse(out)).toEqual(streamConfiguration({ sites: ['plant'], maxBytes: 5e9 }))
 })
 
+test('gives the numbers of the table their units, and says what to do when a region does not answer', async () => {
+  const { out } = await setUp(null, { apply: false, format: 'table', wishes: { maxBytes: 5e9 } })
+  expect(out).toMatch(/max_bytes +5000000000 \(5\.0 GB\) /)
+  expect(out).toMatch(/max_age +604800000000000 ns \(7d\b/)
+  const dead = await setUp(null, { clouds: [{ name: 'eu', servers: ['nats://127.0.0.1:9'], stream: 'EDGE' }] })
+  expect(dead).toMatchObject({ isGood: false, err: expect.stringContaining('→ see that the servers run') })
+})
+
 test('touches nothing until it is told to, makes the stream, and then has nothing to do', async () => {
   await using nats = await natsFixture()
   const looked = await setUp(nats, { apply: false })
   expect(JSON.parse(looked.out)).toMatchObject([{ region: 'eu', action: 'to create' }])
+  expect(looked.err).toContain('with --apply does it')
   expect(await nats.operate(async (manager) => (await manager.streams.list().next()).length)).toBe(0)
 
   const made = await setUp(nats, { wishes: { maxBytes: 1e9 } })

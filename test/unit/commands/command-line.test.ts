@@ -104,6 +104,8 @@ describe('the command line', () => {
     expect(usage('nodez')).toBe('USAGE: there is no command "nodez" → did you mean edgedeck nodes?')
     expect(usage('nodes extra')).toContain('nodes takes no further words')
     expect(usage('--nodes a')).toContain("unknown option '--nodes'")
+    expect(usage('-o json nodes')).toContain('→ write -o behind the command: edgedeck nodes … -o …')
+    expect(usage('nodes --follow')).toContain('→ see edgedeck --help')
     expect(usage('logs --level loud')).toContain('Allowed choices are debug')
     expect(usage('logs --since 5')).toContain('such as 500ms, 30s or 5m')
     expect(usage('logs --tail many')).toContain('whole number')
