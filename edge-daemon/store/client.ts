@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import { AppendQueue } from './append-queue.ts'
 import { cursorsOf } from './chain-file.ts'
 import { asStored, type PlainRecord } from './commit.ts'
 import type {
@@ -24,18 +25,11 @@ import { checkIncoming, isLostWhenRefused } from './incoming.ts'
 import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
 import type { StoreKeys } from './seal.ts'
 
-const MAX_WAITING_CHARS = 64 * 1024 * 1024
 const RESTART_FIRST_MS = 100
 const RESTART_MOST_MS = 10_000
 
 /** Starts the worker thread of a store. */
 export type StartWorker = (settings: WorkerSettings) => Worker
-
-interface WaitingCall {
-  readonly records: readonly PlainRecord[]
-  readonly chars: number
-  readonly resolve: (outcome: Appended) => void
-}
 
 type ReadAnswer = Extract<FromWorker, { t: 'read' | 'run' }>
 
@@ -59,11 +53,7 @@ export class StoreClient implements Store {
   #chains: Record<string, Chains> = {}
   #forks: readonly Fork[] = []
   readonly #listeners = new Set<(records: readonly StoredRecord[]) => void>()
-  /** Calls that were posted and not answered, oldest first. */
-  #calls: WaitingCall[] = []
-  /** Calls of this tick; they go out as one message. */
-  #unsent: WaitingCall[] = []
-  #waitingChars = 0
+  readonly #appends = new AppendQueue()
   #cursorCalls: (() => void)[] = []
   /** Changes of epoch or keys, answered in the order they were asked for, with the epoch in force. */
   #changes: { resolve: (epoch: string) => void; reject: (error: EdgeError) => void }[] = []
@@ -95,13 +85,12 @@ export class StoreClient implements Store {
     if (!incoming.ok) return Promise.resolve(incoming.refusal)
     const { plain, chars } = incoming
     if (!this.#isOpen || this.#closing !== null) return Promise.resolve(this.#lose(plain, this.#whyNot()))
-    if (this.#waitingChars + chars > MAX_WAITING_CHARS) {
+    if (!this.#appends.hasRoomFor(chars)) {
       return Promise.resolve(this.#lose(plain, 'the disk is slower than the records come'))
     }
     return new Promise((resolve) => {
-      if (this.#unsent.length === 0) process.nextTick(() => this.#flush())
-      this.#unsent.push({ records: plain, chars, resolve })
-      this.#waitingChars += chars
+      if (!this.#appends.hasUnsent) process.nextTick(() => this.#flush())
+      this.#appends.add({ records: plain, chars, resolve })
     })
   }
 
@@ -231,11 +220,7 @@ export class StoreClient implements Store {
     const wasOpen = this.#isOpen
     this.#isOpen = false
     this.#worker = null
-    const calls = [...this.#calls, ...this.#unsent]
-    this.#calls = []
-    this.#unsent = []
-    this.#waitingChars = 0
-    for (const { records, resolve } of calls) resolve(this.#lose(records, fault.message))
+    for (const { records, resolve } of this.#appends.giveUp()) resolve(this.#lose(records, fault.message))
     for (const { reject } of this.#reads.values()) reject(failing(fault.message))
     this.#reads.clear()
     for (const resolve of this.#cursorCalls.splice(0)) resolve()
@@ -264,7 +249,7 @@ export class StoreClient implements Store {
         break
       case 'refused': {
         const { code, msg } = message
-        for (const { resolve } of this.#answered(message.calls)) resolve({ stored: false, code, msg })
+        for (const { resolve } of this.#appends.answered(message.calls)) resolve({ stored: false, code, msg })
         break
       }
       case 'read':
@@ -322,7 +307,7 @@ export class StoreClient implements Store {
 
   #committed({ calls, epoch, firstSeq, own }: Extract<FromWorker, { t: 'committed' }>): void {
     this.#epoch = epoch
-    const answered = this.#answered(calls)
+    const answered = this.#appends.answered(calls)
     const begin = firstSeq + own.length
     if (this.#listeners.size > 0) {
       const place = { epoch, firstSeq: begin, nodeJson: this.#nodeJson }
@@ -347,27 +332,9 @@ export class StoreClient implements Store {
     }
   }
 
-  #answered(count: number): WaitingCall[] {
-    const answered = this.#calls.slice(0, count)
-    this.#calls = this.#calls.slice(count)
-    for (const { chars } of answered) this.#waitingChars -= chars
-    return answered
-  }
-
   #flush(): void {
-    const calls = this.#unsent
-    if (calls.length === 0 && this.#lost.size === 0) return
-    this.#unsent = []
-    for (const call of calls) this.#calls.push(call)
-    const records = calls.flatMap((call) => call.records)
-    this.#post({
-      t: 'append',
-      calls: calls.map((call) => call.records.length),
-      classes: records.map((record) => record.class),
-      timestamps: records.map((record) => record.timestamp),
-      bodies: records.map((record) => record.bodyJson),
-      lost: [...this.#lost],
-    })
+    if (!this.#appends.hasUnsent && this.#lost.size === 0) return
+    this.#post({ ...this.#appends.takeUnsent(), lost: [...this.#lost] })
     this.#lost.clear()
   }
 
