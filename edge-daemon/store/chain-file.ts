@@ -81,6 +81,11 @@ export class ChainFile {
     return file
   }
 
+  /** For a target that has none: the file is made when something is kept in it. */
+  static make(path: string, disk: Disk = nodeDisk): ChainFile {
+    return new ChainFile(SlotFile.make(path, FILE_BYTES, disk))
+  }
+
   get chains(): ReadonlyMap<UpstreamClass, Chain> {
     return this.#chains
   }

@@ -87,8 +87,7 @@ export class Compaction {
 
   /** Put the copy into the log. @throws what the disk says; the old segments are still the log then. */
   finish(): Segment {
-    if (this.#fd !== null) this.#disk.close(this.#fd)
-    this.#fd = null
+    this.#close()
     const holdsNothing = this.#result.bytes === 0
     this.#result.path = join(this.#folder, segmentFile(this.#result, holdsNothing))
     this.#disk.rename(this.#partPath, this.#result.path)
@@ -100,12 +99,22 @@ export class Compaction {
   abandon(): void {
     this.#frames.return()
     try {
-      if (this.#fd !== null) this.#disk.close(this.#fd)
-      this.#fd = null
+      this.#close()
+    } catch {
+      // It is thrown away in any case.
+    }
+    try {
       this.#disk.unlink(this.#partPath)
     } catch {
-      // The next start throws it away.
+      // Another try at the same copy, or the next start, throws it away.
     }
+  }
+
+  /** A descriptor is closed once, whatever the disk says: its number may be another file's by then. */
+  #close(): void {
+    const fd = this.#fd
+    this.#fd = null
+    if (fd !== null) this.#disk.close(fd)
   }
 
   #write(fd: number): void {

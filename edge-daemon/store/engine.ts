@@ -172,7 +172,7 @@ export class LogEngine {
     const nowMs = this.#monotonicMs()
     if (this.#refusal !== null && nowMs - this.#refusal.triedAtMs < PROBE_EVERY_MS) return this.#refuse(records)
     const pending = this.#pendingLedger.length
-    const entries = [...this.#pendingLedger, ...this.#losses.entries(this.#refusal?.error ?? null)]
+    const entries = [...this.#pendingLedger, ...this.#losses.entries()]
     const written = this.#write(entries, records)
     if (!written.ok) return this.#refuse(records)
     // What came up while it was written is still to be told.
@@ -303,7 +303,7 @@ export class LogEngine {
     try {
       this.#retention.close()
       this.flush()
-      if (this.#pendingLedger.length + this.#losses.entries(null).length > 0) this.commit([])
+      if (this.#pendingLedger.length + this.#losses.entries().length > 0) this.commit([])
       this.#writer.close()
       this.#unsynced.clear()
       this.#reader.close()
@@ -393,7 +393,8 @@ export class LogEngine {
   }
 
   #refuse(records: readonly PlainRecord[]): Extract<Committed, { ok: false }> {
-    this.#losses.refused(records)
-    return { ok: false, code: 'STORE_FAILING', msg: this.#refusal?.error ?? 'the disk refuses' }
+    const msg = this.#refusal?.error ?? 'the disk refuses'
+    this.#losses.refused(records, msg)
+    return { ok: false, code: 'STORE_FAILING', msg }
   }
 }

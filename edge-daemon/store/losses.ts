@@ -7,6 +7,8 @@ import { type LedgerEntry, notStoredEntry } from './ledger.ts'
 export class Losses {
   readonly #untold = new Map<RecordClass, number>()
   #total = 0
+  /** What the disk said when it refused some of them; null when it refused none. */
+  #refusal: string | null = null
 
   /** Since the start. */
   get total(): number {
@@ -19,18 +21,23 @@ export class Losses {
     this.#untold.set(recordClass, (this.#untold.get(recordClass) ?? 0) + count)
   }
 
-  /** The disk refused records; those that are tried again are no loss. */
-  refused(records: readonly PlainRecord[]): void {
-    for (const { class: recordClass } of records) if (isLostWhenRefused(recordClass)) this.add(recordClass, 1)
+  /** The disk refused records, and said why; those that are tried again are no loss. */
+  refused(records: readonly PlainRecord[], refusal: string): void {
+    for (const { class: recordClass } of records) {
+      if (!isLostWhenRefused(recordClass)) continue
+      this.add(recordClass, 1)
+      this.#refusal = refusal
+    }
   }
 
-  /** What the ledger has to say; `refusal` is what the disk said last, null when it said nothing. */
-  entries(refusal: string | null): LedgerEntry[] {
-    return this.#untold.size === 0 ? [] : [notStoredEntry(this.#untold, refusal)]
+  /** What the ledger has to say. */
+  entries(): LedgerEntry[] {
+    return this.#untold.size === 0 ? [] : [notStoredEntry(this.#untold, this.#refusal)]
   }
 
   /** The ledger has it. */
   told(): void {
     this.#untold.clear()
+    this.#refusal = null
   }
 }

@@ -17,6 +17,8 @@ export class SegmentWriter {
   #isUnsynced = false
   #fd: number | null = null
   #active: Segment | null = null
+  /** Files without a good commit that could not be removed, or of which nobody knows whether they are there. */
+  #leftBehind: readonly string[] = []
 
   constructor(options: {
     folder: string
@@ -119,6 +121,10 @@ export class SegmentWriter {
     if (this.#fd === null) return
     const fd = this.#fd
     this.#fd = null
+    this.#closeQuietly(fd)
+  }
+
+  #closeQuietly(fd: number): void {
     try {
       this.#disk.close(fd)
     } catch {
@@ -132,12 +138,13 @@ export class SegmentWriter {
 
   #open(nextSeq: number): { fd: number; segment: Segment } {
     if (this.#fd !== null && this.#active !== null) return { fd: this.#fd, segment: this.#active }
+    this.#leftBehind = this.#leftBehind.filter((path) => !this.#removed(path))
     const { fd, segment } = this.#create(nextSeq)
     try {
       this.#disk.syncFolder(this.#folder)
     } catch (error) {
-      this.#disk.close(fd)
-      this.#disk.unlink(segment.path)
+      this.#closeQuietly(fd)
+      this.#giveUp(segment.path)
       throw error
     }
     this.#fd = fd
@@ -150,13 +157,16 @@ export class SegmentWriter {
     for (let generation = 0; ; generation += 1) {
       const name = { startSeq: nextSeq, generation, throughSeq: null }
       const path = join(this.#folder, segmentFile(name))
+      // A name that is still to be removed is not used, or what was written under it would go.
+      if (this.#leftBehind.includes(path)) continue
       try {
         const segment = new Segment(path, name)
         segment.begunAtMs = this.#monotonicMs()
         return { fd: this.#disk.create(path), segment }
       } catch (error) {
-        // A segment that was given up and could not be removed keeps its name.
-        if (refusalOf(error) !== 'EEXIST') throw error
+        if (refusalOf(error) === 'EEXIST') continue
+        this.#giveUp(path)
+        throw error
       }
     }
   }
@@ -165,11 +175,20 @@ export class SegmentWriter {
   #abandon(segment: Segment): void {
     this.roll()
     if (segment.bytes > 0) return
+    this.#index.remove(segment)
+    this.#giveUp(segment.path)
+  }
+
+  #giveUp(path: string): void {
+    if (!this.#removed(path)) this.#leftBehind = [...this.#leftBehind, path]
+  }
+
+  #removed(path: string): boolean {
     try {
-      this.#disk.unlink(segment.path)
-      this.#index.remove(segment)
-    } catch {
-      // It stays as an empty segment under a name of its own.
+      this.#disk.unlink(path)
+      return true
+    } catch (error) {
+      return refusalOf(error) === 'ENOENT'
     }
   }
 

@@ -13,7 +13,7 @@ export class SlotFile {
   readonly #bytes: Buffer
   #fd: number | null
 
-  private constructor(path: string, disk: Disk, file: { fd: number; bytes: Buffer }) {
+  private constructor(path: string, disk: Disk, file: { fd: number | null; bytes: Buffer }) {
     this.#path = path
     this.#disk = disk
     this.#fd = file.fd
@@ -38,6 +38,11 @@ export class SlotFile {
       disk.close(fd)
       throw error
     }
+  }
+
+  /** One of zeros that is made with the first write, or, while the disk refuses, with a later one. */
+  static make(path: string, sizeBytes: number, disk: Disk): SlotFile {
+    return new SlotFile(path, disk, { fd: null, bytes: Buffer.alloc(sizeBytes) })
   }
 
   /** What it holds; zeros where it was short or could not be read. */
@@ -69,8 +74,10 @@ export class SlotFile {
   #try(change: (fd: number) => void): void {
     try {
       if (this.#fd === null) {
-        this.#fd = openOrCreate(this.#path, this.#disk).fd
-        this.#disk.write(this.#fd, [this.#bytes], 0)
+        const { fd, isNew } = openOrCreate(this.#path, this.#disk)
+        this.#fd = fd
+        this.#disk.write(fd, [this.#bytes], 0)
+        if (isNew) this.#disk.syncFolder(dirname(this.#path))
       }
       change(this.#fd)
     } catch (error) {

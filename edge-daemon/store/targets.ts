@@ -65,7 +65,8 @@ export class TargetSet {
     for (const name of readdirSync(folder)) {
       const target = name.endsWith(SUFFIX) ? decodeToken(name.slice(0, -SUFFIX.length)) : null
       if (target === null) continue
-      const { file } = this.#open(target)
+      const file = ChainFile.open(this.#usablePath(target), disk)
+      this.#add(target, file)
       for (const recordClass of file.damaged) {
         this.damaged.push({ target, recordClass, seq: file.seqs.get(recordClass) ?? 0 })
       }
@@ -99,7 +100,7 @@ export class TargetSet {
   /** Null, or why the chain could not be saved. */
   save(name: string, recordClass: UpstreamClass, chain: Chain): string | null {
     try {
-      const target = this.#targets.get(name) ?? this.#open(name)
+      const target = this.#targets.get(name) ?? this.#add(name, ChainFile.make(this.#usablePath(name), this.#disk))
       if (chain.cursor !== (target.file.seqs.get(recordClass) ?? 0)) target.meter.moved(recordClass, chain.cursor)
       target.file.save(recordClass, chain)
       return null
@@ -132,10 +133,13 @@ export class TargetSet {
     for (const { file } of this.#targets.values()) file.close()
   }
 
-  #open(name: string): Target {
+  #usablePath(name: string): string {
     const path = join(this.#folder, `${encodeToken(name)}${SUFFIX}`)
     this.#quarantine.file(path)
-    const file = ChainFile.open(path, this.#disk)
+    return path
+  }
+
+  #add(name: string, file: ChainFile): Target {
     const target = { file, meter: new BacklogMeter(this.#index, this.#recordsOf, file.seqs) }
     this.#targets.set(name, target)
     return target
