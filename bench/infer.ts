@@ -28,7 +28,8 @@ const HELP = `Compare edge-daemon with a plain Flask service: the same pictures,
 Usage: node bench/infer.ts [--rounds 5] [--seconds 2] [--json]
 
 The servers take turns at every concurrency of every round, all on one core, the load on another. edge-daemon's answers
-count only when they say that the result is stored, which is after the disk synced it; Flask keeps nothing. A ratio is
+count only when they say that the result is stored, which is after the disk synced it; Flask keeps nothing. What the
+sync and sealing cost is seen beside the same daemon with async durability and with a key. A ratio is
 made of turns that follow each other, so that a noisy machine hurts both sides.
 `
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
@@ -41,12 +41,29 @@ export function contenders(core: number | null): Contender[] {
       return start({ core, command: venvPython(), args, port })
     },
   })
-  return [flask('Flask', []), flask('Flask, keep-alive', ['--keep-alive']), edgeDaemon(core)]
+  return [
+    flask('Flask', []),
+    flask('Flask, keep-alive', ['--keep-alive']),
+    edgeDaemon(core, 'edge-daemon', () => ({})),
+    edgeDaemon(core, 'edge-daemon, sealed', sealed),
+    edgeDaemon(core, 'edge-daemon, async', () => ({ EDGE_STORE_DURABILITY: 'async' })),
+  ]
 }
 
-function edgeDaemon(core: number | null): Contender {
+/** The same with every block sealed. */
+function sealed(stateDir: string): Record<string, string> {
+  const keyFile = join(stateDir, 'keys')
+  writeFileSync(keyFile, `1:${randomBytes(32).toString('base64')}\n`, { mode: 0o600 })
+  return { EDGE_STORE_KEY_FILE: keyFile }
+}
+
+function edgeDaemon(
+  core: number | null,
+  name: string,
+  settings: (stateDir: string) => Readonly<Record<string, string>>,
+): Contender {
   return {
-    name: 'edge-daemon',
+    name,
     keeps: true,
     start: async () => {
       if (!existsSync(join(root, 'dist/edge-daemon.js')))
@@ -64,6 +81,7 @@ function edgeDaemon(core: number | null): Contender {
           EDGE_CONTROL_LISTEN: '127.0.0.1:0',
           EDGE_MODELS_DIR: join(root, 'models'),
           EDGE_NODE_NAME: 'edge-node-01',
+          ...settings(stateDir),
         },
       })
       const stop = async (): Promise<void> => {
