@@ -41,6 +41,8 @@ export class Segment {
   end: { readonly lastSeq: number; readonly epoch: string } | null = null
   /** Bytes among its frames, or behind them, were no good when it was read. */
   isDamaged = false
+  /** Behind its frames lies what is left of answered records: it is not written over, and may be readable another time. */
+  keepsTail = false
   readonly tables = new Map<RecordClass, FrameTable>()
   /** What is sealed under which key, by its number. */
   readonly keys = new Map<number, KeyUse>()

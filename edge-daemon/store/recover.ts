@@ -36,7 +36,7 @@ export interface Recovered extends LogEnd {
 
 /**
  * Rebuild the index: read the newest segment, and all others that have no index of their own to be believed. Never
- * fails on what the files hold: a torn tail is left out (the writer cuts it off), damaged bytes are copied to `quarantine/` and skipped. Frames that were written but never answered are left
+ * fails on what the files hold: a torn tail that nobody was answered for is left out (the writer cuts it off), damaged bytes are copied to `quarantine/` and skipped. Frames that were written but never answered are left
  * out too where they would stand in the way: of a commit that is not whole, and behind the start of a later segment.
  * @param watermarkSeq last sequence that was answered, as far as the watermark knows.
  */
@@ -97,6 +97,7 @@ export function recoverLog(
     for (const damage of scan.damages) {
       const isTail = isNewest && damage.offset >= segment.bytes
       if (isTail && end.lastSeq >= watermarkSeq) continue
+      if (isTail) segment.keepsTail = true
       const isNew = quarantine.copy(segment.path, damage)
       if (!isTail) damages.push({ ...damage, segment: file.name, isNew })
     }

@@ -53,7 +53,7 @@ export class SegmentWriter {
   resume(isUnsynced = false): void {
     const newest = this.#index.segments.at(-1)
     // The name of one that was rewritten says where it ends.
-    if (newest === undefined || newest.throughSeq !== null) return
+    if (newest === undefined || newest.throughSeq !== null || newest.keepsTail) return
     try {
       const fd = this.#disk.open(newest.path)
       try {

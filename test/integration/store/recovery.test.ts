@@ -205,4 +205,29 @@ describe('the store after a restart', () => {
       expect(ledgerOf(engine)).toMatchObject([{ event: 'not_stored', records: { normal: 3 } }])
     })
   })
+
+  it('writes over nothing that was answered and cannot be read, and takes it back when it can be read again', () => {
+    using folder = storeFolder()
+    filled(folder.dir, 3)
+    const [path = ''] = folder.segments()
+    const flip = (): void =>
+      folder.edit(path, (bytes) => Buffer.from(bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1)))
+    flip()
+    withEngine(engineOptions(folder.dir), (engine) => {
+      expect(seqsOf(readAll(engine, { classes: ['normal'] }))).toEqual([1, 2])
+      expect(ledgerOf(engine).map(({ event }) => event)).toEqual(['lost_tail', 'new_epoch'])
+      engine.commit(plain('normal'))
+    })
+    for (let start = 0; start < 2; start += 1) {
+      withEngine(engineOptions(folder.dir), (engine) => {
+        expect(seqsOf(readAll(engine, { classes: ['normal'] }))).toEqual([1, 2, 6])
+        expect(ledgerOf(engine)).toHaveLength(2)
+      })
+    }
+    flip()
+    withEngine(engineOptions(folder.dir), (engine) => {
+      expect(seqsOf(readAll(engine, { classes: ['normal'] }))).toEqual([1, 2, 3, 6])
+      expect(engine.commit(plain('normal'))).toMatchObject({ ok: true, firstSeq: 7, own: [] })
+    })
+  })
 })
