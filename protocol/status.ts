@@ -74,6 +74,7 @@ const uplinkTarget = z.object({
   backlogBytes: bytes,
   /** Timestamp of the oldest record that waits. */
   oldestAt: at.nullable(),
+  /** Highest sequence that the target has acknowledged, of any class. */
   ackedSeq: count,
   rttMs: z.number().nonnegative().nullable(),
   error: text.nullable(),

@@ -83,11 +83,6 @@ export class Lane {
     return this.#failure
   }
 
-  /** Records with a higher sequence wait. */
-  get cursor(): number {
-    return this.#chain.cursor
-  }
-
   /** Last sequence that is in the store, that the receiver acknowledged, and that it has surely synced. */
   get levels(): { readonly committed: number; readonly held: number; readonly synced: number } {
     const { heldSeq: held, syncedSeq: synced } = this.#chain

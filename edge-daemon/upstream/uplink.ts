@@ -188,7 +188,7 @@ export class Uplink {
       backlogRecords: backlog.records,
       backlogBytes: backlog.bytes,
       oldestAt: backlog.oldestAt,
-      ackedSeq: Math.max(...this.#lanes.map((lane) => lane.cursor)),
+      ackedSeq: Math.max(...this.#lanes.map((lane) => lane.levels.held)),
       rttMs: wire.rttMs,
       error: this.#error(),
       region: name,

@@ -133,6 +133,21 @@ test('failover: another region takes over within seconds, and gives back; the un
   }
 })
 
+test('what another region has is passed over, and not told as acknowledged here', async () => {
+  await using nats = await natsFixture()
+  await nats.addStream()
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 10))
+  await using bench = uplinkOf(store, wireTo(nats), { name: 'us', dormant: true })
+  bench.uplink.start()
+  bench.uplink.activate({ abnormal: 6 })
+  expect(bench.uplink.status()).toMatchObject({ ackedSeq: 0, backlogRecords: 4 })
+  bench.uplink.connect()
+  await drained(bench.uplink)
+  expect(bench.uplink.status()).toMatchObject({ ackedSeq: 10, levels: { abnormal: { held: 10 } } })
+  expect((await blocksOf(nats, 'us')).flatMap(({ records }) => records.map(({ seq }) => seq))).toEqual([7, 8, 9, 10])
+})
+
 /** What is said on one server is heard on the other: the leaf link stands. */
 async function joined(eu: NatsFixture, us: NatsFixture): Promise<void> {
   const [from, to] = [await connect({ servers: us.url }), await connect({ servers: eu.url })]
