@@ -48,7 +48,7 @@ function findings(
   }
   const { missingKeys = 0 } = store.encryption ?? {}
   if (missingKeys > 0) {
-    const msg = `${missingKeys} sealed blocks have no key in the ring and cannot be read or sent; put their key back into the key file`
+    const msg = `no key for ${missingKeys} sealed blocks, which wait; put it back into the key file`
     found.push({ code: 'store_keys_missing', severity: 'warning', msg })
   }
   if (!isReady) found.push({ code: 'model_not_ready', severity: 'critical', msg: 'no process of the model is ready' })

@@ -45,8 +45,8 @@ export type CommandRequest =
   | NatsRequest
 
 const EPILOGUE = `
-Exit codes: 0 done, 1 some nodes or regions did not answer, 2 usage, 3 a comparison found a fault, 69 a needed program or file system refuses,
-70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
+Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
+69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
 Point it at a fleet:  edgedeck --node press-4=ws://10.0.0.4:5443/live
 Or see it first:      edgedeck demo`

@@ -32,6 +32,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONFIG_UNSERVABLE: 78,
   TOOL_MISSING: 69,
   PORT_IN_USE: 69,
+  OUTPUT_REFUSED: 69,
 }
 
 interface Loaded {

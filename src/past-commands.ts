@@ -96,7 +96,11 @@ export function addPastCommands(program: Command, accept: (request: PastRequest)
     .argument('<NODE>', 'a node of the list')
     .option('--classes <classes>', `only these, of ${RESENDABLE.join(', ')} (the last two only so)`, classes)
     .option('--target <name>', "the node's uplink target instead of the first that it reaches")
-    .option('--request-id <id>', 'go on with that request instead of making a new one', requestId)
+    .option(
+      '--request-id <id>',
+      'its id: a request that the node knows goes on, else it is made under this id',
+      requestId,
+    )
     .option('--wait', 'follow it to its end', false)
     .option('--check', 'follow it, then compare node and cloud', false)
     .addOption(outputOption())
