@@ -1,5 +1,8 @@
 import {
+  accessSync,
   closeSync,
+  constants,
+  existsSync,
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
@@ -91,7 +94,11 @@ export function syncFolders(disk: Disk, dir: string): void {
 export function unusable(dir: string, error: unknown): EdgeError {
   return new EdgeError('STORE_UNUSABLE', {
     message: `the store in ${dir} cannot be used: ${messageOf(error)}`,
-    next: ['check that the folder may be written by this user and that its disk has space'],
+    next: [
+      refusalOf(error) === 'EROFS'
+        ? 'mount the disk of the folder writable, or set state.dir to a folder on another one'
+        : 'check that the folder may be written by this user and that its disk has space',
+    ],
     cause: error,
   })
 }
@@ -101,6 +108,18 @@ export function makeStoreFolder(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw unusable(dir, error)
+    throw unusable(dir, readOnlyDisk(dir) ?? error)
+  }
+}
+
+/** What the system says of a folder to be made on a read-only disk, where `mkdir` says that there is none; else null. */
+function readOnlyDisk(dir: string): unknown {
+  let parent = dirname(dir)
+  while (!existsSync(parent) && parent !== dirname(parent)) parent = dirname(parent)
+  try {
+    accessSync(parent, constants.W_OK)
+    return null
+  } catch (error) {
+    return refusalOf(error) === 'EROFS' ? error : null
   }
 }
