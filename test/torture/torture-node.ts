@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { cpSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -37,6 +38,9 @@ export interface NextStart {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Seals every store of a run, so that a copied disk opens with it too. */
+const KEY = randomBytes(32).toString('base64')
+
 /**
  * A daemon as a service manager runs it: started again whenever it ends, however it ends, until {@link stop}. A start
  * that fails by itself is a finding: nothing a run does to a node may keep it from starting.
@@ -51,6 +55,7 @@ export class TortureNode {
   deaths = 0
   readonly #options: NodeOptions
   readonly #clockFile: string
+  readonly #keyFile: string
   #daemon: EdgeDaemonProcess | null = null
   #served: Served | null = null
   #next: NextStart = {}
@@ -63,7 +68,9 @@ export class TortureNode {
     this.#options = options
     this.name = options.name
     this.#clockFile = path.join(this.home.dir, 'clock-shift-ms')
+    this.#keyFile = path.join(this.home.dir, 'keys')
     writeFileSync(this.#clockFile, '0')
+    writeFileSync(this.#keyFile, `1:${KEY}\n`, { mode: 0o600 })
   }
 
   /** Where it serves; null while it does not. */
@@ -108,6 +115,7 @@ export class TortureNode {
     const http = { 'upstream.http.url': `http://127.0.0.1:${this.links[0]?.port}/blocks` }
     this.home.configure({
       'node.name': this.name,
+      'store.keyFile': this.#keyFile,
       ...(regions === undefined
         ? isHttp
           ? http
