@@ -35,7 +35,12 @@ interface Frame {
   readonly firstSeq: number
   readonly lastSeq: number
   readonly class: string
+  /** Whether it ends a commit, and whether its segment was rewritten. */
+  readonly kind: string
 }
+
+/** The name of a segment that was rewritten says where it ends. */
+const isRewritten = (path: string): boolean => /\d-\d+[^/]*\.log$/.test(path)
 
 let template: StoreFolder
 let answered: readonly StoredRecord[] = []
@@ -71,9 +76,10 @@ beforeAll(() => {
     for (let offset = 0; offset < bytes.length; ) {
       const read = readFrame(bytes, offset)
       if (!read.ok) throw new Error('the template is damaged')
-      const { firstSeq, lastSeq, class: recordClass } = read.header
+      const { firstSeq, lastSeq, class: recordClass, endsCommit } = read.header
+      const kind = `${endsCommit ? 'last' : 'inner'} of ${isRewritten(path) ? 'a rewritten' : 'a'} segment`
       const end = offset + read.frameBytes
-      found.push({ file: relative(template.dir, path), offset, end, firstSeq, lastSeq, class: recordClass })
+      found.push({ file: relative(template.dir, path), offset, end, firstSeq, lastSeq, class: recordClass, kind })
       offset = end
     }
     return found
@@ -143,36 +149,64 @@ function flip(dir: string, file: string, at: number, mask: number): void {
   writeFileSync(path, bytes)
 }
 
+/** The first frame of each kind. */
+function oneOfEachKind(): Frame[] {
+  const kinds = new Set(frames.map(({ kind }) => kind))
+  return [...kinds].flatMap((kind) => frames.find((frame) => frame.kind === kind) ?? [])
+}
+
+const LEAST_APART = 3
+
+/** Frames in groups that can be damaged at once: in each group good frames stand between any two. */
+function apart(some: readonly Frame[]): Frame[][] {
+  const groups: Frame[][] = []
+  const place = (frame: Frame): number => frames.indexOf(frame)
+  for (const frame of some) {
+    const free = groups.find((group) => group.every((its) => Math.abs(place(its) - place(frame)) >= LEAST_APART))
+    if (free === undefined) groups.push([frame])
+    else free.push(frame)
+  }
+  return groups
+}
+
 describe('damage anywhere in the folder of a store', () => {
   it('holds a rewritten segment and several others, so that the sweeps mean something', () => {
     expect(template.segments().length).toBeGreaterThan(2)
-    expect(template.segments().some((path) => path.includes('-'))).toBe(true)
+    expect(template.segments().some(isRewritten)).toBe(true)
+    expect(oneOfEachKind()).toHaveLength(4)
     expect(files().map((name) => name.replace(/\d{16}/g, 'n'))).toEqual(
       expect.arrayContaining(['lock.db', 'watermark', 'forks', 'reserve', 'cursors/nats.chain', 'cursors/http.chain']),
     )
   })
 
   it('a flipped header byte costs at most its block', () => {
-    for (const frame of frames.filter((_, n) => n % 7 === 0)) {
-      for (let at = 0; at < HEADER_BYTES; at += 1) {
-        const what = `byte ${at} of the header at ${frame.offset} of ${frame.file}`
+    const chosen = apart(oneOfEachKind())
+    for (let at = 0; at < HEADER_BYTES; at += 1) {
+      for (const damaged of chosen) {
+        const places = damaged.map(({ file, offset }) => `${offset} of ${file}`)
         survives(
-          what,
-          (dir) => flip(dir, frame.file, frame.offset + at, 1 << (at % 8)),
-          (record) => isOf(frame, record),
+          `byte ${at} of the header at ${places.join(' and at ')}`,
+          (dir) => {
+            for (const { file, offset } of damaged) flip(dir, file, offset + at, 1 << (at % 8))
+          },
+          (record) => damaged.some((frame) => isOf(frame, record)),
         )
       }
     }
   }, 120_000)
 
   it('a flipped payload byte costs at most its block', () => {
-    for (const frame of frames) {
-      for (let at = frame.offset + HEADER_BYTES; at < frame.end; at += 17) {
-        const what = `byte ${at} of ${frame.file}`
+    const longest = Math.max(...frames.map(({ offset, end }) => end - offset))
+    for (let at = HEADER_BYTES; at < longest; at += 17) {
+      for (const all of apart(frames)) {
+        const damaged = all.filter(({ offset, end }) => offset + at < end)
+        if (damaged.length === 0) continue
         survives(
-          what,
-          (dir) => flip(dir, frame.file, at, 0xff),
-          (record) => isOf(frame, record),
+          `byte ${at} of ${damaged.length} frames from that at ${damaged[0]?.offset} of ${damaged[0]?.file} on`,
+          (dir) => {
+            for (const { file, offset } of damaged) flip(dir, file, offset + at, 0xff)
+          },
+          (record) => damaged.some((frame) => isOf(frame, record)),
         )
       }
     }
@@ -180,7 +214,12 @@ describe('damage anywhere in the folder of a store', () => {
 
   it('the newest segment cut at any length loses what was behind the cut and no more', () => {
     const size = statSync(join(template.dir, newest)).size
+    const borders = frames
+      .filter(({ file }) => file === newest)
+      .flatMap(({ offset, end }) => [offset, offset + HEADER_BYTES, end])
     for (let length = 0; length < size; length += 1) {
+      // Every length around a border of a header or payload, and some of those between.
+      if (length % 23 !== 0 && !borders.some((border) => Math.abs(border - length) <= 1)) continue
       survives(
         `${newest} cut at ${length}`,
         (dir) => truncateSync(join(dir, newest), length),
