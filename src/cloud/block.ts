@@ -50,7 +50,7 @@ export type DecodedBlock =
   | { readonly ok: true; readonly block: CloudBlock }
   | { readonly ok: false; readonly msg: string }
 
-/** Most bytes of a block before and after decompression: 64 times what a node packs, for one record that is large alone. */
+/** Most bytes of a block before and after decompression: 16 times what a node packs, for one record that is large alone. */
 export const MAX_BLOCK_BYTES = 16 * 1024 * 1024
 const MAX_RECORDS = 100_000
 

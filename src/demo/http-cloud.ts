@@ -16,7 +16,7 @@ const MAX_LISTED = 1000
  */
 export class HttpCloud {
   readonly #dir: string
-  readonly #startId = randomBytes(8).toString('hex')
+  #startId = ''
   readonly #sockets = new Set<Socket>()
   #server: http.Server | null = null
   #archive: BlockArchive | null = null
@@ -29,6 +29,7 @@ export class HttpCloud {
   async start(port: number): Promise<number> {
     const archive = await BlockArchive.open(this.#dir)
     this.#archive = archive
+    this.#startId = randomBytes(8).toString('hex')
     const server = http.createServer((request, response) => {
       this.#answer(archive, request, response).catch(() => {
         respond(response, 500, { error: 'the block could not be kept' })
@@ -126,7 +127,7 @@ function heldHeaders(held: BlockNote | null): Record<string, string> {
 async function show(archive: BlockArchive, index: number, response: http.ServerResponse): Promise<void> {
   const found = await archive.read(index)
   const plain = found === null ? null : await unpack(found.body, found.note.headers['content-encoding'] ?? '')
-  if (plain === null) return respond(response, 404, { error: 'no such block' })
+  if (plain === null || plain === 'too_large') return respond(response, 404, { error: 'no such block' })
   response.writeHead(200, { 'content-type': BLOCK_CONTENT_TYPE }).end(plain)
 }
 

@@ -7,7 +7,7 @@ import type { ChainKey, OfferedBlock } from './block-archive.ts'
 
 /** How a body may be compressed, best first. */
 export const TAKEN_ENCODINGS = 'zstd, gzip'
-/** A body that unpacks to more is refused: blocks are at most 512 KiB before compression. */
+/** A body that unpacks to more is refused as too large; a node's blocks are at most 4 MiB before compression. */
 const MOST_PLAIN_BYTES = 4 * 1024 * 1024
 const toPlainGzip = promisify(gunzip)
 const toPlainZstd = promisify(zstdDecompress)
@@ -15,7 +15,7 @@ const toPlainZstd = promisify(zstdDecompress)
 /** A post read as a block, or the status and reason to refuse it with. */
 export type ReadOffer =
   | { readonly ok: true; readonly block: OfferedBlock }
-  | { readonly ok: false; readonly status: 400 | 415; readonly msg: string }
+  | { readonly ok: false; readonly status: 400 | 413 | 415; readonly msg: string }
 
 /** Read a post; the body must be what its digest says. `receivedAt` is Unix ms. */
 export async function readOffer(headers: IncomingHttpHeaders, body: Buffer, receivedAt: number): Promise<ReadOffer> {
@@ -28,6 +28,8 @@ export async function readOffer(headers: IncomingHttpHeaders, body: Buffer, rece
   const encoding = textOf(headers, BLOCK_HEADERS.contentEncoding)
   if (!['gzip', 'zstd', ''].includes(encoding)) return { ok: false, status: 415, msg: `${encoding} is not taken` }
   const plain = await unpack(body, encoding)
+  if (plain === 'too_large')
+    return { ok: false, status: 413, msg: `a block unpacks to ${MOST_PLAIN_BYTES} bytes at most` }
   if (plain === null || createHash('sha256').update(plain).digest('hex') !== digest) {
     return { ok: false, status: 400, msg: 'the body is not what its digest says' }
   }
@@ -54,14 +56,14 @@ export function chainKeyIn(headers: IncomingHttpHeaders): ChainKey | null {
   return subject === '' || epoch === '' ? null : { subject, epoch, resend: textOf(headers, BLOCK_HEADERS.resend) }
 }
 
-/** Unpack a body; null when it is not what its encoding says, or too large. */
-export async function unpack(body: Buffer, encoding: string): Promise<Buffer | null> {
+/** Unpack a body; null when it is not what its encoding says. */
+export async function unpack(body: Buffer, encoding: string): Promise<Buffer | 'too_large' | null> {
   try {
     const bound = { maxOutputLength: MOST_PLAIN_BYTES }
     if (encoding === 'gzip') return await toPlainGzip(body, bound)
     return encoding === 'zstd' ? await toPlainZstd(body, bound) : body
-  } catch {
-    return null
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too_large' : null
   }
 }
 

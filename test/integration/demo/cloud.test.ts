@@ -108,12 +108,18 @@ describe('the cloud end without a nats-server', () => {
     const { cloud } = await cloudEnd(async () => null)
     expect(cloud.kind).toBe('http')
     const url = cloud.url as string
-    expect((await post(url, {})).status).toBe(200)
+    const stored = await post(url, {})
+    expect(stored.status).toBe(200)
 
     await cloud.down()
     await expect(fetch(url)).rejects.toThrow()
     await cloud.up()
     expect(cloud.url).toBe(url)
+    // The same archive, started again.
+    const { headers } = await fetch(url, { method: 'HEAD' })
+    expect(headers.get(BLOCK_HEADERS.receiver)).toBe(stored.headers.get(BLOCK_HEADERS.receiver))
+    expect(headers.get(BLOCK_HEADERS.receiverStart)).toMatch(/^[0-9a-f]{16}$/)
+    expect(headers.get(BLOCK_HEADERS.receiverStart)).not.toBe(stored.headers.get(BLOCK_HEADERS.receiverStart))
 
     const [block] = await list(`${url}?subject=results`)
     expect(block?.headers).toMatchObject({ 'edge-subject': SUBJECT, 'edge-first-seq': '1', 'content-encoding': 'gzip' })
@@ -125,6 +131,7 @@ describe('the cloud end without a nats-server', () => {
     const { cloud } = await cloudEnd(async () => null)
     const url = cloud.url as string
     expect((await post(url, { body: new Uint8Array(1024 * 1024 + 1) })).status).toBe(413)
+    expect((await post(url, { lines: 'x'.repeat(4 * 1024 * 1024 + 1) })).status).toBe(413)
     expect((await fetch(`${url}/none`)).status).toBe(404)
     expect((await fetch(`${url}/..%2f..%2fpasswd`)).status).toBe(404)
     expect(await list(url)).toEqual([])
