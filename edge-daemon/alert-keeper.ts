@@ -2,6 +2,7 @@ import type { AlertRecord } from '../protocol/records.ts'
 import type { ActiveAlert } from '../protocol/status.ts'
 import type { AlertBody } from './health/alert-rules.ts'
 import type { Store } from './store/store.ts'
+import { unkept } from './unkept.ts'
 
 /** What an {@link AlertKeeper} is made of. */
 export interface AlertKeeperOptions {
@@ -19,6 +20,7 @@ const MAX_LOOK_BACK = 1000
 export class AlertKeeper {
   readonly #options: AlertKeeperOptions
   #waiting: AlertBody[] = []
+  #wasRefused = false
   #writing: Promise<void> | null = null
 
   constructor(options: AlertKeeperOptions) {
@@ -74,9 +76,20 @@ export class AlertKeeper {
 
   async #append(fresh: AlertBody | null): Promise<void> {
     const batch = this.#waiting
-    const records = batch.map(({ timestamp, ...body }) => ({ class: 'alert' as const, timestamp, body }))
-    const { stored } = await this.#options.store.append(records)
-    if (stored) this.#waiting = this.#waiting.filter((alert) => !batch.includes(alert))
+    if (await this.#isKept(batch)) this.#waiting = this.#waiting.filter((alert) => !batch.includes(alert))
     else if (fresh !== null) this.#options.onRefused(fresh)
+  }
+
+  async #isKept(batch: readonly AlertBody[]): Promise<boolean> {
+    const { store } = this.#options
+    try {
+      const alerts = this.#wasRefused ? await unkept(store, 'alert', batch) : batch
+      const records = alerts.map(({ timestamp, ...body }) => ({ class: 'alert' as const, timestamp, body }))
+      const { stored } = await store.append(records)
+      this.#wasRefused = !stored
+      return stored
+    } catch {
+      return false
+    }
   }
 }

@@ -3,6 +3,7 @@ import { METRIC_WINDOW_SAMPLES, metricsOf } from './metric-view.ts'
 import type { Sample } from './minute-window.ts'
 import type { MetricBody, MetricRules } from './rules/metric-rules.ts'
 import type { Store } from './store/store.ts'
+import { unkept } from './unkept.ts'
 
 /** What a {@link MetricWatch} is made of. */
 export interface MetricWatchOptions {
@@ -33,6 +34,7 @@ export class MetricWatch {
   readonly #options: MetricWatchOptions
   #window: Sample[] = []
   #waiting: MetricBody[] = []
+  #wasRefused = false
   #writing: Promise<void> | null = null
 
   constructor(options: MetricWatchOptions) {
@@ -70,10 +72,17 @@ export class MetricWatch {
 
   /** What the disk refuses waits for the next sample. */
   async #write(): Promise<void> {
+    const { store } = this.#options
     const batch = this.#waiting
-    const records = batch.map(({ timestamp, ...body }) => ({ class: 'metric' as const, timestamp, body }))
-    const { stored } = await this.#options.store.append(records)
-    if (stored) this.#waiting = this.#waiting.filter((metric) => !batch.includes(metric))
+    try {
+      const metrics = this.#wasRefused ? await unkept(store, 'metric', batch) : batch
+      const records = metrics.map(({ timestamp, ...body }) => ({ class: 'metric' as const, timestamp, body }))
+      const { stored } = await store.append(records)
+      this.#wasRefused = !stored
+      if (stored) this.#waiting = this.#waiting.filter((metric) => !batch.includes(metric))
+    } catch {
+      // It cannot be read either.
+    }
     this.#writing = null
   }
 }

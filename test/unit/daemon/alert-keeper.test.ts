@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { AlertKeeper } from '../../../edge-daemon/alert-keeper.ts'
 import { AlertWatch } from '../../../edge-daemon/alert-watch.ts'
 import { type AlertBody, type AlertInputs, AlertRules } from '../../../edge-daemon/health/alert-rules.ts'
@@ -10,6 +10,8 @@ const THRESHOLDS = { cpuPct: 80, latencyMs: 50, diskPct: 90, afterMs: 0, clearAf
 /** A store that keeps alerts in memory and can refuse. */
 class AlertStore {
   refuses = false
+  /** Keeps what it says that it refuses. */
+  dies = false
   readonly kept: StoredRecord[] = []
 
   async append(records: readonly NewRecord[]) {
@@ -19,6 +21,7 @@ class AlertStore {
       const line = JSON.stringify({ seq, node_id: 'n', timestamp, ...body })
       this.kept.push({ class: 'alert', seq, epoch: 'e', timestamp, line })
     }
+    if (this.dies) return { stored: false, code: 'STORE_FAILING', msg: 'died' } as const
     return { stored: true, epoch: 'e', seqs: [] } as const
   }
 
@@ -41,6 +44,20 @@ function inputsWith(cpuPct: number): AlertInputs {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('alerts that a dying store kept without a word are not kept again', async () => {
+  const store = new AlertStore()
+  const keeper = new AlertKeeper({ store, onRefused: () => undefined })
+  store.dies = true
+  keeper.keep(alert('disk_full', 'firing'))
+  await vi.waitFor(() => expect(store.states()).toHaveLength(1))
+  store.dies = false
+  keeper.keep(alert('store_failing', 'firing'))
+  await vi.waitFor(() => expect(store.states()).toEqual(['disk_full firing', 'store_failing firing']))
+  keeper.retry()
+  await settled()
+  expect(store.states()).toHaveLength(2)
+})
 
 test('alerts that the disk refused are kept in their order once it takes them, and told of at once', async () => {
   const store = new AlertStore()
