@@ -3,7 +3,7 @@ import { EdgeError } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
 import { asStored, type Committed, encodeCommit, type PlainRecord } from './commit.ts'
-import type { Backlog, Chain, Chains, Fork, ForkReason } from './contract.ts'
+import type { Chain, Fork, ForkReason } from './contract.ts'
 import { type Disk, makeStoreFolder, refusalOf, syncFolders, unusable } from './disk.ts'
 import { completed, type EngineOptions, type FullOptions } from './engine-options.ts'
 import { freshEpoch, nextEpoch } from './epoch.ts'
@@ -51,7 +51,8 @@ export class LogEngine {
   readonly #writer: SegmentWriter
   readonly #ring: KeyRing
   readonly #reader: FrameReader
-  readonly #targets: TargetSet
+  /** The uplink targets: how far each has got, and what waits for it. */
+  readonly targets: TargetSet
   readonly #reserve: Reserve
   readonly #retention: Retention
   #epoch: string
@@ -93,7 +94,7 @@ export class LogEngine {
     const recovered = recoverLog(dir, watermark.found?.lastSeq ?? 0, disk, quarantine)
     this.#index = recovered.index
     checkKeys(this.#index, this.#ring)
-    this.#targets = new TargetSet(
+    this.targets = new TargetSet(
       { folder: join(dir, 'cursors'), disk, quarantine, awaited: options.awaited },
       this.#index,
       this.#reader.countable,
@@ -109,7 +110,7 @@ export class LogEngine {
       ...log,
       writer: this.#writer,
       reader: this.#reader,
-      targets: this.#targets,
+      targets: this.targets,
       reserve: this.#reserve,
       quarantine,
       lastSeq: () => this.#lastSeq,
@@ -121,13 +122,13 @@ export class LogEngine {
       recovered.lastSeq,
       recovered.namedSeq,
       watermark.found?.lastSeq ?? 0,
-      this.#targets.highestCursor(),
+      this.targets.highestCursor(),
     )
     this.#syncedSeq = this.#lastSeq
     const next = nextEpoch(recovered, watermark.found, this.#unsynced.tailIsUnsure)
     this.#epoch = next.epoch
     this.#gaps = recovered.gaps
-    const read = { ledger: recentLedger(this.source()), targets: this.#targets, forks: this.#forks }
+    const read = { ledger: recentLedger(this.source()), targets: this.targets, forks: this.#forks }
     const findings = startFindings({ recovered, watermark, quarantine, ...read })
     this.#damagedBlocks = findings.damaged
     this.#pendingLedger.push(...findings.entries, ...next.entries)
@@ -207,17 +208,12 @@ export class LogEngine {
   /** Move a cursor; null, or why it could not be saved (it has moved in memory all the same). */
   saveCursor(target: string, recordClass: UpstreamClass, seq: number): string | null {
     const cursor = Math.max(0, Math.min(seq, this.#lastSeq))
-    return this.#targets.save(target, recordClass, { ...this.#targets.chainOf(target, recordClass), cursor })
+    return this.targets.save(target, recordClass, { ...this.targets.chainOf(target, recordClass), cursor })
   }
 
   /** Keep a chain; null, or why it could not be saved (in memory it is kept all the same). */
   saveChain(target: string, recordClass: UpstreamClass, chain: Chain): string | null {
-    return this.#targets.save(target, recordClass, { ...chain, cursor: Math.min(chain.cursor, this.#lastSeq) })
-  }
-
-  /** Chains by target. */
-  chains(): Record<string, Chains> {
-    return this.#targets.chains()
+    return this.targets.save(target, recordClass, { ...chain, cursor: Math.min(chain.cursor, this.#lastSeq) })
   }
 
   /** Oldest first. */
@@ -243,11 +239,6 @@ export class LogEngine {
       this.#fault = `a fork cannot be kept: ${refusalOf(error)}`
     }
     return written
-  }
-
-  /** Backlogs by target; under `''` that of a target that never acknowledged anything. */
-  backlogs(): Record<string, Backlog> {
-    return this.#targets.backlogs()
   }
 
   /**
@@ -307,7 +298,7 @@ export class LogEngine {
       this.#writer.close()
       this.#unsynced.clear()
       this.#reader.close()
-      this.#targets.close()
+      this.targets.close()
       this.#forks.close()
       this.#watermark.close()
     } finally {
@@ -376,7 +367,7 @@ export class LogEngine {
     this.#retention.committed(records)
     for (const { header, frameBytes } of commit.frames) {
       const entered = this.#index.append(segment, header, frameBytes)
-      if (isUpstream(header.class)) this.#targets.added(header.class, entered)
+      if (isUpstream(header.class)) this.targets.added(header.class, entered)
     }
     this.#mark()
     return { ok: true, epoch: place.epoch, firstSeq: place.firstSeq, own: asStored(own, place) }

@@ -76,7 +76,7 @@ export class StoreService {
         break
       case 'cursor': {
         const error = this.#engine.saveCursor(message.target, message.class, message.seq)
-        this.#post({ t: 'cursor', chains: this.#engine.chains(), error, view: this.view() })
+        this.#post({ t: 'cursor', chains: this.#engine.targets.chains(), error, view: this.view() })
         return
       }
       case 'chain': {
@@ -98,7 +98,7 @@ export class StoreService {
   }
 
   view(): StoreView {
-    return { status: this.#engine.status(), backlogs: this.#engine.backlogs() }
+    return { status: this.#engine.status(), backlogs: this.#engine.targets.backlogs() }
   }
 
   #beginEpoch({ reason, msg }: Extract<ToWorker, { t: 'epoch' }>): void {

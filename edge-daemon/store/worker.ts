@@ -25,7 +25,7 @@ function main(): void {
   }
   const service = new StoreService(engine, post, () => port.close(), settings.syncEveryMs)
   port.on('message', (message: ToWorker) => service.receive(message))
-  post({ t: 'opened', epoch: engine.epoch, chains: engine.chains(), forks: engine.forks, view: service.view() })
+  post({ t: 'opened', epoch: engine.epoch, chains: engine.targets.chains(), forks: engine.forks, view: service.view() })
 }
 
 main()

@@ -17,7 +17,7 @@ function numbers(seed: number): (below: number) => number {
 
 /** The backlog by looking at every record that can be read. */
 function counted(engine: LogEngine, target: string): object {
-  const cursors = cursorsOf(engine.chains()[target] ?? {})
+  const cursors = cursorsOf(engine.targets.chains()[target] ?? {})
   const waiting = readAll(engine).filter(
     (record) => isUpstream(record.class) && record.seq > (cursors[record.class] ?? 0),
   )
@@ -65,7 +65,7 @@ describe('the backlog of a target', () => {
           engine = LogEngine.open(options)
         }
         for (const target of ['nats', 'http', '']) {
-          expect(engine.backlogs()[target], `step ${step}, target ${target}`).toEqual(counted(engine, target))
+          expect(engine.targets.backlogs()[target], `step ${step}, target ${target}`).toEqual(counted(engine, target))
         }
       }
       expect(evicted).toBeGreaterThan(5)
@@ -80,8 +80,8 @@ describe('the backlog of a target', () => {
     engine.commit([record])
     engine.saveCursor('nats', 'stat', 1_000_000)
     engine.commit([record])
-    expect(cursorsOf(engine.chains().nats ?? {})).toEqual({ stat: 1 })
-    expect(engine.backlogs().nats?.records).toBe(1)
+    expect(cursorsOf(engine.targets.chains().nats ?? {})).toEqual({ stat: 1 })
+    expect(engine.targets.backlogs().nats?.records).toBe(1)
     engine.close()
   })
 })

@@ -142,9 +142,12 @@ describe('extents of the log', () => {
 
         const { firstSeq: kept } = engine.status()
         expect(list[0]?.seq).toBe(kept)
-        const cursors: Partial<Record<RecordClass, number>> = cursorsOf(engine.chains().nats ?? {})
+        const cursors: Partial<Record<RecordClass, number>> = cursorsOf(engine.targets.chains().nats ?? {})
         const waiting = list.filter((record) => isUpstream(record.class) && record.seq > (cursors[record.class] ?? 0))
-        expect(engine.backlogs()[Object.keys(cursors).length === 0 ? '' : 'nats'], `step ${step}`).toMatchObject({
+        expect(
+          engine.targets.backlogs()[Object.keys(cursors).length === 0 ? '' : 'nats'],
+          `step ${step}`,
+        ).toMatchObject({
           records: waiting.length,
           bytes: waiting.reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0),
         })
@@ -206,14 +209,14 @@ describe('extents of the log', () => {
     withEngine(engineOptions(folder.dir), (engine) => {
       for (let n = 0; n < 10; n += 1) engine.commit(plain('alert'))
       engine.saveCursor('nats', 'alert', 4)
-      expect(engine.backlogs().nats?.records).toBe(6)
+      expect(engine.targets.backlogs().nats?.records).toBe(6)
       damage(folder, [6])
       engine.commit(plain('alert'))
-      expect(engine.backlogs().nats?.records).toBe(7)
+      expect(engine.targets.backlogs().nats?.records).toBe(7)
       engine.saveCursor('nats', 'alert', 11)
-      expect(engine.backlogs().nats).toMatchObject({ records: 0, bytes: 0, oldestAt: null })
+      expect(engine.targets.backlogs().nats).toMatchObject({ records: 0, bytes: 0, oldestAt: null })
       engine.commit(plain('alert'))
-      expect(engine.backlogs().nats).toMatchObject({ records: 1, oldestAt: 1_793_000_000_000 })
+      expect(engine.targets.backlogs().nats).toMatchObject({ records: 1, oldestAt: 1_793_000_000_000 })
     })
   })
 

@@ -192,7 +192,7 @@ describe('the store after a restart', () => {
     folder.edit(join(folder.dir, 'cursors', 'nats.chain'), (bytes) => bytes.map((byte) => byte ^ 0x55) as Buffer)
     for (let start = 0; start < 2; start += 1) {
       withEngine(engineOptions(folder.dir), (engine) => {
-        expect(engine.backlogs().nats?.byClass.abnormal).toBe(4)
+        expect(engine.targets.backlogs().nats?.byClass.abnormal).toBe(4)
         expect(ledgerOf(engine).filter(({ reason }) => reason === 'cursor').length).toBe(6)
       })
     }

@@ -87,7 +87,7 @@ class ScriptedRun {
       (again) => {
         expect(readAll(again), `${what}: started again`).toEqual(kept)
         expect(again.epoch, what).toBe(epoch)
-        expect(again.chains().nats?.abnormal?.cursor, what).toBe(this.#cursor)
+        expect(again.targets.chains().nats?.abnormal?.cursor, what).toBe(this.#cursor)
         expect(new Set(ledgerOf(again).map(({ event }) => event)), what).not.toContain('corrupt')
         expect(again.status().reserve, what).toBe('kept')
       },
@@ -114,9 +114,10 @@ class ScriptedRun {
     } else this.#refused += records.length
     this.#cursor = Math.max(0, this.#engine.lastSeq - 3)
     this.#engine.saveChain('nats', 'abnormal', { ...NEW_CHAIN, cursor: this.#cursor, syncedSeq: this.#cursor })
-    expect(this.#engine.chains().nats?.abnormal?.cursor, 'in memory a cursor moves whatever the disk says').toBe(
-      this.#cursor,
-    )
+    expect(
+      this.#engine.targets.chains().nats?.abnormal?.cursor,
+      'in memory a cursor moves whatever the disk says',
+    ).toBe(this.#cursor)
     for (let slice = 0; slice < 60; slice += 1) {
       const { written, more } = this.#engine.maintain()
       for (const { own } of written) this.#hear(own)

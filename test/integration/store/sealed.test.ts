@@ -113,7 +113,7 @@ describe('blocks whose key is missing', () => {
           },
         ])
         expect(engine.status()).toMatchObject({ corruptBlocks: 0, firstSeq: 1, records: 5 })
-        expect(engine.backlogs()['']?.byClass.abnormal).toBe(4)
+        expect(engine.targets.backlogs()['']?.byClass.abnormal).toBe(4)
       })
     }
     withEngine(engineOptions(folder.dir, { keys: ring([B]) }), (engine) => {

@@ -28,7 +28,7 @@ function leftBehindTheirAge(awaited: EngineOptions['awaited'], acknowledge: (eng
       engine.enforceRetention()
     }
     const left = readAll(engine, { classes: ['abnormal'] }).length
-    const backlogs = engine.backlogs()
+    const backlogs = engine.targets.backlogs()
     expect(engine.status().byClass?.abnormal?.records).toBe(left)
     expect(backlogs['']?.byClass.abnormal).toBe(left)
     for (const { records, byClass } of Object.values(backlogs)) {
@@ -70,8 +70,8 @@ describe('what waits for an uplink target', () => {
       synced(engine, 'old', 1)
     })
     withEngine({ ...options, awaited: [['old']] }, (engine) => {
-      expect(engine.chains().old?.abnormal).toMatchObject({ cursor: 1, syncedSeq: 1 })
-      expect(engine.backlogs().old?.byClass.abnormal).toBe(1)
+      expect(engine.targets.chains().old?.abnormal).toMatchObject({ cursor: 1, syncedSeq: 1 })
+      expect(engine.targets.backlogs().old?.byClass.abnormal).toBe(1)
     })
   })
 
@@ -99,7 +99,7 @@ describe('what waits for an uplink target', () => {
       }
       const [evicted] = ledgerOf(engine).filter(({ event }) => event === 'evicted')
       expect(Object.keys(evicted?.records ?? {})).toEqual(['metric'])
-      expect(engine.backlogs().http?.byClass).toMatchObject({ stat: 15, metric: 0 })
+      expect(engine.targets.backlogs().http?.byClass).toMatchObject({ stat: 15, metric: 0 })
     })
   })
 })
