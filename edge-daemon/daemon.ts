@@ -5,6 +5,7 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
+import { briefStatus } from './brief-status.ts'
 import { faultCommands } from './commands/faults.ts'
 import { resendCommands } from './commands/resend.ts'
 import { isQuestion, runCommand } from './commands/run-command.ts'
@@ -120,7 +121,7 @@ export class Daemon {
     const recorder = new StatusRecorder({
       store,
       instance,
-      snapshot: () => nodeStatus(sources),
+      snapshot: () => briefStatus(nodeStatus(sources)),
       onSample: (sample) => metrics.look(sample),
       onFault: (msg) => this.#log.warn('status.not_recorded', msg),
     })
@@ -139,7 +140,7 @@ export class Daemon {
       node: { ...identity, instance },
       intervalMs: this.#config.live.interval,
       maxSessions: this.#config.live.maxSessions,
-      snapshot: () => nodeStatus(sources),
+      snapshot: () => briefStatus(nodeStatus(sources)),
       pace: telemetryPace(outbound.pacer),
       read: async (request) => {
         if (request.topic === 'status') await recorder.flush()

@@ -80,7 +80,7 @@ const uplinkTarget = z.object({
   error: text.nullable(),
   /** Region that the target is in; the target's name where nobody named one. */
   region: z.string().max(253).optional(),
-  /** By class, the last sequence at each level: committed on the node, held by the receiver, surely synced there. */
+  /** By class of which there is any, the last sequence at each level: committed on the node, held by the receiver, surely synced there. */
   levels: z.record(z.string().max(32), z.object({ committed: count, held: count, synced: count })).optional(),
   /** Seconds until the backlog is drained at the rate of the last minute; null when nothing waits or nothing moves. */
   drainSec: z.number().nonnegative().nullable().optional(),
@@ -128,7 +128,7 @@ const store = z.object({
   reserve: z.enum(['kept', 'spent']).optional(),
   /** Records that were not kept since the start. */
   notStored: count.optional(),
-  /** What is kept by class, and the limits in force. */
+  /** What is kept by class of which anything is or was kept, and the limits in force. */
   byClass: z
     .record(
       z.string().max(32),
