@@ -45,7 +45,7 @@ function promiseFacts({ durability, encryption, reserve }: Store): Fact[] {
   } else if (durability === 'sync') facts.push({ label: 'answers', value: 'once the disk has it' })
   if (encryption === null) facts.push({ label: 'encryption', value: 'OFF', token: 'warning' })
   else if (encryption !== undefined) {
-    facts.push({ label: 'encryption', value: `AES-256, key ${encryption.keyId}, ${encryption.keys} in ring` })
+    facts.push({ label: 'encryption', value: `AES-256, key ${encryption.keyId}; keys: ${encryption.keys}` })
     if (encryption.missingKeys > 0) {
       facts.push({ label: 'no key for', value: `${formatCount(encryption.missingKeys)} blocks`, token: 'danger' })
     }

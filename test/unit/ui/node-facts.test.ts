@@ -77,3 +77,11 @@ test('what is kept by class shows how far it reaches back and what went', () => 
   expect(text).toMatch(/normal +120 +48\.0 KB +1d 0h\n +7 evicted/)
   expect(text).not.toContain('input')
 })
+
+test('says which key seals and how many there are, what waits for a key, and what its key is lost of', () => {
+  const encryption = { keyId: 2, keys: 1, missingKeys: 3, lostKeys: 408 }
+  const text = shown([{ title: 'Store', facts: storeFacts(statusWith({ encryption })) }])
+  expect(text).toMatch(/encryption +AES-256, key 2; keys: 1$/m)
+  expect(text).toMatch(/no key for +3 blocks/)
+  expect(text).toMatch(/key lost +408 blocks passed over/)
+})
