@@ -109,9 +109,9 @@ export async function makeOutbound(
 }
 
 /** The regions that are configured; the servers of the short form are one that is called `nats`. */
-function regionsOf({ upstream }: DaemonConfig): Region[] {
+function regionsOf({ upstream }: DaemonConfig): readonly Region[] {
   const { servers, stream } = upstream.nats
-  return [...(servers.length === 0 ? [] : [{ name: 'nats', servers, stream }]), ...upstream.regions]
+  return servers.length === 0 ? upstream.regions : [{ name: 'nats', servers, stream }]
 }
 
 /** Whether only one of several regions is sent to at a time. */

@@ -53,7 +53,8 @@ export function variableOf(path: string): string {
 
 /**
  * Merge defaults, file, environment and command line, later ones winning.
- * @throws EdgeError `CONFIG_INVALID` that lists every fault with its line and what to write instead.
+ * @throws EdgeError `CONFIG_INVALID` that lists every fault with its line and what to write instead, or
+ * `CONFIG_UNSERVABLE` for values that cannot be meant together.
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const faults: string[] = []
@@ -107,7 +108,18 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     return { path, value: setting.kind.show(value), origin, variable, about: setting.about }
   })
   if (faults.length > 0) throw invalid(faults)
+  refuseContradictions(config as DaemonConfig)
   return { config: config as DaemonConfig, entries, warnings: unknownVariables(sources.env) }
+}
+
+/** Values that are good each and cannot be meant together. @throws EdgeError `CONFIG_UNSERVABLE`. */
+function refuseContradictions({ upstream }: DaemonConfig): void {
+  if (upstream.nats.servers.length > 0 && upstream.regions.length > 0) {
+    throw new EdgeError('CONFIG_UNSERVABLE', {
+      message: 'upstream.nats.servers and upstream.regions are both set: one stream could be sent everything twice',
+      next: ['name those servers as a region of upstream.regions and leave upstream.nats.servers out'],
+    })
+  }
 }
 
 /** A fault in a part of a value, at its line and, where the file says the text as it is, its column. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { loadConfig } from '../../../edge-daemon/config/load.ts'
 import { regionList } from '../../../edge-daemon/config/regions.ts'
 
 test('reads regions from a file, in order', () => {
@@ -52,4 +53,12 @@ test('shows no password', () => {
   const shown = regionList().show([{ name: 'eu', servers: ['nats://u:secret@a:4222'], stream: null }])
   expect(shown).toContain('nats://***@a:4222')
   expect(shown).not.toContain('secret')
+})
+
+test('regions beside the one-region short form are refused: one stream could be two targets', () => {
+  const text =
+    'upstream:\n  nats: { servers: ["nats://a:4222"] }\n  regions: [{ name: eu, servers: ["nats://a:4222"] }]\n'
+  expect(() => loadConfig({ file: { name: 'f', text }, env: {}, flags: {} })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_UNSERVABLE', message: expect.stringContaining('both set') }),
+  )
 })
