@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
+import type { Rights } from '../protocol/rights.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
 import { briefStatus } from './brief-status.ts'
+import type { CommandArgs } from './commands/contract.ts'
 import { faultCommands } from './commands/faults.ts'
 import { resendCommands } from './commands/resend.ts'
 import { isQuestion, runCommand } from './commands/run-command.ts'
@@ -41,6 +43,8 @@ import { ResultFilter } from './upstream/filter.ts'
 
 /** How long requests in flight may take when the daemon stops. */
 const STOP_GRACE_MS = 8000
+/** Without an identity only this machine can connect, and whoever is on it may do all. */
+const LOCAL_RIGHTS: Rights = { role: 'admin', permissions: ['data', 'shell'], sites: '*' }
 
 /** The one place that wires the parts of a node: starts them in the order they need each other, ends them in reverse. */
 export class Daemon {
@@ -147,7 +151,10 @@ export class Daemon {
         return readRows(store, request)
       },
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
-      command: async (verb, args) => {
+      identity: null,
+      localRights: LOCAL_RIGHTS,
+      command: async (_peer, { verb, args: given }) => {
+        const args = given as CommandArgs
         const result = await runCommand(commands, verb, args)
         if (!isQuestion(verb)) {
           this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })

@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   FRAME_TOO_LARGE: ['peer', 'A live frame is over the size limit.'],
   FRAME_RATE: ['peer', 'A peer sends more frames than it may.'],
   COMMAND_REFUSED: ['user', 'The node does not allow this command as it is configured.'],
+  RIGHT_MISSING: ['user', 'Whoever asks has not the role, the permission or the site that this needs.'],
   PICTURE_NOT_KEPT: ['user', 'No picture of this result is kept: it never was, or it had to make room.'],
   OUTPUT_REFUSED: ['environment', 'A file that a command was to write is there already or cannot be written.'],
   CLOUD_UNREACHABLE: ['peer', "A region's NATS servers do not answer, or hold no such stream."],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { envelopeSchema } from './envelope.ts'
 import {
   alertRecordSchema,
   ledgerRecordSchema,
@@ -93,12 +94,15 @@ const fetch = z.object({
   seq: z.int().positive(),
   credits: z.int().min(1).max(10_000).optional(),
 })
-/** A verb for the node; the answer is `done` or `error` with the same id. @example {"t":"command","id":"c1","verb":"fault.slow","args":{"ms":120}} */
+/**
+ * A verb for the node; the answer is `done` or `error` with the same id. A verb that changes something comes with the
+ * envelope in which somebody signed it. @example {"t":"command","id":"c1","verb":"fault.slow","args":{"ms":120}} */
 const command = z.object({
   t: z.literal('command'),
   id,
   verb: z.string().max(64),
   args: z.record(z.string(), z.json()),
+  envelope: envelopeSchema.optional(),
 })
 
 // ── both ways ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +230,7 @@ export type DaemonFrame = z.infer<typeof daemonFrameSchema>
 export type StatusFrame = z.infer<typeof status>
 export type WelcomeFrame = z.infer<typeof welcome>
 export type RowsFrame = z.infer<typeof rows>
+export type CommandFrame = z.infer<typeof command>
 export type GapFrame = z.infer<typeof gap>
 export type FrameOf<F extends { t: string }, T extends F['t']> = Extract<F, { t: T }>
 

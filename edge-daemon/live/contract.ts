@@ -1,4 +1,7 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import type { FrameOf, READ_TOPICS, StatusFrame, Topic } from '../../protocol/frames.ts'
+import type { Rights } from '../../protocol/rights.ts'
 
 /** Topics whose rows are kept records; `status` is made anew at every tick. */
 export type RowTopic = Exclude<Topic, 'status'>
@@ -12,6 +15,33 @@ export interface LiveRow {
   /** Unix ms. */
   readonly timestamp: number
   readonly line: string
+}
+
+/** How a peer's bytes come: straight to the control listener, or through the bus. */
+export type Route = 'direct' | 'nats'
+
+/** Who is at the other end of a session. */
+export type Peer =
+  /** On this machine and over the plain loopback listener of a node without an identity. */
+  | { readonly kind: 'local'; readonly rights: Rights; readonly route: 'direct'; readonly address: string }
+  | {
+      readonly kind: 'operator' | 'controller' | 'service'
+      readonly name: string
+      readonly rights: Rights
+      readonly certificate: X509Certificate
+      readonly route: Route
+      /** Where it comes from, for people: an IP address, or the bus. */
+      readonly address: string
+    }
+
+/** Who this node is to those that connect, and whom it believes. */
+export interface ControlIdentity {
+  /** PEM texts of now; they change when the certificate is renewed. */
+  tls(): { readonly key: string; readonly cert: string; readonly ca: string }
+  /** Whom the certificate of a finished handshake names; a string says why it is refused. */
+  judge(socket: TLSSocket, from: { readonly route: Route; readonly address: string }): Peer | string
+  /** Called when the certificate was renewed or somebody lost rights; returns how to stop listening. */
+  onChange(listener: () => void): () => void
 }
 
 /** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv6 } from 'node:net'
 import { LIVE_PATH, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
+import type { Peer } from './contract.ts'
 
 /** Why a request may not become a live session, as an HTTP answer. */
 export interface Refusal {
@@ -16,14 +17,15 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether a request may be upgraded; null when it may. Browsers are kept out: they always send `Origin`, and a page that
- * rebinds its name to 127.0.0.1 (DNS rebinding) still sends its own name as `Host`.
+ * Whether a request may be upgraded; null when it may. Browsers are kept out: they always send `Origin`, and on the plain
+ * listener a page that rebinds its name to 127.0.0.1 (DNS rebinding) still sends its own name as `Host`.
  */
-export function refusalOf(request: IncomingMessage): Refusal | null {
+export function refusalOf(request: IncomingMessage, peer: Peer): Refusal | null {
   const path = (request.url ?? '').split('?')[0]
   if (path !== LIVE_PATH) return { status: 404, msg: `there is only ${LIVE_PATH} here` }
   if (request.headers.origin !== undefined) return { status: 403, msg: 'web pages are not served here' }
-  if (!isLoopback(hostOf(request.headers.host ?? ''))) {
+  if (peer.kind === 'service') return { status: 403, msg: `${peer.name} is a service and may not look at nodes` }
+  if (peer.kind === 'local' && !isLoopback(hostOf(request.headers.host ?? ''))) {
     return { status: 403, msg: 'connect by a loopback address, e.g. ws://127.0.0.1:5443/live' }
   }
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())

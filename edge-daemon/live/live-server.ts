@@ -1,23 +1,27 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import { EdgeError } from '../../protocol/errors.ts'
 import {
+  type CommandFrame,
   FRAME_VERSION,
   LIVE_PATH,
   LIVE_SUBPROTOCOL,
   MAX_FRAME_BYTES,
   type WelcomeFrame,
 } from '../../protocol/frames.ts'
+import type { Rights } from '../../protocol/rights.ts'
 import {
   type CommandResult,
+  type ControlIdentity,
   FREE_PACE,
-  type JsonValue,
   LIVE_LIMITS,
   type LiveClock,
   type LiveLog,
   type LiveRow,
+  type Peer,
   type RowTopic,
   type StatusBody,
   SYSTEM_LIVE_CLOCK,
@@ -27,13 +31,18 @@ import { isLoopback, refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
 import type { PictureReader } from './picture.ts'
 import { SharedRow } from './row-filter.ts'
+import { SecureDoor } from './secure-door.ts'
 import { Session, type SessionHost } from './session.ts'
 import { StatusFeed } from './status-feed.ts'
 
 /** What the live feed is made of. */
 export interface LiveServerOptions {
-  /** Loopback only; port 0 takes a free one. */
+  /** Loopback only where there is no identity; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** Mutual TLS as this node; null for a plain listener. */
+  readonly identity: ControlIdentity | null
+  /** What who comes over the plain listener may do. */
+  readonly localRights: Rights
   readonly node: WelcomeFrame['node']
   /** Time between status frames. */
   readonly intervalMs: number
@@ -45,7 +54,7 @@ export interface LiveServerOptions {
   /** The kept picture of a result; throws EdgeError (`PICTURE_NOT_KEPT`, `COMMAND_REFUSED`), which the console then sees. */
   readonly picture: PictureReader
   /** Carry out a verb; throws EdgeError (e.g. `COMMAND_REFUSED`), which the console then sees. */
-  readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
+  readonly command: (peer: Peer, frame: CommandFrame) => Promise<CommandResult>
   readonly log: LiveLog
   /** The cap that consoles share with the uplinks; none when it is left out. */
   readonly pace?: TelemetryPace
@@ -54,19 +63,32 @@ export interface LiveServerOptions {
 
 /** Connections beyond sessions, for those that are just being refused. */
 const SPARE_CONNECTIONS = 32
+/** How often it is looked whether the certificates of those who are connected still count. */
+const JUDGE_AGAIN_MS = 10_000
+/** WebSocket close code (RFC 6455 section 7.4.1). */
+const POLICY = 1008
 
 /**
- * `GET /live`: the WebSocket server consoles connect to (requirement M2). Loopback only, no browsers, no compression (it costs
- * six times the CPU of a shared frame), at most `maxSessions` consoles.
+ * `GET /live`: the WebSocket server consoles connect to (requirement M2). Mutual TLS, or loopback only; no browsers, no
+ * compression (it costs six times the CPU of a shared frame), at most `maxSessions` consoles.
  */
 export class LiveServer {
   readonly #options: LiveServerOptions
   readonly #clock: LiveClock
   readonly #feed: StatusFeed
   readonly #sessions = new Set<Session>()
-  readonly #sockets = new Set<Socket>()
+  /** Sessions of peers with a certificate, which may end or be taken back meanwhile. */
+  readonly #secured = new Map<Session, TLSSocket>()
+  /** Streams as they came, under TLS where there is any: what they wrote is what left the node. */
+  readonly #streams = new Set<Duplex>()
+  readonly #peers = new WeakMap<Duplex, Peer>()
   #http: Server | null = null
+  /** What listens: the HTTP server itself, or TLS in front of it. */
+  #listener: NetServer | null = null
+  #doors: { readonly direct: SecureDoor; readonly nats: SecureDoor } | null = null
   #upgrader: WebSocketServer | null = null
+  #forgetIdentity: (() => void) | null = null
+  #judging: NodeJS.Timeout | null = null
   #closedBytes = 0
   #flushTimer: NodeJS.Timeout | null = null
   #onEmpty: (() => void) | null = null
@@ -88,15 +110,14 @@ export class LiveServer {
    */
   async start(): Promise<{ url: string }> {
     const { host, port } = this.#options.listen
-    if (!isLoopback(host)) {
+    const { identity } = this.#options
+    if (identity === null && !isLoopback(host)) {
       throw new EdgeError('CONFIG_UNSERVABLE', {
-        message: `control.listen ${host}:${port} is not a loopback address, and the control listener has no TLS yet`,
-        next: ['set control.listen to 127.0.0.1:5443', 'reach it from elsewhere through an SSH tunnel'],
+        message: `control.listen ${host}:${port} is not a loopback address, and this node has no certificate`,
+        next: ['join the fleet first: edge-daemon join --token TOKEN', 'or set control.listen to 127.0.0.1:5443'],
       })
     }
     const http = createServer({ headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 1000 })
-    http.maxConnections = this.#options.maxSessions + SPARE_CONNECTIONS
-    http.on('connection', (socket) => this.#track(socket))
     http.on('request', (request, response) => {
       const isLive = (request.url ?? '').split('?')[0] === LIVE_PATH
       response.writeHead(isLive ? 426 : 404, { 'content-type': 'application/json', connection: 'close' })
@@ -110,13 +131,26 @@ export class LiveServer {
       handleProtocols: () => LIVE_SUBPROTOCOL,
     })
     http.on('upgrade', (request, socket, head) => this.#upgrade(upgrader, request, socket, head))
-    await listen(http, host, port)
+    const listener = this.#front(http)
+    listener.maxConnections = this.#options.maxSessions + SPARE_CONNECTIONS
+    await listen(listener, host, port)
     // From now on it tells of a connection that could not be accepted, which costs that one and not the daemon.
-    http.on('error', (error) => this.#options.log.warn('live.accept_failed', error.message))
+    listener.on('error', (error) => this.#options.log.warn('live.accept_failed', error.message))
     this.#http = http
+    this.#listener = listener
     this.#upgrader = upgrader
-    const address = http.address() as AddressInfo
-    return { url: `ws://${host.includes(':') ? `[${host}]` : host}:${address.port}${LIVE_PATH}` }
+    const address = listener.address() as AddressInfo
+    const scheme = identity === null ? 'ws' : 'wss'
+    return { url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}${LIVE_PATH}` }
+  }
+
+  /**
+   * Take in a console whose bytes come through the bus, as if it had connected here: the same TLS, the same frames.
+   * Without an identity it is cut, since nobody could tell who it is.
+   */
+  takeTunnel(stream: Duplex): void {
+    if (this.#doors === null || this.#http === null) stream.destroy()
+    else this.#doors.nats.take(stream)
   }
 
   /** Say goodbye to every console and close, at the latest after a second. */
@@ -126,11 +160,13 @@ export class LiveServer {
     this.#http = null
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     this.#flushTimer = null
+    if (this.#judging !== null) clearInterval(this.#judging)
+    this.#forgetIdentity?.()
     this.#feed.stop()
-    const closed = new Promise<void>((resolve) => http.close(() => resolve()))
+    const closed = new Promise<void>((resolve) => this.#listener?.close(() => resolve()))
     for (const session of this.#sessions) session.close('the node is stopping')
     const cut = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy()
+      for (const stream of this.#streams) stream.destroy()
     }, LIVE_LIMITS.closeGraceMs)
     http.closeIdleConnections()
     await closed
@@ -138,6 +174,9 @@ export class LiveServer {
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#upgrader?.close()
     this.#upgrader = null
+    this.#doors?.direct.close()
+    this.#doors?.nats.close()
+    this.#doors = null
   }
 
   /** Consoles connected now. */
@@ -156,23 +195,65 @@ export class LiveServer {
   /** Bytes that left for consoles since the start, handshakes and closed sessions included: the `telemetry` class. */
   sentBytes(): number {
     let sum = this.#closedBytes
-    for (const socket of this.#sockets) sum += leftBytes(socket)
+    for (const stream of this.#streams) sum += leftBytes(stream)
     return sum
   }
 
-  #track(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.on('error', () => socket.destroy())
-    socket.on('close', () => {
-      if (this.#sockets.delete(socket)) this.#closedBytes += leftBytes(socket)
+  /** What listens in front of the HTTP server, and tells it who each connection is. */
+  #front(http: Server): NetServer {
+    const { identity, localRights, log } = this.#options
+    if (identity === null) {
+      http.on('connection', (socket) => {
+        this.#track(socket)
+        const address = socket.remoteAddress ?? 'gone'
+        this.#peers.set(socket, { kind: 'local', rights: localRights, route: 'direct', address })
+      })
+      return http
+    }
+    const keeper = {
+      identity,
+      log,
+      onArrived: (stream: Duplex) => this.#track(stream),
+      onAdmitted: (socket: Duplex, peer: Peer) => {
+        socket.on('error', () => socket.destroy())
+        this.#peers.set(socket, peer)
+        http.emit('connection', socket)
+      },
+    }
+    const look = (): void => this.#judgeAgain(identity)
+    this.#forgetIdentity = identity.onChange(look)
+    this.#judging = setInterval(look, JUDGE_AGAIN_MS)
+    this.#doors = {
+      direct: new SecureDoor({ ...keeper, route: 'direct' }),
+      nats: new SecureDoor({ ...keeper, route: 'nats' }),
+    }
+    return this.#doors.direct.server
+  }
+
+  /** End the sessions of those whose certificate has ended or was taken back. */
+  #judgeAgain(identity: ControlIdentity): void {
+    for (const [session, socket] of this.#secured) {
+      const { route, address } = session.peer
+      const peer = identity.judge(socket, { route, address })
+      if (typeof peer === 'string') session.close(peer, POLICY)
+    }
+  }
+
+  #track(stream: Duplex): void {
+    this.#streams.add(stream)
+    stream.on('error', () => stream.destroy())
+    stream.on('close', () => {
+      if (this.#streams.delete(stream)) this.#closedBytes += leftBytes(stream)
     })
   }
 
   #upgrade(upgrader: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const peer = this.#peers.get(socket)
     const full = this.#sessions.size >= this.#options.maxSessions
+    if (peer === undefined) return void socket.destroy()
     const refusal = full
       ? { status: 503, msg: 'as many consoles as live.maxSessions are connected' }
-      : refusalOf(request)
+      : refusalOf(request, peer)
     if (refusal !== null) {
       this.#options.log.warn('live.handshake_refused', refusal.msg, { status: refusal.status })
       const body = `${JSON.stringify({ error: refusal.msg })}\n`
@@ -182,10 +263,18 @@ export class LiveServer {
       return
     }
     upgrader.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new Session(webSocket, this.#host())
+      const session = new Session(webSocket, peer, this.#host())
       this.#sessions.add(session)
+      if (socket instanceof TLSSocket) this.#secured.set(session, socket)
       session.start()
-      this.#options.log.info('live.session_opened', 'a console connected', { sessions: this.#sessions.size })
+      const who = peer.kind === 'local' ? 'local' : peer.name
+      const { route, address } = peer
+      this.#options.log.info('live.session_opened', 'a console connected', {
+        who,
+        route,
+        address,
+        sessions: this.#sessions.size,
+      })
       if (this.#http === null) session.close('the node is stopping')
     })
   }
@@ -201,9 +290,11 @@ export class LiveServer {
       read,
       picture,
       command,
+      site: node.site,
       wantFlush: () => this.#wantFlush(),
       onClosed: (session) => {
         this.#sessions.delete(session)
+        this.#secured.delete(session)
         if (this.#sessions.size === 0) this.#onEmpty?.()
         log.info('live.session_closed', 'a console left', { sessions: this.#sessions.size })
       },
@@ -221,12 +312,12 @@ export class LiveServer {
   }
 }
 
-/** Bytes of a socket that the kernel took: what is still queued in this process has not left. */
-function leftBytes(socket: Socket): number {
-  return Math.max(0, socket.bytesWritten - socket.writableLength)
+/** Bytes of a stream that left: what is still queued in this process has not. */
+function leftBytes(stream: Duplex & { readonly bytesWritten?: number }): number {
+  return Math.max(0, (stream.bytesWritten ?? 0) - stream.writableLength)
 }
 
-function listen(http: Server, host: string, port: number): Promise<void> {
+function listen(http: NetServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     http.listen(port, host, () => {

@@ -1,10 +1,11 @@
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
-import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
+import type { ClientFrame, CommandFrame, FrameOf } from '../../protocol/frames.ts'
+import { missingRight, REQUESTS } from '../../protocol/rights.ts'
 import {
   type CommandResult,
-  type JsonValue,
   LIVE_LIMITS,
   type LiveLog,
+  type Peer,
   type RowTopic,
   type TelemetryPace,
 } from './contract.ts'
@@ -25,7 +26,10 @@ export interface RequestSources {
   readonly feed: StatusFeed
   readonly read: PageReader
   readonly picture: PictureReader
-  readonly command: (verb: string, args: Readonly<Record<string, JsonValue>>) => Promise<CommandResult>
+  /** The site that this node belongs to, for rights that end at one. */
+  readonly site: string
+  /** Carries a verb out, if the peer may. */
+  readonly command: (peer: Peer, frame: CommandFrame) => Promise<CommandResult>
   /** Some subscription has rows that wait for time or for its reader. */
   readonly wantFlush: () => void
 }
@@ -41,6 +45,7 @@ export interface RequestOutlet extends RowOutlet, StatusOutlet {
 /** The subscriptions, reads and commands of one session: how many there may be, and what each is answered. */
 export class SessionRequests {
   readonly #sources: RequestSources
+  readonly #peer: Peer
   readonly #outlet: RequestOutlet
   readonly #rows = new Map<string, RowSubscription>()
   readonly #status = new Map<string, StatusSubscription>()
@@ -48,8 +53,9 @@ export class SessionRequests {
   /** Reads and fetches under way, which may wait long for credit: they are bounded apart from the quick jobs. */
   readonly #answers = new Map<string, SendCredit>()
 
-  constructor(sources: RequestSources, outlet: RequestOutlet) {
+  constructor(sources: RequestSources, peer: Peer, outlet: RequestOutlet) {
     this.#sources = sources
+    this.#peer = peer
     this.#outlet = outlet
   }
 
@@ -84,6 +90,7 @@ export class SessionRequests {
 
   /** Carry out one request; whatever goes wrong is answered with an error frame. */
   take(frame: RequestFrame): void {
+    if (frame.t in REQUESTS && !this.#mayAsk(frame as RequestFrame & { t: keyof typeof REQUESTS })) return
     switch (frame.t) {
       case 'subscribe':
         this.#subscribe(frame)
@@ -106,10 +113,17 @@ export class SessionRequests {
         return
       case 'command':
         this.#job(frame.id, async () => {
-          const result = await this.#sources.command(frame.verb, frame.args as Record<string, JsonValue>)
+          const result = await this.#sources.command(this.#peer, frame)
           this.#outlet.send(JSON.stringify({ t: 'done', id: frame.id, result }))
         })
     }
+  }
+
+  #mayAsk({ t, id }: { readonly t: keyof typeof REQUESTS; readonly id: string }): boolean {
+    const missing = missingRight(this.#peer.rights, REQUESTS[t], this.#sources.site)
+    if (missing === null) return true
+    this.#outlet.refuse(id, 'RIGHT_MISSING', `this needs ${missing}`, ['ask an admin of the fleet for it'])
+    return false
   }
 
   #subscribe(frame: FrameOf<ClientFrame, 'subscribe'>): void {

@@ -9,7 +9,7 @@ import {
   type WelcomeFrame,
 } from '../../protocol/frames.ts'
 import { ClockProbe } from './clock-probe.ts'
-import { LIVE_LIMITS, type LiveClock, type RowTopic, type TelemetryPace } from './contract.ts'
+import { LIVE_LIMITS, type LiveClock, type Peer, type RowTopic, type TelemetryPace } from './contract.ts'
 import { FrameRate } from './frame-rate.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RequestSources, SessionRequests } from './session-requests.ts'
@@ -31,6 +31,7 @@ const POLICY = 1008
  * time, and ends by itself: no hello within 5 s, 30 s of silence, too many frames or too much nonsense close it.
  */
 export class Session {
+  readonly peer: Peer
   readonly #socket: WebSocket
   readonly #host: SessionHost
   readonly #probe: ClockProbe
@@ -45,13 +46,14 @@ export class Session {
   #probeTimer: NodeJS.Timeout | null = null
   #graceTimer: NodeJS.Timeout | null = null
 
-  constructor(socket: WebSocket, host: SessionHost) {
+  constructor(socket: WebSocket, peer: Peer, host: SessionHost) {
+    this.peer = peer
     this.#socket = socket
     this.#host = host
     this.#probe = new ClockProbe(host.clock)
     this.#heardMs = host.clock.monotonicMs()
     this.#rate = new FrameRate(MAX_CLIENT_FRAMES_PER_SEC, this.#heardMs)
-    this.#requests = new SessionRequests(host, {
+    this.#requests = new SessionRequests(host, peer, {
       slow: () => this.#slow(),
       pace: host.pace,
       reading: () => this.#probe.reading(),

@@ -53,7 +53,9 @@ export class LiveNode {
           new EdgeError('PICTURE_NOT_KEPT', { message: `none of ${seq}`, next: ['ask for another'] }),
         )
       },
-      command: (verb, args) => {
+      identity: null,
+      localRights: { role: 'admin', permissions: ['data', 'shell'], sites: '*' },
+      command: (_peer, { verb, args }) => {
         this.commands.push({ verb, args: { ...args } })
         if (verb === 'fault.slow') return Promise.resolve({ slowMs: args.ms ?? null })
         return Promise.reject(new EdgeError('COMMAND_REFUSED', { message: `no ${verb}`, next: ['ask nicely'] }))

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { LiveServerOptions } from '../../../edge-daemon/live/live-server.ts'
+import type { CommandResult } from '../../../edge-daemon/live/contract.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { type ResendRequest, runResend } from '../../../src/commands/resend.ts'
 import { CapturedIo } from '../../support/command-io.ts'
@@ -7,13 +7,13 @@ import { LiveNode } from '../../support/live-node.ts'
 
 let node: LiveNode
 let asked: { verb: string; args: unknown }[]
-let answer: LiveServerOptions['command']
+let answer: (verb: string) => Promise<CommandResult>
 beforeEach(async () => {
   asked = []
   node = await new LiveNode({
-    command: (verb, args) => {
+    command: (_peer, { verb, args }) => {
       asked.push({ verb, args: { ...args } })
-      return answer(verb, args)
+      return answer(verb)
     },
   }).start()
 })
