@@ -124,5 +124,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['edge-daemon/rules'],
   ws: ['edge-daemon/live', 'src/link'],
   yaml: ['settings'],
+  '@peculiar/x509': ['identity'],
+  'reflect-metadata': ['identity'],
+  re2js: ['edge-daemon/rules'],
   commander: ['src', 'src/commands'],
 }
