@@ -48,6 +48,12 @@ export function readUri(uri: string): Named | null {
   return named !== null && uriOf(named) === uri ? named : null
 }
 
+/** The path of {@link uriOf}, which stays when rights change: `operator/mia`, `node/plant-a/press-4`. A deny list names so. */
+export function pathOf(named: Named): string {
+  const parts = named.kind === 'node' ? [named.site, named.node] : [named.name]
+  return [named.kind, ...parts.map(encode)].join('/')
+}
+
 /** A name for people, e.g. `mia`, `plant-a/press-4`. */
 export function titleOf(named: Named): string {
   return named.kind === 'node' ? `${named.site}/${named.node}` : named.name
