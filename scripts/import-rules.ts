@@ -8,7 +8,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   settings: ['protocol'],
   identity: ['protocol'],
 
-  'edge-daemon/rules': ['settings', 'protocol'],
+  'edge-daemon/regex': [],
+  'edge-daemon/rules': ['edge-daemon/regex', 'settings', 'protocol'],
   'edge-daemon/config': ['edge-daemon/rules', 'identity', 'settings', 'protocol'],
   'edge-daemon/models': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/health': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
@@ -39,6 +40,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'edge-daemon/live': [
+    'edge-daemon/regex',
     'edge-daemon/store',
     'edge-daemon/health',
     'edge-daemon/config',
@@ -57,6 +59,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge-daemon/store',
     'edge-daemon/config',
     'edge-daemon/rules',
+    'edge-daemon/regex',
     'identity',
     'settings',
     'protocol',
@@ -126,6 +129,6 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['settings'],
   '@peculiar/x509': ['identity'],
   'reflect-metadata': ['identity'],
-  re2js: ['edge-daemon/rules'],
+  re2js: ['edge-daemon/regex'],
   commander: ['src', 'src/commands'],
 }

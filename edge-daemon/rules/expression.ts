@@ -1,4 +1,5 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js'
+import { compileRegex, type LinearRegex } from '../regex/linear-regex.ts'
 
 /** Types that a variable's field may have; a field without a value is missing, and `has(…)` tells. */
 export type FieldType = 'int' | 'double' | 'string' | 'bool'
@@ -31,14 +32,16 @@ export const MAX_EXPRESSION_CHARS = 1000
 const LIMITS = { maxAstNodes: 250, maxDepth: 100, maxListElements: 64, maxMapEntries: 16, maxCallArguments: 4 }
 
 /**
- * Functions that cost no more than their arguments are long. Not `matches`: here it is the host's backtracking regular
- * expressions, which one message can hold for minutes. Not the macros over lists, which multiply when they are nested, nor
- * `split` and `join`, which make texts grow.
+ * Functions that cost no more than their arguments are long. Not the macros over lists, which multiply when they are
+ * nested, nor `split` and `join`, which make texts grow.
  */
 const FUNCTIONS = new Set([
   ...['has', 'size', 'int', 'double', 'string', 'bool'],
-  ...['contains', 'startsWith', 'endsWith', 'lowerAscii', 'upperAscii', 'trim'],
+  ...['contains', 'startsWith', 'endsWith', 'matches', 'lowerAscii', 'upperAscii', 'trim'],
 ])
+
+/** Name under which our `matches` is called: the library's own is the host's backtracking one and cannot be replaced. */
+const LINEAR_MATCHES = 'linearMatches'
 
 type Node = ParseResult['ast']
 
@@ -53,8 +56,9 @@ export function compileExpression(source: string, variables: Variables): Compile
   }
   let parsed: ParseResult
   try {
-    parsed = environmentOf(variables).parse(source)
-    const refused = refusedCall(parsed.ast)
+    const patterns = new Map<string, LinearRegex>()
+    parsed = environmentOf(variables, patterns).parse(source)
+    const refused = refusedCall(parsed.ast) ?? linearise(parsed.ast, source, patterns)
     if (refused !== null) return { ok: false, ...refused }
     const checked = parsed.check()
     if (!checked.valid) return fault(checked.error)
@@ -78,8 +82,13 @@ function evaluator(parsed: ParseResult): Expression['evaluate'] {
   }
 }
 
-function environmentOf(variables: Variables): Environment {
+function environmentOf(variables: Variables, patterns: ReadonlyMap<string, LinearRegex>): Environment {
   const environment = new Environment({ limits: LIMITS })
+  environment.registerFunction(`string.${LINEAR_MATCHES}(string): bool`, (text: string, pattern: string) => {
+    const found = patterns.get(pattern)?.test(text)
+    if (typeof found !== 'boolean') throw new RangeError(`a text of ${text.length} characters is too long for matches`)
+    return found
+  })
   for (const [name, type] of Object.entries(variables)) {
     if (typeof type === 'string') environment.registerVariable(name, type)
     else environment.registerVariable({ name, schema: { ...type } })
@@ -109,8 +118,36 @@ function refusedCall(ast: Node): { message: string; offset: number } | null {
     if (node.op !== 'call' && node.op !== 'rcall') continue
     const name = node.args[0]
     if (FUNCTIONS.has(name)) continue
-    const cure = name === 'matches' ? 'contains, startsWith or endsWith' : [...FUNCTIONS].join(', ')
-    return { message: `${name} is not taken in rules; there are ${cure}`, offset: node.pos }
+    return { message: `${name} is not taken in rules; there are ${[...FUNCTIONS].join(', ')}`, offset: node.pos }
+  }
+  return null
+}
+
+/**
+ * Compile the patterns of every `matches` and let it call ours. A pattern stands in the rule as a text, so that a wrong one
+ * is found when the rule is read, and none is made of what a device sent.
+ */
+function linearise(
+  ast: Node,
+  source: string,
+  patterns: Map<string, LinearRegex>,
+): { message: string; offset: number } | null {
+  for (const node of nodesOf(ast)) {
+    if (node.op !== 'rcall' || node.args[0] !== 'matches') continue
+    const [pattern] = node.args[2]
+    if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
+      return {
+        message: 'matches takes its pattern as a text, such as matches("^E[0-9]+")',
+        offset: pattern?.pos ?? node.pos,
+      }
+    }
+    const compiled = compileRegex(pattern.args)
+    if (!compiled.ok) {
+      const at = compiled.part === null ? -1 : source.indexOf(compiled.part, pattern.pos + 1)
+      return { message: `the pattern of matches: ${compiled.message}`, offset: at === -1 ? pattern.pos : at }
+    }
+    patterns.set(pattern.args, compiled.regex)
+    node.args[0] = LINEAR_MATCHES
   }
   return null
 }
