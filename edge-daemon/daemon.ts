@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
-import type { Rights } from '../protocol/rights.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
 import { briefStatus } from './brief-status.ts'
-import type { CommandArgs } from './commands/contract.ts'
+import { CommandDesk } from './commands/command-desk.ts'
 import { faultCommands } from './commands/faults.ts'
+import { localRights } from './commands/local-rights.ts'
 import { resendCommands } from './commands/resend.ts'
-import { isQuestion, runCommand } from './commands/run-command.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import { type AlertBody, AlertRules } from './health/alert-rules.ts'
 import { HostMeter } from './health/host.ts'
@@ -43,8 +42,6 @@ import { ResultFilter } from './upstream/filter.ts'
 
 /** How long requests in flight may take when the daemon stops. */
 const STOP_GRACE_MS = 8000
-/** Without an identity only this machine can connect, and whoever is on it may do all. */
-const LOCAL_RIGHTS: Rights = { role: 'admin', permissions: ['data', 'shell'], sites: '*' }
 
 /** The one place that wires the parts of a node: starts them in the order they need each other, ends them in reverse. */
 export class Daemon {
@@ -135,10 +132,15 @@ export class Daemon {
       onTold: (metric) => this.#log.info(`metric.${metric.state}`, metricLine(metric), { rule: metric.rule }),
     })
     await this.#begin(metrics)
-    const commands = {
-      ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
-      ...resendCommands(outbound.resends),
-    }
+    const desk = new CommandDesk({
+      node,
+      table: {
+        ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
+        ...resendCommands(outbound.resends),
+      },
+      identity: null,
+      log: this.#log,
+    })
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },
@@ -152,15 +154,8 @@ export class Daemon {
       },
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
       identity: null,
-      localRights: LOCAL_RIGHTS,
-      command: async (_peer, { verb, args: given }) => {
-        const args = given as CommandArgs
-        const result = await runCommand(commands, verb, args)
-        if (!isQuestion(verb)) {
-          this.#log.warn('command.done', `a console ran ${verb}`, { verb, args: JSON.stringify(args) })
-        }
-        return result
-      },
+      localRights: localRights(this.#config.control.localRole),
+      command: (peer, frame) => desk.carryOut(peer, frame),
       log: this.#log,
     })
     this.#live = live

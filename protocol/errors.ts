@@ -44,6 +44,16 @@ export const ERROR_CODES = {
   CONTROLLER_UNREACHABLE: ['peer', 'A controller does not answer on its address, or is not the one of this fleet.'],
   CONTROLLER_FAILING: ['environment', 'A controller cannot keep what it does or cannot sign; nothing was given out.'],
   CONTROLLER_LOCKED: ['environment', 'Another controller owns the state directory.'],
+  SIGNATURE_MISSING: ['user', 'A command that changes something came without the signature of who wants it.'],
+  SIGNATURE_INVALID: [
+    'peer',
+    'The signature of a command is not over this command for this node, or not by an operator.',
+  ],
+  COMMAND_EXPIRED: [
+    'user',
+    'It is not the time that a command was signed for, or it was signed before the node started.',
+  ],
+  COMMAND_REPLAYED: ['peer', 'A signed command came a second time.'],
   PICTURE_NOT_KEPT: ['user', 'No picture of this result is kept: it never was, or it had to make room.'],
   OUTPUT_REFUSED: ['environment', 'A file that a command was to write is there already or cannot be written.'],
   CLOUD_UNREACHABLE: ['peer', "A region's NATS servers do not answer, or hold no such stream."],

@@ -1,6 +1,5 @@
 import type { InferenceService } from '../inference/inference-service.ts'
-import { refused } from './contract.ts'
-import type { CommandTable } from './run-command.ts'
+import { type CommandTable, refused } from './contract.ts'
 
 const MAX_SLOW_MS = 60_000
 
@@ -8,7 +7,7 @@ const MAX_SLOW_MS = 60_000
 export function faultCommands(node: {
   readonly service: Pick<InferenceService, 'setFault'>
   readonly allowFaults: boolean
-}): CommandTable {
+}) {
   return {
     'fault.slow': ({ ms }) => {
       if (!node.allowFaults)
@@ -19,5 +18,5 @@ export function faultCommands(node: {
       node.service.setFault({ slowMs: ms })
       return { slowMs: ms }
     },
-  }
+  } satisfies CommandTable
 }

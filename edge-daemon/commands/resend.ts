@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { RESEND_CLASSES, type ResendClass, type ResendReport } from '../upstream/resend/request.ts'
 import type { Resends } from '../upstream/resend/resends.ts'
-import { type CommandArgs, refused } from './contract.ts'
-import type { CommandTable } from './run-command.ts'
+import { type CommandArgs, type CommandTable, refused } from './contract.ts'
 
 const at = z.int().nonnegative()
 const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)
@@ -21,7 +20,7 @@ const USUAL: readonly ResendClass[] = ['ledger', 'alert', 'error', 'abnormal', '
  * again; asked twice with the same id it is sent once. `resend.status {requestId}` tells how far it is. Both answer
  * `{requestId, target, state, records, blocks, leftOut, error}` with `state` one of `waiting`, `running`, `done`.
  */
-export function resendCommands(resends: Pick<Resends, 'order' | 'report'>): CommandTable {
+export function resendCommands(resends: Pick<Resends, 'order' | 'report'>) {
   return {
     resend: async (args) => {
       const order = read(orderSchema, args, 'resend needs "requestId", "fromMs" and "toMs"')
@@ -32,7 +31,7 @@ export function resendCommands(resends: Pick<Resends, 'order' | 'report'>): Comm
     },
     'resend.status': (args) =>
       asResult(resends.report(read(z.object({ requestId }), args, 'resend.status needs "requestId"').requestId)),
-  }
+  } satisfies CommandTable
 }
 
 function read<T>(schema: z.ZodType<T>, args: CommandArgs, msg: string): T {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { LOG_LEVELS } from '../../protocol/records.ts'
+import { ROLES } from '../../protocol/rights.ts'
 import {
   address,
   duration,
@@ -77,6 +78,11 @@ export const SETTINGS = {
   control: {
     listen: setting(address(), { host: '127.0.0.1', port: 5443 }, 'Where consoles connect; loopback only.'),
     pictures: setting(oneOf('allow', 'deny'), 'allow', 'Whether consoles may fetch the pictures that are kept.'),
+    localRole: setting(
+      oneOf(...ROLES),
+      'admin',
+      'What who comes over plain loopback may do, on a node that has not joined a fleet; only admin has the permissions data and shell.',
+    ),
   },
   models: {
     dir: setting(text(), '/var/lib/edgedeck/models', 'Folder that holds one folder a model.'),

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import type { Verdict } from '../../identity/verify.ts'
 import type { FrameOf, READ_TOPICS, StatusFrame, Topic } from '../../protocol/frames.ts'
 import type { Rights } from '../../protocol/rights.ts'
 
@@ -42,6 +43,15 @@ export interface ControlIdentity {
   judge(socket: TLSSocket, from: { readonly route: Route; readonly address: string }): Peer | string
   /** Called when the certificate was renewed or somebody lost rights; returns how to stop listening. */
   onChange(listener: () => void): () => void
+  /** Unix ms by the clock that the node trusts. */
+  nowMs(): number
+  /** Whom a chain names that came with a signed command (leaf first), judged as a client's at {@link nowMs}. */
+  judgeChain(chain: readonly X509Certificate[]): Verdict
+}
+
+/** A name of a peer for logs and messages. */
+export function nameOf(peer: Peer): string {
+  return peer.kind === 'local' ? 'local' : peer.name
 }
 
 /** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */

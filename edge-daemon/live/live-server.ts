@@ -21,6 +21,7 @@ import {
   type LiveClock,
   type LiveLog,
   type LiveRow,
+  nameOf,
   type Peer,
   type RowTopic,
   type StatusBody,
@@ -267,7 +268,7 @@ export class LiveServer {
       this.#sessions.add(session)
       if (socket instanceof TLSSocket) this.#secured.set(session, socket)
       session.start()
-      const who = peer.kind === 'local' ? 'local' : peer.name
+      const who = nameOf(peer)
       const { route, address } = peer
       this.#options.log.info('live.session_opened', 'a console connected', {
         who,

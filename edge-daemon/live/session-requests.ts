@@ -5,6 +5,7 @@ import {
   type CommandResult,
   LIVE_LIMITS,
   type LiveLog,
+  nameOf,
   type Peer,
   type RowTopic,
   type TelemetryPace,
@@ -122,7 +123,10 @@ export class SessionRequests {
   #mayAsk({ t, id }: { readonly t: keyof typeof REQUESTS; readonly id: string }): boolean {
     const missing = missingRight(this.#peer.rights, REQUESTS[t], this.#sources.site)
     if (missing === null) return true
-    this.#outlet.refuse(id, 'RIGHT_MISSING', `this needs ${missing}`, ['ask an admin of the fleet for it'])
+    const who = nameOf(this.#peer)
+    const msg = `${t} needs ${missing}, which ${who} has not`
+    this.#sources.log.warn('live.request_refused', msg, { who, code: 'RIGHT_MISSING' })
+    this.#outlet.refuse(id, 'RIGHT_MISSING', msg, ['ask an admin of the fleet for it'])
     return false
   }
 
