@@ -1,54 +1,26 @@
 import { EdgeError } from '../../protocol/errors.ts'
-import { type DocumentFault, describeFault, nearest, type ParsedDocument, parseYaml } from '../../settings/document.ts'
-import type { FaultPlace } from '../../settings/kinds.ts'
-import { type DaemonConfig, SETTINGS, type Setting } from './settings.ts'
+import {
+  type ConfigSources,
+  type LoadedTable,
+  loadTable,
+  variableOf as named,
+  pathsOf,
+  type Setting,
+} from '../../settings/table.ts'
+import { type DaemonConfig, SETTINGS } from './settings.ts'
 
-/** Where a value in force came from: `default`, `file:12`, `env EDGE_NODE_NAME` or `--state-dir`. */
-export type Origin = string
-
-/** One line of `--print-config`. */
-export interface ConfigEntry {
-  /** Dotted path, e.g. `inference.listen`. */
-  readonly path: string
-  readonly value: string
-  readonly origin: Origin
-  readonly variable: string
-  readonly about: string
-}
-
-/** What configuration is read from; nothing here does I/O. */
-export interface ConfigSources {
-  /** The file's text and the name to blame; null without a file. */
-  readonly file: { readonly name: string; readonly text: string } | null
-  readonly env: Readonly<Record<string, string | undefined>>
-  /** Values given on the command line, by dotted path. */
-  readonly flags: Readonly<Record<string, { readonly flag: string; readonly value: string }>>
-}
-
-/** The configuration in force and where each value is from. */
-export interface LoadedConfig {
-  readonly config: DaemonConfig
-  readonly entries: readonly ConfigEntry[]
-  /** Variables that look like ours and are not; only a warning, since Kubernetes injects some of that shape. */
-  readonly warnings: readonly string[]
-}
+export type { ConfigEntry, ConfigSources } from '../../settings/table.ts'
 
 const ENV_PREFIX = 'EDGE_'
 
 /** Every setting with its dotted path, in the order of the table. */
 export function settingPaths(): { path: string; setting: Setting<unknown> }[] {
-  return walk(SETTINGS, [])
+  return pathsOf(SETTINGS)
 }
 
-/** Environment variable of a key: `control.listen` → `EDGE_CONTROL_LISTEN`, `inference.bodyLimit` → `EDGE_INFERENCE_BODY_LIMIT`. */
+/** Environment variable of a key: `control.listen` → `EDGE_CONTROL_LISTEN`. */
 export function variableOf(path: string): string {
-  return (
-    ENV_PREFIX +
-    path
-      .replace(/([a-z])([A-Z])/g, '$1_$2')
-      .replaceAll('.', '_')
-      .toUpperCase()
-  )
+  return named(path, ENV_PREFIX)
 }
 
 /**
@@ -56,60 +28,11 @@ export function variableOf(path: string): string {
  * @throws EdgeError `CONFIG_INVALID` that lists every fault with its line and what to write instead, or
  * `CONFIG_UNSERVABLE` for values that cannot be meant together.
  */
-export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const faults: string[] = []
-  const fileName = sources.file?.name ?? 'configuration'
-  const blame = (fault: DocumentFault): number => faults.push(describeFault(fileName, fault))
-  const parsed = parseYaml(sources.file?.text ?? '')
-  if (!parsed.ok) {
-    parsed.faults.forEach(blame)
-    throw invalid(faults)
-  }
-  const { value: tree, lineOf } = parsed.value
-  for (const path of unknownKeys(tree, SETTINGS, [])) {
-    const suggestion = nearest(
-      path.join('.'),
-      settingPaths().map((entry) => entry.path),
-    )
-    const cure = suggestion === null ? 'see --print-config for the keys there are' : `did you mean "${suggestion}"?`
-    blame({ line: lineOf(path), path: path.join('.'), message: `unknown key; ${cure}` })
-  }
-
-  const config = {}
-  const entries = settingPaths().map(({ path, setting }) => {
-    const steps = path.split('.')
-    const variable = variableOf(path)
-    let value = setting.preset
-    let origin: Origin = 'default'
-    const take = (raw: unknown, from: Origin, onWrong: (message: string, at?: FaultPlace) => void): void => {
-      const read = setting.kind.read(raw)
-      if (read.ok) {
-        value = read.value
-        origin = from
-      } else {
-        onWrong(read.message, read.at)
-      }
-    }
-    const fromFile = pick(tree, steps)
-    if (fromFile !== undefined) {
-      const line = lineOf(steps)
-      take(fromFile, `${fileName}:${line ?? '?'}`, (message, at) => {
-        blame(at === undefined ? { line, path, message } : faultIn(parsed.value, steps, { message, at }))
-      })
-    }
-    const fromEnv = sources.env[variable]
-    if (fromEnv !== undefined) {
-      take(fromEnv, `env ${variable}`, (message, at) => faults.push(`${variable}: ${message}${placeText(at)}`))
-    }
-    const fromFlag = sources.flags[path]
-    if (fromFlag !== undefined)
-      take(fromFlag.value, fromFlag.flag, (message) => faults.push(`${fromFlag.flag}: ${message}`))
-    place(config, steps, value)
-    return { path, value: setting.kind.show(value), origin, variable, about: setting.about }
-  })
-  if (faults.length > 0) throw invalid(faults)
-  refuseContradictions(config as DaemonConfig)
-  return { config: config as DaemonConfig, entries, warnings: unknownVariables(sources.env) }
+export function loadConfig(sources: ConfigSources): LoadedTable<typeof SETTINGS> {
+  const cure = 'edge-daemon --print-config shows every key and what is in force'
+  const loaded = loadTable({ settings: SETTINGS, variablePrefix: ENV_PREFIX, cure }, sources)
+  refuseContradictions(loaded.config)
+  return loaded
 }
 
 /** Values that are good each and cannot be meant together. @throws EdgeError `CONFIG_UNSERVABLE`. */
@@ -120,85 +43,4 @@ function refuseContradictions({ upstream }: DaemonConfig): void {
       next: ['name those servers as a region of upstream.regions and leave upstream.nats.servers out'],
     })
   }
-}
-
-/** A fault in a part of a value, at its line and, where the file says the text as it is, its column. */
-function faultIn(
-  document: ParsedDocument,
-  steps: readonly string[],
-  { message, at }: { message: string; at: FaultPlace },
-): DocumentFault {
-  const path = [...steps, ...at.path]
-  const place = document.placeIn(path, at.offset)
-  return {
-    line: place?.line ?? document.lineOf(path),
-    ...(place === null ? {} : { column: place.column }),
-    path: path.join('.'),
-    message: place !== null || at.offset === 0 ? message : `${message} (character ${at.offset + 1})`,
-  }
-}
-
-/** Where in a variable a fault is, which has no lines. */
-function placeText(at: FaultPlace | undefined): string {
-  return at === undefined ? '' : ` (character ${at.offset + 1} of ${at.path.join('.')})`
-}
-
-function invalid(faults: readonly string[]): EdgeError {
-  return new EdgeError('CONFIG_INVALID', {
-    message: faults.join('\n'),
-    next: ['correct the lines named above; edge-daemon --print-config shows every key and what is in force'],
-  })
-}
-
-function isSetting(value: object): value is Setting<unknown> {
-  return 'kind' in value && 'preset' in value
-}
-
-function walk(branch: object, path: readonly string[]): { path: string; setting: Setting<unknown> }[] {
-  return Object.entries(branch).flatMap(([key, child]: [string, object]) => {
-    const here = [...path, key]
-    return isSetting(child) ? [{ path: here.join('.'), setting: child }] : walk(child, here)
-  })
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function unknownKeys(tree: unknown, known: object, path: readonly string[]): string[][] {
-  if (!isMapping(tree)) return path.length === 0 && tree !== undefined ? [[String(tree).slice(0, 40)]] : [[...path]]
-  return Object.entries(tree).flatMap(([key, value]) => {
-    const here = [...path, key]
-    const child: object | undefined = Object.hasOwn(known, key) ? (known as Record<string, object>)[key] : undefined
-    if (child === undefined) return [here]
-    return isSetting(child) || value === null ? [] : unknownKeys(value, child, here)
-  })
-}
-
-function unknownVariables(env: ConfigSources['env']): string[] {
-  const known = new Set(settingPaths().map((entry) => variableOf(entry.path)))
-  return Object.keys(env)
-    .filter((name) => name.startsWith(ENV_PREFIX) && !known.has(name))
-    .map((name) => {
-      const suggestion = nearest(name, known)
-      return `${name}: unknown variable; ${suggestion === null ? 'unset it' : `did you mean ${suggestion}?`}`
-    })
-}
-
-function pick(tree: unknown, steps: readonly string[]): unknown {
-  let here = tree
-  for (const step of steps) {
-    if (!isMapping(here)) return undefined
-    here = here[step]
-  }
-  return here
-}
-
-function place(target: Record<string, unknown>, steps: readonly string[], value: unknown): void {
-  let here = target
-  for (const step of steps.slice(0, -1)) {
-    here[step] ??= {}
-    here = here[step] as Record<string, unknown>
-  }
-  here[steps.at(-1) as string] = value
 }

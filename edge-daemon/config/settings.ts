@@ -5,7 +5,6 @@ import {
   address,
   duration,
   flag,
-  type Kind,
   number,
   oneOf,
   optional,
@@ -16,21 +15,11 @@ import {
   text,
   textList,
 } from '../../settings/kinds.ts'
+import { setting, type Values } from '../../settings/table.ts'
 import { ABNORMAL_METRICS, METRIC_VARIABLES } from '../rules/metric-rules.ts'
 import { ABNORMAL_RESULTS, RESULT_VARIABLES, RULE_ERROR } from '../rules/result-rules.ts'
 import { ruleList } from '../rules/rule.ts'
 import { regionList } from './regions.ts'
-
-/** One setting of the daemon: how it is read, what it is when nobody says, and what it means. */
-export interface Setting<T> {
-  readonly kind: Kind<T>
-  readonly preset: T
-  readonly about: string
-}
-
-function setting<T>(kind: Kind<T>, preset: NoInfer<T>, about: string): Setting<T> {
-  return { kind, preset, about }
-}
 
 const DAY_MS = 86_400_000
 
@@ -250,8 +239,6 @@ export const SETTINGS = {
     slow: setting(duration({ minMs: 0, maxMs: 60_000 }), 0, 'Declared fault: added to every run of the model.'),
   },
 } as const
-
-type Values<T> = T extends Setting<infer V> ? V : { readonly [K in keyof T]: Values<T[K]> }
 
 /** The configuration in force: durations in ms, sizes in bytes. */
 export type DaemonConfig = Values<typeof SETTINGS>
