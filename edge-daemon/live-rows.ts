@@ -13,6 +13,7 @@ const CLASSES_OF: Readonly<Record<ReadTopic, readonly RecordClass[]>> = {
   ledger: ['ledger'],
   stats: ['stat'],
   metrics: ['metric'],
+  audit: ['audit'],
 }
 
 /** Topic of a record's class; null when consoles do not see it. */

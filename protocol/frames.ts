@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditRecordSchema } from './audit.ts'
 import { envelopeSchema } from './envelope.ts'
 import {
   alertRecordSchema,
@@ -64,9 +65,9 @@ const credit = z.object({ t: z.literal('credit'), id, n: z.int().min(1).max(10_0
 const unsubscribe = z.object({ t: z.literal('unsubscribe'), id })
 /**
  * What can be read back. `status` are the kept samples of the node's metrics, 1 s each and then 1 min each; `stats` are
- * the statistics of results, `metrics` the metrics that were not as they should be.
+ * the statistics of results, `metrics` the metrics that were not as they should be, `audit` who did what.
  */
-export const READ_TOPICS = ['alerts', 'logs', 'results', 'status', 'ledger', 'stats', 'metrics'] as const
+export const READ_TOPICS = ['alerts', 'logs', 'results', 'status', 'ledger', 'stats', 'metrics', 'audit'] as const
 /**
  * Read what the node keeps of a topic, oldest first, `fromMs ≤ timestamp ≤ toMs` and `seq > afterSeq`. Answered by `rows`
  * frames and an `end`. With `credits` each rows frame costs one, and the node waits for a `credit` when there is none;
@@ -160,6 +161,7 @@ const rows = z.discriminatedUnion('topic', [
   z.object({ t: z.literal('rows'), id, topic: z.literal('ledger'), rows: z.array(ledgerRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('stats'), rows: z.array(statRecordSchema).max(1000) }),
   z.object({ t: z.literal('rows'), id, topic: z.literal('metrics'), rows: z.array(metricRecordSchema).max(1000) }),
+  z.object({ t: z.literal('rows'), id, topic: z.literal('audit'), rows: z.array(auditRecordSchema).max(1000) }),
 ])
 /** Rows that were not sent and why. @example {"t":"gap","id":"logs-1","topic":"logs","missed":420,"reason":"no_credit","fromMs":1,"toMs":2} */
 const gap = z.object({

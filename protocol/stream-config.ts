@@ -1,4 +1,4 @@
-import { streamSubjects } from './subjects.ts'
+import { auditSubjects, operatorAuditSubject, streamSubjects } from './subjects.ts'
 
 /** What an operator decides about the stream that holds the blocks of a fleet. */
 export interface StreamWishes {
@@ -22,6 +22,12 @@ export const STREAM_PRESET: StreamWishes = {
   replicas: 1,
 }
 
+/** Name of the stream that holds what people did: the same for every fleet, so that nobody has to be told. */
+export const AUDIT_STREAM = 'AUDIT'
+
+/** @see StreamWishes — of the stream of audit records: 10 GB, for as long as there is room, all sites, one copy. */
+export const AUDIT_PRESET: Omit<StreamWishes, 'name'> = { sites: [], maxBytes: 10e9, maxAgeMs: 0, replicas: 1 }
+
 /** A stream's configuration as the JetStream API has it (`io.nats.jetstream.api.v1.stream_configuration`), in part. */
 export interface StreamConfiguration {
   readonly name: string
@@ -39,6 +45,10 @@ export interface StreamConfiguration {
   readonly allow_atomic: boolean
   readonly allow_msg_ttl: boolean
   readonly allow_rollup_hdrs: boolean
+  /** Nobody may delete a message; once set, a server lets nobody take it back. */
+  readonly deny_delete?: boolean
+  /** Nobody may purge; as `deny_delete`. */
+  readonly deny_purge?: boolean
   readonly metadata: Readonly<Record<string, string>>
 }
 
@@ -72,3 +82,34 @@ export function streamConfiguration(wishes: Partial<StreamWishes> = {}): StreamC
     metadata: { [ENCODINGS_KEY]: 'gzip,zstd' },
   }
 }
+
+/**
+ * The configuration of the stream of audit records: what came stays until its age or its room is over, whoever wrote it.
+ * Nothing is deleted, purged or rolled up, no message has a life of its own, and a full stream refuses. It keeps no marks:
+ * by itself it loses only what is over its age, and blocks are guarded by the position of the one before.
+ */
+export function auditConfiguration(wishes: Partial<StreamWishes> = {}): StreamConfiguration {
+  const { sites, maxBytes, maxAgeMs, replicas } = { ...AUDIT_PRESET, ...wishes }
+  return {
+    ...streamConfiguration({ name: AUDIT_STREAM, sites, maxBytes, maxAgeMs, replicas }),
+    subjects: [
+      ...(sites.length === 0 ? ['*'] : sites).flatMap((site) => auditSubjects(site)),
+      operatorAuditSubject('*'),
+    ],
+    allow_atomic: false,
+    allow_msg_ttl: false,
+    allow_rollup_hdrs: false,
+    deny_delete: true,
+    deny_purge: true,
+  }
+}
+
+/** The streams of a fleet by what they hold: the one table that whoever makes, compares or writes them down reads. */
+export const STREAMS = {
+  blocks: streamConfiguration,
+  audit: auditConfiguration,
+} as const satisfies Record<string, (wishes?: Partial<StreamWishes>) => StreamConfiguration>
+/** @see STREAMS */
+export type StreamKind = keyof typeof STREAMS
+/** @see STREAMS */
+export const STREAM_KINDS = Object.keys(STREAMS) as readonly StreamKind[]

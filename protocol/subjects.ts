@@ -11,6 +11,7 @@ export const RECORD_CLASSES = [
   'sample',
   'minute',
   'input',
+  'audit',
 ] as const
 
 /** @see RECORD_CLASSES */
@@ -23,6 +24,7 @@ export type RecordClass = (typeof RECORD_CLASSES)[number]
 export const UPSTREAM_CLASSES = [
   'ledger',
   'alert',
+  'audit',
   'error',
   'abnormal',
   'stat',
@@ -38,6 +40,7 @@ const SUBJECT_TAIL = {
   alert: 'alerts',
   metric: 'metrics',
   ledger: 'ledger',
+  audit: 'audit',
   error: 'logs.error',
 } as const satisfies Record<UpstreamClass, string>
 
@@ -125,6 +128,19 @@ export function streamSubjects(site = '*'): string[] {
   return ['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.*', 'resend.*', 'mark.*.*'].map(
     (tail) => `edge.${token}.*.${tail}`,
   )
+}
+
+/**
+ * Subjects of what people did, for a site (`*` for all): a stream of their own holds them, of which nobody who writes to it
+ * can delete. Consoles publish under the name of their operator.
+ */
+export function auditSubjects(site = '*'): string[] {
+  return [`edge.${site === '*' ? '*' : encodeToken(site)}.*.audit`]
+}
+
+/** Subject of what an operator's consoles write down, e.g. `audit.operator.mia`; `*` for all of them. */
+export function operatorAuditSubject(operator: string): string {
+  return `audit.operator.${operator === '*' ? '*' : encodeToken(operator)}`
 }
 
 /** Header names of a block, the same on NATS messages and HTTPS requests. */

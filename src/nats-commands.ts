@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { StreamWishes } from '../protocol/stream-config.ts'
+import { AUDIT_STREAM, type StreamKind, type StreamWishes } from '../protocol/stream-config.ts'
 import { parseSizeBytes } from '../settings/units.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
@@ -11,7 +11,8 @@ export type NatsRequest = FleetFlags & {
   /** Null for the regions of the configuration. */
   readonly servers: CloudAddress | null
   readonly stream: string | null
-  readonly wishes: Partial<StreamWishes>
+  /** By stream. */
+  readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
   readonly apply: boolean
   readonly format: OutputFormat
   readonly timeoutMs: number
@@ -29,24 +30,27 @@ export function addNatsCommands(
   nats.action(() => accept({ kind: 'text', text: nats.helpInformation() }))
   nats
     .command('setup')
-    .description('Print the configuration of the stream, show what differs in each region, or make it so.')
+    .description('Print the configuration of the streams, show what differs in each region, or make it so.')
     .option('--servers <urls>', 'servers of one region, separated by commas, instead of the configured regions')
     .option('--stream <name>', `name of the stream; ${DEFAULT_STREAM} when nobody says another`)
     .option('--sites <names>', 'only these sites, separated by commas', list)
     .option('--max-bytes <size>', 'most it holds, e.g. 10GB', sizeBytes)
     .option('--max-age <duration>', 'how long it holds a block, e.g. 168h', duration)
+    .option('--audit-max-bytes <size>', `most that the stream ${AUDIT_STREAM} of who did what holds`, sizeBytes)
+    .option('--audit-max-age <duration>', 'how long it holds it; as long as there is room when not given', duration)
     .option('--replicas <count>', 'copies in a cluster, 1 to 5', replicas)
     .option('--apply', 'make or change it; without, nothing is touched', false)
     .addOption(outputOption())
     .addOption(timeoutOption())
     .action((options: SetupOptions) => {
       const { servers, stream = null, sites, maxBytes, maxAge: maxAgeMs, replicas: copies } = options
-      const wishes = {
-        ...(stream === null ? {} : { name: stream }),
+      const shared = {
         ...(sites === undefined ? {} : { sites }),
-        ...(maxBytes === undefined ? {} : { maxBytes }),
-        ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
         ...(copies === undefined ? {} : { replicas: copies }),
+      }
+      const wishes = {
+        blocks: { ...shared, ...(stream === null ? {} : { name: stream }), ...bounds(maxBytes, maxAgeMs) },
+        audit: { ...shared, ...bounds(options.auditMaxBytes, options.auditMaxAge) },
       }
       const { apply, output: format, timeout: timeoutMs } = options
       const region = servers === undefined ? null : regionAt(servers, stream ?? DEFAULT_STREAM)
@@ -69,10 +73,16 @@ interface SetupOptions {
   readonly sites?: readonly string[]
   readonly maxBytes?: number
   readonly maxAge?: number
+  readonly auditMaxBytes?: number
+  readonly auditMaxAge?: number
   readonly replicas?: number
   readonly apply: boolean
   readonly output: OutputFormat
   readonly timeout: number
+}
+
+function bounds(maxBytes: number | undefined, maxAgeMs: number | undefined): Partial<StreamWishes> {
+  return { ...(maxBytes === undefined ? {} : { maxBytes }), ...(maxAgeMs === undefined ? {} : { maxAgeMs }) }
 }
 
 function regionAt(text: string, stream: string): CloudAddress {

@@ -49,7 +49,7 @@ interface PictureWish {
 }
 
 const NODE_ARGUMENT = 'a node of the list, or NODE or SITE/NODE as the cloud knows it'
-const KINDS: readonly HistoryKind[] = ['results', 'alerts', 'logs', 'ledger', 'stats', 'metrics', 'status']
+const KINDS: readonly HistoryKind[] = ['results', 'alerts', 'logs', 'ledger', 'stats', 'metrics', 'status', 'audit']
 /** All but samples, which are for the screen, and pictures. */
 const RESENDABLE: readonly RecordClass[] = [...UPSTREAM_CLASSES, 'normal', 'log']
 const DEFAULT_KINDS: readonly HistoryKind[] = ['results', 'alerts', 'logs', 'ledger']

@@ -17,7 +17,7 @@ const HAS_HELD = 1
 const HAS_SENT = 2
 const HAS_ARCHIVE = 4
 /** Place of a class in the file; part of the format. */
-const PLACE = { ledger: 0, alert: 1, error: 2, abnormal: 3, stat: 4, metric: 5 } as const satisfies Record<
+const PLACE = { ledger: 0, alert: 1, error: 2, abnormal: 3, stat: 4, metric: 5, audit: 6 } as const satisfies Record<
   UpstreamClass,
   number
 >

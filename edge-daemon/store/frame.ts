@@ -51,6 +51,7 @@ const CLASS_CODES = {
   sample: 9,
   minute: 10,
   input: 11,
+  audit: 12,
 } as const satisfies Record<RecordClass, number>
 const CLASS_OF_CODE = new Map<number, RecordClass>(
   Object.entries(CLASS_CODES).map(([name, code]) => [code, name as RecordClass]),

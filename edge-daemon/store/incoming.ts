@@ -9,7 +9,7 @@ export const MAX_COMMIT_CHARS = 4 * 1024 * 1024
 const TIMESTAMP_LIMIT = 2 ** 48
 
 /** Classes whose writers try again until a record is kept. */
-const TRIED_AGAIN: readonly RecordClass[] = ['stat', 'alert', 'metric', 'ledger']
+const TRIED_AGAIN: readonly RecordClass[] = ['stat', 'alert', 'metric', 'ledger', 'audit']
 
 /** Whether a refusal of such a record is a loss. */
 export function isLostWhenRefused(recordClass: RecordClass): boolean {

@@ -71,7 +71,9 @@ const STANDING = {
   unfolded: 4,
   seriousHeld: 5,
   seriousWaiting: 6,
-  ledger: 7,
+  auditHeld: 7,
+  auditWaiting: 8,
+  ledger: 9,
 } as const
 /** Added to the standing of what still grows. */
 const ACTIVE = 100
@@ -183,6 +185,8 @@ function standingOf(cell: Cell, levels: Levels): Standing {
     case 'alert':
     case 'error':
       return isWaiting(cell, levels) ? STANDING.seriousWaiting : STANDING.seriousHeld
+    case 'audit':
+      return isWaiting(cell, levels) ? STANDING.auditWaiting : STANDING.auditHeld
     case 'ledger':
       return STANDING.ledger
   }

@@ -66,5 +66,5 @@ export class SentBytes {
 }
 
 function zeroes(): Record<SentClass, number> {
-  return { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0, resend: 0 }
+  return { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0, audit: 0, resend: 0 }
 }

@@ -1,7 +1,13 @@
 import { z } from 'zod'
 import { messageOf } from '../../protocol/errors.ts'
-import { ENCODINGS_KEY, STREAM_PRESET, streamConfiguration } from '../../protocol/stream-config.ts'
-import { BLOCK_HEADERS } from '../../protocol/subjects.ts'
+import {
+  AUDIT_STREAM,
+  auditConfiguration,
+  ENCODINGS_KEY,
+  STREAM_PRESET,
+  streamConfiguration,
+} from '../../protocol/stream-config.ts'
+import { BLOCK_HEADERS, readBlockSubject } from '../../protocol/subjects.ts'
 import { type BlockEncoding, encodingsIn } from './block.ts'
 import type { Answer, NatsLink } from './nats-link.ts'
 import { NO_RESPONDERS, noStreamMsg } from './pub-ack.ts'
@@ -79,14 +85,15 @@ export class StreamApi {
 
   /** The stream that holds a subject, as it is now. */
   async facts(subject: string): Promise<Told<StreamFacts>> {
-    const name = this.#name === null ? await this.#nameFor(subject) : { ok: true as const, value: this.#name }
+    const fixed = isAudit(subject) ? AUDIT_STREAM : this.#name
+    const name = fixed === null ? await this.#nameFor(subject) : { ok: true as const, value: fixed }
     if (!name.ok) return name
     const now = performance.now()
     const asked = this.#asked.get(name.value)
     const facts = asked !== undefined && now - asked.atMs < SHARED_MS ? asked.facts : this.#info(name.value)
     if (facts !== asked?.facts) this.#asked.set(name.value, { atMs: now, facts })
     let told = await facts
-    if (!told.ok && this.#mayCreate && this.#name !== null && (await this.#create(this.#name)).ok) {
+    if (!told.ok && this.#mayCreate && fixed !== null && (await this.#create(fixed)).ok) {
       told = await this.#info(name.value)
     }
     if (!told.ok) return told
@@ -154,7 +161,8 @@ export class StreamApi {
 
   /** Make the stream as `edgedeck nats setup` would; its name, or why there is none. */
   async #create(name = STREAM_PRESET.name): Promise<Told<string>> {
-    const wanted = streamConfiguration({ name, maxBytes: CREATED_BYTES })
+    const maxBytes = CREATED_BYTES
+    const wanted = name === AUDIT_STREAM ? auditConfiguration({ maxBytes }) : streamConfiguration({ name, maxBytes })
     const made = answered(await this.#ask(`STREAM.CREATE.${name}`, wanted), infoSchema)
     return made.ok ? { ok: true, value: name } : { ok: false, msg: `the stream ${name} cannot be made: ${made.msg}` }
   }
@@ -163,6 +171,11 @@ export class StreamApi {
     const body = request === undefined ? new Uint8Array() : encoder.encode(JSON.stringify(request))
     return this.#link.exchange([{ subject: `${this.#prefix}.${call}`, headers: {}, body }], null)
   }
+}
+
+/** What people did goes to a stream of its own, whatever other blocks go to. */
+function isAudit(subject: string): boolean {
+  return readBlockSubject(subject)?.recordClass === 'audit'
 }
 
 function answered<T>({ message, ...rest }: Answer, schema: z.ZodType<T>): Told<T> {

@@ -215,12 +215,23 @@ export class Uplink {
     if (wire.state !== 'up') return wire.error
     if (this.#standsByFor !== null) return `stands by: blocks go to ${this.#standsByFor}`
     const failure = this.#failure()
-    if (failure !== null || this.#undeliverable === 0) return failure
+    if (failure !== null) return failure
+    const unaudited = this.#unaudited()
+    if (unaudited !== null) return unaudited
+    if (this.#undeliverable === 0) return null
     return `${this.#undeliverable} records are too large for the receiver and stay on the node (${this.#lastUndeliverable})`
   }
 
+  /** A receiver without a stream for who did what keeps all else: it is reached, and says what it lacks. */
   #failure(): string | null {
-    return this.#lanes.find((lane) => lane.failure !== null)?.failure ?? null
+    return this.#lanes.find((lane) => lane.failure !== null && lane.recordClass !== 'audit')?.failure ?? null
+  }
+
+  #unaudited(): string | null {
+    const { store, name } = this.#options
+    const waiting = store.backlog(name).byClass.audit
+    const failure = this.#lanes.find((lane) => lane.recordClass === 'audit')?.failure ?? null
+    return failure === null || waiting === 0 ? null : `${waiting} audit records wait: ${failure}`
   }
 
   #mustYield(recordClass: UpstreamClass): boolean {

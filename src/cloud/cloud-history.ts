@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { auditRecordSchema } from '../../protocol/audit.ts'
 import {
   alertRecordSchema,
   ledgerRecordSchema,
@@ -48,6 +49,7 @@ export const CLASSES_OF: Readonly<Record<HistoryKind, readonly RecordClass[]>> =
   ledger: ['ledger'],
   stats: ['stat'],
   metrics: ['metric'],
+  audit: ['audit'],
   status: ['sample', 'minute'],
 }
 
@@ -59,6 +61,7 @@ export const HISTORY_SCHEMAS = {
   ledger: ledgerRecordSchema,
   stats: statRecordSchema,
   metrics: metricRecordSchema,
+  audit: auditRecordSchema,
   status: sampleRecordSchema,
 } as const satisfies Record<HistoryKind, z.ZodType>
 

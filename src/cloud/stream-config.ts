@@ -1,4 +1,10 @@
-import { type StreamConfiguration, type StreamWishes, streamConfiguration } from '../../protocol/stream-config.ts'
+import {
+  AUDIT_STREAM,
+  STREAMS,
+  type StreamConfiguration,
+  type StreamKind,
+  type StreamWishes,
+} from '../../protocol/stream-config.ts'
 
 /** A stream's configuration as a server gives it: ours, and whatever else it has. */
 export type ServerConfiguration = Readonly<Record<string, unknown>> & { readonly name: string }
@@ -42,13 +48,15 @@ const SINCE: Readonly<Partial<Record<keyof StreamConfiguration, readonly [number
  * Compare a region's stream with what delivery relies on, and plan how to make it so.
  * @param existing null when there is none
  * @param serverVersion for example `2.15.2`; null when it is not known, then it is taken for new
+ * @param kind which of the streams of a fleet it is
  */
 export function planStream(
   existing: ServerConfiguration | null,
   wishes: Partial<StreamWishes>,
   serverVersion: string | null = null,
+  kind: StreamKind = 'blocks',
 ): StreamPlan {
-  const { wanted, warnings } = takenBy(serverVersion, streamConfiguration(wishes))
+  const { wanted, warnings } = takenBy(serverVersion, STREAMS[kind](wishes))
   if (existing === null) return { action: 'create', changes: [], config: { ...wanted }, warnings }
   const changes: StreamChange[] = []
   for (const [setting, to] of Object.entries(withSubjectsOf(existing, wanted))) {
@@ -69,6 +77,7 @@ export function planStream(
 function takenBy(version: string | null, config: StreamConfiguration) {
   const [major = 99, minor = 0] = (version ?? '99.0').split('.').map(Number)
   const unknown = Object.entries(SINCE)
+    .filter(([setting]) => config[setting as keyof StreamConfiguration] === true)
     .filter(([, [sinceMajor, sinceMinor]]) => major < sinceMajor || (major === sinceMajor && minor < sinceMinor))
     .map(([setting]) => setting)
   const wanted: Partial<StreamConfiguration> & { name: string } = Object.fromEntries(
@@ -88,7 +97,7 @@ function withSubjectsOf(existing: ServerConfiguration, wanted: Partial<StreamCon
   const had = Array.isArray(existing.subjects) ? existing.subjects.filter((its) => typeof its === 'string') : []
   const ours = wanted.subjects ?? []
   const others = had.filter(
-    (subject) => !ours.includes(subject) && !capturesRequests(subject) && !overlaps(subject, ours),
+    (subject) => !ours.includes(subject) && !isTaken(subject, wanted.name ?? '') && !overlaps(subject, ours),
   )
   const metadata = { ...(existing.metadata as object | undefined), ...wanted.metadata }
   return {
@@ -98,9 +107,11 @@ function withSubjectsOf(existing: ServerConfiguration, wanted: Partial<StreamCon
   }
 }
 
-/** Whether a subject would hold requests to nodes or their heartbeats, and answer them. */
-function capturesRequests(subject: string): boolean {
-  return ['rpc', 'status'].some((tail) => matches(subject, `edge.site.node.${tail}`))
+/** Whether a subject would hold requests to nodes or their heartbeats, and answer them, or what only the audit may hold. */
+function isTaken(subject: string, stream: string): boolean {
+  const taken = ['edge.site.node.rpc', 'edge.site.node.status']
+  const audited = ['edge.site.node.audit', 'audit.operator.name']
+  return [...taken, ...(stream === AUDIT_STREAM ? [] : audited)].some((its) => matches(subject, its))
 }
 
 /** A server refuses a stream whose own subjects overlap. */

@@ -1,6 +1,7 @@
 import { type Consumer, JetStreamApiError, type JsMsg, jetstream } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
 import { type RecordClass, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
 import { type CloudBlock, decodeBlock } from './block.ts'
@@ -34,6 +35,15 @@ const MAX_STALLS = 5
 const RETRY_MS = 500
 /** JetStream: the filter matches no subject of the stream, so the stream holds nothing of it. */
 const NO_SUCH_SUBJECT = 10_093
+
+/** JetStream: there is no such stream. */
+const NO_STREAM = 10_059
+
+/** A subject and the stream that holds it. */
+interface Source {
+  readonly subject: string
+  readonly stream: string
+}
 
 type Start = { readonly opt_start_seq: number } | { readonly opt_start_time: string }
 
@@ -85,28 +95,30 @@ export class StreamReader {
    */
   async *read(query: StreamQuery, signal: AbortSignal): AsyncGenerator<StreamItem> {
     const { fromMs, toMs, marginMs = CLOCK_MARGIN_MS } = query
-    for (const { subject, leaving } of subjectsOf(query)) {
+    for (const { subject, stream = this.address.stream, leaving } of subjectsOf(query)) {
       try {
-        for await (const message of this.#messages(subject, fromMs - marginMs, signal)) {
+        for await (const message of this.#messages({ subject, stream }, fromMs - marginMs, signal)) {
           const item = await this.#open(message)
           yield item
           if (leaving && item.kind === 'block' && isBehind(item.block, toMs, marginMs)) break
         }
       } catch (cause) {
-        throw unreachable(this.address, cause)
+        // A fleet may keep no audit in the cloud: then it holds nothing of it.
+        if (stream === AUDIT_STREAM && isNoStream(cause)) continue
+        throw unreachable({ ...this.address, stream }, cause)
       }
       if (signal.aborted) return
     }
   }
 
   /** The messages that a subject holds from a time on, in order; goes on where it was after a lost connection. */
-  async *#messages(subject: string, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
+  async *#messages(source: Source, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
     const place = { position: 0 }
     for (let failures = 0; ; ) {
       const before = place.position
       const start = before > 0 ? { opt_start_seq: before + 1 } : startAt(fromMs)
       try {
-        yield* this.#stretch(subject, start, place, signal)
+        yield* this.#stretch(source, start, place, signal)
         return
       } catch (error) {
         failures = place.position > before ? 1 : failures + 1
@@ -119,12 +131,12 @@ export class StreamReader {
 
   /** Read with one consumer to the end of what the stream held when it began; `place` follows. Throws when it is lost. */
   async *#stretch(
-    subject: string,
+    source: Source,
     start: Start,
     place: { position: number },
     signal: AbortSignal,
   ): AsyncGenerator<JsMsg> {
-    const consumer = await this.#consumer(subject, start)
+    const consumer = await this.#consumer(source, start)
     if (consumer === null) return
     try {
       let pending = (await consumer.info(true)).num_pending
@@ -148,9 +160,9 @@ export class StreamReader {
   }
 
   /** A consumer that lives as long as this read; null when the stream takes no such subject. */
-  async #consumer(subject: string, start: Start): Promise<Consumer | null> {
+  async #consumer({ subject, stream }: Source, start: Start): Promise<Consumer | null> {
     try {
-      return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(this.address.stream, {
+      return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(stream, {
         filter_subjects: [subject],
         inactive_threshold: 30_000,
         ...start,
@@ -181,7 +193,7 @@ export class StreamReader {
  * Live subjects first, then those of blocks that were sent again. A live subject is in the order of the node's clock and
  * can be left behind the range, but not the ledger: it tells later what became of earlier records.
  */
-function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; leaving: boolean }[] {
+function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; stream?: string; leaving: boolean }[] {
   // A token never holds an asterisk, so the subject of a stand-in can be opened up to every site.
   const origin = { site: site ?? 'any', node }
   const opened = (subject: string): string => (site === null ? subject.replace('edge.any.', 'edge.*.') : subject)
@@ -190,9 +202,14 @@ function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; le
     ...live.map((recordClass) => ({
       subject: opened(subjectOf(origin, recordClass)),
       leaving: recordClass !== 'ledger',
+      ...(recordClass === 'audit' ? { stream: AUDIT_STREAM } : {}),
     })),
     ...classes.map((recordClass) => ({ subject: opened(resendSubjectOf(origin, recordClass)), leaving: false })),
   ]
+}
+
+function isNoStream(cause: unknown): boolean {
+  return cause instanceof JetStreamApiError && cause.code === NO_STREAM
 }
 
 function startAt(ms: number): Start {

@@ -1,21 +1,26 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import type { StreamWishes } from '../../protocol/stream-config.ts'
+import { AUDIT_STREAM, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
 import { planStream, type ServerConfiguration, type StreamPlan } from './stream-config.ts'
 
 const STREAM_NOT_FOUND = 10_059
 
 /**
- * Look at a region's stream, and with `apply` make or change it as delivery needs it.
+ * Look at one of a region's streams, and with `apply` make or change it as delivery needs it.
  * @throws EdgeError `CLOUD_UNREACHABLE` when the region does not answer or refuses
  */
 export async function setUpStream(
   address: CloudAddress,
   wishes: Partial<StreamWishes>,
-  { apply, timeoutMs }: { readonly apply: boolean; readonly timeoutMs: number },
+  {
+    apply,
+    timeoutMs,
+    kind = 'blocks',
+  }: { readonly apply: boolean; readonly timeoutMs: number; readonly kind?: StreamKind },
 ): Promise<StreamPlan> {
+  const name = kind === 'audit' ? AUDIT_STREAM : address.stream
   let connection: NatsConnection | undefined
   try {
     connection = await connect({
@@ -26,12 +31,12 @@ export async function setUpStream(
       ignoreClusterUpdates: true,
     })
     const manager = await jetstreamManager(connection, { timeout: timeoutMs })
-    const existing = await configurationOf(manager, address.stream)
-    const plan = planStream(existing, { ...wishes, name: address.stream }, connection.info?.version ?? null)
+    const existing = await configurationOf(manager, name)
+    const plan = planStream(existing, { ...wishes, name }, connection.info?.version ?? null, kind)
     // The client's types do not know atomic batches.
     const config = plan.config as unknown as StreamConfig
     if (apply && plan.action === 'create') await manager.streams.add(config)
-    if (apply && plan.action === 'update') await manager.streams.update(address.stream, config)
+    if (apply && plan.action === 'update') await manager.streams.update(name, config)
     return plan
   } catch (cause) {
     throw new EdgeError('CLOUD_UNREACHABLE', {

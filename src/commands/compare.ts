@@ -38,6 +38,7 @@ const KIND_OF: Readonly<Record<UpstreamClass, HistoryKind>> = {
   abnormal: 'results',
   stat: 'stats',
   metric: 'metrics',
+  audit: 'audit',
 }
 /** Sequences that a table names of a fault. */
 const NAMED_SEQS = 5

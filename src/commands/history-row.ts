@@ -1,3 +1,4 @@
+import type { AuditRecord } from '../../protocol/audit.ts'
 import { quantileMs } from '../../protocol/histogram.ts'
 import type {
   AlertRecord,
@@ -21,6 +22,7 @@ export type HistoryRecord =
   | StatRecord
   | MetricRecord
   | SampleRecord
+  | AuditRecord
 
 /** Titles over lines of {@link historyRowAsText}. */
 export const HISTORY_TITLES = `${'TIME (UTC)'.padEnd(24)} ${'SEQ'.padStart(9)}  WHAT\n`
@@ -56,6 +58,10 @@ const TEXT: { readonly [K in HistoryKind]: (record: never) => string } = {
     return `${state} ${rule}: ${expr} (${parts.join(' ')})`
   },
   status: statusText,
+  audit: ({ phase, verb, who, route, address, code, msg }: AuditRecord) => {
+    const came = code === undefined ? '' : ` ${code}${msg === undefined ? '' : `: ${msg}`}`
+    return `${phase} ${verb} by ${who.kind} ${who.name} over ${route} from ${address}${came}`
+  },
 }
 
 function resultText(record: ResultRecord): string {

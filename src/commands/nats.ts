@@ -1,5 +1,12 @@
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { type StreamConfiguration, type StreamWishes, streamConfiguration } from '../../protocol/stream-config.ts'
+import {
+  AUDIT_STREAM,
+  STREAM_KINDS,
+  STREAMS,
+  type StreamConfiguration,
+  type StreamKind,
+  type StreamWishes,
+} from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { StreamPlan } from '../cloud/stream-config.ts'
 import { setUpStream } from '../cloud/stream-setup.ts'
@@ -11,7 +18,8 @@ import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, print
 export interface NatsSetupRequest {
   /** Where streams are looked at or set up; none prints the configuration alone. */
   readonly clouds: readonly CloudAddress[]
-  readonly wishes: Partial<StreamWishes>
+  /** By stream. */
+  readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
   readonly apply: boolean
   readonly format: OutputFormat
   readonly timeoutMs: number
@@ -37,7 +45,7 @@ const COLUMNS: readonly PrintedColumn<Row>[] = [
 ]
 
 /** Why each setting is as it is, for who reads the table. */
-const WHY: Readonly<Record<keyof StreamConfiguration, string>> = {
+const WHY: Readonly<Required<Record<keyof StreamConfiguration, string>>> = {
   name: 'what nodes and console look for when nobody says another',
   subjects: 'blocks, marks and what is sent again; never edge.> as a whole, which would answer requests to nodes',
   retention: 'readers do not use blocks up',
@@ -51,18 +59,20 @@ const WHY: Readonly<Record<keyof StreamConfiguration, string>> = {
   allow_atomic: 'a block and its mark are stored together or not at all',
   allow_msg_ttl: 'the mark is kept for ever',
   allow_rollup_hdrs: 'only the newest mark is kept',
+  deny_delete: 'what is in it stays, whoever wrote it',
+  deny_purge: 'the same, all at once',
   metadata: 'encodings that the readers take',
 }
 
 /** What a bare number of the server's own form is, for who reads the table. */
 const UNITS: Partial<Readonly<Record<keyof StreamConfiguration, (value: number) => string>>> = {
   max_bytes: (value) => ` (${formatBytes(value)})`,
-  max_age: (value) => ` ns (${formatAge(value / 1e6)})`,
+  max_age: (value) => (value === 0 ? ' (as long as there is room)' : ` ns (${formatAge(value / 1e6)})`),
   duplicate_window: (value) => ` ns (${formatAge(value / 1e6)})`,
 }
 
 /**
- * Print the stream configuration that delivery relies on; with regions, what would change there, and with `apply`, change
+ * Print the configurations of the streams that delivery relies on; with regions, what would change there, and with `apply`, change
  * it. True when every region is, or could be made, as it should be.
  */
 export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Promise<boolean> {
@@ -74,15 +84,24 @@ export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Pr
         next: ['say where: --servers nats://host:4222, or under clouds in the configuration'],
       })
     }
-    io.stdout.write(printConfiguration(streamConfiguration(wishes), format))
+    io.stdout.write(
+      printConfigurations(
+        STREAM_KINDS.map((kind) => STREAMS[kind](wishes[kind])),
+        format,
+      ),
+    )
     return true
   }
   let isGood = true
   const rows: Row[] = []
   const outcomes: unknown[] = []
-  for (const cloud of clouds) {
+  const streams = clouds.flatMap((cloud) =>
+    STREAM_KINDS.map((kind) => ({ kind, cloud: kind === 'audit' ? { ...cloud, stream: AUDIT_STREAM } : cloud })),
+  )
+  // The stream of blocks first: subjects that it gives up are free for the other then.
+  for (const { kind, cloud } of streams) {
     try {
-      const plan = await setUpStream(cloud, wishes, request)
+      const plan = await setUpStream(cloud, wishes[kind], { ...request, kind })
       isGood &&= plan.action !== 'refuse'
       const action = wordFor(plan, apply)
       rows.push(...rowsOf(cloud, plan, action))
@@ -102,24 +121,29 @@ export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Pr
   return isGood
 }
 
-/** As an object that `nats stream add --config` takes, or as a table that says why. */
-function printConfiguration(config: StreamConfiguration, format: OutputFormat): string {
-  if (format === 'json') return `${JSON.stringify(config, null, 2)}\n`
-  if (format === 'ndjson') return `${JSON.stringify(config)}\n`
-  const settings = Object.entries(config).flatMap(([setting, value]) => {
-    const lines = Array.isArray(value) ? value : [value]
-    return lines.map((line, at) => ({
-      setting: at === 0 ? setting : '',
-      value: `${textOf(line)}${UNITS[setting as keyof StreamConfiguration]?.(Number(line)) ?? ''}`,
-      why: at === 0 ? WHY[setting as keyof StreamConfiguration] : '',
-    }))
-  })
+/** As objects that `nats stream add --config` takes, or as a table that says why. */
+function printConfigurations(configs: readonly StreamConfiguration[], format: OutputFormat): string {
+  if (format !== 'table') return printJson(configs, format)
+  const settings = configs.flatMap(settingsOf)
   const columns: PrintedColumn<(typeof settings)[number]>[] = [
+    { title: 'STREAM', text: (row) => row.stream },
     { title: 'SETTING', text: (row) => row.setting },
     { title: 'VALUE', text: (row) => row.value },
     { title: 'WHY', text: (row) => row.why },
   ]
   return printTable(columns, settings)
+}
+
+function settingsOf(config: StreamConfiguration) {
+  return Object.entries(config).flatMap(([setting, value]) => {
+    const lines = Array.isArray(value) ? value : [value]
+    return lines.map((line, at) => ({
+      stream: config.name,
+      setting: at === 0 ? setting : '',
+      value: `${textOf(line)}${UNITS[setting as keyof StreamConfiguration]?.(Number(line)) ?? ''}`,
+      why: at === 0 ? (WHY[setting as keyof StreamConfiguration] ?? '') : '',
+    }))
+  })
 }
 
 function wordFor({ action }: StreamPlan, applied: boolean): string {

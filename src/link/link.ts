@@ -1,3 +1,4 @@
+import type { AuditRecord } from '../../protocol/audit.ts'
 import type { GapFrame } from '../../protocol/frames.ts'
 import type {
   AlertRecord,
@@ -59,6 +60,7 @@ export interface ReadableRows {
   readonly ledger: LedgerRecord
   readonly stats: StatRecord
   readonly metrics: MetricRecord
+  readonly audit: AuditRecord
 }
 
 /** A time range of what a node keeps; times are Unix ms on the node's clock. */

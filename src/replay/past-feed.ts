@@ -129,7 +129,7 @@ export class PastFeed {
 
   #rows(node: string, part: HistoryRows): number {
     const { now, offsetMs } = this.#options
-    if (part.kind === 'ledger' || part.kind === 'metrics') return 0
+    if (part.kind === 'ledger' || part.kind === 'metrics' || part.kind === 'audit') return 0
     if (part.kind === 'stats') return this.#stats(node, part.rows)
     const { kind: topic, rows } = part
     const frame = { t: 'rows', id: 'kept', topic, rows } as unknown as RowsFrame

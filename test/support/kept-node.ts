@@ -53,6 +53,7 @@ export class KeptNode implements HistorySource {
     ledger: [],
     stats: [],
     metrics: [],
+    audit: [],
   }
   #held: (() => void)[] = []
   #holds = false

@@ -112,7 +112,7 @@ export class MemoryStore implements Store {
   }
 
   backlog(target: string): ReturnType<Store['backlog']> {
-    const byClass = { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0 }
+    const byClass = { ledger: 0, alert: 0, error: 0, abnormal: 0, stat: 0, metric: 0, audit: 0 }
     const cursors = this.cursors(target)
     let bytes = 0
     let oldestAt: number | null = null

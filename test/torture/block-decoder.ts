@@ -18,7 +18,7 @@ export type Decoded =
   | { readonly what: 'foreign' }
   | { readonly what: 'fault'; readonly msg: string }
 
-const LIVE_KINDS = new Set(['results', 'stats', 'alerts', 'metrics', 'ledger', 'logs.error'])
+const LIVE_KINDS = new Set(['results', 'stats', 'alerts', 'metrics', 'ledger', 'audit', 'logs.error'])
 const EPOCH = /^[0-9a-f]{32}$/
 
 /** Read one held message by what the protocol's documents say, and check everything a block says of itself. */

@@ -1,31 +1,38 @@
 import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
-import { streamConfiguration } from '../../../protocol/stream-config.ts'
+import { auditConfiguration, streamConfiguration } from '../../../protocol/stream-config.ts'
 import { type NatsSetupRequest, runNatsSetup } from '../../../src/commands/nats.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
+const NONE = { blocks: {}, audit: {} }
 const SOON = { timeout: 15_000, interval: 20 }
 
 async function setUp(nats: NatsFixture | null, changes: Partial<NatsSetupRequest> = {}) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const clouds = nats === null ? [] : [{ name: 'eu', servers: [nats.url], stream: 'EDGE' }]
-  const request = { clouds, wishes: {}, apply: true, format: 'json' as const, timeoutMs: 3000, ...changes }
+  const request = { clouds, wishes: NONE, apply: true, format: 'json' as const, timeoutMs: 3000, ...changes }
   const isGood = await runNatsSetup(request, { stdout, stderr, signal: new AbortController().signal })
   const text = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? ''
   return { isGood, out: text(stdout), err: text(stderr) }
 }
 
 test('prints what `nats stream add --config` takes, without any server', async () => {
-  const { isGood, out } = await setUp(null, { apply: false, wishes: { sites: ['plant'], maxBytes: 5e9 } })
+  const { isGood, out } = await setUp(null, {
+    apply: false,
+    wishes: { blocks: { sites: ['plant'], maxBytes: 5e9 }, audit: { sites: ['plant'] } },
+  })
   expect(isGood).toBe(true)
-  expect(JSON.parse(out)).toEqual(streamConfiguration({ sites: ['plant'], maxBytes: 5e9 }))
+  expect(JSON.parse(out)).toEqual([
+    streamConfiguration({ sites: ['plant'], maxBytes: 5e9 }),
+    auditConfiguration({ sites: ['plant'] }),
+  ])
 })
 
 test('gives the numbers of the table their units, and says what to do when a region does not answer', async () => {
-  const { out } = await setUp(null, { apply: false, format: 'table', wishes: { maxBytes: 5e9 } })
+  const { out } = await setUp(null, { apply: false, format: 'table', wishes: { ...NONE, blocks: { maxBytes: 5e9 } } })
   expect(out).toMatch(/max_bytes +5000000000 \(5\.0 GB\) /)
   expect(out).toMatch(/max_age +604800000000000 ns \(7d\b/)
   const dead = await setUp(null, { clouds: [{ name: 'eu', servers: ['nats://127.0.0.1:9'], stream: 'EDGE' }] })
@@ -35,14 +42,20 @@ test('gives the numbers of the table their units, and says what to do when a reg
 test('touches nothing until it is told to, makes the stream, and then has nothing to do', async () => {
   await using nats = await natsFixture()
   const looked = await setUp(nats, { apply: false })
-  expect(JSON.parse(looked.out)).toMatchObject([{ region: 'eu', action: 'to create' }])
+  expect(JSON.parse(looked.out)).toMatchObject([
+    { region: 'eu', stream: 'EDGE', action: 'to create' },
+    { region: 'eu', stream: 'AUDIT', action: 'to create' },
+  ])
   expect(looked.err).toContain('with --apply does it')
   expect(await nats.operate(async (manager) => (await manager.streams.list().next()).length)).toBe(0)
 
-  const made = await setUp(nats, { wishes: { maxBytes: 1e9 } })
-  expect(JSON.parse(made.out)).toMatchObject([{ region: 'eu', action: 'created' }])
+  const made = await setUp(nats, { wishes: { ...NONE, blocks: { maxBytes: 1e9 } } })
+  expect(JSON.parse(made.out)).toMatchObject([{ region: 'eu', action: 'created' }, { action: 'created' }])
   const again = await setUp(nats)
-  expect(JSON.parse(again.out)).toMatchObject([{ action: 'as it should be', changes: [] }])
+  expect(JSON.parse(again.out)).toMatchObject([
+    { action: 'as it should be', changes: [] },
+    { action: 'as it should be', changes: [] },
+  ])
 
   const { config } = await nats.operate((manager) => manager.streams.info('EDGE'))
   expect(config).toMatchObject({ ...streamConfiguration({ maxBytes: 1e9 }), metadata: { edge_encodings: 'gzip,zstd' } })
@@ -73,7 +86,10 @@ test('says what it cannot change, and which region does not answer', async () =>
   await nats.addStream({ storage: 'memory' } as never)
   const refused = await setUp(nats)
   expect(refused.isGood).toBe(false)
-  expect(JSON.parse(refused.out)).toMatchObject([{ action: 'refused', changes: [{ setting: 'storage' }] }])
+  expect(JSON.parse(refused.out)).toMatchObject([
+    { action: 'refused', changes: [{ setting: 'storage' }] },
+    { action: 'created' },
+  ])
   await nats.kill()
   const dead = await setUp(nats)
   expect(dead.isGood).toBe(false)

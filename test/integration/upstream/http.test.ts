@@ -140,6 +140,7 @@ test('counts by class exactly the bytes that a link in between saw, and drains a
       alert: 'alerts',
       metric: 'metrics',
       ledger: 'ledger',
+      audit: 'audit',
       error: 'logs.error',
     }
     const own = receiver.held.filter(({ headers }) => headers['edge-subject'] === `edge.plant.n1.${tail[recordClass]}`)

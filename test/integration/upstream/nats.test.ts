@@ -62,6 +62,7 @@ test('loses nothing when the server is killed again and again under load', async
 test('counts by class exactly the bytes that a link in between saw, also across a cut', async () => {
   await using nats = await natsFixture()
   await nats.addStream()
+  await nats.addAuditStream()
   await using link = await tcpLink(nats.port)
   const store = new MemoryStore()
   await using bench = uplinkOf(store, wireTo(link.port))
@@ -83,11 +84,38 @@ test('counts by class exactly the bytes that a link in between saw, also across 
   for (const recordClass of UPSTREAM_CLASSES) {
     const held = await nats.messages(subjectOf({ site: 'plant', node: 'n1' }, recordClass))
     const bodyBytes = held.reduce((sum, message) => sum + message.data.length, 0)
-    // A block is its body, its headers and its mark; never less, and never another class's bytes.
-    expect(sent[recordClass]).toBeGreaterThan(bodyBytes + held.length * 700)
+    // A block is its body, its headers and its mark (the audit has none); never less, and never another class's bytes.
+    const leastBytes = recordClass === 'audit' ? 350 : 700
+    expect(sent[recordClass]).toBeGreaterThan(bodyBytes + held.length * leastBytes)
     expect(sent[recordClass]).toBeLessThan(bodyBytes + held.length * 900)
   }
   expect(sent.control).toBeGreaterThan(100)
+})
+
+test('brings who did what to a stream of its own, once, and says what is missing where there is none', async () => {
+  await using nats = await natsFixture()
+  await nats.addStream()
+  const store = new MemoryStore()
+  await using bench = uplinkOf(store, wireTo(nats.port))
+  bench.uplink.start()
+  await store.append(someRecords('audit', 3))
+  await store.append(someRecords('alert', 2))
+  await vi.waitFor(() => expect(bench.uplink.status().error).toMatch(/^3 audit records wait: .*not found/), SOON)
+  expect(bench.uplink.status()).toMatchObject({ state: 'up', backlogRecords: 3, ackedSeq: 5 })
+
+  await nats.addAuditStream()
+  await nats.kill()
+  await nats.restart()
+  await vi.waitFor(() => expect(bench.uplink.status()).toMatchObject({ backlogRecords: 0, error: null }), SOON)
+  await nats.kill()
+  await store.append(someRecords('audit', 2))
+  await nats.restart()
+  await vi.waitFor(() => expect(bench.uplink.status().backlogRecords).toBe(0), SOON)
+  const blocks = await nats.messages('edge.plant.n1.audit')
+  expect(blocks.flatMap(({ data }) => seqsIn(data, 'gzip'))).toEqual([1, 2, 3, 6, 7])
+  // Whoever may write to it may neither purge nor delete.
+  await expect(nats.operate((manager) => manager.streams.purge('AUDIT'))).rejects.toThrow(/purge/)
+  await expect(nats.operate((manager) => manager.streams.deleteMessage('AUDIT', 1))).rejects.toThrow(/delete/)
 })
 
 test.each(['gzip', 'zstd'] as const)(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { streamConfiguration } from '../../../protocol/stream-config.ts'
+import { auditConfiguration, streamConfiguration } from '../../../protocol/stream-config.ts'
 import { planStream } from '../../../src/cloud/stream-config.ts'
 
 /** As a server gives back what it was told, with settings of its own. */
@@ -83,4 +83,26 @@ test('leaves out what an older server does not know, and says what that means', 
   expect(plan.config).toHaveProperty('allow_direct', true)
   expect(plan.warnings).toEqual([expect.stringContaining('2.10.4')])
   expect(planStream(null, {}, '2.11.0').config).toHaveProperty('allow_msg_ttl')
+})
+
+test('lets no stream of blocks hold what only the audit may, and plans the audit append-only', () => {
+  const plan = planStream(onServer({ subjects: ['edge.*.*.*', 'audit.>', 'orders.>'] }), {})
+  expect(plan.config.subjects).toEqual([...streamConfiguration().subjects, 'orders.>'])
+  const made = planStream(null, { sites: ['plant a'] }, '2.10.0', 'audit')
+  expect(made).toMatchObject({ action: 'create', warnings: [] })
+  expect(made.config).toMatchObject({
+    name: 'AUDIT',
+    subjects: ['edge.plant=20a.*.audit', 'audit.operator.*'],
+    deny_delete: true,
+    deny_purge: true,
+    allow_msg_ttl: false,
+    allow_rollup_hdrs: false,
+    discard: 'new',
+    max_age: 0,
+  })
+  const had = { ...auditConfiguration(), deny_delete: false, allow_rollup_hdrs: true }
+  expect(planStream(had, {}, null, 'audit').changes.map(({ setting }) => setting)).toEqual([
+    'allow_rollup_hdrs',
+    'deny_delete',
+  ])
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
+import * as audit from '../../../protocol/audit.ts'
 import { decodeClientFrame, decodeDaemonFrame } from '../../../protocol/frames.ts'
 import * as records from '../../../protocol/records.ts'
 
@@ -39,4 +40,9 @@ test('every record has an example', () => {
     'inputRecordSchema',
     'metricRecordSchema',
   ])
+})
+
+test.each(examplesOf('audit.ts'))('the example of %s is a record', (name, json) => {
+  const schemas = { auditRecord: audit.auditRecordSchema, operatorAudit: audit.operatorAuditSchema }
+  expect(schemas[name as keyof typeof schemas].parse(JSON.parse(json))).toEqual(JSON.parse(json))
 })

@@ -40,13 +40,13 @@ test('the subject of a block says whose it is, of which class, and whether it wa
   }
 })
 
-test('a stream never captures requests or heartbeats', () => {
+test('a stream of blocks never captures requests, heartbeats or the audit', () => {
   const captures = (subject: string) =>
     streamSubjects().some((filter) =>
       new RegExp(`^${filter.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`).test(subject),
     )
   expect(captures('edge.plant-a.n1.results')).toBe(true)
   expect(captures(markSubjectOf({ site: 'plant-a', node: 'n.1' }, { recordClass: 'stat', epoch: 'ab' }))).toBe(true)
-  for (const tail of ['rpc', 'rpc.x', 'status']) expect(captures(`edge.plant-a.n1.${tail}`)).toBe(false)
+  for (const tail of ['rpc', 'rpc.x', 'status', 'audit']) expect(captures(`edge.plant-a.n1.${tail}`)).toBe(false)
   expect(streamSubjects('a b')[0]).toBe('edge.a=20b.*.results')
 })

@@ -53,12 +53,13 @@ describe('the retention planner', () => {
     expect(planEviction(view([segment(1, RECORD_CLASSES)]))).toBeNull()
   })
 
-  it('gives up folded results first, then local detail, then what is upstream, alerts and errors late, the ledger last', () => {
+  it('gives up folded results first, then local detail, then what is upstream, alerts and errors late, who did what and the ledger last', () => {
     expect(orderOf([segment(1, RECORD_CLASSES)], {})).toEqual([
       '0:normal',
       '0:input+log+minute+sample',
       '0:abnormal+metric+stat',
       '0:alert+error',
+      '0:audit',
       '0:ledger',
     ])
   })
