@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { AUDIT_GENESIS, type AuditHead, checkChain, checkHeads, headOf, link } from '../../../protocol/audit-chain.ts'
 
-function chainOf(count: number, head: AuditHead = AUDIT_GENESIS, say = (n: number): object => ({ verb: `v${n}` })) {
+function chainOf(count: number, from: AuditHead = AUDIT_GENESIS, say = (n: number): object => ({ verb: `v${n}` })) {
+  let head = from
   const records: ReturnType<typeof link<object>>[] = []
   for (let n = 1; n <= count; n += 1) {
     const record = link(say(n), head)
