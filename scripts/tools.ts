@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { findNatsServer, toolDir } from '../src/demo/nats-server.ts'
@@ -15,7 +15,30 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000
  */
 export async function ensureTools(say: (line: string) => void): Promise<void> {
   ensureOpenssl(say)
+  for (const [program, debianPackage] of FROM_APT) ensureFromApt(program, debianPackage, say)
   await ensureNatsServer(say)
+}
+
+/** Lay and overhear the cables between the machines of the private fleet that is tested. */
+const FROM_APT = [
+  ['ip', 'iproute2'],
+  ['tcpdump', 'tcpdump'],
+] as const
+/** System programs that a user's PATH may leave out. */
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+
+function ensureFromApt(program: string, debianPackage: string, say: (line: string) => void): void {
+  const find = () =>
+    spawnSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8', env: { ...process.env, PATH } })
+  if (find().status !== 0 && process.getuid?.() === 0) {
+    say(`${program}: not found, installing the package ${debianPackage}`)
+    const quiet = { stdio: ['ignore', 'ignore', 'inherit'] } as const
+    spawnSync('apt-get', ['update', '-qq'], quiet)
+    spawnSync('apt-get', ['install', '-y', '-qq', debianPackage], quiet)
+  }
+  const found = find()
+  if (found.status !== 0) throw new Error(`${program} is needed by the tests: apt-get install ${debianPackage}`)
+  say(`${program}: ${found.stdout.trim()}`)
 }
 
 /** Makes the certificate that the HTTPS uplink is tested with. */
