@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, type StdioOptions, spawnSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { findNatsServer, toolDir } from '../src/demo/nats-server.ts'
@@ -32,7 +32,7 @@ function ensureFromApt(program: string, debianPackage: string, say: (line: strin
     spawnSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8', env: { ...process.env, PATH } })
   if (find().status !== 0 && process.getuid?.() === 0) {
     say(`${program}: not found, installing the package ${debianPackage}`)
-    const quiet = { stdio: ['ignore', 'ignore', 'inherit'] } as const
+    const quiet: { stdio: StdioOptions } = { stdio: ['ignore', 'ignore', 'inherit'] }
     spawnSync('apt-get', ['update', '-qq'], quiet)
     spawnSync('apt-get', ['install', '-y', '-qq', debianPackage], quiet)
   }
