@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { auditRecordSchema } from './audit.ts'
 import { envelopeSchema } from './envelope.ts'
+import { type JsonShape, readJson } from './json-shape.ts'
 import {
   alertRecordSchema,
   ledgerRecordSchema,
@@ -24,6 +25,10 @@ export const LIVE_SUBPROTOCOL = 'edgedeck.v1'
 export const LIVE_PATH = '/live'
 /** Largest frame either side accepts, bytes of UTF-8. */
 export const MAX_FRAME_BYTES = 256 * 1024
+/** Shape of a frame from a daemon: rows of histograms are the largest that an honest one sends. */
+export const DAEMON_FRAME_SHAPE: JsonShape = { depth: 32, values: 65_536 }
+/** Shape of a frame from a console: a command with arguments is the largest. */
+export const CLIENT_FRAME_SHAPE: JsonShape = { depth: 32, values: 4096 }
 /** Most frames a second a daemon takes from one console; over it the session is closed with `FRAME_RATE`. */
 export const MAX_CLIENT_FRAMES_PER_SEC = 100
 
@@ -241,15 +246,15 @@ export type Decoded<T> = { ok: true; frame: T } | { ok: false; code: 'FRAME_INVA
 
 /** Decode one frame from a console. Never throws. */
 export function decodeClientFrame(data: string): Decoded<ClientFrame> {
-  return decode(clientFrameSchema, data)
+  return decode(clientFrameSchema, data, CLIENT_FRAME_SHAPE)
 }
 
 /** Decode one frame from a daemon. Never throws. */
 export function decodeDaemonFrame(data: string): Decoded<DaemonFrame> {
-  return decode(daemonFrameSchema, data)
+  return decode(daemonFrameSchema, data, DAEMON_FRAME_SHAPE)
 }
 
-function decode<T>(schema: z.ZodType<T>, data: string): Decoded<T> {
+function decode<T>(schema: z.ZodType<T>, data: string, shape: JsonShape): Decoded<T> {
   if (data.length > MAX_FRAME_BYTES) {
     return {
       ok: false,
@@ -257,25 +262,15 @@ function decode<T>(schema: z.ZodType<T>, data: string): Decoded<T> {
       msg: `a frame of ${data.length} characters is over ${MAX_FRAME_BYTES}`,
     }
   }
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is not JSON' }
-  }
-  let parsed: ReturnType<typeof schema.safeParse>
-  try {
-    parsed = schema.safeParse(value)
-  } catch (error) {
-    // JSON is parsed without a stack, the schema of `args` is not: it overflows at some thousand levels.
-    if (!(error instanceof RangeError)) throw error
-    return { ok: false, code: 'FRAME_INVALID', msg: 'the frame is nested too deeply' }
-  }
+  const read = readJson(data, shape)
+  if (!read.ok) return { ok: false, code: 'FRAME_INVALID', msg: read.msg }
+  const parsed = schema.safeParse(read.value)
   if (parsed.success) return { ok: true, frame: parsed.data }
   const issue = parsed.error.issues[0]
   return {
     ok: false,
     code: 'FRAME_INVALID',
-    msg: `${issue?.path.join('.') || 'frame'}: ${issue?.message ?? 'not of the protocol'}`,
+    // The path may hold keys that the other end chose.
+    msg: `${issue?.path.join('.').slice(0, 200) || 'frame'}: ${(issue?.message ?? 'not of the protocol').slice(0, 200)}`,
   }
 }

@@ -6,8 +6,10 @@
  */
 const BUCKETS_PER_DOUBLING = 16
 const MIN_VALUE_MS = 0.001
-const MIN_INDEX = indexOf(MIN_VALUE_MS)
-const MAX_INDEX = indexOf(3_600_000)
+/** Lowest and highest bucket there are: what is quicker or slower is counted in them. */
+export const MIN_BUCKET = indexOf(MIN_VALUE_MS)
+/** @see MIN_BUCKET */
+export const MAX_BUCKET = indexOf(3_600_000)
 
 /** A histogram on the wire: sparse `[bucket, count]` pairs in rising bucket order; times in milliseconds. */
 export interface HistogramData {
@@ -43,7 +45,7 @@ export class Histogram {
   /** Count one value in milliseconds. Returns false, counting nothing, when it is not a number ≥ 0. */
   record(valueMs: number): boolean {
     if (!(valueMs >= 0) || !Number.isFinite(valueMs)) return false
-    const index = valueMs <= MIN_VALUE_MS ? MIN_INDEX : Math.min(MAX_INDEX, indexOf(valueMs))
+    const index = valueMs <= MIN_VALUE_MS ? MIN_BUCKET : Math.min(MAX_BUCKET, indexOf(valueMs))
     this.#counts.set(index, (this.#counts.get(index) ?? 0) + 1)
     this.#count += 1
     this.#sumMs += valueMs

@@ -1,4 +1,9 @@
 import { z } from 'zod'
+import { fewOf } from './bounds.ts'
+import { MAX_BUCKET, MIN_BUCKET } from './histogram.ts'
+
+/** A sentence for people, as long as it may be in a record; a daemon cuts its own at 4096. */
+const sentence = z.string().max(65_536)
 
 /**
  * The records a node keeps and sends upstream, one JSON object each, snake_case. `seq` is the record's own sequence on
@@ -7,7 +12,7 @@ import { z } from 'zod'
 const envelope = {
   /** Position on this node in this epoch, from 1; 0 only on live rows of a record that the disk refused to keep. */
   seq: z.int().nonnegative(),
-  node_id: z.string().min(1),
+  node_id: z.string().min(1).max(253),
   timestamp: z.int().nonnegative(),
 }
 
@@ -16,7 +21,7 @@ export const histogramSchema = z.object({
   count: z.int().nonnegative(),
   sumMs: z.number().nonnegative(),
   maxMs: z.number().nonnegative(),
-  buckets: z.array(z.tuple([z.int(), z.int().positive()])).max(1000),
+  buckets: z.array(z.tuple([z.int().min(MIN_BUCKET).max(MAX_BUCKET), z.int().positive()])).max(1000),
 })
 
 /**
@@ -32,12 +37,12 @@ export const resultRecordSchema = z.object({
   pred: z.int().nullable(),
   /** Probability of `pred`, 0..1; null when there is none. */
   confidence: z.number().min(0).max(1).nullable(),
-  model: z.string().nullable(),
+  model: z.string().max(256).nullable(),
   /** From the first byte of the request to just before the commit. */
   total_ms: z.number().nonnegative(),
   /** Size of the request body as received. */
   bytes: z.int().nonnegative(),
-  msg: z.string().optional(),
+  msg: sentence.optional(),
   reason: z.string().min(1).max(128).optional(),
   over_rate: z.literal(true).optional(),
 })
@@ -51,7 +56,7 @@ export const resultRecordSchema = z.object({
 export const statRecordSchema = z.object({
   ...envelope,
   /** Epoch of the results when it is not the one this record was written in (folded after a lost tail). */
-  epoch: z.string().optional(),
+  epoch: z.string().max(64).optional(),
   first_seq: z.int().positive(),
   last_seq: z.int().positive(),
   /** Timestamps of the first and last result covered. */
@@ -62,7 +67,7 @@ export const statRecordSchema = z.object({
   ok: z.int().nonnegative(),
   success_rate: z.number().min(0).max(1),
   /** Abnormal results over the rate limit, counted by reason. */
-  over_rate: z.record(z.string(), z.int().positive()),
+  over_rate: fewOf(z.int().positive(), { most: 128, nameChars: 128 }),
   mean_ms: z.number(),
   p50_ms: z.number(),
   p99_ms: z.number(),
@@ -79,14 +84,14 @@ export const severitySchema = z.enum(['info', 'warning', 'critical'])
  */
 export const alertRecordSchema = z.object({
   ...envelope,
-  rule: z.string(),
+  rule: z.string().max(128),
   state: z.enum(['firing', 'resolved']),
   severity: severitySchema,
   value: z.number().nullable(),
   threshold: z.number().nullable(),
-  unit: z.string(),
+  unit: z.string().max(32),
   since: z.int(),
-  msg: z.string(),
+  msg: sentence,
 })
 
 /** Log levels, worst last. */
@@ -103,9 +108,9 @@ export type LogLevel = z.infer<typeof logLevelSchema>
 export const logRecordSchema = z.object({
   ...envelope,
   level: logLevelSchema,
-  source: z.string(),
-  msg: z.string(),
-  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+  source: z.string().max(256),
+  msg: sentence,
+  fields: fewOf(z.union([sentence, z.number(), z.boolean(), z.null()]), { most: 64, nameChars: 256 }).optional(),
 })
 
 /**
@@ -116,12 +121,12 @@ export const logRecordSchema = z.object({
 export const ledgerRecordSchema = z.object({
   ...envelope,
   event: z.enum(['evicted', 'corrupt', 'lost_tail', 'not_stored', 'new_epoch', 'undeliverable', 'rewound']),
-  reason: z.string(),
+  reason: z.string().max(128),
   first_seq: z.int().nonnegative().nullable(),
   last_seq: z.int().nonnegative().nullable(),
-  records: z.record(z.string(), z.int().nonnegative()),
+  records: fewOf(z.int().nonnegative(), { most: 64 }),
   bytes: z.int().nonnegative(),
-  msg: z.string(),
+  msg: sentence,
 })
 
 /**
@@ -149,7 +154,7 @@ export const metricRecordSchema = z.object({
   state: z.enum(['abnormal', 'normal']),
   expr: z.string().max(4096),
   /** What the expression looked at, by path. */
-  values: z.record(z.string().max(128), z.union([z.number(), z.string(), z.boolean(), z.null()])),
+  values: fewOf(z.union([z.number(), sentence, z.boolean(), z.null()]), { most: 128, nameChars: 128 }),
   from: z.int(),
   to: z.int(),
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fewOf } from './bounds.ts'
 import { alertRecordSchema, histogramSchema, severitySchema } from './records.ts'
 
 /** Unix ms. */
@@ -81,7 +82,7 @@ const uplinkTarget = z.object({
   /** Region that the target is in; the target's name where nobody named one. */
   region: z.string().max(253).optional(),
   /** By class of which there is any, the last sequence at each level: committed on the node, held by the receiver, surely synced there. */
-  levels: z.record(z.string().max(32), z.object({ committed: count, held: count, synced: count })).optional(),
+  levels: fewOf(z.object({ committed: count, held: count, synced: count }), { most: 32 }).optional(),
   /** Seconds until the backlog is drained at the rate of the last minute; null when nothing waits or nothing moves. */
   drainSec: z.number().nonnegative().nullable().optional(),
   /** Time from a record's timestamp until the target held it, over the last minute. */
@@ -129,19 +130,17 @@ const store = z.object({
   /** Records that were not kept since the start. */
   notStored: count.optional(),
   /** What is kept by class of which anything is or was kept, and the limits in force. */
-  byClass: z
-    .record(
-      z.string().max(32),
-      z.object({
-        records: count,
-        bytes,
-        oldestAt: at.nullable(),
-        maxBytes: bytes.nullable(),
-        maxAgeMs: count.nullable(),
-        evicted: count,
-      }),
-    )
-    .optional(),
+  byClass: fewOf(
+    z.object({
+      records: count,
+      bytes,
+      oldestAt: at.nullable(),
+      maxBytes: bytes.nullable(),
+      maxAgeMs: count.nullable(),
+      evicted: count,
+    }),
+    { most: 32 },
+  ).optional(),
 })
 /** The store as the console sees it. */
 export type StoreStatus = z.infer<typeof store>
@@ -158,7 +157,7 @@ export const statusBody = {
   uplink: z.object({
     targets: z.array(uplinkTarget).max(16),
     /** Cumulative bytes written to upstream sockets, by class; `telemetry` is live sessions, `control` is what the wire needs besides. */
-    sentBytes: z.record(z.string().max(32), bytes),
+    sentBytes: fewOf(bytes, { most: 32 }),
     /** Records not yet held by every target. */
     backlogRecords: count,
     /** Cap on what leaves for upstream and consoles together, bytes a second; null for none. */
@@ -167,7 +166,7 @@ export const statusBody = {
   store,
   alerts: z.array(activeAlert).max(64),
   /** Declared faults in force; empty on an honest node. */
-  faults: z.record(z.string().max(32), z.number()),
+  faults: fewOf(z.number(), { most: 16 }),
 }
 
 /**
@@ -176,7 +175,7 @@ export const statusBody = {
  */
 export const sampleRecordSchema = z.object({
   seq: count,
-  node_id: z.string().min(1),
+  node_id: z.string().min(1).max(253),
   timestamp: at,
   /** Changes with every start of the daemon, as in `welcome`: counters begin again at 0. */
   instance: z.string().max(64),

@@ -117,8 +117,10 @@ export class LiveSession {
     const nowMs = this.#port.now()
     this.#lastHeardMs = nowMs
     if (!this.#inflow.take(sizeBytes, nowMs)) {
-      this.#misbehaved('FRAME_RATE', 'it sends more than a console takes', 1)
-      this.#end('it flooded this console; trying again later')
+      const { frames, bytes } = this.#inflow.recent()
+      const much = `${frames} frames and ${(bytes / 1e6).toFixed(1)} MB within two seconds`
+      this.#misbehaved('FRAME_RATE', `it floods: ${much}, more than a console takes`, 1)
+      this.#end(`it flooded this console with ${much}; it is left alone for a while`)
       return
     }
     const decoded = data === null ? notText() : decodeDaemonFrame(data)

@@ -17,7 +17,7 @@ export class PictureFetch {
     this.#parts.push(part)
     this.#bytes += part.length
     if (this.#bytes > frame.sizeBytes) return 'the node sent more of the picture than it said'
-    if (!frame.last) return null
+    if (!frame.last) return part.length === 0 ? 'a stretch of the picture is empty' : null
     if (this.#bytes !== frame.sizeBytes) return 'the picture ends too early'
     return { contentType: frame.contentType, data: Buffer.concat(this.#parts) }
   }

@@ -13,6 +13,9 @@ export interface RangePort {
   settle(outcome: RangeOutcome): void
 }
 
+/** Frames that may wait to be taken. Nodes that know credits send no more than they were let; older ones have a limit of rows. */
+const MAX_UNTAKEN = 64
+
 /**
  * One range on its way from a node. Frames are handed on one after the other, and each is paid back with a credit only
  * when it was taken, so a slow reader holds at most the granted frames. A node that says nothing while it owes an answer
@@ -38,8 +41,19 @@ export class RangeRead {
   }
 
   rows(frame: RowsFrame): void {
+    if (this.#over) return
     this.#untaken += 1
     this.#unwatch()
+    if (this.#untaken > MAX_UNTAKEN) {
+      const message = 'the node sends more of the range than it was let'
+      this.#settle({
+        ok: false,
+        code: 'FRAME_RATE',
+        message,
+        next: ['look at the node: it does not keep to the protocol'],
+      })
+      return
+    }
     this.#taking = this.#taking.then(() => this.#take(frame))
   }
 

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws'
 import { LIVE_SUBPROTOCOL, MAX_FRAME_BYTES } from '../../protocol/frames.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
-import { type Backoff, backoffMs, DEFAULT_BACKOFF } from './backoff.ts'
+import { type Backoff, backoffMs, DEFAULT_BACKOFF, DEFAULT_PENALTY } from './backoff.ts'
 import { DEFAULT_INFLOW, type InflowLimits } from './inflow-bound.ts'
 import type {
   CommandOutcome,
@@ -29,6 +29,8 @@ export interface WebSocketLinkOptions {
   readonly interest: LinkInterest
   readonly sink: LinkSink
   readonly backoff?: Backoff
+  /** How long a node is left alone that floods or does not keep to the protocol; longer each time it does so again. */
+  readonly penalty?: Backoff
   readonly inflow?: InflowLimits
   /** Time for connecting and, after it, for the welcome. */
   readonly handshakeTimeoutMs?: number
@@ -42,6 +44,8 @@ export interface WebSocketLinkOptions {
 const REQUEST_TIMEOUT_MS = 10_000
 /** Frames of a range that may be under way, 64 KiB each: enough for a link of 100 ms at 20 Mbit/s. */
 const RANGE_CREDITS = 4
+/** What a whole answer to the handshake may take over the time for each of its parts. */
+const SLOW_ANSWER_MS = 1000
 /** Before a peer that says goodbye too slowly is cut. */
 const CLOSE_GRACE_MS = 500
 
@@ -54,6 +58,8 @@ export class WebSocketLink implements NodeLink {
   #results: ResultFollow | null
   #running = false
   #attempt = 0
+  /** Sessions in a row that ended because the node misbehaved. */
+  #offences = 0
   #retry: NodeJS.Timeout | null = null
   #current: Connection | null = null
 
@@ -64,6 +70,7 @@ export class WebSocketLink implements NodeLink {
     this.#results = options.interest.results ?? null
     this.#options = {
       backoff: DEFAULT_BACKOFF,
+      penalty: DEFAULT_PENALTY,
       inflow: DEFAULT_INFLOW,
       handshakeTimeoutMs: 5000,
       probeEveryMs: 5000,
@@ -171,9 +178,13 @@ export class WebSocketLink implements NodeLink {
 
   #ended(end: { readonly reason: string; readonly stood: boolean; readonly penalised: boolean }): void {
     this.#current = null
-    const { backoff, random } = this.#options
-    const attempt = end.penalised ? Number.POSITIVE_INFINITY : Math.max(1, this.#attempt)
-    const retryInMs = this.#running ? backoffMs(backoff, attempt, random()) : null
+    const { backoff, penalty, random } = this.#options
+    if (end.penalised) this.#offences += 1
+    else if (end.stood) this.#offences = 0
+    const waitMs = end.penalised
+      ? backoffMs(penalty, this.#offences, random())
+      : backoffMs(backoff, Math.max(1, this.#attempt), random())
+    const retryInMs = this.#running ? waitMs : null
     this.#emit({ kind: end.stood ? 'closed' : 'refused', reason: end.reason, retryInMs })
     if (retryInMs !== null) this.#retry = setTimeout(() => this.#connect(), retryInMs)
   }
@@ -183,7 +194,7 @@ export class WebSocketLink implements NodeLink {
   }
 }
 
-interface ConnectionOptions extends Required<Omit<WebSocketLinkOptions, 'sink' | 'backoff' | 'random'>> {
+interface ConnectionOptions extends Required<Omit<WebSocketLinkOptions, 'sink' | 'backoff' | 'penalty' | 'random'>> {
   emit(event: LinkEvent): void
   /** Called once; `penalised` when the peer misbehaved and should be left alone for longer. */
   ended(end: { readonly reason: string; readonly stood: boolean; readonly penalised: boolean }): void
@@ -197,6 +208,7 @@ class Connection {
   #reason: string | null = null
   #penalised = false
   #opened = false
+  #deadline: NodeJS.Timeout | null = null
   #watch: NodeJS.Timeout | null = null
   #grace: NodeJS.Timeout | null = null
   readonly #gone = Promise.withResolvers<void>()
@@ -227,6 +239,11 @@ class Connection {
 
   begin(): void {
     const socket = this.#socket
+    // The socket's own timeout begins anew with every byte: a peer that answers one byte at a time would hold it for hours.
+    this.#deadline = setTimeout(
+      () => this.#cut('it took the connection, but did not answer in time'),
+      this.#options.handshakeTimeoutMs + SLOW_ANSWER_MS,
+    )
     socket.on('open', () => this.#open())
     socket.on('message', (data, isBinary) => {
       const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer)
@@ -253,6 +270,7 @@ class Connection {
   }
 
   #open(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
     this.#opened = true
     this.#options.emit({ kind: 'opened' })
     this.session.begin()
@@ -295,6 +313,7 @@ class Connection {
   }
 
   #closed(code: number, text: string): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
     if (this.#watch !== null) clearInterval(this.#watch)
     if (this.#grace !== null) clearTimeout(this.#grace)
     const reason = this.#reason ?? reasonOfClose(code, text)

@@ -58,6 +58,42 @@ describe('a link to a bad peer', () => {
     expect(link.of('refused')[0]?.reason).toBe('it took the connection, but did not answer')
   })
 
+  it('leaves one that floods again for longer each time', async () => {
+    const status = JSON.stringify(statusFrame({ at: 1 }))
+    const url = await peer(
+      afterHello((socket) => {
+        for (let i = 0; i < 200; i += 1) socket.send(status)
+      }),
+    )
+    const inflow = { framesPerSec: 10, bytesPerSec: 1e9, burstSec: 1 }
+    const link = probe(url, { inflow, penalty: { minMs: 10, maxMs: 40 }, random: () => 0 })
+    await link.until(() => link.of('closed').length === 4)
+    expect(link.of('closed').map(({ retryInMs }) => retryInMs)).toEqual([10, 20, 40, 40])
+  })
+
+  it('gives up on one that answers the handshake one byte at a time', async () => {
+    const timers: NodeJS.Timeout[] = []
+    const url = await listening(
+      createTcpServer((socket) => {
+        const answer = 'HTTP/1.1 101 Switching Protocols\r\nX-Padding: '
+        let sent = 0
+        socket.on('error', () => undefined)
+        timers.push(
+          setInterval(() => {
+            socket.write(answer[sent] ?? 'x')
+            sent += 1
+          }, 50),
+        )
+      }),
+    )
+    stops.push(() => {
+      for (const timer of timers) clearInterval(timer)
+    })
+    const link = probe(url, { handshakeTimeoutMs: 300 })
+    await link.until(() => link.of('refused').length >= 1)
+    expect(link.of('refused')[0]?.reason).toBe('it took the connection, but did not answer in time')
+  })
+
   it('gives up on one that never says welcome', async () => {
     const link = probe(await peer(() => undefined), { handshakeTimeoutMs: 300 })
     await link.until(() => link.of('refused').length >= 1)
@@ -105,7 +141,7 @@ describe('a link to a bad peer', () => {
         for (let i = 0; i < 1000; i += 1) socket.send('garbage')
       }),
     )
-    const link = probe(url, { backoff: { minMs: 10, maxMs: 600_000 }, random: () => 0 })
+    const link = probe(url, { penalty: { minMs: 600_000, maxMs: 600_000 }, random: () => 0 })
     await link.until(() => link.of('closed').length === 1)
     expect(link.of('misbehaved')).toHaveLength(20)
     expect(link.of('closed')[0]).toMatchObject({
@@ -123,9 +159,14 @@ describe('a link to a bad peer', () => {
       }),
     )
     const inflow = { framesPerSec: 50, bytesPerSec: 1e9, burstSec: 2 }
-    const link = probe(url, { inflow, backoff: { minMs: 10, maxMs: 600_000 } })
+    const link = probe(url, { inflow, penalty: { minMs: 600_000, maxMs: 600_000 } })
     await link.until(() => link.of('closed').length === 1)
-    expect(link.of('misbehaved')).toMatchObject([{ code: 'FRAME_RATE' }])
+    expect(link.of('misbehaved')).toMatchObject([
+      {
+        code: 'FRAME_RATE',
+        message: expect.stringMatching(/^it floods: 1\d\d frames and 0\.\d MB within two seconds/),
+      },
+    ])
     expect(link.of('closed')[0]?.reason).toContain('flooded')
     expect(link.frames().length).toBeLessThanOrEqual(200)
   })

@@ -58,6 +58,14 @@ class Range {
 }
 
 describe('a range', () => {
+  it('fails when a node heeds no credits, and holds nothing of what comes behind', async () => {
+    const range = new Range()
+    for (let seq = 1; seq <= 200; seq += 1) await range.send(seq)
+    expect(await range.outcome).toMatchObject({ ok: false, code: 'FRAME_RATE' })
+    expect(range.taken).toEqual([1])
+    expect(range.told).toEqual([range.id])
+  })
+
   it('hands on one frame after the other, and pays for each only when it was taken', async () => {
     const range = new Range()
     await range.send(1)
