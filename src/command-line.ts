@@ -48,7 +48,7 @@ const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
 69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
-Point it at a fleet:  edgedeck --node press-4=ws://10.0.0.4:5443/live
+Point it at a fleet:  edgedeck --node press-4=wss://10.0.0.4:5443/live
 Or see it first:      edgedeck demo`
 
 /**
@@ -90,7 +90,7 @@ function grammar(
     .description('A terminal console for fleets of edge nodes that run AI inference.')
     .version(version, '-V, --version', 'print the version')
     .addOption(
-      new Option('--node <NAME=ws://…>', 'a node to look at; may be repeated').argParser(collect).default([], 'none'),
+      new Option('--node <NAME=wss://…>', 'a node to look at; may be repeated').argParser(collect).default([], 'none'),
     )
     .addOption(
       new Option('--cloud <[NAME=]nats://…>', "a region that holds the nodes' records; may be repeated")
@@ -98,6 +98,7 @@ function grammar(
         .default([], 'none'),
     )
     .option('--config <file>', 'configuration instead of $XDG_CONFIG_HOME/edgedeck/config.yaml')
+    .option('--context <name>', 'one of the fleets that the configuration lists, instead of its current one')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EPILOGUE)
     .helpCommand(false)

@@ -4,17 +4,29 @@ import { OUTPUT_FORMATS } from './commands/output.ts'
 
 /** What every command may be told: where the fleet is. */
 export interface FleetFlags {
-  /** `--node NAME=ws://…`, as typed. */
+  /** `--node NAME=wss://…`, as typed. */
   readonly node: readonly string[]
   /** `--cloud [NAME=]nats://…`, as typed. */
   readonly cloud: readonly string[]
   readonly config: string | null
+  /** `--context`, one of the fleets of the configuration; null for its current one. */
+  readonly context: string | null
 }
 
 /** The flags that stand before or behind any command. */
 export function fleetFlags(program: Command): FleetFlags {
-  const { node, cloud, config = null } = program.opts<{ node: string[]; cloud: string[]; config?: string }>()
-  return { node, cloud, config }
+  const {
+    node,
+    cloud,
+    config = null,
+    context = null,
+  } = program.opts<{
+    node: string[]
+    cloud: string[]
+    config?: string
+    context?: string
+  }>()
+  return { node, cloud, config, context }
 }
 
 /** `-o`, the form to print in. */

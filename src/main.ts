@@ -10,7 +10,8 @@ import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
 import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
 import { type CloudAddress, mergeClouds } from './config/cloud-address.ts'
-import { type ConsoleConfig, loadConsoleConfig } from './config/console-config.ts'
+import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
+import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/context.ts'
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
@@ -36,7 +37,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
 }
 
 interface Loaded {
-  readonly config: ConsoleConfig
+  readonly context: NamedContext
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
@@ -101,7 +102,9 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     case 'screen': {
       const nodes = known(loaded)
       if (hasScreen()) {
-        const context = request.node.length > 0 ? 'command line' : loaded.configFile
+        const { name } = loaded.context
+        const listed = name === DEFAULT_CONTEXT ? loaded.configFile : name
+        const context = request.node.length > 0 ? 'command line' : listed
         await runScreen({ ...loaded.screen, nodes, clouds: loaded.clouds, version, context, signal: io.signal })
         return 0
       }
@@ -115,11 +118,13 @@ function load(flags: FleetFlags): Loaded {
   const paths = consolePaths(process.env, homedir())
   const configFile = flags.config ?? paths.configFile
   const config = loadConsoleConfig(configFile, flags.config !== null)
-  const nodes = mergeNodes(flags.node.map(parseNodeFlag), config.nodes)
+  const context = chooseContext(config, flags.context)
+  const nodes = mergeNodes(flags.node.map(parseNodeFlag), context.nodes)
+  mustNotBeExposed(nodes, context)
   const { keymapFile, picturesDir } = paths
   const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
-  const clouds = mergeClouds(flags.cloud, config.clouds)
-  return { config, configFile, nodes, clouds, screen }
+  const clouds = mergeClouds(flags.cloud, context.clouds)
+  return { context, configFile, nodes, clouds, screen }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {
@@ -127,7 +132,7 @@ function known(loaded: Loaded): readonly NodeAddress[] {
   throw new EdgeError('USAGE', {
     message: 'no node is known',
     next: [
-      'point at one with --node NAME=ws://host:5443/live',
+      'point at one with --node NAME=wss://host:5443/live',
       `or list nodes in ${loaded.configFile}`,
       'or look at a fleet that needs nothing: edgedeck demo',
     ],

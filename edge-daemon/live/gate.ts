@@ -1,19 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP, isIPv6 } from 'node:net'
 import { LIVE_PATH, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
+import { isLoopback } from '../../settings/loopback.ts'
 import type { Peer } from './contract.ts'
 
 /** Why a request may not become a live session, as an HTTP answer. */
 export interface Refusal {
   readonly status: number
   readonly msg: string
-}
-
-/** Whether a host name or address means this machine alone: `localhost`, 127.0.0.0/8 or ::1. */
-export function isLoopback(host: string): boolean {
-  if (host.toLowerCase() === 'localhost') return true
-  if (isIPv6(host)) return /^(?:0*:)*:?0*1$/.test(host) || /^::ffff:127\./i.test(host)
-  return isIP(host) === 4 && host.startsWith('127.')
 }
 
 /**

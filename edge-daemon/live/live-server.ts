@@ -13,6 +13,7 @@ import {
   type WelcomeFrame,
 } from '../../protocol/frames.ts'
 import type { Rights } from '../../protocol/rights.ts'
+import { isLoopback } from '../../settings/loopback.ts'
 import {
   type CommandResult,
   type ControlIdentity,
@@ -28,7 +29,7 @@ import {
   SYSTEM_LIVE_CLOCK,
   type TelemetryPace,
 } from './contract.ts'
-import { isLoopback, refusalOf } from './gate.ts'
+import { refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
 import type { PictureReader } from './picture.ts'
 import { SharedRow } from './row-filter.ts'

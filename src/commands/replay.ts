@@ -120,7 +120,7 @@ function nothingToRead({ name, node, source }: ReplayRequest, reason: string | n
   if (node === null && source !== 'cloud') {
     return new EdgeError('USAGE', {
       message: `no node is called ${untrusted(name)}`,
-      next: [`point at it with --node ${untrusted(name)}=ws://host:5443/live`, `or ${configure}`],
+      next: [`point at it with --node ${untrusted(name)}=wss://host:5443/live`, `or ${configure}`],
     })
   }
   if (reason === null) return new EdgeError('USAGE', { message: 'no region of the cloud is known', next: [configure] })

@@ -3,14 +3,14 @@ import { z } from 'zod'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
-import { type CloudAddress, DEFAULT_STREAM, readCloud } from './cloud-address.ts'
-import { type NodeAddress, readAddress } from './node-address.ts'
+import { CONTEXT_SHAPE, DEFAULT_CONTEXT, type FleetContext, type NamedContext, refuseExposed } from './context.ts'
 
-/** What a console's configuration file says; what it leaves out has its default. */
-export interface ConsoleConfig {
-  readonly nodes: readonly NodeAddress[]
-  /** Where the fleet's records are held, a region each. */
-  readonly clouds: readonly CloudAddress[]
+/** What a console's configuration file says; what it leaves out has its default. Its own keys are the context `default`. */
+export interface ConsoleConfig extends FleetContext {
+  /** The context that is looked at when nobody says which. */
+  readonly context: string
+  /** Further fleets by name. */
+  readonly contexts: Readonly<Record<string, FleetContext>>
   /** Name of a theme that comes with the console, or the path of a theme file. */
   readonly theme: string
   /** Draw with ASCII only; null = as the terminal can. */
@@ -19,48 +19,45 @@ export interface ConsoleConfig {
   readonly logLevel: LogLevel
 }
 
-const node = z.strictObject({ name: z.string(), url: z.string() }).transform((value, context): NodeAddress => {
-  const read = readAddress(value.name, value.url)
-  if (typeof read !== 'string') return read
-  context.addIssue({ code: 'custom', message: read, path: [read.startsWith('the name') ? 'name' : 'url'] })
-  return z.NEVER
-})
+/** A context's name is the name of a folder too. */
+const CONTEXT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
-const cloud = z
-  .strictObject({ name: z.string(), servers: z.array(z.string()), stream: z.string().default(DEFAULT_STREAM) })
-  .transform((value, context): CloudAddress => {
-    const read = readCloud(value)
-    if (typeof read !== 'string') return read
-    context.addIssue({ code: 'custom', message: read, path: [/^the (name|stream)/.exec(read)?.[1] ?? 'servers'] })
-    return z.NEVER
+const contexts = z
+  .record(z.string(), z.strictObject(CONTEXT_SHAPE).superRefine(refuseExposed), {
+    error: 'expected contexts by name, each with nodes, clouds, nats, controller, production, insecure',
+  })
+  .superRefine((named, { addIssue }) => {
+    for (const name of Object.keys(named)) {
+      const message =
+        name === DEFAULT_CONTEXT
+          ? `"${name}" is what stands at the top of the file; choose another name`
+          : CONTEXT_NAME.test(name)
+            ? null
+            : 'a context is named by letters, digits, ".", "_" and "-"'
+      if (message !== null) addIssue({ code: 'custom', path: [name], message })
+    }
   })
 
-const schema = z.strictObject({
-  nodes: z
-    .array(node, { error: 'expected a list of nodes, each "- name: NAME" with "url: ws://host:5443/live"' })
-    .default([])
-    .superRefine((nodes, context) => {
-      nodes.forEach(({ key }, index) => {
-        if (nodes.findIndex((other) => other.key === key) === index) return
-        context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${key}" is listed twice; rename one` })
-      })
-    }),
-  clouds: z
-    .array(cloud, { error: 'expected a list of regions, each "- name: NAME" with "servers: [nats://host:4222]"' })
-    .default([])
-    .superRefine((clouds, context) => {
-      clouds.forEach(({ name }, index) => {
-        if (clouds.findIndex((other) => other.name === name) === index) return
-        context.addIssue({ code: 'custom', path: [index, 'name'], message: `"${name}" is listed twice; rename one` })
-      })
-    }),
-  theme: z.string().min(1).default('dark'),
-  ascii: z.boolean({ error: 'expected true or false' }).nullable().default(null),
-  logLevel: z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` }).default('info'),
-})
-const KEYS = Object.keys(schema.shape)
-const NODE_KEYS = ['name', 'url'] as const
+const schema = z
+  .strictObject({
+    ...CONTEXT_SHAPE,
+    context: z.string().default(DEFAULT_CONTEXT),
+    contexts: contexts.default({}),
+    theme: z.string().min(1).default('dark'),
+    ascii: z.boolean({ error: 'expected true or false' }).nullable().default(null),
+    logLevel: z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  })
+  .superRefine(refuseExposed)
+  .superRefine(({ context, contexts }, { addIssue }) => {
+    const names = [DEFAULT_CONTEXT, ...Object.keys(contexts)]
+    if (!names.includes(context)) {
+      addIssue({ code: 'custom', path: ['context'], message: `there is no such context; they are ${names.join(', ')}` })
+    }
+  })
+
+const NODE_KEYS = ['name', 'url', 'site'] as const
 const CLOUD_KEYS = ['name', 'servers', 'stream'] as const
+const NATS_KEYS = ['servers', 'credentials', 'ca'] as const
 
 /**
  * Read a configuration from YAML text; `file` is for messages.
@@ -96,10 +93,38 @@ export function loadConsoleConfig(file: string, asked: boolean): ConsoleConfig {
   return parseConsoleConfig(text, file)
 }
 
+/**
+ * The context to look at: the one that was asked for, else the one that the file says.
+ * @throws EdgeError `USAGE` for a name that is not in the file.
+ */
+export function chooseContext(config: ConsoleConfig, asked: string | null): NamedContext {
+  const name = asked ?? config.context
+  if (name === DEFAULT_CONTEXT) {
+    const { nodes, clouds, nats, controller, production, insecure } = config
+    return { name, nodes, clouds, nats, controller, production, insecure }
+  }
+  const found = Object.hasOwn(config.contexts, name) ? config.contexts[name] : undefined
+  if (found !== undefined) return { name, ...found }
+  const names = [DEFAULT_CONTEXT, ...Object.keys(config.contexts)]
+  throw new EdgeError('USAGE', {
+    message: `there is no context "${name}"`,
+    next: [`the contexts are ${names.join(', ')}`, 'list another under "contexts:" in the configuration'],
+  })
+}
+
 function withHint(fault: DocumentFault): DocumentFault {
   if (!fault.message.startsWith('unknown key')) return fault
-  const known = fault.path.startsWith('clouds.') ? CLOUD_KEYS : fault.path.includes('.') ? NODE_KEYS : KEYS
-  const near = nearest(fault.path.split('.').at(-1) ?? '', known)
+  const path = fault.path.split('.')
+  const known = keysBeside(path)
+  const near = nearest(path.at(-1) ?? '', known)
   const cure = near === null ? `the keys are ${known.join(', ')}` : `did you mean "${near}"?`
   return { ...fault, message: `unknown key; ${cure}` }
+}
+
+/** The keys that may stand where a path ends. */
+function keysBeside(path: readonly string[]): readonly string[] {
+  const inContext = path[0] === 'contexts'
+  const [section, ...rest] = inContext ? path.slice(2) : path
+  if (rest.length === 0) return inContext ? Object.keys(CONTEXT_SHAPE) : Object.keys(schema.shape)
+  return section === 'clouds' ? CLOUD_KEYS : section === 'nats' ? NATS_KEYS : NODE_KEYS
 }

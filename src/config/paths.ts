@@ -8,6 +8,8 @@ export interface ConsolePaths {
   readonly keymapFile: string
   /** `$XDG_STATE_HOME/edgedeck/pictures`, for pictures that the operator saves. */
   readonly picturesDir: string
+  /** `$XDG_STATE_HOME/edgedeck/identities`, a folder a context. */
+  readonly identitiesDir: string
 }
 
 /** Paths after the XDG base directory specification; a relative one of its variables is ignored, as it asks. */
@@ -20,5 +22,6 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
     configFile: join(base, 'config.yaml'),
     keymapFile: join(base, 'keymap.yaml'),
     picturesDir: join(state, 'pictures'),
+    identitiesDir: join(state, 'identities'),
   }
 }

@@ -3,7 +3,7 @@ import { LIVE_PATH } from '../../protocol/frames.ts'
 import { type NodeAddress, readAddress } from '../config/node-address.ts'
 
 /**
- * Read a `--node NAME=ws://host:port[/live]`.
+ * Read a `--node NAME=wss://host:port[/live]`.
  * @throws EdgeError `USAGE`
  */
 export function parseNodeFlag(flag: string): NodeAddress {
@@ -28,5 +28,5 @@ export function mergeNodes(fromFlags: readonly NodeAddress[], fromFile: readonly
 }
 
 function usage(message: string): EdgeError {
-  return new EdgeError('USAGE', { message, next: [`write --node NAME=ws://host:5443${LIVE_PATH}`] })
+  return new EdgeError('USAGE', { message, next: [`write --node NAME=wss://host:5443${LIVE_PATH}`] })
 }

@@ -19,7 +19,7 @@ function usage(line: string): string {
 
 describe('the command line', () => {
   it('without a command asks for the screen, and takes nodes and the file before and after a command', () => {
-    expect(read('')).toEqual({ kind: 'screen', node: [], cloud: [], config: null })
+    expect(read('')).toEqual({ kind: 'screen', node: [], cloud: [], config: null, context: null })
     expect(read('--node a=ws://a --node b=ws://b')).toMatchObject({ kind: 'screen', node: ['a=ws://a', 'b=ws://b'] })
     expect(read('--node a=ws://a nodes --node b=ws://b --config f')).toMatchObject({
       kind: 'nodes',
@@ -36,6 +36,7 @@ describe('the command line', () => {
       node: [],
       cloud: [],
       config: null,
+      context: null,
       name: 'n1',
       fromMs: nowMs - 600_000,
       toMs: nowMs,

@@ -8,6 +8,19 @@ import { loadConsoleConfig, parseConsoleConfig } from '../../../src/config/conso
 import { consolePaths } from '../../../src/config/paths.ts'
 
 const folders: string[] = []
+const DEFAULTS = {
+  nodes: [],
+  clouds: [],
+  nats: null,
+  controller: null,
+  production: false,
+  insecure: false,
+  context: 'default',
+  contexts: {},
+  theme: 'dark',
+  ascii: null,
+  logLevel: 'info',
+}
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
 })
@@ -23,24 +36,18 @@ function faultsOf(text: string): string[] {
 
 describe('the configuration of the console', () => {
   it('has a default for everything', () => {
-    expect(parseConsoleConfig('', 'c.yaml')).toEqual({
-      nodes: [],
-      clouds: [],
-      theme: 'dark',
-      ascii: null,
-      logLevel: 'info',
-    })
+    expect(parseConsoleConfig('', 'c.yaml')).toEqual(DEFAULTS)
   })
 
   it('reads nodes with their addresses', () => {
     const text =
-      'nodes:\n  - name: press 4\n    url: ws://10.0.0.4:5443\n  - {name: 东, url: "wss://e/x"}\ntheme: light\nascii: true\nlogLevel: warn\n'
+      'nodes:\n  - name: press 4\n    url: ws://127.0.0.4:5443\n  - {name: 东, url: "wss://e/x"}\ntheme: light\nascii: true\nlogLevel: warn\n'
     expect(parseConsoleConfig(text, 'c.yaml')).toEqual({
+      ...DEFAULTS,
       nodes: [
-        { key: 'press 4', url: 'ws://10.0.0.4:5443/live' },
+        { key: 'press 4', url: 'ws://127.0.0.4:5443/live' },
         { key: '东', url: 'wss://e/x' },
       ],
-      clouds: [],
       theme: 'light',
       ascii: true,
       logLevel: 'warn',
@@ -93,14 +100,14 @@ describe('the configuration of the console', () => {
     expect(faults).toContain('c.yaml:1: theem: unknown key; did you mean "theme"?')
     expect(faults).toContain('c.yaml:2: logLevel: expected one of debug, info, warn, error, fatal')
     expect(faults).toContain('c.yaml:3: ascii: expected true or false')
-    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:6: nodes\.0\.url: expected an address such as "ws:/))
+    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:6: nodes\.0\.url: expected an address such as "wss:/))
     expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:8: nodes\.1\.adress: unknown key/))
     expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:10: nodes\.2\.name: the name must have/))
     expect(faults).toHaveLength(6)
   })
 
   it('refuses a name that is listed twice, a broken file and a list in place of a mapping', () => {
-    expect(faultsOf('nodes:\n  - {name: a, url: "ws://x"}\n  - {name: a, url: "ws://y"}')).toEqual([
+    expect(faultsOf('nodes:\n  - {name: a, url: "wss://x"}\n  - {name: a, url: "wss://y"}')).toEqual([
       'c.yaml:3: nodes.1.name: "a" is listed twice; rename one',
     ])
     expect(faultsOf('nodes: [')[0]).toMatch(/^c\.yaml:1: /)

@@ -106,7 +106,7 @@ describe('the list of nodes', () => {
     for (const flag of ['ws://host', '=ws://host', 'a=', 'a=http://host', 'a=host:5443', ' =ws://h']) {
       expect(() => parseNodeFlag(flag), flag).toThrow(EdgeError)
     }
-    expect(() => parseNodeFlag('a=http://h')).toThrow(/expected an address such as "ws:/)
+    expect(() => parseNodeFlag('a=http://h')).toThrow(/expected an address such as "wss:/)
   })
 
   it('has the command line win over the file and refuses a name given twice', () => {

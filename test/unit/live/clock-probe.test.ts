@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ClockProbe } from '../../../edge-daemon/live/clock-probe.ts'
 import { FrameRate } from '../../../edge-daemon/live/frame-rate.ts'
-import { isLoopback } from '../../../edge-daemon/live/gate.ts'
+import { isLoopback } from '../../../settings/loopback.ts'
 
 /** A link with its own delays each way, to a peer whose clock is `offsetMs` ahead. */
 class Link {
