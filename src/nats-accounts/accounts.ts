@@ -1,0 +1,141 @@
+import { type Account, type Export, encodeAccount, encodeOperator, type Import, newScopedSigner } from '@nats-io/jwt'
+import { createAccount, createOperator, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
+import { auditSubjects, operatorAuditSubject, streamSubjects } from '../../protocol/subjects.ts'
+import { accountOf, SIGNING_ROLES, type SigningRole, templateOf } from './permissions.ts'
+
+/** Seeds of everything that signs: whoever has them is the bus. */
+export interface BusSeeds {
+  readonly operator: string
+  readonly system: string
+  /** Account of the streams. */
+  readonly archive: string
+  /** Account in which nodes, operators and controllers meet. */
+  readonly fleet: string
+  readonly signing: Readonly<Record<SigningRole, string>>
+}
+
+/** What accounts are made with. */
+export interface BusWishes {
+  readonly fleet: string
+  /** Most bytes that the streams hold together. */
+  readonly diskBytes: number
+  /** Users that were taken back: public key, and the time (Unix s) up to which credentials of it count no more. */
+  readonly revoked: Readonly<Record<string, number>>
+}
+
+/** What a server is given to know its operator and accounts by. */
+export interface BusAccounts {
+  readonly operatorJwt: string
+  /** Public keys. */
+  readonly system: string
+  /** Claims by public key. */
+  readonly accounts: Readonly<Record<string, string>>
+}
+
+/** Fresh seeds. */
+export function newSeeds(): BusSeeds {
+  const account = (): string => seedOf(createAccount())
+  return {
+    operator: seedOf(createOperator()),
+    system: account(),
+    archive: account(),
+    fleet: account(),
+    signing: Object.fromEntries(SIGNING_ROLES.map((role) => [role, account()])) as Record<SigningRole, string>,
+  }
+}
+
+/** The pair of a seed. @throws Error when it is none. */
+export function pairOf(seed: string): KeyPair {
+  return fromSeed(new TextEncoder().encode(seed))
+}
+
+/**
+ * Sign operator and accounts. Streams have an account of their own, and others reach it through services alone: an answer of
+ * JetStream then goes back to who asked, and to nobody else. In one account the reply subject of a request, which no
+ * permission covers, could be the subject of another node's blocks, and the answer would be stored there.
+ */
+export async function signAccounts(seeds: BusSeeds, wishes: BusWishes): Promise<BusAccounts> {
+  const { fleet: name, diskBytes, revoked } = wishes
+  const [operator, system, archive, fleet] = [seeds.operator, seeds.system, seeds.archive, seeds.fleet].map(pairOf) as [
+    KeyPair,
+    KeyPair,
+    KeyPair,
+    KeyPair,
+  ]
+  const byOperator = { signer: operator }
+  const of = (where: ReturnType<typeof accountOf>) => ({
+    signing_keys: SIGNING_ROLES.filter((role) => accountOf(role) === where).map((role) =>
+      newScopedSigner(pairOf(seeds.signing[role]), role, templateOf(role)),
+    ),
+    revocations: { ...revoked },
+  })
+  const archiveKey = archive.getPublicKey()
+  const archiveClaims: Partial<Account> = {
+    ...of('archive'),
+    exports: SERVICES.map(exported),
+    limits: { ...LIMITS, disk_storage: diskBytes, mem_storage: 0, streams: 16, consumer: -1 },
+  }
+  const fleetClaims: Partial<Account> = {
+    ...of('fleet'),
+    imports: SERVICES.map((service) => imported(service, archiveKey)),
+    limits: LIMITS,
+  }
+  return {
+    operatorJwt: await encodeOperator(name, operator, { system_account: system.getPublicKey() }),
+    system: system.getPublicKey(),
+    accounts: {
+      [system.getPublicKey()]: await encodeAccount(`${name} system`, system, { limits: LIMITS }, byOperator),
+      [archiveKey]: await encodeAccount(`${name} archive`, archive, archiveClaims, byOperator),
+      [fleet.getPublicKey()]: await encodeAccount(`${name} fleet`, fleet, fleetClaims, byOperator),
+    },
+  }
+}
+
+/** No leaf nodes: what they say of their own users is not checked here. */
+const LIMITS = {
+  subs: -1,
+  conn: -1,
+  leaf: 0,
+  imports: -1,
+  exports: -1,
+  data: -1,
+  payload: -1,
+  wildcards: true,
+} as const
+
+interface Service {
+  readonly subject: string
+  /** It answers with more than one message. */
+  readonly isStream: boolean
+}
+
+/** What the account of the streams does for others; who may ask which is in the permissions of users. */
+const SERVICES: readonly Service[] = [
+  ...streamSubjects(),
+  ...auditSubjects(),
+  operatorAuditSubject('*'),
+  'audit.controller.*',
+  ...[STREAM_PRESET.name, AUDIT_STREAM].flatMap((stream) =>
+    [
+      `STREAM.INFO.${stream}`,
+      `DIRECT.GET.${stream}.>`,
+      `CONSUMER.CREATE.${stream}.*.>`,
+      `CONSUMER.INFO.${stream}.*`,
+      `CONSUMER.DELETE.${stream}.*`,
+      `CONSUMER.MSG.NEXT.${stream}.*`,
+    ].map((call) => `$JS.API.${call}`),
+  ),
+].map((subject) => ({ subject, isStream: subject.includes('.MSG.NEXT.') }))
+
+function exported({ subject, isStream }: Service): Export {
+  return { name: subject, subject, type: 'service', response_type: isStream ? 'Stream' : 'Singleton' } as Export
+}
+
+function imported({ subject }: Service, account: string): Import {
+  return { name: subject, subject, account, type: 'service' } as Import
+}
+
+function seedOf(pair: KeyPair): string {
+  return new TextDecoder().decode(pair.getSeed())
+}

@@ -1,0 +1,122 @@
+import type { Permissions, UserPermissionsLimits } from '@nats-io/jwt'
+import type { BusUser, BusUserKind } from '../../protocol/bus-users.ts'
+import { ROLES } from '../../protocol/rights.ts'
+import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
+
+/** What a signing key may sign users for: one for each kind, and for each role of operators. */
+export const SIGNING_ROLES = ['node', ...ROLES, 'controller', 'reader', 'keeper'] as const
+/** @see SIGNING_ROLES */
+export type SigningRole = (typeof SIGNING_ROLES)[number]
+
+/** The account that a user is of. Streams are in one of their own. */
+export function accountOf(role: SigningRole): 'fleet' | 'archive' {
+  return role === 'keeper' ? 'archive' : 'fleet'
+}
+
+/** Signing key that a user is signed with. */
+export function roleOf(user: BusUser): SigningRole {
+  return user.kind === 'operator' ? user.role : user.kind
+}
+
+/** Tag that carries the token of a site of an operator, or `*`. */
+export const SITE_TAG = 'site'
+const SITES = `{{tag(${SITE_TAG})}}`
+const [EDGE, AUDIT] = [STREAM_PRESET.name, AUDIT_STREAM]
+/** A node answers who asked it, within this time. */
+const ANSWER = { max: 1, ttl: 60_000_000_000 } as const
+
+/**
+ * Permissions by role, where `{{name()}}` is the user's own name and `{{tag(site)}}` each of its sites. What is not listed
+ * is refused by the server.
+ */
+export function permissionsOf(role: SigningRole): Permissions {
+  switch (role) {
+    case 'node':
+      return {
+        pub: {
+          allow: [
+            'edge.{{name()}}.>',
+            ...[EDGE, AUDIT].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+            // Only by subject: the form with a body reads anything.
+            `$JS.API.DIRECT.GET.${EDGE}.edge.{{name()}}.>`,
+            `$JS.API.DIRECT.GET.${AUDIT}.edge.{{name()}}.>`,
+          ],
+        },
+        sub: { allow: ['edge.{{name()}}.rpc', 'edge.{{name()}}.rpc.in.>', inboxOf('node')] },
+        resp: ANSWER,
+      }
+    case 'viewer':
+      return together(talks('operator', SITES), reads(EDGE, `edge.${SITES}.>`))
+    case 'operator':
+    case 'admin':
+      return together(
+        talks('operator', SITES),
+        reads(EDGE, `edge.${SITES}.>`),
+        reads(AUDIT, `edge.${SITES}.>`),
+        reads(AUDIT, 'audit.operator.>'),
+      )
+    case 'controller':
+      return together(talks('controller', '*'), reads(EDGE, '>'), reads(AUDIT, '>'))
+    case 'reader':
+      return together(reads(EDGE, '>'), reads(AUDIT, '>'), { pub: {}, sub: { allow: [inboxOf('reader')] } })
+    case 'keeper':
+      return { pub: { allow: ['$JS.API.>'] }, sub: { allow: [inboxOf('keeper')] } }
+  }
+}
+
+/** Everything that a signing key fixes for the users it signs: permissions, and plain connections only. */
+export function templateOf(role: SigningRole): Partial<UserPermissionsLimits> {
+  return {
+    ...permissionsOf(role),
+    subs: SUBSCRIPTIONS[role],
+    data: -1,
+    payload: -1,
+    allowed_connection_types: ['STANDARD'],
+  }
+}
+
+/** Most subscriptions at a time, so that nobody fills the server with them. */
+const SUBSCRIPTIONS: Readonly<Record<SigningRole, number>> = {
+  node: 256,
+  viewer: 4096,
+  operator: 4096,
+  admin: 4096,
+  controller: 16_384,
+  reader: 1024,
+  keeper: 1024,
+}
+
+/** Talk to nodes: their heartbeats, requests, and the streams of bytes of tunnels, at some sites. */
+function talks(kind: BusUserKind, sites: string): Permissions {
+  return {
+    pub: { allow: [`edge.${sites}.*.rpc`, `edge.${sites}.*.rpc.in.>`, ...writesAudit(kind)] },
+    sub: { allow: [`edge.${sites}.*.status`, `edge.${sites}.*.rpc.out.{{name()}}.>`, inboxOf(kind)] },
+  }
+}
+
+/** Write down what it does, behind what it wrote last. */
+function writesAudit(kind: BusUserKind): string[] {
+  const subject = `audit.${kind === 'operator' ? 'operator' : kind}.{{name()}}`
+  return [subject, `$JS.API.DIRECT.GET.${AUDIT}.${subject}`]
+}
+
+/** Read what a stream holds of some subjects, with consumers. Their filter is a part of the request's subject. */
+function reads(stream: string, filter: string): Permissions {
+  const calls = [
+    `STREAM.INFO.${stream}`,
+    `CONSUMER.CREATE.${stream}.*.${filter}`,
+    `CONSUMER.INFO.${stream}.*`,
+    `CONSUMER.MSG.NEXT.${stream}.*`,
+    `CONSUMER.DELETE.${stream}.*`,
+  ]
+  return { pub: { allow: calls.map((call) => `$JS.API.${call}`) } }
+}
+
+function inboxOf(kind: BusUserKind): string {
+  return `_INBOX.${kind}.{{name()}}.>`
+}
+
+function together(...parts: readonly Permissions[]): Permissions {
+  const all = (side: 'pub' | 'sub'): string[] => [...new Set(parts.flatMap((part) => part[side]?.allow ?? []))]
+  return { pub: { allow: all('pub') }, sub: { allow: all('sub') } }
+}
