@@ -39,6 +39,12 @@ export const ERROR_CODES = {
   NAME_TAKEN: ['user', 'The name of a node belongs to another key; replacing it takes a token made with --replace.'],
   IDENTITY_REFUSED: ['user', 'A certificate or key is not one that is renewed: unknown, replaced or too long ended.'],
   IDENTITY_REVOKED: ['user', 'A certificate or name was revoked.'],
+  PKI_UNUSABLE: [
+    'user',
+    "A file of the fleet's certificate authority or of an operator is missing, damaged or open to others.",
+  ],
+  PKI_REFUSED: ['user', 'A certificate cannot be issued or taken back as it was asked for.'],
+  PASSPHRASE_WRONG: ['user', 'The passphrase does not open the key, or none was given.'],
   LOGIN_REFUSED: ['user', 'The signature of a login is not by a key of this operator, or its time is over.'],
   RATE_LIMITED: ['environment', 'A controller is asked too often from one address; come again later.'],
   CONTROLLER_UNREACHABLE: ['peer', 'A controller does not answer on its address, or is not the one of this fleet.'],

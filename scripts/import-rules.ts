@@ -70,6 +70,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/link': ['src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/cloud': ['src/link', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
+  'src/pki': ['identity', 'settings', 'protocol'],
   'src/pictures': ['protocol'],
   'src/replay': ['src/link', 'src/fleet', 'protocol'],
   'src/actions': ['src/link', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
@@ -86,6 +87,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/commands': [
+    'src/pki',
     'src/ui',
     'src/replay',
     'src/pictures',
@@ -103,6 +105,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   src: [
     'package.json',
     'src/commands',
+    'src/pki',
     'src/ui',
     'src/replay',
     'src/pictures',
