@@ -2,16 +2,18 @@ import type { AlertRecord, Severity } from '../../protocol/records.ts'
 import type { ActiveAlert } from '../../protocol/status.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { type Clean, safe } from './clean.ts'
+import { shed } from './fair-share.ts'
 import type { RowOrigin } from './log-book.ts'
 import type { AlertCounts, AlertView, NodeView } from './view.ts'
 
 const SEVERITY_RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 }
 
-/** What began and ended lately, bounded, newest last. */
+/** What began and ended lately, bounded and shared between nodes, newest last. */
 export class AlertBook {
   readonly #maxRows: number
   readonly #rows: AlertView[] = []
   readonly #known = new Set<string>()
+  readonly #marks = new WeakMap<AlertView, string>()
 
   constructor(maxRows: number) {
     this.#maxRows = maxRows
@@ -23,10 +25,7 @@ export class AlertBook {
       const mark = markOf(origin.key, record.rule, record.state, record.timestamp)
       if (this.#known.has(mark)) continue
       this.#known.add(mark)
-      const atMs = Math.min(origin.receivedMs, record.timestamp - origin.offsetMs)
-      let at = this.#rows.length
-      while (at > 0 && (this.#rows[at - 1]?.atMs ?? 0) > atMs) at -= 1
-      this.#rows.splice(at, 0, {
+      const row: AlertView = {
         key: origin.key,
         name: safe(origin.key),
         site: origin.site,
@@ -38,12 +37,15 @@ export class AlertBook {
         unit: safe(record.unit),
         msg: safe(record.msg),
         sinceMs: Math.min(origin.receivedMs, record.since - origin.offsetMs),
-        atMs,
-      })
-      if (this.#rows.length <= this.#maxRows) continue
-      this.#rows.shift()
-      const [oldest] = this.#known
-      if (oldest !== undefined) this.#known.delete(oldest)
+        atMs: Math.min(origin.receivedMs, record.timestamp - origin.offsetMs),
+      }
+      this.#marks.set(row, mark)
+      this.#rows.push(row)
+    }
+    this.#rows.sort((a, b) => a.atMs - b.atMs)
+    if (this.#rows.length <= this.#maxRows) return
+    for (const old of shed(this.#rows, { keyOf: ({ key }) => key, weightOf: () => 1, limit: this.#maxRows })) {
+      this.#known.delete(this.#marks.get(old) ?? '')
     }
   }
 

@@ -18,10 +18,16 @@ export type NodeStatus = Clean<Omit<StatusFrame, 't' | 'id' | 'inference'>> & {
 export type NodeIdentity = Clean<WelcomeFrame['node']>
 
 const PLAIN = /^[ -~]*$/
+/** Longest text that is kept to be shown, characters; daemons cut their own at this too. */
+export const MAX_SHOWN_CHARS = 4096
 
-/** {@link untrusted} with a short cut for plain ASCII, which is nearly everything that a fleet says every second. */
+/**
+ * {@link untrusted} with a short cut for plain ASCII, which is nearly everything that a fleet says every second. A text
+ * that is too long to be for people is cut, and ends in `…`.
+ */
 export function safe(text: string): UntrustedText {
-  return PLAIN.test(text) ? (text as UntrustedText) : untrusted(text)
+  const shown = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text
+  return PLAIN.test(shown) ? (shown as UntrustedText) : untrusted(shown)
 }
 
 /** Make every text in a decoded value safe, keys of mappings too (decision 13). */

@@ -17,6 +17,7 @@ export function idleLink(url: string | null): LinkView {
     receivedFrames: 0,
     mergedFrames: 0,
     refusedFrames: 0,
+    floods: 0,
     lastMisbehaviour: null,
   }
 }
@@ -54,7 +55,12 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
       return {
         ...link,
         refusedFrames: link.refusedFrames + event.dropped,
-        lastMisbehaviour: { msg: safe(`${event.code}: ${event.message}`), atMs: nowMs },
+        floods: link.floods + (event.code === 'FRAME_RATE' ? 1 : 0),
+        lastMisbehaviour: {
+          msg: safe(`${event.code}: ${event.message}`),
+          atMs: nowMs,
+          isFlood: event.code === 'FRAME_RATE',
+        },
       }
   }
 }

@@ -1,6 +1,7 @@
 import type { GapFrame } from '../../protocol/frames.ts'
 import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
 import { clean, safe } from './clean.ts'
+import { type Shares, shed } from './fair-share.ts'
 import type { LogQuery, LogRow } from './view.ts'
 
 /** Whose row it is and how its clock stands to ours. */
@@ -12,9 +13,12 @@ export interface RowOrigin {
   readonly receivedMs: number
 }
 
+/** Text that all rows may hold together, by row that may be kept: an honest line is a tenth of it. */
+const CHARS_PER_ROW = 1024
+
 /**
- * The newest log rows of the fleet in time order on our clock, bounded. A row that comes again after a reconnect is
- * kept once.
+ * The newest log rows of the fleet in time order on our clock, bounded in number and in text, and shared between nodes: who
+ * says much loses its own old rows. A row that comes again after a reconnect is kept once.
  */
 export class LogBook {
   readonly #maxRows: number
@@ -25,6 +29,9 @@ export class LogBook {
   /** The newest line of each node, its time on the node's clock and on ours. */
   readonly #newest = new Map<string, { readonly timestamp: number; readonly atMs: number }>()
   #nextId: number
+  #chars = 0
+  /** Whether a row came that is older than one before it. */
+  #isLate = false
 
   /** Rows are numbered from `firstId`, so that those of two books can stand in one list. */
   constructor(maxRows: number, firstId = 1) {
@@ -53,6 +60,7 @@ export class LogBook {
         fields: clean(record.fields ?? {}),
       })
     }
+    this.#settle()
   }
 
   /** Take the news that lines did not come. */
@@ -66,6 +74,7 @@ export class LogBook {
       missed: gap.missed,
       reason: gap.reason,
     })
+    this.#settle()
   }
 
   /** Rows that match, oldest first. Gaps match whatever the level and the text: what is missing may have matched. */
@@ -97,17 +106,41 @@ export class LogBook {
 
   #insert(row: LogRow): void {
     this.#nextId += 1
-    let at = this.#rows.length
-    while (at > 0 && (this.#rows[at - 1]?.atMs ?? 0) > row.atMs) at -= 1
-    this.#rows.splice(at, 0, row)
-    // In steps, so that the array is not shifted for every line.
-    if (this.#rows.length <= this.#maxRows * 1.1) return
-    for (const old of this.#rows.splice(0, this.#rows.length - this.#maxRows)) {
+    this.#chars += charsOf(row)
+    this.#rows.push(row)
+    if ((this.#rows.at(-2)?.atMs ?? 0) > row.atMs) this.#isLate = true
+  }
+
+  /** Put what was taken in its place and shed what is too much: once for all rows of a frame, and in steps. */
+  #settle(): void {
+    // Sorting is stable and quick where two rising runs are joined; each late row in its place would cost all rows.
+    if (this.#isLate) this.#rows.sort((a, b) => a.atMs - b.atMs)
+    this.#isLate = false
+    const keyOf = (row: LogRow): string => row.key
+    const maxChars = this.#maxRows * CHARS_PER_ROW
+    if (this.#rows.length > this.#maxRows * 1.1) this.#forget({ keyOf, weightOf: () => 1, limit: this.#maxRows })
+    if (this.#chars > maxChars * 1.1) this.#forget({ keyOf, weightOf: charsOf, limit: maxChars })
+  }
+
+  #forget(shares: Shares<LogRow>): void {
+    for (const old of shed(this.#rows, shares)) {
+      this.#chars -= charsOf(old)
       const mark = this.#marks.get(old.id)
       this.#marks.delete(old.id)
       if (mark !== undefined) this.#known.delete(mark)
     }
   }
+}
+
+/** Room that a row takes, in characters of its texts and about as many for the rest. */
+function charsOf(row: LogRow): number {
+  if (row.kind === 'gap') return 100
+  let chars = 100 + row.msg.length + row.source.length
+  for (const name in row.fields) {
+    const value = row.fields[name]
+    chars += name.length + (typeof value === 'string' ? value.length : 8)
+  }
+  return chars
 }
 
 function matcher(query: LogQuery): (row: LogRow) => boolean {

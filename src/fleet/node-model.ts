@@ -21,6 +21,13 @@ const DEFAULT_INTERVAL_MS = 1000
 const DEFAULT_KEYFRAME_EVERY_MS = 10_000
 /** A kept sample over a longer window stands for every second of it. */
 const FINE_WINDOW_MS = 2500
+/** Status frames that percentiles are made of; an honest node sends ten in their window. */
+const MAX_WINDOW_PARTS = 64
+/** Whole states that are kept of a node, and the text in them: its changes are told at most that far back. */
+const MAX_KEYFRAMES = 600
+const MAX_KEYFRAME_CHARS = 2_000_000
+/** A node that changes more often than this is told of once in this time, ms. */
+const MIN_KEYFRAME_GAP_MS = 500
 const STAGES = ['decode', 'queue', 'run', 'commit', 'total'] as const
 
 /** What was known of a node at one time. */
@@ -48,6 +55,8 @@ interface Keyframe {
   readonly status: NodeStatus
   readonly stages: readonly StageView[]
   readonly signature: string
+  /** Length of the state as JSON. */
+  readonly chars: number
 }
 
 /** Everything that the fleet knows of one node, now and for the last minutes. */
@@ -69,6 +78,7 @@ export class NodeModel {
   #vitals: Vitals = NO_VITALS
   #window: { readonly atMs: number; readonly latency: StageHistograms }[] = []
   #keyframes: Keyframe[] = []
+  #keyframeChars = 0
   #moment: NodeMoment | null = null
   #lastN: { readonly subscription: string; readonly n: number } | null = null
 
@@ -120,7 +130,7 @@ export class NodeModel {
     this.#link = advanceLink(this.#link, event, nowMs)
     if (event.kind === 'opened') this.#lastN = null
     if (event.kind === 'sample') return this.#takeSample(event.record, nowMs)
-    if (event.kind === 'stat') return this.#takeStat(event.record)
+    if (event.kind === 'stat') return this.#takeStat(event.record, nowMs)
     if (event.kind !== 'frame') return null
     if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
     if (event.frame.t !== 'status') return null
@@ -170,16 +180,17 @@ export class NodeModel {
   }
 
   /** Only the latency: what came in and went up meanwhile it does not tell. */
-  #takeStat({ from, to, latency }: StatRecord): StatusContribution {
-    const windowMs = Math.max(1, to - from)
-    const atMs = to - this.offsetMs
+  #takeStat({ from, to, latency }: StatRecord, nowMs: number): StatusContribution {
+    const windowMs = Math.min(Math.max(1, to - from), this.#historyMs)
+    // Of the future nobody can tell; the sum of the fleet would keep it in the place of what comes.
+    const atMs = Math.min(to - this.offsetMs, nowMs)
     this.series.addLatency(atMs, latency, windowMs)
     return { latency, amounts: null, windowMs, atMs }
   }
 
   #takeSample(record: SampleRecord, nowMs: number): StatusContribution {
     this.counters.setInstance(record.instance)
-    const windowMs = record.window_ms > FINE_WINDOW_MS ? record.window_ms : 0
+    const windowMs = record.window_ms > FINE_WINDOW_MS ? Math.min(record.window_ms, this.#historyMs) : 0
     const session = { rttMs: null, clockOffsetMs: null }
     const frame = { t: 'status', id: 'kept', n: 0, at: record.timestamp, ...record.status, session } as const
     return this.#takeStatus(frame, nowMs, windowMs)
@@ -190,6 +201,7 @@ export class NodeModel {
     const delta = this.counters.add({ atMs: frame.at, receivedMs: nowMs, counters })
     this.#window = this.#window.filter((part) => part.atMs > nowMs - LATENCY_WINDOW_MS)
     this.#window.push({ atMs: nowMs, latency: frame.inference.latency })
+    if (this.#window.length > MAX_WINDOW_PARTS) this.#window.shift()
     this.#status = cleanStatus(frame)
     this.#vitals = this.#vitalsOf(frame)
     this.#dataMs = nowMs
@@ -275,8 +287,19 @@ export class NodeModel {
     const last = this.#keyframes.at(-1)
     const due = last === undefined || nowMs - last.atMs >= this.#keyframeEveryMs
     if (!due && last.signature === signature) return
-    this.#keyframes.push({ atMs: nowMs - backMs, status, stages: this.#stages(), signature })
-    while ((this.#keyframes[0]?.atMs ?? nowMs) < nowMs - this.#historyMs) this.#keyframes.shift()
+    const gapMs = last === undefined ? Number.POSITIVE_INFINITY : nowMs - last.atMs
+    if (gapMs >= 0 && gapMs < MIN_KEYFRAME_GAP_MS) return
+    const chars = JSON.stringify(status).length
+    this.#keyframes.push({ atMs: nowMs - backMs, status, stages: this.#stages(), signature, chars })
+    this.#keyframeChars += chars
+    const isTooMuch = ({ atMs }: Keyframe): boolean =>
+      atMs < nowMs - this.#historyMs ||
+      this.#keyframes.length > MAX_KEYFRAMES ||
+      this.#keyframeChars > MAX_KEYFRAME_CHARS
+    for (let [oldest] = this.#keyframes; oldest !== undefined && isTooMuch(oldest); [oldest] = this.#keyframes) {
+      this.#keyframes.shift()
+      this.#keyframeChars -= oldest.chars
+    }
   }
 }
 

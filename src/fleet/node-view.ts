@@ -12,7 +12,7 @@ const CLOCK_OFFSET_TOLD_MS = 2000
 const MISBEHAVIOUR_TOLD_MS = 300_000
 
 /** What of a row does not change while time passes. */
-type Still = Omit<NodeView, 'state' | 'reason' | 'ageMs'>
+type Still = Omit<NodeView, 'state' | 'reason' | 'ageMs' | 'misbehaves'>
 
 /** Makes rows of nodes; what follows from the figures alone is made once for each frame, not for each look. */
 export class NodeViewer {
@@ -27,12 +27,14 @@ export class NodeViewer {
     }
     const silence = model.silence(at.atMs, moment)
     const state = nodeState(silence, at.atMs)
+    const misbehaviour = misbehaviourOf(model.link, at.atMs)
     return {
       ...still,
       state,
       reason: reasonOf(state, { link: model.link, live: at.live, heardMs: silence.lastDataMs, atMs: at.atMs }),
       ageMs: moment.dataMs === null ? null : Math.max(0, at.atMs - moment.dataMs),
-      conditions: [...still.conditions, ...misbehaviourOf(model.link, at.atMs)],
+      conditions: misbehaviour === null ? still.conditions : [...still.conditions, misbehaviour.condition],
+      misbehaves: misbehaviour?.how ?? null,
     }
   }
 }
@@ -92,11 +94,23 @@ function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionVie
   return found
 }
 
-function misbehaviourOf({ lastMisbehaviour }: LinkView, atMs: number): ConditionView[] {
-  if (lastMisbehaviour === null || lastMisbehaviour.atMs > atMs) return []
-  if (atMs - lastMisbehaviour.atMs >= MISBEHAVIOUR_TOLD_MS) return []
-  const { msg, atMs: sinceMs } = lastMisbehaviour
-  return [{ code: safe('protocol_broken'), severity: 'warning', msg, sinceMs }]
+function misbehaviourOf(
+  { lastMisbehaviour, floods }: LinkView,
+  atMs: number,
+): { readonly how: 'floods' | 'breaks protocol'; readonly condition: ConditionView } | null {
+  if (lastMisbehaviour === null || lastMisbehaviour.atMs > atMs) return null
+  if (atMs - lastMisbehaviour.atMs >= MISBEHAVIOUR_TOLD_MS) return null
+  const { msg, atMs: sinceMs, isFlood } = lastMisbehaviour
+  const often = floods > 1 ? ` (cut ${floods} times)` : ''
+  return {
+    how: isFlood ? 'floods' : 'breaks protocol',
+    condition: {
+      code: safe(isFlood ? 'node_floods' : 'protocol_broken'),
+      severity: 'warning',
+      msg: safe(isFlood ? `${msg}${often}` : msg),
+      sinceMs,
+    },
+  }
 }
 
 function nameDiffers(identity: NodeIdentity | null, key: string): UntrustedText | null {

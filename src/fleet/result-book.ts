@@ -5,6 +5,8 @@ import type { ResultQuery, ResultView } from './view.ts'
 
 /** Nodes whose results are kept at a time; an operator looks at one after the other. */
 const MAX_NODES = 16
+/** What is kept of why a result failed, characters. */
+const MAX_MSG_CHARS = 512
 
 /** The newest results of the nodes that were looked at, bounded, each node's in time order on our clock. */
 export class ResultBook {
@@ -61,7 +63,7 @@ function viewOf(origin: RowOrigin, record: ResultRecord): ResultView {
     model: record.model === null ? null : safe(record.model),
     totalMs: record.total_ms,
     bytes: record.bytes,
-    msg: record.msg === undefined ? null : safe(record.msg),
+    msg: record.msg === undefined ? null : safe(record.msg.slice(0, MAX_MSG_CHARS)),
     reason: record.reason === undefined ? null : safe(record.reason),
   }
 }

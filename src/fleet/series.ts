@@ -83,7 +83,9 @@ export class Series {
    */
   addLatency(atMs: number, latency: HistogramData, windowMs = 0): void {
     if (latency.count === 0) return
-    for (let backMs = 0; backMs < Math.max(1, windowMs); backMs += BUCKET_MS) this.#mergeLatency(atMs - backMs, latency)
+    // What is further back than the ring is long has no place in it, whatever window a node claims.
+    const reachMs = Math.min(Math.max(1, windowMs), this.#length * BUCKET_MS)
+    for (let backMs = 0; backMs < reachMs; backMs += BUCKET_MS) this.#mergeLatency(atMs - backMs, latency)
   }
 
   #mergeLatency(atMs: number, latency: HistogramData): void {

@@ -43,6 +43,8 @@ export interface NodeView extends Vitals {
   readonly store: 'ok' | 'failing' | null
   readonly alerts: AlertCounts
   readonly conditions: readonly ConditionView[]
+  /** How it broke the protocol in the last minutes: it flooded this console, or sent what is none of its frames; null when it did not. */
+  readonly misbehaves: 'floods' | 'breaks protocol' | null
 }
 
 /** Sums over the nodes that are up; null where no node knows. */
@@ -110,7 +112,9 @@ export interface LinkView {
   readonly mergedFrames: number
   /** Frames that were not of the protocol or over its bounds. */
   readonly refusedFrames: number
-  readonly lastMisbehaviour: { readonly msg: UntrustedText; readonly atMs: number } | null
+  /** How often it was cut because it flooded. */
+  readonly floods: number
+  readonly lastMisbehaviour: { readonly msg: UntrustedText; readonly atMs: number; readonly isFlood: boolean } | null
 }
 
 /** Latency of one stage of an inference over the last 10 s. */

@@ -18,6 +18,8 @@ export type Page =
       readonly rows: readonly HistoryRows[]
       readonly gaps: readonly HistoryGap[]
       readonly rowCount: number
+      /** Length of its rows as JSON. */
+      readonly chars: number
       readonly readAtMs: number
     }
   | { readonly state: 'failed'; readonly reason: string; readonly atMs: number }
@@ -30,7 +32,7 @@ export function pageOf(atMs: number): number {
   return Math.floor(atMs / PAGE_MS)
 }
 
-/** Pages of the past, bounded by the rows in them; what was not used for longest goes first. */
+/** Pages of the past, bounded by the rows in them and how long they are; what was not used for longest goes first. */
 export class PageCache {
   readonly #maxRows: number
   readonly #pages = new Map<string, Page>()
@@ -80,9 +82,12 @@ export class PageCache {
   }
 }
 
+/** Text that counts as a row: a kept second is about that long, and a node may send rows of any length. */
+const CHARS_PER_ROW = 4096
+
 /** A page without rows takes room too. */
 function weightOf(page: Page): number {
-  return page.state === 'kept' ? page.rowCount + 1 : 1
+  return page.state === 'kept' ? Math.max(page.rowCount, Math.ceil(page.chars / CHARS_PER_ROW)) + 1 : 1
 }
 
 function markOf(node: string, family: PageFamily, page: number): string {

@@ -209,6 +209,7 @@ function pageFrom(
     rows,
     gaps: gathered.gaps.filter((gap) => gathered.pageAt(gap.fromMs) <= page && gathered.pageAt(gap.toMs) >= page),
     rowCount: rows.reduce((sum, part) => sum + part.rows.length, 0),
+    chars: rows.reduce((sum, part) => sum + JSON.stringify(part.rows).length, 0),
     readAtMs: read.readAtMs,
   }
 }

@@ -190,6 +190,7 @@ function told(live: NodeView, kept: NodeView | undefined, teller: Teller, sentUp
     store: null,
     alerts: { info: 0, warning: 0, critical: 0 },
     conditions: [],
+    misbehaves: null,
   }
 }
 

@@ -127,7 +127,10 @@ function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
       title: 'STATE',
       rank: 1,
       minColumns: 14,
-      cell: (node) => ({ text: stateText(node, look), token: stateMark(node.state, look).token }),
+      cell: (node) => ({
+        text: stateText(node, look),
+        token: node.misbehaves === null ? stateMark(node.state, look).token : 'danger',
+      }),
     },
     number(
       'cpu',
@@ -178,9 +181,13 @@ function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
   ]
 }
 
-/** State as glyph, word and, when data is old, its age: `● up`, `◐ stale 4s`, `✗ offline 2m`. */
+/**
+ * State as glyph, word and, when data is old, its age: `● up`, `◐ stale 4s`, `✗ offline 2m`. A node that floods or breaks
+ * the protocol is called so instead, whatever it says of itself.
+ */
 function stateText(node: NodeView, look: Look): string {
   const { glyph } = stateMark(node.state, look)
+  if (node.misbehaves !== null) return `${glyph} ${node.misbehaves === 'floods' ? 'floods' : 'bad frames'}`
   if (node.state === 'up') {
     const { critical, warning } = node.alerts
     const alerts = critical + warning

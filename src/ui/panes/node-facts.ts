@@ -131,6 +131,7 @@ function linkFacts({ link, node }: NodeDetail, nowMs: number, isPast: boolean): 
   ]
   if (!open && link.lastReason !== null) facts.push({ label: 'reason', value: link.lastReason, token: 'warning' })
   if (link.refusedFrames > 0) facts.push({ label: 'refused', value: `${link.refusedFrames} frames`, token: 'danger' })
+  if (link.floods > 0) facts.push({ label: 'cut', value: `${link.floods} × for flooding`, token: 'danger' })
   return facts
 }
 

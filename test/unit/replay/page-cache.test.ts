@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { type Page, PageCache } from '../../../src/replay/page-cache.ts'
 
-const kept = (rowCount: number): Page => {
-  return { state: 'kept', source: 'node', throughMs: 1, rows: [], gaps: [], rowCount, readAtMs: 0 }
+const kept = (rowCount: number, chars = 0): Page => {
+  return { state: 'kept', source: 'node', throughMs: 1, rows: [], gaps: [], rowCount, chars, readAtMs: 0 }
 }
 
 test('pages are bounded by their rows, and what was not used for longest goes first', () => {
@@ -26,4 +26,12 @@ test('one page larger than all of it is still held while it is the newest', () =
   cache.put('n1', 'state', 2, kept(500))
   expect(cache.peek('n1', 'state', 1)).toBeNull()
   expect(cache.peek('n1', 'state', 2)).not.toBeNull()
+})
+
+test('counts rows that are longer than they should be for as many as they take', () => {
+  const cache = new PageCache(250)
+  cache.put('n1', 'state', 1, kept(10, 800_000))
+  cache.put('n1', 'state', 2, kept(10, 800_000))
+  expect(cache.peek('n1', 'state', 1)).toBe(null)
+  expect(cache.peek('n1', 'state', 2)).not.toBe(null)
 })
