@@ -9,7 +9,7 @@ const SMALLEST_ROWS_FRAME_BYTES = 4096
 
 /** What consoles may use of the cap that they share with the uplinks. */
 export function telemetryPace(
-  pacer: Pick<UplinkPacer, 'capBytesPerSec' | 'mayTell' | 'told' | 'turn'>,
+  pacer: Pick<UplinkPacer, 'capBytesPerSec' | 'mayTell' | 'told' | 'turn' | 'telemetrySpacingMs'>,
   monotonicMs: () => number = () => performance.now(),
 ): TelemetryPace {
   let statusFirstUntilMs = Number.NEGATIVE_INFINITY
@@ -25,6 +25,7 @@ export function telemetryPace(
       }
       return isFree && monotonicMs() >= statusFirstUntilMs
     },
+    spacingMs: (bytes) => pacer.telemetrySpacingMs(bytes),
     told: (bytes) => pacer.told(bytes),
     turn: async (bytes, signal) => {
       const turn = await pacer.turn({ class: 'telemetry', bytes }, signal)

@@ -33,6 +33,7 @@ export const CLIENT_FRAME_SHAPE: JsonShape = { depth: 32, values: 4096 }
 export const MAX_CLIENT_FRAMES_PER_SEC = 100
 
 const id = z.string().min(1).max(64)
+const everyMs = z.int().min(100).max(600_000)
 
 export const topicSchema = z.enum(['status', 'alerts', 'logs', 'results'])
 /** What can be subscribed to. */
@@ -63,7 +64,16 @@ const subscribe = z.object({
   contains: z.string().max(256).optional(),
   abnormalOnly: z.boolean().optional(),
   backlog: z.int().min(0).max(1000).optional(),
+  /** Of the backlog only rows with `seq > afterSeq`: what came while the reader was away. What does not fit is told in a `gap`. */
+  afterSeq: z.int().nonnegative().optional(),
+  /** Topic `status`: time between two frames, ms; absent = as often as the node offers. */
+  everyMs: everyMs.optional(),
 })
+/**
+ * Change how often a `status` subscription is told, ms; the answer is a status frame at once. Nothing is lost by it: the
+ * windows of the frames join. @example {"t":"pace","id":"status-1","everyMs":10000}
+ */
+const pace = z.object({ t: z.literal('pace'), id, everyMs })
 /** Grant more credits. @example {"t":"credit","id":"logs-1","n":16} */
 const credit = z.object({ t: z.literal('credit'), id, n: z.int().min(1).max(10_000) })
 /** @example {"t":"unsubscribe","id":"logs-1"} */
@@ -152,6 +162,8 @@ const status = z.object({
   /** Rises by one a frame; a hole says how many were merged. */
   n: count,
   at,
+  /** When the next frame comes at the latest, ms from now: as was asked, and longer where the cap is short. */
+  everyMs: everyMs.optional(),
   ...statusBody,
   /** What the daemon measured of this session; null before the first answer. */
   session: z.object({ rttMs: z.number().nonnegative().nullable(), clockOffsetMs: z.number().nullable() }),
@@ -174,7 +186,8 @@ const gap = z.object({
   id,
   topic: z.enum(READ_TOPICS),
   missed: z.int().positive(),
-  reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large']),
+  /** `away`: they came while the console had no session, and were too many to be read back. */
+  reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large', 'away']),
   fromMs: at,
   toMs: at,
 })
@@ -219,6 +232,7 @@ export const clientFrameSchema = z.discriminatedUnion('t', [
   hello,
   subscribe,
   credit,
+  pace,
   unsubscribe,
   read,
   fetch,

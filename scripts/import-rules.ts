@@ -7,6 +7,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   settings: ['protocol'],
   identity: ['protocol'],
+  tunnel: ['protocol'],
 
   'edge-daemon/regex': [],
   'edge-daemon/rules': ['edge-daemon/regex', 'settings', 'protocol'],
@@ -48,8 +49,18 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
+  'edge-daemon/rpc': [
+    'edge-daemon/upstream',
+    'edge-daemon/live',
+    'edge-daemon/config',
+    'identity',
+    'tunnel',
+    'settings',
+    'protocol',
+  ],
   'edge-daemon': [
     'package.json',
+    'edge-daemon/rpc',
     'edge-daemon/inference',
     'edge-daemon/upstream',
     'edge-daemon/live',
@@ -67,7 +78,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 
   'src/config': ['identity', 'settings', 'protocol'],
   'src/fleet': ['protocol'],
-  'src/link': ['src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
+  'src/link': ['src/fleet', 'src/config', 'identity', 'tunnel', 'settings', 'protocol'],
   'src/cloud': ['src/link', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
   'src/pki': ['identity', 'settings', 'protocol'],
@@ -126,7 +137,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ink: ['src/ui'],
   react: ['src/ui'],
-  nats: ['edge-daemon/upstream', 'src/demo', 'src/cloud'],
+  nats: ['edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
   '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo', 'src/cloud'],
   '@nats-io/jwt': ['src/nats-accounts'],
   '@nats-io/nkeys': ['src/nats-accounts', 'identity'],

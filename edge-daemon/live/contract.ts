@@ -107,6 +107,8 @@ export interface TelemetryPace {
   readonly rowsFrameBytes: number
   /** A status that was refused goes before any rows. */
   mayTell(what: 'status' | 'rows'): boolean
+  /** How long so many bytes take of what consoles are sure to have, ms; 0 without a cap. */
+  spacingMs(bytes: number): number
   /** So many bytes were handed to a socket without a turn. */
   told(bytes: number): void
   /** Resolves when so many bytes may go; false once the signal is aborted. */
@@ -143,6 +145,7 @@ export const LIVE_LIMITS = {
 export const FREE_PACE: TelemetryPace = {
   rowsFrameBytes: LIVE_LIMITS.rowsFrameBytes,
   mayTell: () => true,
+  spacingMs: () => 0,
   told: () => {},
   turn: async () => true,
 }

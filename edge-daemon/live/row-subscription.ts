@@ -1,5 +1,6 @@
 import { type GapFrame, MAX_FRAME_BYTES } from '../../protocol/frames.ts'
 import { LIVE_LIMITS, type LiveRow, type ReadTopic, type RowTopic, type TelemetryPace } from './contract.ts'
+import type { Backlog } from './history.ts'
 import { type RowWish, type SharedRow, wants, wantsAll } from './row-filter.ts'
 
 type GapReason = GapFrame['reason']
@@ -109,8 +110,9 @@ export class RowSubscription {
    * Send the backlog, oldest first, and then whatever came meanwhile. Without credit for all of it the oldest rows are
    * counted as missed. Rows that were both read and published are sent once.
    */
-  backfill(backlog: readonly LiveRow[]): void {
+  backfill({ rows: backlog, missed }: Backlog): void {
     this.#backfilling = false
+    if (missed !== null) this.#miss('away', missed.count, missed.fromMs, missed.toMs)
     this.#dropPublishedTwice(backlog)
     const { pace } = this.#outlet
     const slow = this.#outlet.slow()
@@ -121,7 +123,7 @@ export class RowSubscription {
     for (const row of frames.slice(0, left).flat()) {
       this.#miss(slow || fits === affordable ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
     }
-    if (left > 0 && !slow) this.#sendGaps()
+    if ((left > 0 || missed !== null) && !slow) this.#sendGaps()
     for (const frame of frames.slice(left)) this.#sendRows(frame.map((row) => row.line))
     this.flush()
   }

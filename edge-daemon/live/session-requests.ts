@@ -10,13 +10,16 @@ import {
   type RowTopic,
   type TelemetryPace,
 } from './contract.ts'
-import { type PageReader, readBacklog } from './history.ts'
+import { type Backlog, type PageReader, readBacklog } from './history.ts'
 import { type PictureReader, sendPicture } from './picture.ts'
 import { sendRange } from './range-read.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RowOutlet, RowSubscription } from './row-subscription.ts'
 import { SendCredit } from './send-credit.ts'
 import { type StatusFeed, type StatusOutlet, StatusSubscription } from './status-feed.ts'
+
+/** Kept rows that a console gets at most of the time that it was away, unless it says another number. */
+const AWAY_ROWS = 1000
 
 /** What a console may ask for once it was greeted. */
 export type RequestFrame = Exclude<ClientFrame, { t: 'hello' | 'ping' | 'pong' }>
@@ -103,6 +106,12 @@ export class SessionRequests {
         this.#answers.get(frame.id)?.grant(frame.n)
         if (this.waiting) this.#sources.wantFlush()
         return
+      case 'pace': {
+        // One that is gone only crossed its unsubscribe on the way.
+        const subscription = this.#status.get(frame.id)
+        if (subscription !== undefined) this.#sources.feed.repace(subscription, frame.everyMs)
+        return
+      }
       case 'unsubscribe':
         this.#unsubscribe(frame.id)
         return
@@ -142,12 +151,13 @@ export class SessionRequests {
       return
     }
     if (topic === 'status') {
-      const subscription = new StatusSubscription(id, credits, this.#outlet)
+      const subscription = new StatusSubscription(id, credits, this.#outlet, frame.everyMs)
       this.#status.set(id, subscription)
       this.#sources.feed.add(subscription)
       return
     }
-    const count = frame.backlog ?? 0
+    const { afterSeq } = frame
+    const count = frame.backlog ?? (afterSeq === undefined ? 0 : AWAY_ROWS)
     const wish = {
       ...(frame.level === undefined ? {} : { level: frame.level }),
       ...(frame.contains === undefined ? {} : { contains: frame.contains }),
@@ -157,9 +167,9 @@ export class SessionRequests {
     this.#rows.set(id, subscription)
     if (count === 0) return
     const started = this.#job(id, async () => {
-      let backlog: Awaited<ReturnType<typeof readBacklog>> = []
+      let backlog: Backlog = { rows: [], missed: null }
       try {
-        backlog = await readBacklog(this.#sources.read, topic, wish, count)
+        backlog = await readBacklog(this.#sources.read, topic, wish, { count, afterSeq })
       } finally {
         if (this.#rows.get(id) === subscription) subscription.backfill(backlog)
       }

@@ -4,6 +4,9 @@ import { latencyBetween, NO_LATENCY } from '../health/stage-window.ts'
 import type { ClockReading } from './clock-probe.ts'
 import { LIVE_LIMITS, type LiveClock, type LiveLog, type StatusBody, type TelemetryPace } from './contract.ts'
 
+/** The longest pause that a frame can announce. */
+const MAX_EVERY_MS = 600_000
+
 /** Where a session's window begins: what was counted when it was last sent a status. */
 interface Base {
   readonly latency: StageHistograms
@@ -14,23 +17,30 @@ interface Base {
 export interface StatusOutlet {
   slow(): boolean
   /** The cap that the session's frames count under. */
-  readonly pace: Pick<TelemetryPace, 'mayTell'>
+  readonly pace: Pick<TelemetryPace, 'mayTell' | 'spacingMs'>
   reading(): ClockReading
   send(frame: string): void
 }
 
-/** One session's subscription to `status`: its credits and where its window begins. */
+/** One session's subscription to `status`: how often it wants one, its credits, and where its window begins. */
 export class StatusSubscription {
   readonly id: string
   readonly outlet: StatusOutlet
   credits: number
+  /** Time between frames that was asked for, ms; 0 for every tick. */
+  everyMs: number
+  /** It has not been told yet how often it is told from now on. */
+  isRepaced = false
+  /** Number of the last frame that was due. */
+  n = 0
   /** Set by the feed with every frame sent. */
   base: Base | null = null
 
-  constructor(id: string, credits: number, outlet: StatusOutlet) {
+  constructor(id: string, credits: number, outlet: StatusOutlet, everyMs = 0) {
     this.id = id
     this.credits = credits
     this.outlet = outlet
+    this.everyMs = everyMs
   }
 
   /** Grant credits; the next tick uses them. */
@@ -50,8 +60,9 @@ interface Tick {
 
 /**
  * Status frames on a steady grid: tick `k` is due at `start + k × intervalMs`, so lateness never adds up. It runs only
- * while somebody is subscribed. A session without credit, or for which the cap is short, gets nothing and its window goes on growing. The costly part of
- * a frame is serialised once for all sessions whose windows begin at the same tick.
+ * while somebody is subscribed. Who wants fewer gets those ticks that are due. A session without credit, or for which the cap is short, gets nothing and its
+ * window goes on growing. The costly part of a frame is serialised once for all sessions whose windows begin at the same tick. Each frame says when the
+ * next one comes at the latest, so that a console knows silence from a pause (architecture decision 15).
  */
 export class StatusFeed {
   readonly #intervalMs: number
@@ -61,7 +72,6 @@ export class StatusFeed {
   readonly #subscriptions = new Set<StatusSubscription>()
   #timer: NodeJS.Timeout | null = null
   #dueMs = 0
-  #n = 0
 
   constructor(options: { intervalMs: number; snapshot: () => StatusBody; clock: LiveClock; log: LiveLog }) {
     this.#intervalMs = options.intervalMs
@@ -74,11 +84,18 @@ export class StatusFeed {
   add(subscription: StatusSubscription): void {
     this.#subscriptions.add(subscription)
     if (this.#timer === null) {
-      this.#n += 1
       this.#dueMs = this.#clock.monotonicMs() + this.#intervalMs
       this.#arm()
     }
     this.#sendTo([subscription])
+  }
+
+  /** Tell it from now on every so many ms; that this is so it hears at once, or with the next tick after a frame. */
+  repace(subscription: StatusSubscription, everyMs: number): void {
+    subscription.everyMs = everyMs
+    subscription.isRepaced = true
+    const sinceMs = this.#clock.monotonicMs() - (subscription.base?.monotonicMs ?? Number.NEGATIVE_INFINITY)
+    if (sinceMs >= this.#intervalMs) this.#sendTo([subscription])
   }
 
   /** End it. The grid stops with the last one. */
@@ -100,17 +117,21 @@ export class StatusFeed {
   }
 
   #tick(): void {
-    this.#n += 1
     const lateMs = this.#clock.monotonicMs() - this.#dueMs
     this.#dueMs += this.#intervalMs * Math.max(1, Math.ceil((lateMs + 1) / this.#intervalMs))
     this.#arm()
-    this.#sendTo(this.#subscriptions)
+    // A tick is not missed for a few ms by which its timer is early.
+    const nowMs = this.#clock.monotonicMs() + this.#intervalMs / 2
+    const isDue = ({ base, everyMs, isRepaced }: StatusSubscription): boolean =>
+      base === null || isRepaced || nowMs - base.monotonicMs >= everyMs
+    this.#sendTo([...this.#subscriptions].filter(isDue))
   }
 
-  #sendTo(subscriptions: Iterable<StatusSubscription>): void {
+  #sendTo(subscriptions: readonly StatusSubscription[]): void {
     let tick: Tick | null = null
-    for (const subscription of [...subscriptions]) {
+    for (const subscription of subscriptions) {
       const { credits, outlet } = subscription
+      subscription.n += 1
       if (credits === 0 || outlet.slow() || !outlet.pace.mayTell('status')) continue
       tick ??= this.#take()
       if (tick === null) return
@@ -121,6 +142,7 @@ export class StatusFeed {
       }
       subscription.credits -= 1
       subscription.base = tick.base
+      subscription.isRepaced = false
       subscription.outlet.send(frame)
       this.#lastServed(subscription)
     }
@@ -150,7 +172,15 @@ export class StatusFeed {
     }
   }
 
-  #frameOf(tick: Tick, { id, base, outlet }: StatusSubscription): string {
+  /** The longest that the next frame may take: as asked, or what the cap is sure to carry for all who are told. */
+  #promiseMs({ everyMs, outlet }: StatusSubscription, sizeBytes: number): number {
+    const askedMs = Math.max(everyMs, this.#intervalMs)
+    const spacingMs = outlet.pace.spacingMs(sizeBytes * this.#subscriptions.size)
+    return Math.min(MAX_EVERY_MS, Math.max(askedMs, Math.ceil(spacingMs / this.#intervalMs) * this.#intervalMs))
+  }
+
+  #frameOf(tick: Tick, subscription: StatusSubscription): string {
+    const { id, n, base, outlet } = subscription
     let tail = tick.tails.get(base)
     if (tail === undefined) {
       const window = base === null ? NO_LATENCY : latencyBetween(tick.base.latency, base.latency)
@@ -159,6 +189,8 @@ export class StatusFeed {
       tick.tails.set(base, tail)
     }
     const session = JSON.stringify(outlet.reading())
-    return `{"t":"status","id":${JSON.stringify(id)},"n":${this.#n},"at":${tick.at},"session":${session},${tick.head},"inference":${tail}}`
+    const rest = `"session":${session},${tick.head},"inference":${tail}}`
+    const everyMs = this.#promiseMs(subscription, Buffer.byteLength(rest))
+    return `{"t":"status","id":${JSON.stringify(id)},"n":${n},"at":${tick.at},"everyMs":${everyMs},${rest}`
   }
 }

@@ -128,8 +128,12 @@ export class UplinkPacer {
     if (this.#capBytesPerSec === null) return
     this.#refill()
     this.#charge(bytes)
-    const paidAtMs = (bytes * 1000) / (this.#capBytesPerSec * TELEMETRY_SHARE)
-    this.#telemetryDueAtMs = Math.max(this.#nowMs(), this.#telemetryDueAtMs) + paidAtMs
+    this.#telemetryDueAtMs = Math.max(this.#nowMs(), this.#telemetryDueAtMs) + this.telemetrySpacingMs(bytes)
+  }
+
+  /** How long so many bytes take of the share that consoles have whatever else is sent, ms; 0 without a cap. */
+  telemetrySpacingMs(bytes: number): number {
+    return this.#capBytesPerSec === null ? 0 : (bytes * 1000) / (this.#capBytesPerSec * TELEMETRY_SHARE)
   }
 
   #burstBytes(): number {

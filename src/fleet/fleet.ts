@@ -46,6 +46,8 @@ const DEFAULT_CADENCE: Cadence = { minGapMs: 200, maxGapMs: 1000 }
 const TICK_MS = 100
 /** By then every node that reports once a second has told of a second. */
 const SETTLE_MS = 1000
+/** No node is waited for longer. */
+const MAX_SETTLE_MS = 12_000
 
 /**
  * The console's model of the fleet: link events go in, panes read views as of a time. It does no I/O and knows no clock
@@ -163,8 +165,11 @@ export class Fleet {
 
   /** A chart of one node, or of the fleet when `key` is null; oldest step first. */
   series(key: string | null, range: SeriesRange): SeriesPoint[] {
-    const series = key === null ? this.#series : this.#nodes.get(key)?.series
-    return series?.read(range) ?? []
+    if (key !== null) return this.#nodes.get(key)?.series.read(range) ?? []
+    // Of seconds that some node has not told of yet there is no sum.
+    const slowestMs = Math.max(SETTLE_MS, ...[...this.#nodes.values()].map(({ intervalMs }) => intervalMs))
+    this.#series.settleAfter(Math.min(slowestMs, MAX_SETTLE_MS))
+    return this.#series.read(range)
   }
 
   /** Whether what a node was at a past time is known here. */

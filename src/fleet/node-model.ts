@@ -104,6 +104,11 @@ export class NodeModel {
     return this.#link
   }
 
+  /** Announced time between two status frames, ms. */
+  get intervalMs(): number {
+    return this.#intervalMs
+  }
+
   get identity(): NodeIdentity | null {
     return this.#identity
   }
@@ -135,6 +140,7 @@ export class NodeModel {
     if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
     if (event.frame.t !== 'status') return null
     this.#countMerged(event.frame)
+    this.#intervalMs = event.frame.everyMs ?? this.#intervalMs
     return this.#takeStatus(event.frame, nowMs, 0)
   }
 
@@ -211,7 +217,9 @@ export class NodeModel {
     this.#keepKeyframe(nowMs, Math.max(0, windowMs - 1000))
 
     const latency = frame.inference.latency.total
-    this.series.addLatency(nowMs, latency, windowMs)
+    // A node that tells rarely tells of all that time; among others its answers count once.
+    const ownWindowMs = frame.inference.windowMs > FINE_WINDOW_MS ? frame.inference.windowMs : 0
+    this.series.addLatency(nowMs, latency, Math.max(windowMs, ownWindowMs))
     if (delta === null) return { latency, amounts: null, windowMs }
     const amounts = {
       fromMs: delta.fromMs,

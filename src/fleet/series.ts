@@ -42,7 +42,7 @@ export class Series {
   /** How much of the bucket's second is known; 0 = no amount. */
   readonly #known: Float64Array
   readonly #latency: (PackedHistogram | null)[]
-  readonly #settleMs: number
+  #settleMs: number
   #newestMs = 0
 
   /**
@@ -59,6 +59,11 @@ export class Series {
     this.#upBytes = new Float64Array(historySec)
     this.#known = new Float64Array(historySec)
     this.#latency = new Array<PackedHistogram | null>(historySec).fill(null)
+  }
+
+  /** From now on amounts of a second may come so long after it. */
+  settleAfter(settleMs: number): void {
+    this.#settleMs = settleMs
   }
 
   /**

@@ -80,6 +80,7 @@ function gapReason(reason: string): string {
   const reasons: Record<string, string> = {
     no_credit: 'this console was too slow',
     slow_reader: 'the link to this console was too slow',
+    away: 'they came while there was no link',
     evicted: 'the node no longer keeps them',
     too_large: 'they are too large to send',
   }

@@ -47,6 +47,16 @@ describe('the state of a node', () => {
     expect(nodeAt(fleet, 20_100)).toMatchObject({ state: 'up', ageMs: 100, reason: null })
   })
 
+  it('follows the interval that a status announces, so that a node that tells rarely is not stale in between', () => {
+    const fleet = fleetOf('n1')
+    fleet.apply('n1', arrived(welcomeFrame()), 1000)
+    fleet.apply('n1', arrived({ ...statusFrame({ at: 1000 }), everyMs: 10_000 }), 1000)
+    expect(nodeAt(fleet, 30_900)?.state).toBe('up')
+    expect(nodeAt(fleet, 31_100)?.state).toBe('stale')
+    fleet.apply('n1', arrived({ ...statusFrame({ at: 32_000, n: 2 }), everyMs: 1000 }), 32_000)
+    expect(nodeAt(fleet, 35_100)?.state).toBe('stale')
+  })
+
   it('does not blink when a connection closes and is made again at once', () => {
     const fleet = fleetOf('n1')
     fleet.apply('n1', arrived(statusFrame({ at: 1000 })), 1000)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FREE_PACE, type LiveClock } from '../../../edge-daemon/live/contract.ts'
-import { StatusFeed, StatusSubscription } from '../../../edge-daemon/live/status-feed.ts'
+import { StatusFeed, type StatusOutlet, StatusSubscription } from '../../../edge-daemon/live/status-feed.ts'
 import { decodeDaemonFrame, type StatusFrame } from '../../../protocol/frames.ts'
 import { Histogram, mergeHistograms } from '../../../protocol/histogram.ts'
 import { statusBody } from '../../support/live-node.ts'
@@ -43,17 +43,18 @@ class Reader {
   slow = false
   readonly subscription: StatusSubscription
 
-  constructor(id: string, credits: number) {
-    this.subscription = new StatusSubscription(id, credits, {
+  constructor(id: string, credits: number, everyMs = 0, pace: StatusOutlet['pace'] = FREE_PACE) {
+    const outlet = {
       slow: () => this.slow,
-      pace: FREE_PACE,
+      pace,
       reading: () => ({ rttMs: 1, clockOffsetMs: 2 }),
-      send: (text) => {
+      send: (text: string) => {
         const decoded = decodeDaemonFrame(text)
         if (!decoded.ok || decoded.frame.t !== 'status') throw new Error(text)
         this.frames.push(decoded.frame)
       },
-    })
+    }
+    this.subscription = new StatusSubscription(id, credits, outlet, everyMs)
   }
 }
 
@@ -107,4 +108,42 @@ test('stays on its grid when a tick comes late', () => {
   vi.advanceTimersByTime(2000)
   const times = reader.frames.map(({ at }) => at - startMs)
   expect(times).toEqual([0, 3500, 4000, 5000])
+})
+
+test('tells who looks away every ten seconds, says so in each frame, and joins the windows when that changes', () => {
+  const near = new Reader('a', 100)
+  const away = new Reader('b', 100, 10_000)
+  for (const { subscription } of [near, away]) feed.add(subscription)
+  for (let i = 0; i < 30; i += 1) {
+    count(3)
+    vi.advanceTimersByTime(1000)
+  }
+  expect(near.frames.length).toBe(31)
+  expect(away.frames.map(({ n, everyMs }) => [n, everyMs])).toEqual([1, 2, 3, 4].map((n) => [n, 10_000]))
+  count(2)
+  vi.advanceTimersByTime(2000)
+  feed.repace(away.subscription, 100)
+  expect(away.frames.at(-1)).toMatchObject({ n: 5, everyMs: 1000 })
+  count(4)
+  vi.advanceTimersByTime(1000)
+  feed.repace(away.subscription, 10_000)
+  // It was told a moment ago: what it needs to know comes with the next tick.
+  expect(away.frames.length).toBe(6)
+  vi.advanceTimersByTime(1000)
+  expect(away.frames.at(-1)).toMatchObject({ n: 7, everyMs: 10_000 })
+  vi.advanceTimersByTime(9000)
+  expect(away.frames.length).toBe(7)
+  const sum = mergeHistograms(away.frames.map(({ inference }) => inference.latency.total))
+  expect(sum.count).toBe(96)
+})
+
+test('announces what a small cap is sure to carry, not what was asked for', () => {
+  const readers = ['a', 'b'].map((id) => new Reader(id, 100, 0, { mayTell: () => true, spacingMs: (bytes) => bytes }))
+  for (const { subscription } of readers) feed.add(subscription)
+  vi.advanceTimersByTime(1000)
+  const [frame] = readers[1]?.frames.slice(-1) ?? []
+  const bytes = JSON.stringify(frame).length
+  expect(frame?.everyMs).toBeGreaterThan(1.9 * bytes - 1000)
+  expect(frame?.everyMs).toBeLessThan(2 * bytes + 1000)
+  expect((frame?.everyMs ?? 1) % 1000).toBe(0)
 })

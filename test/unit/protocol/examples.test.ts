@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { z } from 'zod'
 import * as audit from '../../../protocol/audit.ts'
 import { decodeClientFrame, decodeDaemonFrame } from '../../../protocol/frames.ts'
+import { heartbeatSchema } from '../../../protocol/presence.ts'
 import * as records from '../../../protocol/records.ts'
 
 /** Examples of a file with the name of what they stand above. */
@@ -13,7 +14,7 @@ function examplesOf(file: string): [name: string, json: string][] {
 }
 
 const frames = examplesOf('frames.ts')
-const CLIENT = ['hello', 'subscribe', 'credit', 'unsubscribe', 'read', 'fetch', 'command', 'ping', 'pong']
+const CLIENT = ['hello', 'subscribe', 'credit', 'pace', 'unsubscribe', 'read', 'fetch', 'command', 'ping', 'pong']
 const DAEMON = ['welcome', 'status', 'rows', 'gap', 'end', 'picture', 'done', 'error', 'ping', 'pong']
 
 test('every frame has an example', () => {
@@ -45,4 +46,10 @@ test('every record has an example', () => {
 test.each(examplesOf('audit.ts'))('the example of %s is a record', (name, json) => {
   const schemas = { auditRecord: audit.auditRecordSchema, operatorAudit: audit.operatorAuditSchema }
   expect(schemas[name as keyof typeof schemas].parse(JSON.parse(json))).toEqual(JSON.parse(json))
+})
+
+test('the example of a heartbeat is one, and costs no more than it may', () => {
+  const [[, json = ''] = []] = examplesOf('presence.ts')
+  expect(heartbeatSchema.parse(JSON.parse(json))).toEqual(JSON.parse(json))
+  expect(json.length).toBeLessThan(300)
 })
