@@ -5,6 +5,9 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { AuditWitness } from './audit/audit-witness.ts'
+import { SessionBook } from './audit/session-book.ts'
 import { briefStatus } from './brief-status.ts'
 import { CommandDesk } from './commands/command-desk.ts'
 import { faultCommands } from './commands/faults.ts'
@@ -132,6 +135,11 @@ export class Daemon {
       onTold: (metric) => this.#log.info(`metric.${metric.state}`, metricLine(metric), { rule: metric.rule }),
     })
     await this.#begin(metrics)
+    const audit = new AuditLog({ store, nodeName: node.name })
+    await this.#begin(audit)
+    const sessions = new SessionBook()
+    const witness = new AuditWitness({ log: audit, sessions, nowMs: () => Date.now() })
+    this.#endings.push(() => witness.stop())
     const desk = new CommandDesk({
       node,
       table: {
@@ -140,13 +148,15 @@ export class Daemon {
       },
       identity: null,
       log: this.#log,
+      witness,
     })
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },
       intervalMs: this.#config.live.interval,
       maxSessions: this.#config.live.maxSessions,
-      snapshot: () => briefStatus(nodeStatus(sources)),
+      snapshot: () => ({ ...briefStatus(nodeStatus(sources)), ...sessions.told() }),
+      witness,
       pace: telemetryPace(outbound.pacer),
       read: async (request) => {
         if (request.topic === 'status') await recorder.flush()

@@ -59,6 +59,7 @@ export const ERROR_CODES = {
     'user',
     'It is not the time that a command was signed for, or it was signed before the node started.',
   ],
+  AUDIT_FAILING: ['environment', 'It cannot be written down who wants a command, so the command is not carried out.'],
   COMMAND_REPLAYED: ['peer', 'A signed command came a second time.'],
   PICTURE_NOT_KEPT: ['user', 'No picture of this result is kept: it never was, or it had to make room.'],
   OUTPUT_REFUSED: ['environment', 'A file that a command was to write is there already or cannot be written.'],

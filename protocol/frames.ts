@@ -11,7 +11,7 @@ import {
   resultRecordSchema,
   statRecordSchema,
 } from './records.ts'
-import { at, bytes, count, sampleRecordSchema, statusBody, text } from './status.ts'
+import { at, bytes, count, sampleRecordSchema, statusBody, statusSessions, text } from './status.ts'
 
 /**
  * Live frames: what a console and a daemon say to each other, camelCase JSON, one frame a message, whatever carries it.
@@ -154,7 +154,7 @@ const welcome = z.object({
 
 /**
  * Everything the fleet and node screens draw of a node.
- * @example {"t":"status","id":"status","n":12,"at":1793000000000,"conditions":[{"code":"store_failing","severity":"critical","msg":"the disk refuses results","since":1792999990000}],"host":{"source":"builtin","cpuPct":12.5,"cores":2,"load1":0.4,"memUsedBytes":1000000000,"memTotalBytes":4000000000,"diskUsedBytes":9000000000,"diskTotalBytes":64000000000,"netRxBytesPerSec":550000,"netTxBytesPerSec":5200,"tempC":null},"inference":{"model":{"name":"digits","version":"1.0.0","variant":"fp32"},"childPid":4242,"generation":1,"queued":0,"inFlight":1,"counters":{"requests":2,"ok":2,"abnormal":0,"undecodable":0,"failed":0,"malformed":0,"notStored":0,"overRate":0,"childRestarts":0,"rawBytes":184000},"windowMs":1000,"latency":{"decode":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]},"queue":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"run":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"commit":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"total":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]}}},"uplink":{"targets":[{"name":"nats","kind":"nats","state":"up","since":1792999990000,"backlogRecords":0,"backlogBytes":0,"oldestAt":null,"ackedSeq":41,"rttMs":1.2,"error":null}],"sentBytes":{"abnormal":464,"control":281,"telemetry":69000},"backlogRecords":0},"store":{"state":"ok","epoch":"1746f80b8ae250f4af1a24993cda7300","firstSeq":1,"lastSeq":42,"records":42,"bytes":9000,"maxBytes":2000000000,"segments":1,"commits":40,"evictedRecords":0,"corruptBlocks":0,"error":null},"alerts":[],"faults":{},"session":{"rttMs":0.4,"clockOffsetMs":-1.5}}
+ * @example {"t":"status","id":"status","n":12,"at":1793000000000,"conditions":[{"code":"store_failing","severity":"critical","msg":"the disk refuses results","since":1792999990000}],"host":{"source":"builtin","cpuPct":12.5,"cores":2,"load1":0.4,"memUsedBytes":1000000000,"memTotalBytes":4000000000,"diskUsedBytes":9000000000,"diskTotalBytes":64000000000,"netRxBytesPerSec":550000,"netTxBytesPerSec":5200,"tempC":null},"inference":{"model":{"name":"digits","version":"1.0.0","variant":"fp32"},"childPid":4242,"generation":1,"queued":0,"inFlight":1,"counters":{"requests":2,"ok":2,"abnormal":0,"undecodable":0,"failed":0,"malformed":0,"notStored":0,"overRate":0,"childRestarts":0,"rawBytes":184000},"windowMs":1000,"latency":{"decode":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]},"queue":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"run":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"commit":{"count":0,"sumMs":0,"maxMs":0,"buckets":[]},"total":{"count":2,"sumMs":12.5,"maxMs":7.1,"buckets":[[39,1],[46,1]]}}},"uplink":{"targets":[{"name":"nats","kind":"nats","state":"up","since":1792999990000,"backlogRecords":0,"backlogBytes":0,"oldestAt":null,"ackedSeq":41,"rttMs":1.2,"error":null}],"sentBytes":{"abnormal":464,"control":281,"telemetry":69000},"backlogRecords":0},"store":{"state":"ok","epoch":"1746f80b8ae250f4af1a24993cda7300","firstSeq":1,"lastSeq":42,"records":42,"bytes":9000,"maxBytes":2000000000,"segments":1,"commits":40,"evictedRecords":0,"corruptBlocks":0,"error":null},"alerts":[],"faults":{},"sessions":[{"key":2,"who":"mia","kind":"operator","role":"operator","route":"direct","since":1792999990000,"last":{"verb":"resend","at":1793000000000}},{"key":3,"who":"ben","kind":"operator","role":"viewer","route":"nats","since":1792999990000}],"session":{"rttMs":0.4,"clockOffsetMs":-1.5,"key":3}}
  */
 const status = z.object({
   t: z.literal('status'),
@@ -165,8 +165,13 @@ const status = z.object({
   /** When the next frame comes at the latest, ms from now: as was asked, and longer where the cap is short. */
   everyMs: everyMs.optional(),
   ...statusBody,
-  /** What the daemon measured of this session; null before the first answer. */
-  session: z.object({ rttMs: z.number().nonnegative().nullable(), clockOffsetMs: z.number().nullable() }),
+  ...statusSessions,
+  /** What the daemon measured of this session, null before the first answer; `key` is its name among `sessions`. */
+  session: z.object({
+    rttMs: z.number().nonnegative().nullable(),
+    clockOffsetMs: z.number().nullable(),
+    key: count.optional(),
+  }),
 })
 
 /** Rows of a subscription or a read. @example {"t":"rows","id":"logs-1","topic":"logs","rows":[{"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost"}]} */

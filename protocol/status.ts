@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fewOf } from './bounds.ts'
 import { alertRecordSchema, histogramSchema, severitySchema } from './records.ts'
+import { ROLES } from './rights.ts'
 
 /** Unix ms. */
 export const at = z.int().nonnegative()
@@ -148,6 +149,29 @@ export type StoreStatus = z.infer<typeof store>
 const activeAlert = alertRecordSchema.omit({ seq: true, node_id: true, timestamp: true, state: true })
 /** An alert that fires now. */
 export type ActiveAlert = z.infer<typeof activeAlert>
+
+const sessionFact = z.object({
+  /** The session's own name on this node since its start; a status says in `session.key` which one it is sent to. */
+  key: count,
+  who: z.string().max(64),
+  kind: z.enum(['local', 'operator', 'controller', 'service']),
+  role: z.enum(ROLES),
+  route: z.enum(['direct', 'nats']),
+  since: at,
+  /** The last command of it that changed something; `by` when it was handed on for somebody else. */
+  last: z.object({ verb: z.string().max(64), at, by: z.string().max(64).optional() }).optional(),
+  /** When it ended; who had changed something is named for some minutes more. */
+  left: at.optional(),
+})
+/** Somebody who is connected to a node. */
+export type SessionFact = z.infer<typeof sessionFact>
+
+/** Who acts on a node, in live frames only: not there where it is just the one that reads it. */
+export const statusSessions = {
+  sessions: z.array(sessionFact).max(32).optional(),
+  /** Sessions beyond those. */
+  moreSessions: count.optional(),
+}
 
 /** What a node is at one moment: the body of a status frame and of a kept sample. */
 export const statusBody = {

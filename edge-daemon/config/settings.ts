@@ -114,7 +114,7 @@ export const SETTINGS = {
       alert: keep(null, 365 * DAY_MS, 'alerts'),
       metric: keep(null, 30 * DAY_MS, 'abnormal metrics'),
       ledger: keep(20e6, 365 * DAY_MS, 'ledger notes'),
-      audit: keep(100e6, 730 * DAY_MS, 'audit records of who did what'),
+      audit: keep(100e6, null, 'audit records of who did what'),
       log: keep(500e6, 7 * DAY_MS, 'log lines below error'),
       error: keep(500e6, 7 * DAY_MS, 'log lines of errors'),
       sample: keep(50e6, 300_000, 'metrics of each second'),

@@ -54,6 +54,22 @@ export function nameOf(peer: Peer): string {
   return peer.kind === 'local' ? 'local' : peer.name
 }
 
+/** Somebody who was not let in. */
+export interface Stranger {
+  readonly route: Route
+  readonly address: string
+  /** What it showed, which is not believed; null for none. */
+  readonly certificate: X509Certificate | null
+}
+
+/** Who is told of sessions: the audit. Nothing here throws. */
+export interface SessionWitness {
+  /** A session began; `key` is its name on this node, `closed` is called at its end. */
+  opened(peer: Peer): { readonly key: number; closed(): void }
+  /** Somebody was refused at the door, and why. */
+  notLetIn(stranger: Stranger, why: string): void
+}
+
 /** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */
 export interface ReadRequest {
   readonly topic: ReadTopic

@@ -25,6 +25,7 @@ import {
   nameOf,
   type Peer,
   type RowTopic,
+  type SessionWitness,
   type StatusBody,
   SYSTEM_LIVE_CLOCK,
   type TelemetryPace,
@@ -58,6 +59,8 @@ export interface LiveServerOptions {
   /** Carry out a verb; throws EdgeError (e.g. `COMMAND_REFUSED`), which the console then sees. */
   readonly command: (peer: Peer, frame: CommandFrame) => Promise<CommandResult>
   readonly log: LiveLog
+  /** Told of who comes, goes and is refused. */
+  readonly witness?: SessionWitness
   /** The cap that consoles share with the uplinks; none when it is left out. */
   readonly pace?: TelemetryPace
   readonly clock?: LiveClock
@@ -203,7 +206,7 @@ export class LiveServer {
 
   /** What listens in front of the HTTP server, and tells it who each connection is. */
   #front(http: Server): NetServer {
-    const { identity, localRights, log } = this.#options
+    const { identity, localRights, log, witness } = this.#options
     if (identity === null) {
       http.on('connection', (socket) => {
         this.#track(socket)
@@ -215,6 +218,7 @@ export class LiveServer {
     const keeper = {
       identity,
       log,
+      witness,
       onArrived: (stream: Duplex) => this.#track(stream),
       onAdmitted: (socket: Duplex, peer: Peer) => {
         socket.on('error', () => socket.destroy())
@@ -258,6 +262,7 @@ export class LiveServer {
       : refusalOf(request, peer)
     if (refusal !== null) {
       this.#options.log.warn('live.handshake_refused', refusal.msg, { status: refusal.status })
+      if (peer.kind !== 'local') this.#options.witness?.notLetIn(peer, refusal.msg)
       const body = `${JSON.stringify({ error: refusal.msg })}\n`
       socket.end(
         `HTTP/1.1 ${refusal.status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
@@ -265,7 +270,8 @@ export class LiveServer {
       return
     }
     upgrader.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new Session(webSocket, peer, this.#host())
+      const watched = this.#options.witness?.opened(peer)
+      const session = new Session(webSocket, peer, this.#host(watched))
       this.#sessions.add(session)
       if (socket instanceof TLSSocket) this.#secured.set(session, socket)
       session.start()
@@ -281,7 +287,7 @@ export class LiveServer {
     })
   }
 
-  #host(): SessionHost {
+  #host(watched: ReturnType<SessionWitness['opened']> | undefined): SessionHost {
     const { node, intervalMs, read, picture, command, log } = this.#options
     return {
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
@@ -294,7 +300,9 @@ export class LiveServer {
       command,
       site: node.site,
       wantFlush: () => this.#wantFlush(),
+      ...(watched === undefined ? {} : { key: watched.key }),
       onClosed: (session) => {
+        watched?.closed()
         this.#sessions.delete(session)
         this.#secured.delete(session)
         if (this.#sessions.size === 0) this.#onEmpty?.()

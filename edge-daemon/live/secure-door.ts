@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import type { ControlIdentity, LiveLog, Peer, Route } from './contract.ts'
+import type { ControlIdentity, LiveLog, Peer, Route, SessionWitness } from './contract.ts'
 
 /** What becomes of those that try to come in. */
 export interface DoorKeeper {
   readonly identity: ControlIdentity
   readonly route: Route
   readonly log: LiveLog
+  readonly witness?: SessionWitness | undefined
   /** A byte stream arrived, before anything is known of it. */
   readonly onArrived: (stream: Duplex) => void
   /** The handshake is done and the peer is believed. */
@@ -25,7 +26,7 @@ export class SecureDoor {
   readonly server: Server
   readonly #forget: () => void
 
-  constructor({ identity, route, log, onArrived, onAdmitted }: DoorKeeper) {
+  constructor({ identity, route, log, witness, onArrived, onAdmitted }: DoorKeeper) {
     this.server = createServer({
       ...identity.tls(),
       minVersion: 'TLSv1.3',
@@ -45,6 +46,7 @@ export class SecureDoor {
       const peer = identity.judge(socket, { route, address })
       if (typeof peer !== 'string') return onAdmitted(socket, peer)
       log.warn('live.peer_refused', peer, { route, address })
+      witness?.notLetIn({ route, address, certificate: socket.getPeerX509Certificate() ?? null }, peer)
       socket.on('error', () => socket.destroy())
       // TLS 1.3 tells a client that it is in before its certificate was looked at: the answer says why it is not.
       const body = `${JSON.stringify({ error: peer })}\n`

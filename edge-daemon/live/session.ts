@@ -19,6 +19,8 @@ export interface SessionHost extends RequestSources {
   readonly welcome: Omit<WelcomeFrame, 'at'>
   readonly clock: LiveClock
   readonly pace: TelemetryPace
+  /** Name of the session in what a status says of all. */
+  readonly key?: number
   readonly onClosed: (session: Session) => void
 }
 
@@ -56,7 +58,7 @@ export class Session {
     this.#requests = new SessionRequests(host, peer, {
       slow: () => this.#slow(),
       pace: host.pace,
-      reading: () => this.#probe.reading(),
+      reading: () => ({ ...this.#probe.reading(), ...(host.key === undefined ? {} : { key: host.key }) }),
       send: (text) => this.#send(text),
       sendSlowly: (text) => this.#sendSlowly(text),
       refuse: (id, code, msg, next) => this.#refuse(id, code, msg, next),

@@ -16,7 +16,7 @@ function onSmallDisk(dir: string): string[] {
 
 it('a full disk: answers go on as not stored, an alert says so, and all is well once there is space', async () => {
   await using home = new DaemonHome()
-  home.configure({ 'alerts.clearAfter': '1s', 'log.maxBytes': '10KB', 'log.files': 1 })
+  home.configure({ 'alerts.clearAfter': '1s', 'log.maxBytes': '10KB', 'log.files': 1, 'faults.allow': true })
   const { daemon, inferUrl, liveUrl, epoch, pid } = await home.serve({ under: onSmallDisk(home.stateDir) })
   const console = await TestConsole.open(liveUrl)
   console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
@@ -66,6 +66,12 @@ it('a full disk: answers go on as not stored, an alert says so, and all is well 
   const frames = console.of('status').length
   await console.until(() => console.of('status').length > frames + 3)
   expect(status()?.conditions.find(({ code }) => code === 'store_failing')?.since).toBe(first?.since)
+
+  // Who wants it cannot be written down, so it is not done.
+  console.send({ t: 'command', id: 'c1', verb: 'fault.slow', args: { ms: 5 } })
+  await console.until(() => console.of('error').length === 1)
+  expect(console.of('error')[0]).toMatchObject({ code: 'AUDIT_FAILING', msg: expect.stringContaining('ENOSPC') })
+  expect(status()?.faults).toEqual({})
 
   rmSync(filler)
   let after = before
