@@ -1,5 +1,6 @@
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
+import { DOMAIN_TAG } from '../protocol/bus-users.ts'
 
 /** A key of a user of the bus (an nkey, Ed25519); the seed is the secret and stays where it was made. */
 export interface NatsKey {
@@ -15,11 +16,19 @@ export interface NatsCredentials {
   readonly key: NatsKey
   /** Name of the user, as `protocol/bus-users.ts` makes it. */
   readonly name: string
+  /** JetStream domain that the bus asks to be spoken to in; null for the server's own. */
+  readonly domain: string | null
   /** Unix ms; null for ever. */
   readonly expiresAtMs: number | null
 }
 
-const claimsSchema = z.object({ sub: z.string(), name: z.string().min(1), exp: z.int().nonnegative().optional() })
+const claimsSchema = z.object({
+  sub: z.string(),
+  name: z.string().min(1),
+  exp: z.int().nonnegative().optional(),
+  nats: z.object({ tags: z.array(z.string()).optional() }).optional(),
+})
+const DOMAIN = new RegExp(`^${DOMAIN_TAG}:([\\w-]{1,64})$`)
 const encoder = new TextEncoder()
 
 /** A fresh key. */
@@ -59,8 +68,9 @@ export function readCredentials(text: string): NatsCredentials | null {
   const key = seed === undefined ? null : natsKeyOf(seed)
   const claims = jwt === undefined ? null : claimsIn(jwt)
   if (jwt === undefined || key === null || claims === null || claims.sub !== key.publicKey) return null
-  const { name, exp } = claims
-  return { jwt, key, name, expiresAtMs: exp === undefined || exp === 0 ? null : exp * 1000 }
+  const { name, exp, nats } = claims
+  const [domain = null] = (nats?.tags ?? []).flatMap((tag) => DOMAIN.exec(tag)?.[1] ?? [])
+  return { jwt, key, name, domain, expiresAtMs: exp === undefined || exp === 0 ? null : exp * 1000 }
 }
 
 function claimsIn(jwt: string): z.infer<typeof claimsSchema> | null {

@@ -1,6 +1,14 @@
 import type { Role } from './rights.ts'
 import { encodeToken } from './subjects.ts'
 
+/**
+ * What stands for a JetStream domain where streams are in an account of their own: their API is `$JS.archive.API.…` there.
+ * Credentials that were made for such a bus say so by a tag, so that nobody has to configure it.
+ */
+export const ARCHIVE_DOMAIN = 'archive'
+/** @see ARCHIVE_DOMAIN */
+export const DOMAIN_TAG = 'domain'
+
 /** Who is on the bus, by the names that the fleet knows them by. */
 export type BusUser =
   | { readonly kind: 'node'; readonly site: string; readonly node: string }

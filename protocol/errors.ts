@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   COMMAND_REPLAYED: ['peer', 'A signed command came a second time.'],
   PICTURE_NOT_KEPT: ['user', 'No picture of this result is kept: it never was, or it had to make room.'],
   OUTPUT_REFUSED: ['environment', 'A file that a command was to write is there already or cannot be written.'],
+  BUS_UNUSABLE: ['user', 'The folder or the credentials of a bus are missing, damaged or open to others.'],
   CLOUD_UNREACHABLE: ['peer', "A region's NATS servers do not answer, or hold no such stream."],
   NODE_UNREACHABLE: ['peer', 'A node does not answer on its address.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],

@@ -11,6 +11,11 @@ export interface StreamWishes {
   readonly maxAgeMs: number
   /** Copies in a cluster, 1 to 5. */
   readonly replicas: number
+  /**
+   * Whether whoever writes is trusted with all of it. Marks need headers by which any writer could empty the stream
+   * (`Nats-Rollup: all`), so where a node may be stolen there are none.
+   */
+  readonly trustsNodes: boolean
 }
 
 /** @see StreamWishes — a week, 10 GB, all sites, one copy. */
@@ -20,13 +25,19 @@ export const STREAM_PRESET: StreamWishes = {
   maxBytes: 10e9,
   maxAgeMs: 7 * 86_400_000,
   replicas: 1,
+  trustsNodes: true,
 }
 
 /** Name of the stream that holds what people did: the same for every fleet, so that nobody has to be told. */
 export const AUDIT_STREAM = 'AUDIT'
 
 /** @see StreamWishes — of the stream of audit records: 10 GB, for as long as there is room, all sites, one copy. */
-export const AUDIT_PRESET: Omit<StreamWishes, 'name'> = { sites: [], maxBytes: 10e9, maxAgeMs: 0, replicas: 1 }
+export const AUDIT_PRESET: Omit<StreamWishes, 'name' | 'trustsNodes'> = {
+  sites: [],
+  maxBytes: 10e9,
+  maxAgeMs: 0,
+  replicas: 1,
+}
 
 /** A stream's configuration as the JetStream API has it (`io.nats.jetstream.api.v1.stream_configuration`), in part. */
 export interface StreamConfiguration {
@@ -64,7 +75,7 @@ const USUAL_WINDOW_MS = 120_000
  * at its own last block and at nothing else (`allow_direct`). Subjects are those of blocks and marks, never `edge.>`.
  */
 export function streamConfiguration(wishes: Partial<StreamWishes> = {}): StreamConfiguration {
-  const { name, sites, maxBytes, maxAgeMs, replicas } = { ...STREAM_PRESET, ...wishes }
+  const { name, sites, maxBytes, maxAgeMs, replicas, trustsNodes } = { ...STREAM_PRESET, ...wishes }
   return {
     name,
     subjects: sites.length === 0 ? streamSubjects() : sites.flatMap((site) => streamSubjects(site)),
@@ -76,9 +87,9 @@ export function streamConfiguration(wishes: Partial<StreamWishes> = {}): StreamC
     ...(maxAgeMs > 0 && maxAgeMs < USUAL_WINDOW_MS ? { duplicate_window: maxAgeMs * NS_PER_MS } : {}),
     num_replicas: replicas,
     allow_direct: true,
-    allow_atomic: true,
-    allow_msg_ttl: true,
-    allow_rollup_hdrs: true,
+    allow_atomic: trustsNodes,
+    allow_msg_ttl: trustsNodes,
+    allow_rollup_hdrs: trustsNodes,
     metadata: { [ENCODINGS_KEY]: 'gzip,zstd' },
   }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
@@ -26,6 +26,8 @@ export interface NatsServerOptions {
   readonly syncInterval?: string
   /** JetStream's domain, which servers that are joined by leaf nodes need. */
   readonly domain?: string
+  /** Configuration file to serve as it is, but for port and host; it names its own JetStream, TLS and accounts. */
+  readonly configFile?: string
   /** Whole blocks of configuration to add, such as `leafnodes { … }`. */
   readonly moreConfig?: string
   /** Largest message in bytes; the server's own default is 1 MB. */
@@ -143,6 +145,14 @@ function configText(options: NatsServerOptions, portsDir: string): string {
   const quote = (text: string): string => JSON.stringify(text)
   const sync = options.syncInterval === undefined ? '' : `\n  sync_interval: ${quote(options.syncInterval)}`
   const domain = options.domain === undefined ? '' : `\n  domain: ${quote(options.domain)}`
+  // What stands behind an included file goes over what is in it; the path is taken from the including one.
+  if (options.configFile !== undefined) {
+    return `include ${quote(relative(options.dir, options.configFile))}
+host: "127.0.0.1"
+port: ${options.port || -1}
+ports_file_dir: ${quote(portsDir)}
+${options.moreConfig ?? ''}`
+  }
   const payload = options.maxPayloadBytes === undefined ? '' : `max_payload: ${options.maxPayloadBytes}\n`
   return `host: "127.0.0.1"
 port: ${options.port || -1}

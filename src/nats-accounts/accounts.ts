@@ -2,7 +2,7 @@ import { type Account, type Export, encodeAccount, encodeOperator, type Import, 
 import { createAccount, createOperator, fromSeed, type KeyPair } from '@nats-io/nkeys'
 import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
 import { auditSubjects, operatorAuditSubject, streamSubjects } from '../../protocol/subjects.ts'
-import { accountOf, SIGNING_ROLES, type SigningRole, templateOf } from './permissions.ts'
+import { ARCHIVE_API, accountOf, SIGNING_ROLES, type SigningRole, templateOf } from './permissions.ts'
 
 /** Seeds of everything that signs: whoever has them is the bus. */
 export interface BusSeeds {
@@ -106,34 +106,42 @@ const LIMITS = {
 
 interface Service {
   readonly subject: string
+  /** What it is called in the account that asks. */
+  readonly local: string
   /** It answers with more than one message. */
   readonly isStream: boolean
 }
 
 /** What the account of the streams does for others; who may ask which is in the permissions of users. */
 const SERVICES: readonly Service[] = [
-  ...streamSubjects(),
-  ...auditSubjects(),
-  operatorAuditSubject('*'),
-  'audit.controller.*',
+  ...[...streamSubjects(), ...auditSubjects(), operatorAuditSubject('*')].map((subject) => ({
+    subject,
+    local: subject,
+    isStream: false,
+  })),
   ...[STREAM_PRESET.name, AUDIT_STREAM].flatMap((stream) =>
     [
       `STREAM.INFO.${stream}`,
       `DIRECT.GET.${stream}.>`,
-      `CONSUMER.CREATE.${stream}.*.>`,
-      `CONSUMER.INFO.${stream}.*`,
-      `CONSUMER.DELETE.${stream}.*`,
-      `CONSUMER.MSG.NEXT.${stream}.*`,
-    ].map((call) => `$JS.API.${call}`),
+      `CONSUMER.CREATE.${stream}.>`,
+      `CONSUMER.INFO.${stream}.>`,
+      `CONSUMER.DELETE.${stream}.>`,
+      `CONSUMER.MSG.NEXT.${stream}.>`,
+    ].map((call) => ({
+      subject: `$JS.API.${call}`,
+      local: `${ARCHIVE_API}.${call}`,
+      isStream: call.startsWith('CONSUMER.MSG.NEXT'),
+    })),
   ),
-].map((subject) => ({ subject, isStream: subject.includes('.MSG.NEXT.') }))
+]
 
 function exported({ subject, isStream }: Service): Export {
   return { name: subject, subject, type: 'service', response_type: isStream ? 'Stream' : 'Singleton' } as Export
 }
 
-function imported({ subject }: Service, account: string): Import {
-  return { name: subject, subject, account, type: 'service' } as Import
+function imported({ subject, local }: Service, account: string): Import {
+  const base = { name: subject, subject, account, type: 'service' }
+  return (local === subject ? base : { ...base, local_subject: local }) as Import
 }
 
 function seedOf(pair: KeyPair): string {

@@ -1,7 +1,7 @@
 import { encodeUser } from '@nats-io/jwt'
 import { fromPublic } from '@nats-io/nkeys'
 import { z } from 'zod'
-import { type BusUser, busNameOf } from '../../protocol/bus-users.ts'
+import { ARCHIVE_DOMAIN, type BusUser, busNameOf, DOMAIN_TAG } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { encodeToken } from '../../protocol/subjects.ts'
 import { type BusSeeds, pairOf } from './accounts.ts'
@@ -88,7 +88,9 @@ function refuseUnheldSite({ sites }: NatsIssuer, user: BusUser): void {
 }
 
 function tagsOf(user: BusUser): string[] {
-  if (user.kind !== 'operator') return []
+  if (user.kind === 'keeper') return []
+  const domain = `${DOMAIN_TAG}:${ARCHIVE_DOMAIN}`
+  if (user.kind !== 'operator') return [domain]
   const sites = user.sites === '*' ? ['*'] : user.sites.map(encodeToken)
-  return sites.map((site) => `${SITE_TAG}:${site}`)
+  return [domain, ...sites.map((site) => `${SITE_TAG}:${site}`)]
 }

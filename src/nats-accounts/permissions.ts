@@ -1,7 +1,8 @@
 import type { Permissions, UserPermissionsLimits } from '@nats-io/jwt'
-import type { BusUser, BusUserKind } from '../../protocol/bus-users.ts'
+import { ARCHIVE_DOMAIN, type BusUser, type BusUserKind } from '../../protocol/bus-users.ts'
 import { ROLES } from '../../protocol/rights.ts'
 import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
+import { RECORD_CLASSES, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 
 /** What a signing key may sign users for: one for each kind, and for each role of operators. */
 export const SIGNING_ROLES = ['node', ...ROLES, 'controller', 'reader', 'keeper'] as const
@@ -21,7 +22,17 @@ export function roleOf(user: BusUser): SigningRole {
 /** Tag that carries the token of a site of an operator, or `*`. */
 export const SITE_TAG = 'site'
 const SITES = `{{tag(${SITE_TAG})}}`
+const SOME_NODE = { site: 'site', node: 'node' } as const
 const [EDGE, AUDIT] = [STREAM_PRESET.name, AUDIT_STREAM]
+/** What a node publishes, each subject by name, so that none can fill a stream's index with names of its own. */
+const WRITTEN_BY_NODES = [
+  ...UPSTREAM_CLASSES.map((recordClass) => tailOf(subjectOf(SOME_NODE, recordClass))),
+  ...RECORD_CLASSES.map((recordClass) => tailOf(resendSubjectOf(SOME_NODE, recordClass))),
+  'status',
+  'rpc.out.>',
+]
+/** Where the API of the account of the streams is reached from the other one, which has an API of its own that refuses. */
+export const ARCHIVE_API = `$JS.${ARCHIVE_DOMAIN}.API`
 /** A node answers who asked it, within this time. */
 const ANSWER = { max: 1, ttl: 60_000_000_000 } as const
 
@@ -35,22 +46,23 @@ export function permissionsOf(role: SigningRole): Permissions {
       return {
         pub: {
           allow: [
-            'edge.{{name()}}.>',
-            ...[EDGE, AUDIT].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+            ...WRITTEN_BY_NODES.map((tail) => `edge.{{name()}}.${tail}`),
+            ...[EDGE, AUDIT].map((stream) => `${ARCHIVE_API}.STREAM.INFO.${stream}`),
             // Only by subject: the form with a body reads anything.
-            `$JS.API.DIRECT.GET.${EDGE}.edge.{{name()}}.>`,
-            `$JS.API.DIRECT.GET.${AUDIT}.edge.{{name()}}.>`,
+            `${ARCHIVE_API}.DIRECT.GET.${EDGE}.edge.{{name()}}.>`,
+            `${ARCHIVE_API}.DIRECT.GET.${AUDIT}.edge.{{name()}}.>`,
           ],
         },
         sub: { allow: ['edge.{{name()}}.rpc', 'edge.{{name()}}.rpc.in.>', inboxOf('node')] },
         resp: ANSWER,
       }
     case 'viewer':
-      return together(talks('operator', SITES), reads(EDGE, `edge.${SITES}.>`))
+      return together(talks('operator', SITES), WRITES_AUDIT, reads(EDGE, `edge.${SITES}.>`))
     case 'operator':
     case 'admin':
       return together(
         talks('operator', SITES),
+        WRITES_AUDIT,
         reads(EDGE, `edge.${SITES}.>`),
         reads(AUDIT, `edge.${SITES}.>`),
         reads(AUDIT, 'audit.operator.>'),
@@ -89,15 +101,21 @@ const SUBSCRIPTIONS: Readonly<Record<SigningRole, number>> = {
 /** Talk to nodes: their heartbeats, requests, and the streams of bytes of tunnels, at some sites. */
 function talks(kind: BusUserKind, sites: string): Permissions {
   return {
-    pub: { allow: [`edge.${sites}.*.rpc`, `edge.${sites}.*.rpc.in.>`, ...writesAudit(kind)] },
+    pub: { allow: [`edge.${sites}.*.rpc`, `edge.${sites}.*.rpc.in.>`] },
     sub: { allow: [`edge.${sites}.*.status`, `edge.${sites}.*.rpc.out.{{name()}}.>`, inboxOf(kind)] },
   }
 }
 
 /** Write down what it does, behind what it wrote last. */
-function writesAudit(kind: BusUserKind): string[] {
-  const subject = `audit.${kind === 'operator' ? 'operator' : kind}.{{name()}}`
-  return [subject, `$JS.API.DIRECT.GET.${AUDIT}.${subject}`]
+const WRITES_AUDIT: Permissions = {
+  pub: {
+    allow: [
+      'audit.operator.{{name()}}',
+      `${ARCHIVE_API}.DIRECT.GET.${AUDIT}.audit.operator.{{name()}}`,
+      `${ARCHIVE_API}.STREAM.INFO.${AUDIT}`,
+    ],
+  },
+  sub: {},
 }
 
 /** Read what a stream holds of some subjects, with consumers. Their filter is a part of the request's subject. */
@@ -109,7 +127,12 @@ function reads(stream: string, filter: string): Permissions {
     `CONSUMER.MSG.NEXT.${stream}.*`,
     `CONSUMER.DELETE.${stream}.*`,
   ]
-  return { pub: { allow: calls.map((call) => `$JS.API.${call}`) } }
+  return { pub: { allow: calls.map((call) => `${ARCHIVE_API}.${call}`) } }
+}
+
+/** What stands behind site and node. */
+function tailOf(subject: string): string {
+  return subject.split('.').slice(3).join('.')
 }
 
 function inboxOf(kind: BusUserKind): string {

@@ -1,0 +1,119 @@
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
+import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from 'nats'
+import { credentialsText, type NatsKey, newNatsKey } from '../../identity/nats-key.ts'
+import { type BusUser, inboxPrefixOf } from '../../protocol/bus-users.ts'
+import { auditConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
+import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
+import { natsUserJwt } from '../../src/nats-accounts/issuer.ts'
+import { openIssuer, type SetUpWishes, setUpBus } from '../../src/nats-accounts/set-up.ts'
+import { FleetAuthority, type IssuedIdentity } from './fleet-authority.ts'
+
+/** A user of the bus, with everything that opens a connection as this user. */
+export interface BusMember {
+  readonly user: BusUser
+  readonly key: NatsKey
+  readonly jwt: string
+  /** Text of a `.creds` file. */
+  readonly creds: string
+}
+
+/** A real nats-server on loopback that runs what `edgedeck nats setup --out` writes, with streams, and members at will. */
+export interface NatsBus {
+  readonly authority: FleetAuthority
+  /** Folder of the set-up. */
+  readonly dir: string
+  readonly port: number
+  /** `tls://localhost:PORT`. */
+  readonly url: string
+  /** Client side of TLS, with a certificate of the fleet. */
+  readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  /** Issue credentials; with a key to renew them, and an end in Unix ms. */
+  member(user: BusUser, options?: { readonly key?: NatsKey; readonly expiresAtMs?: number }): Promise<BusMember>
+  /** Connect as a member; permissions are reported to `connection.status()`. */
+  connect(member: BusMember, options?: ConnectionOptions): Promise<NatsConnection>
+  /** Talk to the streams as their keeper. */
+  operate<T>(use: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>): Promise<T>
+  /** Let the server read its configuration again. */
+  reload(): void
+  kill(): Promise<void>
+  restart(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Set a bus up in a folder of its own and start it; `await using` ends it. */
+export async function natsBus(wishes: Partial<SetUpWishes> = {}): Promise<NatsBus> {
+  const dir = await mkdtemp(join(tmpdir(), 'edgedeck-bus-'))
+  const authority = await FleetAuthority.create()
+  const out = join(dir, 'bus')
+  const [server, client] = [await authority.service('nats'), await authority.node('plant', 'n1')]
+  const { folder } = await setUpBus({ out, fleet: authority.fleet, caFile: authority.rootFile, ...wishes })
+  mkdirSync(folder.path('tls'), { recursive: true })
+  copyFileSync(server.certFile, folder.tls.cert)
+  copyFileSync(server.keyFile, folder.tls.key)
+  const start = (port = 0): Promise<NatsServer> =>
+    startNatsServer({ dir: join(dir, 'run'), configFile: folder.configFile, port })
+  let running = await start()
+  const { port } = running
+  const url = `tls://localhost:${port}`
+  const tls = tlsOf(authority, client)
+  const issuer = openIssuer(out)
+  const open = (creds: string, inboxPrefix: string, options: ConnectionOptions = {}): Promise<NatsConnection> =>
+    connect({
+      servers: url,
+      tls,
+      authenticator: credsAuthenticator(new TextEncoder().encode(creds)),
+      inboxPrefix,
+      reconnect: false,
+      ...options,
+    })
+  const member: NatsBus['member'] = async (user, { key = newNatsKey(), expiresAtMs } = {}) => {
+    const jwt = await natsUserJwt(issuer, user, { key: key.publicKey, expiresAtMs: expiresAtMs ?? null })
+    return { user, key, jwt, creds: credentialsText(jwt, key) }
+  }
+  const bus: NatsBus = {
+    authority,
+    dir: out,
+    port,
+    url,
+    tls,
+    member,
+    connect: ({ user, creds }, options) => open(creds, inboxPrefixOf(user), options),
+    operate: async (use) => {
+      const keeper = await member({ kind: 'keeper', name: 'test' })
+      const connection = await open(keeper.creds, inboxPrefixOf(keeper.user))
+      try {
+        return await use(await jetstreamManager(connection))
+      } finally {
+        await connection.close()
+      }
+    },
+    reload: () => process.kill(running.pid, 'SIGHUP'),
+    kill: () => running.kill(),
+    restart: async () => {
+      running = await start(port)
+    },
+    [Symbol.asyncDispose]: async () => {
+      await running.kill()
+      authority[Symbol.dispose]()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+  await bus.operate(async ({ streams }) => {
+    for (const made of [
+      streamConfiguration({ maxBytes: 1e9, trustsNodes: false }),
+      auditConfiguration({ maxBytes: 1e9 }),
+    ]) {
+      // The client's types do not know atomic batches.
+      await streams.add({ ...made } as unknown as StreamConfig)
+    }
+  })
+  return bus
+}
+
+function tlsOf(authority: FleetAuthority, { certFile, keyFile }: IssuedIdentity): NatsBus['tls'] {
+  return { caFile: authority.rootFile, certFile, keyFile }
+}
