@@ -174,6 +174,7 @@ export class LiveServer {
       for (const stream of this.#streams) stream.destroy()
     }, LIVE_LIMITS.closeGraceMs)
     http.closeIdleConnections()
+    if (http !== this.#listener) http.close()
     await closed
     clearTimeout(cut)
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
@@ -229,6 +230,8 @@ export class LiveServer {
     const look = (): void => this.#judgeAgain(identity)
     this.#forgetIdentity = identity.onChange(look)
     this.#judging = setInterval(look, JUDGE_AGAIN_MS)
+    // The HTTP server listens nowhere, and begins to watch for heads that never end only when it does.
+    http.emit('listening')
     this.#doors = {
       direct: new SecureDoor({ ...keeper, route: 'direct' }),
       nats: new SecureDoor({ ...keeper, route: 'nats' }),
