@@ -54,6 +54,18 @@ export function pathOf(named: Named): string {
   return [named.kind, ...parts.map(encode)].join('/')
 }
 
+/**
+ * A path as somebody typed it, such as `operator/mia` or `node/plant-a/press-4`, percent-encoded or not, as {@link pathOf}
+ * writes it; null when it names nobody.
+ */
+export function readPath(text: string): string | null {
+  const [kind = '', ...typed] = text.split('/')
+  const parts = typed.map((part) => (/^(?:[^%]|%[0-9A-Fa-f]{2})*$/.test(part) ? decode(part) : part))
+  const wanted = { node: 2, operator: 1, controller: 1, service: 1 }[kind]
+  if (wanted === undefined || parts.length !== wanted || !parts.every(isName)) return null
+  return [kind, ...parts.map(encode)].join('/')
+}
+
 /** A name for people, e.g. `mia`, `plant-a/press-4`. */
 export function titleOf(named: Named): string {
   return named.kind === 'node' ? `${named.site}/${named.node}` : named.name

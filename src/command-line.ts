@@ -15,6 +15,7 @@ import type { OutputFormat } from './commands/output.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
+import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
 
 /** What the command line asks for. */
 export type CommandRequest =
@@ -43,6 +44,7 @@ export type CommandRequest =
     })
   | PastRequest
   | NatsRequest
+  | PkiRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
@@ -148,6 +150,7 @@ function grammar(
 
   addPastCommands(program, accept, nowMs)
   addNatsCommands(program, accept)
+  addPkiCommands(program, accept)
 
   program
     .command('demo')

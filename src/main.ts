@@ -1,13 +1,16 @@
 import { homedir, constants as osConstants } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
 import { type CommandRequest, readCommandLine } from './command-line.ts'
 import type { FleetFlags } from './command-options.ts'
+import { askHidden } from './commands/ask-hidden.ts'
 import { runKeys } from './commands/keys.ts'
 import { runLogs } from './commands/logs.ts'
 import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
+import type { PkiPlace } from './commands/pki.ts'
 import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
 import { type CloudAddress, mergeClouds } from './config/cloud-address.ts'
 import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
@@ -15,6 +18,7 @@ import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/c
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
+import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
 const { version } = packageJson
@@ -32,6 +36,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONFIG_UNREADABLE: 78,
   CONFIG_UNSERVABLE: 78,
   TOOL_MISSING: 69,
+  PKI_UNUSABLE: 78,
   PORT_IN_USE: 69,
   OUTPUT_REFUSED: 69,
 }
@@ -47,6 +52,11 @@ interface Loaded {
 async function run(request: CommandRequest, io: CommandIo): Promise<number> {
   if (request.kind === 'text') {
     io.stdout.write(request.text)
+    return 0
+  }
+  if (request.kind === 'pki') {
+    const { runPki } = await import('./commands/pki.ts')
+    await runPki(request, pkiPlace(request, io), io)
     return 0
   }
   const loaded = load(request)
@@ -111,6 +121,20 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       const plain = { nodes, version, format: 'table', watch: false, timeoutMs: NODES_TIMEOUT_MS } as const
       return answered(await runNodes(plain, io))
     }
+  }
+}
+
+function pkiPlace(flags: FleetFlags, io: CommandIo): PkiPlace {
+  const { pkiDir, identitiesDir, configFile } = consolePaths(process.env, homedir())
+  const context = flags.context ?? loadConsoleConfig(flags.config ?? configFile, flags.config !== null).context
+  const { stdin: input, stderr: output } = process
+  const ask = (question: string) => askHidden(question, { input, output, signal: io.signal })
+  return {
+    pkiDir,
+    identityDir: join(identitiesDir, context),
+    passphrase: process.env[PASSPHRASE_VARIABLE],
+    ask: input.isTTY && output.isTTY ? ask : null,
+    nowMs: Date.now(),
   }
 }
 

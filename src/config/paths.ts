@@ -10,6 +10,8 @@ export interface ConsolePaths {
   readonly picturesDir: string
   /** `$XDG_STATE_HOME/edgedeck/identities`, a folder a context. */
   readonly identitiesDir: string
+  /** `$XDG_DATA_HOME/edgedeck/pki`, the certificate authorities, a folder a fleet. */
+  readonly pkiDir: string
 }
 
 /** Paths after the XDG base directory specification; a relative one of its variables is ignored, as it asks. */
@@ -18,10 +20,12 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
   const base = join(xdg?.startsWith('/') ? xdg : join(home, '.config'), 'edgedeck')
   const xdgState = env.XDG_STATE_HOME
   const state = join(xdgState?.startsWith('/') ? xdgState : join(home, '.local', 'state'), 'edgedeck')
+  const xdgData = env.XDG_DATA_HOME
   return {
     configFile: join(base, 'config.yaml'),
     keymapFile: join(base, 'keymap.yaml'),
     picturesDir: join(state, 'pictures'),
     identitiesDir: join(state, 'identities'),
+    pkiDir: join(xdgData?.startsWith('/') ? xdgData : join(home, '.local', 'share'), 'edgedeck', 'pki'),
   }
 }

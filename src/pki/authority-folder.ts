@@ -11,6 +11,7 @@ import { type DenyChange, DenyFile } from './deny-file.ts'
 import { readText } from './durable-file.ts'
 import { type IssuedRecord, issuedRecord, readIssued, recordIssued } from './issued-log.ts'
 import { openSealedKey } from './sealed-key.ts'
+import { finishSwap, waitingCertificate } from './swap-pair.ts'
 
 /** Names of the files of an authority, in its folder. */
 export const AUTHORITY_FILES = {
@@ -118,6 +119,7 @@ export class AuthorityFolder {
  * @throws EdgeError `PKI_UNUSABLE` when it is none, or damaged
  */
 export function openAuthority(dir: string): AuthorityFolder {
+  finishSwap(dir, 'issuing')
   const read = (file: keyof typeof AUTHORITY_FILES): string => {
     const text = readText(join(dir, AUTHORITY_FILES[file]))
     if (text !== null) return text
@@ -132,6 +134,12 @@ export function openAuthority(dir: string): AuthorityFolder {
   const fleet = (value as { fleet?: unknown } | null)?.fleet
   const trust = verifyTrustBundle(value, { fleet: typeof fleet === 'string' ? fleet : '', trusted, held: null })
   if (!trust.ok) throw unusable(`${join(dir, AUTHORITY_FILES.trust)}: ${trust.msg}`, ['put its copy back'])
+  // A root counts from when the signed bundle says so.
+  const waiting = waitingCertificate(dir, 'root')
+  if (waiting !== null && trust.bundle.roots.includes(waiting)) {
+    finishSwap(dir, 'root')
+    return openAuthority(dir)
+  }
   if (issuing === undefined) throw unusable(`${dir} has no issuing certificate`, ['put its copy back'])
   return new AuthorityFolder({ dir, issuing, bundle: trust.bundle, roots: trust.roots })
 }

@@ -17,6 +17,8 @@ const schema = z.object({
   uri: z.string(),
   /** SHA-256 of the public key, base64url. */
   key: z.string(),
+  /** Subject of the issuing certificate. */
+  issuer: z.string(),
   /** Unix ms. */
   notBefore: z.int(),
   notAfter: z.int(),
@@ -44,6 +46,7 @@ export function issuedRecord(
     name: pathOf(named),
     uri: uriOf(named),
     key: keyDigestOf(certificate.publicKey),
+    issuer: certificate.issuer,
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
     how,

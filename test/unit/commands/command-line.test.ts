@@ -93,6 +93,35 @@ describe('the command line', () => {
     expect(read('keys -o json')).toMatchObject({ kind: 'keys', format: 'json' })
   })
 
+  it('reads what is asked of the authority, and refuses what would be signed wrongly', () => {
+    const task = (line: string) => (read(line) as { task?: unknown }).task
+    expect(task('pki operator mia --role operator --permission data --sites b,a')).toMatchObject({
+      name: 'mia',
+      rights: { role: 'operator', permissions: ['data'], sites: ['b', 'a'] },
+    })
+    expect(task('pki operator mia')).toMatchObject({ rights: { role: 'viewer', permissions: [], sites: '*' } })
+    expect(task('pki service nats --dns hub,hub.example --ip ::1')).toMatchObject({
+      dns: ['hub', 'hub.example'],
+      ips: ['::1'],
+    })
+    expect(task('pki revoke node/a%2Fb/n1 --why lost')).toMatchObject({
+      name: 'node/a%2Fb/n1',
+      serial: null,
+      why: 'lost',
+    })
+    expect(task('pki revoke --serial 4c:0f')).toMatchObject({ name: null, serial: '4C0F' })
+    expect(read('pki status --dir /x')).toMatchObject({ kind: 'pki', dir: '/x', task: { what: 'status', all: false } })
+    expect(usage('pki init --fleet Acme')).toContain('lower-case letters')
+    expect(usage('pki operator mia --permission root')).toContain('they are data, shell')
+    expect(usage('pki operator mia --role root')).toContain('viewer, operator, admin')
+    expect(usage('pki operator mia --sites ,')).toContain('Expected sites')
+    expect(usage('pki revoke mia')).toContain('write operator/NAME')
+    expect(usage('pki revoke operator/mia --serial 4c')).toContain('say either whom')
+    expect(usage('pki revoke')).toContain('say either whom')
+    expect(usage('pki rotate leaf')).toContain('issuing or root')
+    expect(usage('pki rotate root --distrust it')).toContain('--distrust is for the issuing')
+  })
+
   it('prints version and help without complaint', () => {
     expect(read('-V')).toEqual({ kind: 'text', text: '1.2.3\n' })
     const help = read('--help')
