@@ -127,9 +127,10 @@ const command = z.object({
 const ping = z.object({ t: z.literal('ping'), n: count, at })
 /**
  * Answer to a probe: `echo` is the ping's `at`, `recvAt` and `at` are the answerer's clock (NTP, RFC 5905 section 8).
+ * `trustedAt` is the time by which a node judges certificates and commands, where that is another than its clock's.
  * @example {"t":"pong","n":3,"echo":1793000000000,"recvAt":1793000000004,"at":1793000000005}
  */
-const pong = z.object({ t: z.literal('pong'), n: count, echo: at, recvAt: at, at })
+const pong = z.object({ t: z.literal('pong'), n: count, echo: at, recvAt: at, at, trustedAt: at.optional() })
 
 // ── daemon → console ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -39,6 +39,16 @@ export function timeoutOption(): Option {
   return new Option('--timeout <duration>', 'how long to wait for answers').argParser(duration).default(5000, '5s')
 }
 
+const MAX_WHY_CHARACTERS = 200
+
+/** `--why`, which is signed with a command and stands in the audit. */
+export function whyOption(): Option {
+  return new Option('--why <text>', 'why you want it, for the audit').argParser((text: string) => {
+    if (text.length <= MAX_WHY_CHARACTERS) return text
+    throw new InvalidArgumentError(`At most ${MAX_WHY_CHARACTERS} characters.`)
+  })
+}
+
 /** For options that may be repeated. */
 export function collect(value: string, before: string[]): string[] {
   return [...before, value]

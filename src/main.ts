@@ -17,6 +17,8 @@ import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
 import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/context.ts'
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
+import { IdentityFolder } from './identity/identity-source.ts'
+import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
 import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
@@ -46,6 +48,7 @@ interface Loaded {
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
+  readonly access: FleetAccess
   readonly screen: ScreenSettings
 }
 
@@ -73,10 +76,14 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     case 'nodes': {
       const { filter, ...wanted } = request
       const nodes = known(loaded)
-      return answered(await runNodes({ ...wanted, nodes, version, ...(filter === null ? {} : { filter }) }, io))
+      return answered(
+        await runNodes({ ...wanted, nodes, access: loaded.access, ...(filter === null ? {} : { filter }) }, io),
+      )
     }
     case 'logs':
-      return answered(await runLogs({ ...request, nodes: chosen(known(loaded), request.names), version }, io))
+      return answered(
+        await runLogs({ ...request, nodes: chosen(known(loaded), request.names), access: loaded.access }, io),
+      )
     case 'replay': {
       const { runReplay } = await import('./commands/replay.ts')
       return answered(await runReplay({ ...request, ...pastOf(loaded, request.name) }, io))
@@ -115,10 +122,23 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
         const { name } = loaded.context
         const listed = name === DEFAULT_CONTEXT ? loaded.configFile : name
         const context = request.node.length > 0 ? 'command line' : listed
-        await runScreen({ ...loaded.screen, nodes, clouds: loaded.clouds, version, context, signal: io.signal })
+        await runScreen({
+          ...loaded.screen,
+          nodes,
+          clouds: loaded.clouds,
+          access: loaded.access,
+          context,
+          signal: io.signal,
+        })
         return 0
       }
-      const plain = { nodes, version, format: 'table', watch: false, timeoutMs: NODES_TIMEOUT_MS } as const
+      const plain = {
+        nodes,
+        access: loaded.access,
+        format: 'table',
+        watch: false,
+        timeoutMs: NODES_TIMEOUT_MS,
+      } as const
       return answered(await runNodes(plain, io))
     }
   }
@@ -148,7 +168,8 @@ function load(flags: FleetFlags): Loaded {
   const { keymapFile, picturesDir } = paths
   const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
   const clouds = mergeClouds(flags.cloud, context.clouds)
-  return { context, configFile, nodes, clouds, screen }
+  const access = { version, identity: new IdentityFolder(join(paths.identitiesDir, context.name)) }
+  return { context, configFile, nodes, clouds, access, screen }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {
@@ -175,11 +196,11 @@ function chosen(nodes: readonly NodeAddress[], names: readonly string[]): readon
 function only(loaded: Loaded, name: string) {
   const [node] = chosen(known(loaded), [name])
   if (node === undefined) throw new EdgeError('USAGE', { message: `no node is called ${name}` })
-  return { node, version }
+  return { node, access: loaded.access }
 }
 
-function pastOf({ nodes, clouds }: Loaded, name: string) {
-  return { node: nodes.find(({ key }) => key === name) ?? null, clouds, version }
+function pastOf({ nodes, clouds, access }: Loaded, name: string) {
+  return { node: nodes.find(({ key }) => key === name) ?? null, clouds, access }
 }
 
 function hasScreen(): boolean {

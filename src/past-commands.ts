@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RecordClass, UPSTREAM_CLASSES } from '../protocol/subjects.ts'
-import { type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
+import { type FleetFlags, fleetFlags, outputOption, timeoutOption, whyOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import { REPLAY_SOURCES, type ReplaySource } from './commands/replay-source.ts'
 import { parseTime } from './fleet/time-text.ts'
@@ -32,6 +32,8 @@ interface ResendWish {
   readonly classes: readonly RecordClass[] | null
   readonly target: string | null
   readonly requestId: string
+  /** Why it is wanted, for the audit; null to say nothing. */
+  readonly why: string | null
   /** The id was told: the node may know the request already. */
   readonly again: boolean
   readonly wait: boolean
@@ -101,15 +103,16 @@ export function addPastCommands(program: Command, accept: (request: PastRequest)
       'its id: a request that the node knows goes on, else it is made under this id',
       requestId,
     )
+    .addOption(whyOption())
     .option('--wait', 'follow it to its end', false)
     .option('--check', 'follow it, then compare node and cloud', false)
     .addOption(outputOption())
     .addOption(timeoutOption())
     .action((name: string, options: ResendOptions) => {
-      const { classes: wanted = null, target = null, check } = options
+      const { classes: wanted = null, target = null, why = null, check } = options
       const told = options.requestId
       const id = { requestId: told ?? randomBytes(8).toString('hex'), again: told !== undefined }
-      const wish = { classes: wanted, target, ...id, wait: options.wait || check, check }
+      const wish = { classes: wanted, target, why, ...id, wait: options.wait || check, check }
       accept({ kind: 'resend', ...fleetFlags(program), ...ranged(name, options), ...wish })
     })
 
@@ -143,6 +146,7 @@ interface ResendOptions extends RangeOptions {
   readonly classes?: readonly RecordClass[]
   readonly target?: string
   readonly requestId?: string
+  readonly why?: string
   readonly wait: boolean
   readonly check: boolean
 }

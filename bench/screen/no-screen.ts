@@ -8,7 +8,7 @@ import { loadConsoleConfig } from '../../src/config/console-config.ts'
 const config = loadConsoleConfig(process.argv[2] ?? '', true)
 const session = new FleetSession({
   nodes: config.nodes,
-  version: '0',
+  access: { version: '0' },
   interest: { status: true, alertBacklog: 100, logs: { level: config.logLevel, backlog: 100 } },
 })
 session.start()

@@ -24,7 +24,7 @@ const configFile = process.argv[2] ?? ''
 const config = loadConsoleConfig(configFile, true)
 const session = new FleetSession({
   nodes: config.nodes,
-  version: '0',
+  access: { version: '0' },
   interest: { status: true, alertBacklog: 100, logs: { level: config.logLevel, backlog: 100 } },
 })
 const { promise: left, resolve: leave } = Promise.withResolvers<void>()

@@ -291,10 +291,11 @@ export class LiveServer {
   }
 
   #host(watched: ReturnType<SessionWitness['opened']> | undefined): SessionHost {
-    const { node, intervalMs, read, picture, command, log } = this.#options
+    const { node, intervalMs, identity, read, picture, command, log } = this.#options
     return {
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
       clock: this.#clock,
+      trustedMs: () => identity?.nowMs() ?? null,
       pace: this.#options.pace ?? FREE_PACE,
       log,
       feed: this.#feed,

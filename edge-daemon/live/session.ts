@@ -18,6 +18,8 @@ import { type RequestSources, SessionRequests } from './session-requests.ts'
 export interface SessionHost extends RequestSources {
   readonly welcome: Omit<WelcomeFrame, 'at'>
   readonly clock: LiveClock
+  /** The clock that certificates and commands are judged by, Unix ms; null where nothing is judged. */
+  readonly trustedMs: () => number | null
   readonly pace: TelemetryPace
   /** Name of the session in what a status says of all. */
   readonly key?: number
@@ -27,6 +29,8 @@ export interface SessionHost extends RequestSources {
 /** WebSocket close codes (RFC 6455 section 7.4.1). */
 const GOING_AWAY = 1001
 const POLICY = 1008
+/** A trusted clock that is as near as this to the machine's is not told. */
+const TOLD_TRUST_MS = 1000
 
 /**
  * One console on one WebSocket. Whatever it sends or fails to read, it holds a bounded amount of memory, costs bounded
@@ -142,7 +146,9 @@ export class Session {
         return
       case 'ping': {
         const now = Math.round(this.#host.clock.wallMs())
-        this.#send(JSON.stringify({ t: 'pong', n: frame.n, echo: frame.at, recvAt: now, at: now }))
+        const trusted = Math.round(this.#host.trustedMs() ?? now)
+        const differs = Math.abs(trusted - now) > TOLD_TRUST_MS ? { trustedAt: trusted } : {}
+        this.#send(JSON.stringify({ t: 'pong', n: frame.n, echo: frame.at, recvAt: now, at: now, ...differs }))
         return
       }
       case 'pong':

@@ -7,6 +7,7 @@ import { type ClassComparison, compareClass, isSound, type KeptRecord } from '..
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { NodeStatus } from '../fleet/clean.ts'
+import type { FleetAccess } from '../link/access.ts'
 import type { HistoryKind } from '../link/history-source.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
 import { UNKNOWN } from '../ui/format.ts'
@@ -20,7 +21,7 @@ export interface CompareRequest {
   readonly name: string
   readonly node: NodeAddress | null
   readonly clouds: readonly CloudAddress[]
-  readonly version: string
+  readonly access: FleetAccess
   readonly fromMs: number
   readonly toMs: number
   readonly format: OutputFormat
@@ -61,14 +62,14 @@ const COLUMNS: readonly PrintedColumn<ClassComparison>[] = [
  * @throws EdgeError `USAGE` when no region is known
  */
 export async function runCompare(request: CompareRequest, io: CommandIo): Promise<CompareOutcome> {
-  const { name, node: address, clouds, version, timeoutMs, format } = request
+  const { name, node: address, clouds, access, timeoutMs, format } = request
   if (clouds.length === 0) {
     throw new EdgeError('USAGE', {
       message: 'no region of the cloud is known',
       next: ['name the cloud: --cloud nats://host:4222, or under clouds in the configuration'],
     })
   }
-  const opened = address === null ? null : await openNode(address, { version, timeoutMs, signal: io.signal })
+  const opened = address === null ? null : await openNode(address, { access, timeoutMs, signal: io.signal })
   const node = opened?.ok ? opened.node : null
   try {
     const offsetMs = node?.clockOffsetMs ?? 0

@@ -1,13 +1,15 @@
 import type { NodeAddress } from '../config/node-address.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import type { FleetView } from '../fleet/view.ts'
+import { NO_IDENTITY } from '../identity/identity-source.ts'
+import type { FleetAccess } from '../link/access.ts'
 import type { LinkInterest, NodeLink } from '../link/link.ts'
 import { WebSocketLink } from '../link/websocket.ts'
 
 /** What {@link FleetSession} needs. */
 export interface FleetSessionOptions {
   readonly nodes: readonly NodeAddress[]
-  readonly version: string
+  readonly access: FleetAccess
   readonly interest: LinkInterest
   readonly maxLogRows?: number
 }
@@ -18,7 +20,8 @@ export class FleetSession {
   readonly links: ReadonlyMap<string, NodeLink>
 
   constructor(options: FleetSessionOptions) {
-    const { nodes, version, interest, maxLogRows } = options
+    const { nodes, access, interest, maxLogRows } = options
+    const { version, identity = NO_IDENTITY, journal = null } = access
     this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
     for (const { key, url } of nodes) this.fleet.add(key, { url, nowMs: Date.now() })
     const client = { name: 'edgedeck', version }
@@ -28,6 +31,8 @@ export class FleetSession {
         new WebSocketLink(node, {
           client,
           interest,
+          identity,
+          journal,
           sink: (key, event) => this.fleet.apply(key, event, Date.now()),
         }),
       ]),

@@ -3,13 +3,14 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { LogBook } from '../fleet/log-book.ts'
 import type { LogQuery, LogRow } from '../fleet/view.ts'
+import type { FleetAccess } from '../link/access.ts'
 import { FleetSession } from './fleet-session.ts'
 import { type CommandIo, type OutputFormat, printJson } from './output.ts'
 
 /** What `edgedeck logs` was asked. */
 export interface LogsRequest {
   readonly nodes: readonly NodeAddress[]
-  readonly version: string
+  readonly access: FleetAccess
   readonly format: OutputFormat
   readonly follow: boolean
   readonly level: LogLevel
@@ -49,7 +50,7 @@ export function logRowAsJson(row: LogRow): Record<string, unknown> {
 async function readOnce(request: LogsRequest, io: CommandIo): Promise<boolean> {
   const session = new FleetSession({
     nodes: request.nodes,
-    version: request.version,
+    access: request.access,
     interest: { status: false, alertBacklog: null, logs: null },
   })
   const book = new LogBook(request.tail * request.nodes.length + READ_LIMIT)
@@ -103,7 +104,7 @@ async function follow(request: LogsRequest, io: CommandIo): Promise<boolean> {
   const backlog = Math.min(request.tail, MAX_BACKLOG)
   const session = new FleetSession({
     nodes: request.nodes,
-    version: request.version,
+    access: request.access,
     interest: {
       status: true,
       alertBacklog: null,

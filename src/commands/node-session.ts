@@ -1,5 +1,6 @@
 import type { NodeAddress } from '../config/node-address.ts'
 import type { NodeDetail } from '../fleet/view.ts'
+import type { FleetAccess } from '../link/access.ts'
 import type { NodeLink } from '../link/link.ts'
 import { FleetSession } from './fleet-session.ts'
 
@@ -22,14 +23,14 @@ export type OpenedNode =
 export async function openNode(
   address: NodeAddress,
   {
-    version,
+    access,
     timeoutMs,
     signal,
-  }: { readonly version: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  }: { readonly access: FleetAccess; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<OpenedNode> {
   const session = new FleetSession({
     nodes: [address],
-    version,
+    access,
     interest: { status: true, alertBacklog: null, logs: null },
   })
   const detail = (): NodeDetail | null => session.fleet.nodeDetail(address.key, 'now', Date.now())

@@ -5,6 +5,7 @@ import type { NodeStatus } from '../fleet/clean.ts'
 import type { NodeFilter } from '../fleet/filter.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { FleetView, NodeDetail, NodeView } from '../fleet/view.ts'
+import type { FleetAccess } from '../link/access.ts'
 import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../ui/format.ts'
 import { FleetSession } from './fleet-session.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
@@ -12,7 +13,7 @@ import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, print
 /** What `edgedeck nodes` was asked. */
 export interface NodesRequest {
   readonly nodes: readonly NodeAddress[]
-  readonly version: string
+  readonly access: FleetAccess
   readonly format: OutputFormat
   readonly filter?: NodeFilter
   /** Print again every second until the signal. */
@@ -45,7 +46,7 @@ const COLUMNS: readonly PrintedColumn<NodeView>[] = [
 export async function runNodes(request: NodesRequest, io: CommandIo): Promise<boolean> {
   const session = new FleetSession({
     nodes: request.nodes,
-    version: request.version,
+    access: request.access,
     interest: { status: true, alertBacklog: null, logs: null },
   })
   session.start()

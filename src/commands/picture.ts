@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
+import type { FleetAccess } from '../link/access.ts'
 import { pictureCells } from '../pictures/cells.ts'
 import { decodePicture, type Picture } from '../pictures/decode.ts'
 import { formatBytes } from '../ui/format.ts'
@@ -15,7 +16,7 @@ import { failureOf } from './request-failure.ts'
 export interface PictureRequest {
   readonly name: string
   readonly node: NodeAddress
-  readonly version: string
+  readonly access: FleetAccess
   /** Sequence of the result that the picture was sent for. */
   readonly seq: number
   /** File to save it in as it is, `-` for stdout; null to draw it. */
@@ -37,8 +38,8 @@ export interface PictureSurface {
  * @throws EdgeError `NODE_UNREACHABLE`, `PICTURE_NOT_KEPT`, `PICTURE_UNDECODABLE`, `OUTPUT_REFUSED`, or what the node says
  */
 export async function runPicture(request: PictureRequest, surface: PictureSurface, io: CommandIo): Promise<void> {
-  const { name, node: address, version, seq, save, format, timeoutMs } = request
-  const opened = await openNode(address, { version, timeoutMs, signal: io.signal })
+  const { name, node: address, access, seq, save, format, timeoutMs } = request
+  const opened = await openNode(address, { access, timeoutMs, signal: io.signal })
   if (!opened.ok) throw failureOf(name, { ok: false, code: 'NODE_UNREACHABLE', message: opened.reason, next: [] })
   const outcome = await opened.node.link.fetchPicture(seq, io.signal).finally(() => opened.node.stop())
   if (!outcome.ok) throw failureOf(name, outcome)

@@ -3,6 +3,7 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import { CLASSES_OF, CloudHistorySource } from '../cloud/cloud-history.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { NodeAddress } from '../config/node-address.ts'
+import type { FleetAccess } from '../link/access.ts'
 import type { HistoryGap, HistoryKind } from '../link/history-source.ts'
 import { JoinedHistory } from '../link/joined-history.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
@@ -19,7 +20,7 @@ export interface ReplayRequest {
   /** Its address; null for a node that is not in the list. */
   readonly node: NodeAddress | null
   readonly clouds: readonly CloudAddress[]
-  readonly version: string
+  readonly access: FleetAccess
   /** Unix ms on our clock, both ends included. */
   readonly fromMs: number
   readonly toMs: number
@@ -34,9 +35,9 @@ export interface ReplayRequest {
  * @throws EdgeError `NODE_UNREACHABLE` when there is nothing to read from
  */
 export async function runReplay(request: ReplayRequest, io: CommandIo): Promise<boolean> {
-  const { source, node: address, clouds, name, version, timeoutMs } = request
+  const { source, node: address, clouds, name, access, timeoutMs } = request
   const opened =
-    source === 'cloud' || address === null ? null : await openNode(address, { version, timeoutMs, signal: io.signal })
+    source === 'cloud' || address === null ? null : await openNode(address, { access, timeoutMs, signal: io.signal })
   const node = opened?.ok ? opened.node : null
   const reason = opened === null || opened.ok ? null : opened.reason
   const useCloud = source !== 'node' && clouds.length > 0

@@ -4,6 +4,7 @@ import type { RecordClass } from '../../protocol/subjects.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { type Clean, clean } from '../fleet/clean.ts'
+import type { FleetAccess } from '../link/access.ts'
 import type { CommandOutcome, JsonValue } from '../link/link.ts'
 import { UNKNOWN } from '../ui/format.ts'
 import { openNode } from './node-session.ts'
@@ -14,7 +15,7 @@ import { failureOf } from './request-failure.ts'
 export interface ResendRequest {
   readonly name: string
   readonly node: NodeAddress
-  readonly version: string
+  readonly access: FleetAccess
   readonly fromMs: number
   readonly toMs: number
   /** Null for all that goes up by itself. */
@@ -24,6 +25,8 @@ export interface ResendRequest {
   readonly requestId: string
   /** The node may know the request already: then it is followed, whatever range is told, and sent once. */
   readonly again: boolean
+  /** Why it is wanted, for the audit; null to say nothing. */
+  readonly why: string | null
   /** Follow it to its end. */
   readonly wait: boolean
   readonly format: OutputFormat
@@ -67,16 +70,17 @@ export async function runResend(request: ResendRequest, io: CommandIo): Promise<
   const {
     name,
     node: address,
-    version,
+    access,
     requestId,
     classes,
     target,
     timeoutMs,
     wait,
     format,
+    why,
     pollMs = POLL_MS,
   } = request
-  const opened = await openNode(address, { version, timeoutMs, signal: io.signal })
+  const opened = await openNode(address, { access, timeoutMs, signal: io.signal })
   if (!opened.ok) throw failureOf(name, { ok: false, code: 'NODE_UNREACHABLE', message: opened.reason, next: [] })
   const { node } = opened
   try {
@@ -87,14 +91,16 @@ export async function runResend(request: ResendRequest, io: CommandIo): Promise<
       ...(classes === null ? {} : { classes: [...classes] }),
       ...(target === null ? {} : { target }),
     }
-    const known = request.again ? await node.link.command('resend.status', { requestId }, timeoutMs) : null
-    const asked = known?.ok ? known : await node.link.command('resend', args, timeoutMs)
+    const known = request.again ? await node.link.command('resend.status', { requestId }, { timeoutMs }) : null
+    const asked = known?.ok
+      ? known
+      : await node.link.command('resend', args, { timeoutMs, ...(why === null ? {} : { why }) })
     let progress = progressOf(name, asked)
     let told = tell(progress, null, format, io)
     for (let silentMs = 0; wait && progress.state !== 'done' && !io.signal.aborted; ) {
       await pause(pollMs, io.signal)
       if (io.signal.aborted) break
-      const outcome = await node.link.command('resend.status', { requestId }, timeoutMs)
+      const outcome = await node.link.command('resend.status', { requestId }, { timeoutMs })
       if (!outcome.ok && outcome.code === 'NODE_UNREACHABLE' && silentMs < GIVE_UP_MS) {
         silentMs += pollMs
         continue

@@ -2,6 +2,7 @@ import type { CloudAddress } from '../config/cloud-address.ts'
 import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { DemoConsole } from '../demo/demo.ts'
+import type { FleetAccess } from '../link/access.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
 
@@ -25,16 +26,16 @@ export async function runScreen(
     readonly nodes: readonly NodeAddress[]
     /** Read for the past that the nodes do not tell. */
     readonly clouds: readonly CloudAddress[]
-    readonly version: string
+    readonly access: FleetAccess
     /** Where the nodes are listed, for the header. */
     readonly context: string
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { nodes, clouds, version, config, context, signal } = options
+  const { nodes, clouds, access, config, context, signal } = options
   const session = new FleetSession({
     nodes,
-    version,
+    access,
     interest: { status: true, alertBacklog: ALERT_BACKLOG, logs: { level: config.logLevel, backlog: LOG_BACKLOG } },
   })
   try {

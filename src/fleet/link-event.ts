@@ -9,8 +9,8 @@ import type { SampleRecord } from '../../protocol/status.ts'
 export type LinkEvent =
   /** An attempt began; `attempt` counts from 1 since the last session. */
   | { readonly kind: 'connecting'; readonly attempt: number }
-  /** The transport stands; the node's `welcome` comes as a frame. */
-  | { readonly kind: 'opened' }
+  /** The transport stands; the node's `welcome` comes as a frame. `certified` when a certificate has named the node. */
+  | { readonly kind: 'opened'; readonly certified?: boolean }
   /** A decoded frame; `sizeBytes` is its length on the wire. */
   | { readonly kind: 'frame'; readonly frame: DaemonFrame; readonly sizeBytes: number }
   /** What a node kept of its own state, read back later; applied at the time it tells of, in order. */

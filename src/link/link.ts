@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../protocol/audit.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
 import type { GapFrame } from '../../protocol/frames.ts'
 import type {
   AlertRecord,
@@ -98,6 +99,34 @@ export type PictureOutcome =
   | { readonly ok: true; readonly contentType: string; readonly data: Uint8Array }
   | RequestFailure
 
+/** How a command is sent. */
+export interface CommandOptions {
+  readonly timeoutMs?: number
+  /** Why it is wanted, for the audit; up to 200 characters. */
+  readonly why?: string
+}
+
+/** A command as this console sends it. */
+export interface SentCommand {
+  /** The operator's name of the node. */
+  readonly key: string
+  /** Whom the node's certificate names; null on a plain link. */
+  readonly node: { readonly site: string; readonly name: string } | null
+  readonly verb: string
+  readonly args: Readonly<Record<string, JsonValue>>
+  /** As it was signed; null where nothing has to be. */
+  readonly envelope: Envelope | null
+  readonly why: string | null
+}
+
+/** Who is told of every command that changes something: the operator's own audit. */
+export interface CommandJournal {
+  /** Before it is sent. When it rejects, it is not sent, and the outcome is its message. */
+  sending(command: SentCommand): Promise<void>
+  /** Once there is an answer, or none will come. Never throws. */
+  answered(command: SentCommand, outcome: CommandOutcome): void
+}
+
 /** A way to one node, whatever carries its frames. Nothing here throws: what goes wrong is an event or an outcome. */
 export interface NodeLink {
   readonly key: string
@@ -109,8 +138,8 @@ export interface NodeLink {
   followLogs(follow: LogFollow | null): void
   /** Change which results are followed, now and after every reconnect; null = none. */
   followResults(follow: ResultFollow | null): void
-  /** Ask the node to do something. */
-  command(verb: string, args: Readonly<Record<string, JsonValue>>, timeoutMs?: number): Promise<CommandOutcome>
+  /** Ask the node to do something; what changes something is signed, where the node can tell who signed. */
+  command(verb: string, args: Readonly<Record<string, JsonValue>>, options?: CommandOptions): Promise<CommandOutcome>
   /** Read what the node keeps. */
   read<T extends keyof ReadableRows>(request: ReadRequest<T>, timeoutMs?: number): Promise<ReadOutcome<ReadableRows[T]>>
   /** Read a range with flow control, for as long as the sink takes rows. */

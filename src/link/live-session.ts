@@ -28,6 +28,12 @@ export interface SessionOptions {
   readonly inflow: InflowLimits
 }
 
+/** Whom a certificate names, before the node says a word. */
+export interface ExpectedNode {
+  readonly name: string
+  readonly site: string
+}
+
 const STATUS_CREDITS = 8
 const ROWS_CREDITS = 32
 /** A peer whose every frame is wrong is no peer; one odd frame of a newer daemon is no reason to leave. */
@@ -60,6 +66,9 @@ export class LiveSession {
   #over = false
   #badFrames = 0
   #lastHeardMs: number
+  #expected: ExpectedNode | null = null
+  /** The clock that the node judges commands by, minus ours, ms. */
+  #trustedOffsetMs = 0
 
   constructor(port: SessionPort, options: SessionOptions) {
     this.#port = port
@@ -78,8 +87,14 @@ export class LiveSession {
     return this.#lastHeardMs
   }
 
-  /** Say hello; the rest follows from the answer. */
-  begin(): void {
+  /** Now by the clock that the node judges commands by, as far as it was measured; Unix ms. */
+  nodeNowMs(): number {
+    return this.#port.now() + this.#trustedOffsetMs
+  }
+
+  /** Say hello; the rest follows from the answer. A node that is known by its certificate may call itself nothing else. */
+  begin(expected: ExpectedNode | null): void {
+    this.#expected = expected
     this.#send({ t: 'hello', v: FRAME_VERSION, at: this.#port.now(), client: this.#options.client })
   }
 
@@ -153,6 +168,11 @@ export class LiveSession {
           this.#refuse('FRAME_INVALID', 'it greeted twice')
           return
         }
+        if (this.#expected !== null && !isCalled(frame.node, this.#expected)) {
+          this.#misbehaved('FRAME_INVALID', 'it calls itself by another name than its certificate', 1)
+          this.#end('it calls itself by another name than its certificate')
+          return
+        }
         this.#welcomed = true
         this.#port.emit({ kind: 'frame', frame, sizeBytes })
         this.#askForAll()
@@ -162,7 +182,9 @@ export class LiveSession {
         return
       case 'pong': {
         const sample = this.#clock.take(frame, nowMs)
-        if (sample !== null) this.#port.emit({ kind: 'clock', ...sample })
+        if (sample === null) return
+        this.#trustedOffsetMs = sample.offsetMs + (frame.trustedAt === undefined ? 0 : frame.trustedAt - frame.at)
+        this.#port.emit({ kind: 'clock', ...sample })
         return
       }
       case 'error':
@@ -234,6 +256,10 @@ export class LiveSession {
   #send(frame: ClientFrame): void {
     if (!this.#over) this.#port.send(JSON.stringify(frame))
   }
+}
+
+function isCalled({ name, site }: ExpectedNode, expected: ExpectedNode): boolean {
+  return name === expected.name && site === expected.site
 }
 
 function notText(): { ok: false; code: 'FRAME_INVALID'; msg: string } {

@@ -1,4 +1,5 @@
 import { messageOf } from '../../protocol/errors.ts'
+import { WrongNodeError } from './client-tls.ts'
 
 const BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused: nothing listens there',
@@ -11,8 +12,18 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   EACCES: 'this machine forbids the connection',
   EMFILE: 'this machine has no more file handles: raise `ulimit -n`',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed, and not from this fleet',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not from this fleet',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is not from this fleet',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not from this fleet',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not from this fleet',
+  INVALID_PURPOSE: 'its certificate is not that of a node',
+  CERT_HAS_EXPIRED: 'its certificate has ended, or the clock of this machine is ahead',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: the clock of this machine is behind, or was when it was made',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'no TLS is spoken there: the node has not joined the fleet, or another program listens',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG:
+    'no TLS is spoken there: the node has not joined the fleet, or another program listens',
+  HPE_INVALID_CONSTANT: 'it does not speak plain ws://: a node that has joined a fleet is reached by wss://',
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'it sent a frame over the size limit',
 }
 
@@ -23,14 +34,16 @@ export function reasonOfError(error: unknown): string {
   const known = BY_CODE[code]
   if (known !== undefined) return known
   const message = messageOf(inner)
+  if (inner instanceof WrongNodeError) return message
   if (/handshake has timed out/i.test(message)) return 'it took the connection, but did not answer'
   if (/subprotocol/i.test(message))
     return 'it answers WebSocket, but does not speak edgedeck: check the address and path'
   return code.startsWith('WS_ERR') || message === '' ? `it broke WebSocket: ${message}` : message
 }
 
-/** Why a server that answered HTTP gave no WebSocket. */
-export function reasonOfResponse(status: number): string {
+/** Why a server that answered HTTP gave no WebSocket; `said` is its own word for it. */
+export function reasonOfResponse(status: number, said: string | null = null): string {
+  if (status === 403 && said !== null) return `it refused us: ${said}`
   if (status === 401 || status === 403) return `it refused us (HTTP ${status})`
   if (status === 404) return 'there is no live feed on this path (HTTP 404): the path is usually /live'
   if (status === 503) return 'it takes no more sessions now (HTTP 503)'

@@ -38,7 +38,7 @@ async function compare(
       name: 'n1',
       node: { key: 'n1', url },
       clouds: [{ name: 'east', servers: [nats.url], stream: 'EDGE' }],
-      version: '0.0.0',
+      access: { version: '0.0.0' },
       fromMs: Date.now() - 3_600_000,
       toMs: Date.now(),
       format: 'json',

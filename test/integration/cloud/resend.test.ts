@@ -38,13 +38,20 @@ it('a range that is sent again twice is there once for who reads, and normal res
   const abnormal = async () => (await read()).records.filter(({ recordClass }) => recordClass === 'abnormal').length
   await eventually(async () => (await abnormal()) === 5, { what: 'the results go up' })
 
-  const common = { name: 'n1', node: { key: 'n1', url: liveUrl }, version: '0.0.0', fromMs, toMs: Date.now() }
+  const common = {
+    name: 'n1',
+    node: { key: 'n1', url: liveUrl },
+    access: { version: '0.0.0' },
+    fromMs,
+    toMs: Date.now(),
+  }
   const ask = (requestId: string) =>
     runResend(
       {
         ...common,
         classes: ['abnormal', 'normal'],
         target: null,
+        why: null,
         requestId,
         again: true,
         wait: true,

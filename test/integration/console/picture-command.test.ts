@@ -40,7 +40,7 @@ async function picture(answer: InferAnswer, change: Partial<PictureRequest> = {}
     {
       name: 'n1',
       node: { key: 'n1', url },
-      version: '0.0.0',
+      access: { version: '0.0.0' },
       seq: answer.seq ?? 0,
       save: null,
       format: 'table',

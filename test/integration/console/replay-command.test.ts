@@ -28,7 +28,7 @@ async function replay(...args: readonly string[]) {
   const address = request.node.map(parseNodeFlag).find(({ key }) => key === request.name) ?? null
   const io = new CapturedIo()
   const clouds = mergeClouds(request.cloud, [])
-  const whole = await runReplay({ ...request, node: address, clouds, version: '0.0.0' }, io)
+  const whole = await runReplay({ ...request, node: address, clouds, access: { version: '0.0.0' } }, io)
   return { whole, stdout: io.out(), stderr: io.err() }
 }
 

@@ -20,6 +20,7 @@ beforeEach(async () => {
 afterEach(() => node.server.stop())
 
 const progress = (state: string, records: number) => ({
+  why: null,
   requestId: 'r1',
   target: 'east',
   state,
@@ -34,11 +35,12 @@ async function resend(change: Partial<ResendRequest> = {}, io = new CapturedIo()
     {
       name: 'n1',
       node: { key: 'n1', url: node.url },
-      version: '0.0.0',
+      access: { version: '0.0.0' },
       fromMs: 1_793_000_000_000,
       toMs: 1_793_000_060_000,
       classes: null,
       target: null,
+      why: null,
       requestId: 'r1',
       again: false,
       wait: true,
@@ -67,7 +69,7 @@ describe('edgedeck resend', () => {
     ).toEqual([0, 3, 7])
     expect(asked[0]).toMatchObject({
       verb: 'resend',
-      args: { requestId: 'r1', classes: ['alert', 'normal'], target: 'east' },
+      args: { why: null, requestId: 'r1', classes: ['alert', 'normal'], target: 'east' },
     })
     const { fromMs = 0, toMs = 0 } = (asked[0]?.args ?? {}) as { fromMs?: number; toMs?: number }
     expect(Math.abs(fromMs - 1_793_000_000_000 - 3_600_000)).toBeLessThan(1000)

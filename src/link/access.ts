@@ -1,0 +1,12 @@
+import type { IdentitySource } from '../identity/identity-source.ts'
+import type { CommandJournal } from './link.ts'
+
+/** As whom a fleet is reached. */
+export interface FleetAccess {
+  /** Version of this console, which nodes are told. */
+  readonly version: string
+  /** Who the operator is; absent = nobody, for nodes that have not joined a fleet. */
+  readonly identity?: IdentitySource
+  /** Writes down what is sent to change something; absent = nobody. */
+  readonly journal?: CommandJournal
+}

@@ -1,0 +1,60 @@
+import { X509Certificate } from 'node:crypto'
+import type { ConnectionOptions, PeerCertificate } from 'node:tls'
+import type { OperatorIdentity } from '../identity/operator-identity.ts'
+
+/** Which node an operator means: its name, and its site where the inventory says it. */
+export interface WantedNode {
+  readonly key: string
+  readonly site?: string
+}
+
+/** Who a node is by its certificate. */
+export interface CertifiedNode {
+  readonly name: string
+  readonly site: string
+}
+
+/** A server that is not the node that was meant; its message is a sentence for an operator. */
+export class WrongNodeError extends Error {}
+
+const MAX_CHAIN = 4
+
+/**
+ * TLS 1.3 as an operator to one node (requirement S2): roots are pinned, and the node is known by the name in its
+ * certificate, never by the host name that it is reached under. `onKnown` is told who it is before anything is sent.
+ */
+export function clientTls(
+  identity: OperatorIdentity,
+  wanted: WantedNode,
+  { now, onKnown }: { readonly now: () => number; readonly onKnown: (node: CertifiedNode) => void },
+): ConnectionOptions {
+  return {
+    ...identity.tls,
+    minVersion: 'TLSv1.3',
+    rejectUnauthorized: true,
+    checkServerIdentity: (_host, peer) => {
+      const verdict = identity.judgeServer(chainOf(peer), now())
+      if (!verdict.ok) return new WrongNodeError(`its certificate does not count: ${verdict.msg}`)
+      const { named } = verdict
+      if (named.kind !== 'node') return new WrongNodeError(`a ${named.kind} answers there, and no node`)
+      if (named.node !== wanted.key || (wanted.site !== undefined && named.site !== wanted.site)) {
+        const meant = wanted.site === undefined ? wanted.key : `${wanted.site}/${wanted.key}`
+        return new WrongNodeError(`it is ${named.site}/${named.node} by its certificate, not ${meant}`)
+      }
+      onKnown({ name: named.node, site: named.site })
+      return undefined
+    },
+  }
+}
+
+function chainOf(peer: PeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  for (let next: PeerCertificate | undefined = peer; next?.raw !== undefined && chain.length < MAX_CHAIN; ) {
+    chain.push(new X509Certificate(next.raw))
+    // The issuer of a root is the root itself.
+    const issuer: PeerCertificate | undefined =
+      'issuerCertificate' in next ? (next.issuerCertificate as PeerCertificate) : undefined
+    next = issuer === next ? undefined : issuer
+  }
+  return chain
+}
