@@ -20,9 +20,6 @@ const BY_CODE: Readonly<Record<string, string>> = {
   INVALID_PURPOSE: 'its certificate is not that of a node',
   CERT_HAS_EXPIRED: 'its certificate has ended, or the clock of this machine is ahead',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: the clock of this machine is behind, or was when it was made',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'no TLS is spoken there: the node has not joined the fleet, or another program listens',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG:
-    'no TLS is spoken there: the node has not joined the fleet, or another program listens',
   HPE_INVALID_CONSTANT: 'it does not speak plain ws://: a node that has joined a fleet is reached by wss://',
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'it sent a frame over the size limit',
 }
@@ -35,10 +32,20 @@ export function reasonOfError(error: unknown): string {
   if (known !== undefined) return known
   const message = messageOf(inner)
   if (inner instanceof WrongNodeError) return message
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return reasonOfTls(message)
   if (/handshake has timed out/i.test(message)) return 'it took the connection, but did not answer'
   if (/subprotocol/i.test(message))
     return 'it answers WebSocket, but does not speak edgedeck: check the address and path'
   return code.startsWith('WS_ERR') || message === '' ? `it broke WebSocket: ${message}` : message
+}
+
+/** OpenSSL has one code for all of it, and tells it in words. */
+function reasonOfTls(message: string): string {
+  if (/wrong version number|packet length too long/i.test(message)) {
+    return 'no TLS is spoken there: the node has not joined the fleet, or another program listens'
+  }
+  if (/protocol version|unsupported protocol/i.test(message)) return 'it speaks an older TLS than 1.3'
+  return `TLS failed: ${/routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message}`
 }
 
 /** Why a server that answered HTTP gave no WebSocket; `said` is its own word for it. */

@@ -7,9 +7,9 @@ export class LinkProbe {
   readonly link: WebSocketLink
   #wake: (() => void)[] = []
 
-  constructor(url: string, options: Partial<WebSocketLinkOptions> = {}) {
+  constructor(url: string, { site, ...options }: Partial<WebSocketLinkOptions> & { readonly site?: string } = {}) {
     this.link = new WebSocketLink(
-      { key: 'n1', url },
+      { key: 'n1', url, ...(site === undefined ? {} : { site }) },
       {
         client: { name: 'test', version: '0' },
         interest: { status: true, alertBacklog: 10, logs: { level: 'debug', backlog: 10 } },

@@ -20,7 +20,6 @@ beforeEach(async () => {
 afterEach(() => node.server.stop())
 
 const progress = (state: string, records: number) => ({
-  why: null,
   requestId: 'r1',
   target: 'east',
   state,
@@ -69,7 +68,7 @@ describe('edgedeck resend', () => {
     ).toEqual([0, 3, 7])
     expect(asked[0]).toMatchObject({
       verb: 'resend',
-      args: { why: null, requestId: 'r1', classes: ['alert', 'normal'], target: 'east' },
+      args: { requestId: 'r1', classes: ['alert', 'normal'], target: 'east' },
     })
     const { fromMs = 0, toMs = 0 } = (asked[0]?.args ?? {}) as { fromMs?: number; toMs?: number }
     expect(Math.abs(fromMs - 1_793_000_000_000 - 3_600_000)).toBeLessThan(1000)
