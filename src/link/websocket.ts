@@ -171,7 +171,10 @@ export class WebSocketLink implements NodeLink {
     this.#attempt += 1
     this.#emit({ kind: 'connecting', attempt: this.#attempt })
     const dial = dialDirect(this.#node, this.#options)
-    if (typeof dial === 'string') return this.#ended({ reason: dial, stood: false, penalised: false })
+    if (typeof dial === 'string') {
+      this.#ended({ reason: dial, stood: false, penalised: false })
+      return
+    }
     const connection = new Connection(dial, {
       ...this.#options,
       interest: { ...this.#options.interest, logs: this.#logs, results: this.#results },

@@ -192,7 +192,10 @@ test("signs what changes something with the session's key, in the node's time, a
   })
   const { node } = await serve(acme, {
     identity,
-    command: (peer, frame) => (frames.push(frame), desk.carryOut(peer, frame)),
+    command: (peer, frame) => {
+      frames.push(frame)
+      return desk.carryOut(peer, frame)
+    },
   })
   // Neither the wall clock of the node nor the time it trusts is ours.
   node.wallShiftMs = -86_400_000
