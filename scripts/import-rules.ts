@@ -49,10 +49,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
+  'edge-daemon/identity': ['edge-daemon/live', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/rpc': [
     'edge-daemon/upstream',
     'edge-daemon/live',
-    'edge-daemon/health',
     'edge-daemon/config',
     'identity',
     'tunnel',
@@ -61,6 +61,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'edge-daemon': [
     'package.json',
+    'edge-daemon/identity',
     'edge-daemon/rpc',
     'edge-daemon/inference',
     'edge-daemon/upstream',
@@ -151,7 +152,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ink: ['src/ui'],
   react: ['src/ui'],
-  nats: ['tunnel', 'edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
+  nats: ['edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
   '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo', 'src/cloud'],
   '@nats-io/jwt': ['src/nats-accounts'],
   '@nats-io/nkeys': ['src/nats-accounts', 'identity'],
