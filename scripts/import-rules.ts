@@ -53,6 +53,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'edge-daemon/rpc': [
     'edge-daemon/upstream',
     'edge-daemon/live',
+    'edge-daemon/health',
     'edge-daemon/config',
     'identity',
     'tunnel',
@@ -152,7 +153,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ink: ['src/ui'],
   react: ['src/ui'],
-  nats: ['edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
+  nats: ['tunnel', 'edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
   '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo', 'src/cloud'],
   '@nats-io/jwt': ['src/nats-accounts'],
   '@nats-io/nkeys': ['src/nats-accounts', 'identity'],
