@@ -86,6 +86,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/cloud': ['src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
   'src/pki': ['identity', 'settings', 'protocol'],
+  'src/controller': ['src/pki', 'src/nats-accounts', 'identity', 'settings', 'protocol'],
   'src/pictures': ['protocol'],
   'src/replay': ['src/link', 'src/fleet', 'protocol'],
   'src/actions': ['src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
@@ -112,6 +113,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/commands': [
+    'src/controller',
     'src/pki',
     'src/ui',
     'src/replay',
@@ -131,6 +133,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   src: [
     'package.json',
     'src/commands',
+    'src/controller',
     'src/pki',
     'src/ui',
     'src/replay',

@@ -12,6 +12,7 @@ import {
   wholeNumber,
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
+import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
@@ -45,6 +46,7 @@ export type CommandRequest =
   | PastRequest
   | NatsRequest
   | PkiRequest
+  | ControllerRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
@@ -151,6 +153,7 @@ function grammar(
   addPastCommands(program, accept, nowMs)
   addNatsCommands(program, accept)
   addPkiCommands(program, accept)
+  addControllerCommands(program, accept)
 
   program
     .command('demo')
