@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { EdgeError } from '../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../protocol/records.ts'
 import { nearest } from '../settings/document.ts'
+import { type AuditCommandRequest, addAuditCommand } from './audit-commands.ts'
 import {
   collect,
   duration,
@@ -12,7 +13,6 @@ import {
   wholeNumber,
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
-import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
@@ -46,7 +46,7 @@ export type CommandRequest =
   | PastRequest
   | NatsRequest
   | PkiRequest
-  | ControllerRequest
+  | AuditCommandRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
@@ -153,7 +153,7 @@ function grammar(
   addPastCommands(program, accept, nowMs)
   addNatsCommands(program, accept)
   addPkiCommands(program, accept)
-  addControllerCommands(program, accept)
+  addAuditCommand(program, accept, nowMs)
 
   program
     .command('demo')

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
+import type { OperatorJournal } from './audit/command-journal.ts'
+import { operatorJournal } from './audit/own-journal.ts'
 import { type CommandRequest, readCommandLine } from './command-line.ts'
 import type { FleetFlags } from './command-options.ts'
 import { askHidden } from './commands/ask-hidden.ts'
@@ -40,8 +42,6 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   TOOL_MISSING: 69,
   PKI_UNUSABLE: 78,
   PORT_IN_USE: 69,
-  CONTROLLER_FAILING: 69,
-  CONTROLLER_LOCKED: 69,
   OUTPUT_REFUSED: 69,
 }
 
@@ -50,8 +50,10 @@ interface Loaded {
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
-  readonly access: FleetAccess
+  readonly access: FleetAccess & { readonly journal: OperatorJournal }
   readonly screen: ScreenSettings
+  /** Folder of the journals of what this user's consoles send. */
+  readonly auditDir: string
 }
 
 async function run(request: CommandRequest, io: CommandIo): Promise<number> {
@@ -64,18 +66,18 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     await runPki(request, pkiPlace(request, io), io)
     return 0
   }
-  if (request.kind === 'controller') {
-    const { runController } = await import('./commands/controller.ts')
-    await runController({ ...request, configFile: request.config, version, env: process.env }, io)
-    return 0
-  }
-  if (request.kind === 'pki-token') {
-    const { runPkiToken } = await import('./commands/pki-token.ts')
-    const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
-    await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
-    return 0
-  }
   const loaded = load(request)
+  const exitCode = await runLoaded(request, loaded, io)
+  // What came of the last command is still being written.
+  await loaded.access.journal.settled()
+  return exitCode
+}
+
+async function runLoaded(
+  request: Exclude<CommandRequest, { kind: 'text' | 'pki' }>,
+  loaded: Loaded,
+  io: CommandIo,
+): Promise<number> {
   switch (request.kind) {
     case 'demo': {
       const { runDemo } = await import('./demo/demo.ts')
@@ -113,6 +115,14 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
       if (!done || !request.check) return answered(done)
       const { runCompare } = await import('./commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
+    }
+    case 'audit': {
+      const { runAudit } = await import('./commands/audit.ts')
+      const { context, nodes, clouds, access, auditDir } = loaded
+      const isAsked = (key: string): boolean => request.names.some((name) => name === key || name.endsWith(`/${key}`))
+      const asked = request.names.length === 0 ? nodes : nodes.filter(({ key }) => isAsked(key))
+      const where = { nodes: asked, clouds, access, context: context.name, auditDir }
+      return EXIT_OF_COMPARISON[await runAudit({ ...request, ...where }, io)]
     }
     case 'nats-setup': {
       const { runNatsSetup } = await import('./commands/nats.ts')
@@ -160,20 +170,15 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
 function pkiPlace(flags: FleetFlags, io: CommandIo): PkiPlace {
   const { pkiDir, identitiesDir, configFile } = consolePaths(process.env, homedir())
   const context = flags.context ?? loadConsoleConfig(flags.config ?? configFile, flags.config !== null).context
+  const { stdin: input, stderr: output } = process
+  const ask = (question: string) => askHidden(question, { input, output, signal: io.signal })
   return {
     pkiDir,
     identityDir: join(identitiesDir, context),
     passphrase: process.env[PASSPHRASE_VARIABLE],
-    ask: terminalAsk(io),
+    ask: input.isTTY && output.isTTY ? ask : null,
     nowMs: Date.now(),
   }
-}
-
-/** Asks for what is not shown while it is typed; null without a terminal. */
-function terminalAsk(io: CommandIo): PkiPlace['ask'] {
-  const { stdin: input, stderr: output } = process
-  if (!input.isTTY || !output.isTTY) return null
-  return (question) => askHidden(question, { input, output, signal: io.signal })
 }
 
 function load(flags: FleetFlags): Loaded {
@@ -186,8 +191,11 @@ function load(flags: FleetFlags): Loaded {
   const { keymapFile, picturesDir } = paths
   const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
   const clouds = mergeClouds(flags.cloud, context.clouds)
-  const access = { version, identity: new IdentityFolder(join(paths.identitiesDir, context.name)) }
-  return { context, configFile, nodes, clouds, access, screen }
+  const identity = new IdentityFolder(join(paths.identitiesDir, context.name))
+  const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
+  const journal = operatorJournal({ dir: paths.auditDir, context: context.name, identity }, { onFault })
+  const access = { version, identity, journal }
+  return { context, configFile, nodes, clouds, access, screen, auditDir: paths.auditDir }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {
@@ -254,10 +262,8 @@ async function main(): Promise<number> {
     abort.abort()
   })
   const io = { stdout: process.stdout, stderr: process.stderr, signal: abort.signal }
-  const request = readCommandLine(process.argv.slice(2), version)
-  const exitCode = await run(request, io)
-  // A controller is ended by a signal, and ends in order then.
-  return request.kind === 'controller' ? exitCode : (signalExit ?? exitCode)
+  const exitCode = await run(readCommandLine(process.argv.slice(2), version), io)
+  return signalExit ?? exitCode
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

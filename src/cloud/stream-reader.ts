@@ -40,7 +40,7 @@ const NO_SUCH_SUBJECT = 10_093
 const NO_STREAM = 10_059
 
 /** A subject and the stream that holds it. */
-interface Source {
+export interface StreamSource {
   readonly subject: string
   readonly stream: string
 }
@@ -97,7 +97,7 @@ export class StreamReader {
     const { fromMs, toMs, marginMs = CLOCK_MARGIN_MS } = query
     for (const { subject, stream = this.address.stream, leaving } of subjectsOf(query)) {
       try {
-        for await (const message of this.#messages({ subject, stream }, fromMs - marginMs, signal)) {
+        for await (const message of this.messages({ subject, stream }, fromMs - marginMs, signal)) {
           const item = await this.#open(message)
           yield item
           if (leaving && item.kind === 'block' && isBehind(item.block, toMs, marginMs)) break
@@ -112,7 +112,7 @@ export class StreamReader {
   }
 
   /** The messages that a subject holds from a time on, in order; goes on where it was after a lost connection. */
-  async *#messages(source: Source, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
+  async *messages(source: StreamSource, fromMs: number, signal: AbortSignal): AsyncGenerator<JsMsg> {
     const place = { position: 0 }
     for (let failures = 0; ; ) {
       const before = place.position
@@ -131,7 +131,7 @@ export class StreamReader {
 
   /** Read with one consumer to the end of what the stream held when it began; `place` follows. Throws when it is lost. */
   async *#stretch(
-    source: Source,
+    source: StreamSource,
     start: Start,
     place: { position: number },
     signal: AbortSignal,
@@ -160,7 +160,7 @@ export class StreamReader {
   }
 
   /** A consumer that lives as long as this read; null when the stream takes no such subject. */
-  async #consumer({ subject, stream }: Source, start: Start): Promise<Consumer | null> {
+  async #consumer({ subject, stream }: StreamSource, start: Start): Promise<Consumer | null> {
     try {
       return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(stream, {
         filter_subjects: [subject],
@@ -208,7 +208,8 @@ function subjectsOf({ site, node, classes }: StreamQuery): { subject: string; st
   ]
 }
 
-function isNoStream(cause: unknown): boolean {
+/** Whether a server says that there is no such stream. */
+export function isNoStream(cause: unknown): boolean {
   return cause instanceof JetStreamApiError && cause.code === NO_STREAM
 }
 

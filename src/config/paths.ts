@@ -12,6 +12,8 @@ export interface ConsolePaths {
   readonly identitiesDir: string
   /** `$XDG_DATA_HOME/edgedeck/pki`, the certificate authorities, a folder a fleet. */
   readonly pkiDir: string
+  /** `$XDG_STATE_HOME/edgedeck/audit`, journals of what consoles send. */
+  readonly auditDir: string
 }
 
 /** Paths after the XDG base directory specification; a relative one of its variables is ignored, as it asks. */
@@ -27,5 +29,6 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
     picturesDir: join(state, 'pictures'),
     identitiesDir: join(state, 'identities'),
     pkiDir: join(xdgData?.startsWith('/') ? xdgData : join(home, '.local', 'share'), 'edgedeck', 'pki'),
+    auditDir: join(state, 'audit'),
   }
 }

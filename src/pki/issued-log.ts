@@ -7,8 +7,7 @@ import { appendLine, readText } from './durable-file.ts'
 /** How somebody came by a certificate. */
 export const ISSUED_HOW = ['pki', 'join', 'renew', 'login', 'own'] as const
 
-/** One certificate that was issued. */
-export const issuedRecordSchema = z.object({
+const schema = z.object({
   v: z.literal(1),
   /** Unix ms. */
   at: z.int(),
@@ -26,7 +25,7 @@ export const issuedRecordSchema = z.object({
   how: z.enum(ISSUED_HOW),
 })
 /** A line of `issued.ndjson`: one certificate that was issued. */
-export type IssuedRecord = z.infer<typeof issuedRecordSchema>
+export type IssuedRecord = z.infer<typeof schema>
 
 /** SHA-256 of a public key, base64url: whether two certificates are of one key. */
 export function keyDigestOf(key: KeyObject): string {
@@ -63,7 +62,7 @@ export function recordIssued(file: string, record: IssuedRecord): void {
 export function readIssued(file: string): { readonly records: readonly IssuedRecord[]; readonly damaged: number } {
   const lines = (readText(file) ?? '').split('\n').filter((line) => line !== '')
   const records = lines.flatMap((line) => {
-    const parsed = issuedRecordSchema.safeParse(parse(line))
+    const parsed = schema.safeParse(parse(line))
     return parsed.success ? [parsed.data] : []
   })
   return { records, damaged: lines.length - records.length }

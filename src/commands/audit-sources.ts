@@ -1,0 +1,170 @@
+import type { AuditRecord } from '../../protocol/audit.ts'
+import type { NodeAudit, OperatorAudit } from '../audit/audit-events.ts'
+import { journalsOf } from '../audit/audit-folder.ts'
+import type { JournalChains, NodeChains } from '../audit/audit-verdict.ts'
+import { shippedThrough } from '../audit/shipped-mark.ts'
+import type { RegionAudit } from '../cloud/audit-reader.ts'
+import type { NodeAddress } from '../config/node-address.ts'
+import type { NodeStatus } from '../fleet/clean.ts'
+import type { FleetAccess } from '../link/access.ts'
+import { NodeHistorySource } from '../link/node-history.ts'
+import { openNode } from './node-session.ts'
+
+/** What a node keeps of its audit, or why it could not be read. */
+export type KeptAudit =
+  | {
+      readonly ok: true
+      readonly site: string
+      readonly node: string
+      readonly records: readonly AuditRecord[]
+      readonly heldSeq: number | null
+    }
+  | { readonly ok: false; readonly key: string; readonly reason: string }
+
+/** A journal of this machine as it was read. */
+export interface OwnJournal {
+  readonly path: string
+  readonly records: readonly OperatorAudit['record'][]
+  readonly unreadableLines: readonly number[]
+}
+
+/** Nodes that are read at a time. */
+const AT_A_TIME = 16
+
+/** Read the audit of nodes, from a time on (Unix ms, our clock; 0 for all). Never rejects. */
+export async function readNodes(
+  nodes: readonly NodeAddress[],
+  options: {
+    readonly access: FleetAccess
+    readonly fromMs: number
+    readonly timeoutMs: number
+    readonly signal: AbortSignal
+  },
+): Promise<KeptAudit[]> {
+  const waiting = [...nodes]
+  const found: KeptAudit[] = []
+  const work = async (): Promise<void> => {
+    for (let node = waiting.shift(); node !== undefined; node = waiting.shift())
+      found.push(await readNode(node, options))
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, nodes.length) }, work))
+  return found
+}
+
+async function readNode(
+  address: NodeAddress,
+  options: {
+    readonly access: FleetAccess
+    readonly fromMs: number
+    readonly timeoutMs: number
+    readonly signal: AbortSignal
+  },
+): Promise<KeptAudit> {
+  const { fromMs, signal } = options
+  const opened = await openNode(address, options)
+  if (!opened.ok) return { ok: false, key: address.key, reason: opened.reason }
+  const { node } = opened
+  try {
+    // First its word on what is held upstream: by then the stream must have it.
+    const { identity, status } = node.detail()
+    const heldSeq = heldBy(status)
+    const records: AuditRecord[] = []
+    let missed = 0
+    const range = { fromMs: fromMs <= 0 ? 0 : Math.max(0, fromMs + node.clockOffsetMs), toMs: Number.MAX_SAFE_INTEGER }
+    const outcome = await new NodeHistorySource(() => node.link).read(
+      '',
+      { ...range, kinds: ['audit'] },
+      {
+        rows: (part) => {
+          if (part.kind === 'audit') records.push(...part.rows)
+        },
+        gap: (gap) => {
+          missed += gap.missed ?? 1
+        },
+      },
+      signal,
+    )
+    if (!outcome.ok) return { ok: false, key: address.key, reason: outcome.message }
+    if (missed > 0) return { ok: false, key: address.key, reason: `${missed} of its audit records did not come` }
+    return { ok: true, site: identity?.site ?? '', node: identity?.name ?? address.key, records, heldSeq }
+  } finally {
+    await node.stop()
+  }
+}
+
+/** The last audit record that some target holds; null where no target tells. */
+function heldBy(status: NodeStatus | null): number | null {
+  const held = (status?.uplink.targets ?? []).flatMap(({ levels }) => {
+    const level = (levels as Readonly<Record<string, { readonly held: number } | undefined>> | undefined)?.audit
+    return level === undefined ? [] : [level.held]
+  })
+  return held.length === 0 ? null : Math.max(...held)
+}
+
+/** Read the journals of a context on this machine. @throws Error when one cannot be read */
+export function readOwn(dir: string, context: string): OwnJournal[] {
+  return journalsOf(dir, context).map((file) => {
+    const lines = file.read()
+    return {
+      path: file.path,
+      records: lines.flatMap(({ record }) => (record === null ? [] : [record])),
+      unreadableLines: lines.flatMap(({ line, record }) => (record === null ? [line] : [])),
+    }
+  })
+}
+
+/** Everything that was read of nodes, as one list. */
+export function nodeAudits(kept: readonly KeptAudit[], regions: readonly RegionAudit[]): NodeAudit[] {
+  const own = kept.flatMap((its) =>
+    its.ok ? its.records.map((record) => ({ site: its.site, node: its.node, source: 'node' as const, record })) : [],
+  )
+  return [...own, ...regions.flatMap(({ nodes }) => nodes)]
+}
+
+/** The chains of each node, from wherever they were read. */
+export function nodeChains(kept: readonly KeptAudit[], regions: readonly RegionAudit[]): NodeChains[] {
+  const titles = new Map<string, Extract<KeptAudit, { ok: true }> | null>()
+  for (const its of kept) if (its.ok) titles.set(`${its.site}/${its.node}`, its)
+  for (const { site, node } of regions.flatMap(({ nodes }) => nodes)) {
+    const title = `${site}/${node}`
+    if (!titles.has(title)) titles.set(title, null)
+  }
+  return Array.from(titles, ([title, its]) => ({
+    title,
+    kept: its?.records ?? null,
+    heldSeq: its?.heldSeq ?? null,
+    streams: regions
+      .filter(({ isRead }) => isRead)
+      .map(({ region, nodes }) => ({
+        region,
+        records: nodes.filter(({ site, node }) => `${site}/${node}` === title).map(({ record }) => record),
+      })),
+  }))
+}
+
+/** The chains of each journal, from wherever they were read. */
+export function journalChains(own: readonly OwnJournal[], regions: readonly RegionAudit[]): JournalChains[] {
+  const streamed = regions.flatMap(({ operators }) => operators.map(({ record }) => record))
+  const ids = new Set([...own.flatMap(({ records }) => records), ...streamed].map(({ journal }) => journal))
+  const chains = Array.from(ids, (id): JournalChains => {
+    const file = own.find(({ records }) => records.some(({ journal }) => journal === id))
+    const kept = file?.records.filter(({ journal }) => journal === id) ?? null
+    const about = kept?.[0] ?? streamed.find(({ journal }) => journal === id)
+    return {
+      title: `${about?.operator ?? '?'} on ${about?.host ?? '?'}`,
+      kept,
+      unreadableLines: file?.unreadableLines ?? [],
+      shippedN: file === undefined ? 0 : shippedThrough(file.path, id),
+      streams: regions
+        .filter(({ isRead }) => isRead)
+        .map(({ region, operators }) => ({
+          region,
+          records: operators.map(({ record }) => record).filter(({ journal }) => journal === id),
+        })),
+    }
+  })
+  // A file of which nothing can be read names no journal.
+  const illegible = own.filter(({ records, unreadableLines }) => records.length === 0 && unreadableLines.length > 0)
+  const blank = { kept: [], streams: [], shippedN: 0 }
+  return [...chains, ...illegible.map(({ path, unreadableLines }) => ({ title: path, unreadableLines, ...blank }))]
+}

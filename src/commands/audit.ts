@@ -1,0 +1,214 @@
+import { headOf } from '../../protocol/audit-chain.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
+import { type AuditEvent, eventsOf, type OperatorAudit } from '../audit/audit-events.ts'
+import { type AuditFault, judgeJournal, judgeNode, unrecorded } from '../audit/audit-verdict.ts'
+import { type RegionAudit, readRegionAudit } from '../cloud/audit-reader.ts'
+import type { CloudAddress } from '../config/cloud-address.ts'
+import type { NodeAddress } from '../config/node-address.ts'
+import type { FleetAccess } from '../link/access.ts'
+import {
+  journalChains,
+  type KeptAudit,
+  nodeAudits,
+  nodeChains,
+  type OwnJournal,
+  readNodes,
+  readOwn,
+} from './audit-sources.ts'
+import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
+
+/** What `edgedeck audit` was asked; times are Unix ms on our clock. */
+export interface AuditRequest {
+  /** Nodes to ask, of the list. */
+  readonly nodes: readonly NodeAddress[]
+  readonly clouds: readonly CloudAddress[]
+  readonly access: FleetAccess
+  /** Name of the context, whose journals on this machine are read. */
+  readonly context: string
+  /** Folder of all journals. */
+  readonly auditDir: string
+  /** Only nodes called so, `node` or `site/node`; empty for all. */
+  readonly names: readonly string[]
+  /** Only what this operator did; null for all. */
+  readonly operator: string | null
+  readonly fromMs: number
+  readonly verify: boolean
+  readonly format: OutputFormat
+  readonly timeoutMs: number
+}
+
+/** How it ended: all there and sound, something wrong, or somebody did not answer. */
+export type AuditOutcome = 'sound' | 'faulty' | 'unanswered'
+
+/** One chain in one place, and what is wrong with it; a sound one has one row, else there is one a fault. */
+interface ChainRow {
+  readonly chain: string
+  readonly where: string
+  readonly first: number | null
+  readonly last: number | null
+  /** Hash of the last record, in part. */
+  readonly head: string | null
+  readonly fault: string | null
+  readonly kind: string | null
+}
+
+const EVENT_COLUMNS: readonly PrintedColumn<AuditEvent>[] = [
+  { title: 'TIME (UTC)', text: (row) => timeText(row.at) },
+  { title: 'WHO', text: (row) => untrusted(whoText(row)) },
+  { title: 'NODE', text: (row) => untrusted(row.node ?? '') },
+  { title: 'WHAT', text: (row) => untrusted(whatText(row)) },
+  { title: 'RESULT', text: (row) => untrusted(resultText(row)) },
+  { title: 'FROM', text: (row) => untrusted([row.route, row.address].filter((part) => part !== null).join(' ')) },
+  { title: 'TOLD BY', text: (row) => row.sources.join('+') },
+  { title: 'WHY', text: (row) => untrusted(row.why ?? '') },
+]
+
+const CHAIN_COLUMNS: readonly PrintedColumn<ChainRow>[] = [
+  { title: 'CHAIN', text: (row) => untrusted(row.chain) },
+  { title: 'WHERE', text: (row) => untrusted(row.where) },
+  { title: 'RECORDS', text: (row) => (row.first === null ? '-' : `${row.first}–${row.last}`) },
+  { title: 'HEAD', text: (row) => row.head ?? '-' },
+  { title: 'VERDICT', text: (row) => untrusted(row.fault ?? 'sound') },
+]
+
+/**
+ * Who did what on the fleet, when, from where, with what result and why: by the stream, the nodes and what this machine
+ * sent. With `verify` instead whether those accounts are whole and agree.
+ */
+export async function runAudit(request: AuditRequest, io: CommandIo): Promise<AuditOutcome> {
+  const { nodes, clouds, access, timeoutMs, names, verify, context, auditDir } = request
+  const fromMs = verify ? 0 : request.fromMs
+  const kept = await readNodes(nodes, { access, fromMs, timeoutMs, signal: io.signal })
+  const own = readOwn(auditDir, context)
+  const query = { sites: '*', fromMs, timeoutMs } as const
+  const regions = (await Promise.all(clouds.map((cloud) => readRegionAudit(cloud, query, io.signal)))).map((region) =>
+    onlyOf(region, names),
+  )
+  const problems = problemsOf(kept, regions)
+  for (const problem of problems) io.stderr.write(`edgedeck: ${untrusted(problem)}\n`)
+  const faulty = verify
+    ? printVerdict({ kept, own, regions }, request, io)
+    : printEvents({ kept, own, regions }, request, io)
+  if (faulty) return 'faulty'
+  return problems.length > 0 ? 'unanswered' : 'sound'
+}
+
+interface Read {
+  readonly kept: readonly KeptAudit[]
+  readonly own: readonly OwnJournal[]
+  readonly regions: readonly RegionAudit[]
+}
+
+function printEvents(
+  { kept, own, regions }: Read,
+  { names, operator, fromMs, format }: AuditRequest,
+  io: CommandIo,
+): false {
+  const operators: OperatorAudit[] = [
+    ...own.flatMap(({ records }) => records.map((record) => ({ source: 'own' as const, record }))),
+    ...regions.flatMap((region) => region.operators),
+  ]
+  const events = eventsOf(nodeAudits(kept, regions), operators).filter(
+    (event) =>
+      event.at >= fromMs &&
+      (operator === null || event.who === operator || event.carrier === operator) &&
+      (names.length === 0 || names.some((name) => isNode(event.node ?? '', name))),
+  )
+  io.stdout.write(format === 'table' ? printTable(EVENT_COLUMNS, events) : printJson(events, format))
+  return false
+}
+
+/** Print what each chain came to; true when something is wrong. */
+function printVerdict({ kept, own, regions }: Read, { format }: AuditRequest, io: CommandIo): boolean {
+  const rows: ChainRow[] = []
+  const sent = [
+    ...own.flatMap(({ records }) => records),
+    ...regions.flatMap((region) => region.operators.map(({ record }) => record)),
+  ]
+  for (const its of nodeChains(kept, regions)) {
+    const ofNode = sent.filter(({ node }) => node?.name !== undefined && `${node.site}/${node.name}` === its.title)
+    const faults = [...judgeNode(its), ...unrecorded(its, ofNode)]
+    rows.push(...rowsOf(its.title, 'node', its.kept, faults))
+    for (const { region, records } of its.streams)
+      rows.push(...rowsOf(its.title, `stream in ${region}`, records, faults))
+    rows.push(...rowsOf(its.title, 'stream', null, faults))
+  }
+  for (const its of journalChains(own, regions)) {
+    const faults = judgeJournal(its)
+    rows.push(...rowsOf(its.title, 'file', its.kept, faults))
+    for (const { region, records } of its.streams)
+      rows.push(...rowsOf(its.title, `stream in ${region}`, records, faults))
+    rows.push(...rowsOf(its.title, 'stream', null, faults))
+  }
+  for (const { region, unreadable } of regions) {
+    for (const { subject, position, msg } of unreadable) {
+      const fault = `message ${position} is no record: ${msg}`
+      rows.push({ ...NOTHING, chain: subject, where: `stream in ${region}`, fault, kind: 'unreadable' })
+    }
+  }
+  io.stdout.write(format === 'table' ? printTable(CHAIN_COLUMNS, rows) : printJson(rows, format))
+  return rows.some(({ fault }) => fault !== null)
+}
+
+const NOTHING = { first: null, last: null, head: null } as const
+
+/** Rows of a chain in one place; none where nothing was read and nothing is wrong. */
+function rowsOf(
+  chain: string,
+  where: string,
+  records: readonly { readonly chain: { readonly n: number; readonly prev: string; readonly hash: string } }[] | null,
+  faults: readonly AuditFault[],
+): ChainRow[] {
+  const own = faults.filter((fault) => fault.where === where)
+  const numbers = (records ?? []).map((record) => record.chain.n)
+  const [first, last] = [Math.min(...numbers), Math.max(...numbers)]
+  const newest = (records ?? []).find((record) => record.chain.n === last)
+  const span = newest === undefined ? NOTHING : { first, last, head: headOf(newest).hash.slice(0, 12) }
+  if (own.length > 0) return own.map(({ msg: fault, kind }) => ({ chain, where, ...span, fault, kind }))
+  return newest === undefined ? [] : [{ chain, where, ...span, fault: null, kind: null }]
+}
+
+function onlyOf(region: RegionAudit, names: readonly string[]): RegionAudit {
+  if (names.length === 0) return region
+  return {
+    ...region,
+    nodes: region.nodes.filter(({ site, node }) => names.some((name) => isNode(`${site}/${node}`, name))),
+  }
+}
+
+/** Whether a node `site/node` is called so. */
+function isNode(title: string, name: string): boolean {
+  return title === name || title.endsWith(`/${name}`)
+}
+
+function problemsOf(kept: readonly KeptAudit[], regions: readonly RegionAudit[]): string[] {
+  return [
+    ...kept.flatMap((its) => (its.ok ? [] : [`${its.key}: ${its.reason}`])),
+    ...regions.flatMap(({ region, error, truncated }) => [
+      ...(error === null ? [] : [error.toLine()]),
+      ...(truncated ? [`${region} holds more than was taken: choose a shorter time with --since`] : []),
+    ]),
+  ]
+}
+
+function whoText({ who, kind, role, carrier }: AuditEvent): string {
+  const name = who === '' ? kind : who
+  const as = role === null || role === name ? '' : ` (${role})`
+  return `${name}${as}${carrier === null ? '' : ` through ${carrier}`}`
+}
+
+function whatText({ verb, args, count }: AuditEvent): string {
+  const told = args === null || Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args)}`
+  return `${verb}${told}${count > 1 ? ` ×${count}` : ''}`
+}
+
+function resultText({ result, msg, durationMs }: AuditEvent): string {
+  const took = durationMs === null || result !== 'OK' ? '' : ` ${Math.round(durationMs)} ms`
+  if (result === 'NO_OUTCOME') return 'begun, and no end was written'
+  if (result === 'NOT_RECORDED') return `sent, and no node has written it down${msg === null ? '' : `: ${msg}`}`
+  return `${result}${took}${msg === null ? '' : `: ${msg}`}`
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString().slice(0, 19).replace('T', ' ')
+}
