@@ -17,6 +17,7 @@ import type { DaemonConfig } from './config/settings.ts'
 import { type AlertBody, AlertRules } from './health/alert-rules.ts'
 import { HostMeter } from './health/host.ts'
 import { renderMetrics } from './health/metrics-text.ts'
+import type { NodeIdentity } from './identity/node-identity.ts'
 import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
@@ -46,11 +47,22 @@ import { ResultFilter } from './upstream/filter.ts'
 /** How long requests in flight may take when the daemon stops. */
 const STOP_GRACE_MS = 8000
 
+/** What a {@link Daemon} is made of. */
+export interface DaemonOptions {
+  readonly config: DaemonConfig
+  readonly version: string
+  /** Keys of the store; null for a plain one. */
+  readonly keyFile: string | null
+  /** Who the node is in its fleet; null when it has not joined one. */
+  readonly identity: NodeIdentity | null
+}
+
 /** The one place that wires the parts of a node: starts them in the order they need each other, ends them in reverse. */
 export class Daemon {
   readonly #config: DaemonConfig
   readonly #version: string
   readonly #keyFile: string | null
+  readonly #identity: NodeIdentity | null
   readonly #log: Logger
   /** What is to be ended, last started first. */
   readonly #endings: (() => unknown)[] = []
@@ -61,9 +73,9 @@ export class Daemon {
   #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
   #isServing = false
 
-  /** @param keyFile keys of the store; null for a plain one */
-  constructor(config: DaemonConfig, version: string, keyFile: string | null) {
+  constructor({ config, version, keyFile, identity }: DaemonOptions) {
     this.#config = config
+    this.#identity = identity
     this.#version = version
     this.#keyFile = keyFile
     this.#log = new Logger({
@@ -146,7 +158,7 @@ export class Daemon {
         ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
         ...resendCommands(outbound.resends),
       },
-      identity: null,
+      identity: this.#identity,
       log: this.#log,
       witness,
     })
@@ -163,7 +175,7 @@ export class Daemon {
         return readRows(store, request)
       },
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
-      identity: null,
+      identity: this.#identity,
       localRights: localRights(this.#config.control.localRole),
       command: (peer, frame) => desk.carryOut(peer, frame),
       log: this.#log,

@@ -1,8 +1,11 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
 import { formatConfig, HELP, readCommandLine } from './command-line.ts'
-import { loadConfig } from './config/load.ts'
+import { type LoadedConfig, loadConfig } from './config/load.ts'
 import { Daemon } from './daemon.ts'
+import { IdentityFiles } from './identity/files.ts'
+import { withNamesOf } from './identity/names-in-force.ts'
+import { NodeIdentity } from './identity/node-identity.ts'
 import { runRulesTest } from './rules-command.ts'
 import { addKey, findKeyFile } from './store/key-file.ts'
 
@@ -15,6 +18,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 78,
   CONFIG_UNREADABLE: 78,
   CONFIG_UNSERVABLE: 78,
+  IDENTITY_UNUSABLE: 78,
   MODEL_MISSING: 78,
   MODEL_INVALID: 78,
   MODEL_FAILED: EXIT_UNAVAILABLE,
@@ -37,6 +41,16 @@ function report(error: unknown): number {
   return EXIT_BUG
 }
 
+/** For whoever only looks: not being let into the state directory is no reason to show nothing. */
+function readableIdentity({ config }: LoadedConfig): NodeIdentity | null {
+  try {
+    return NodeIdentity.load(new IdentityFiles(config.state.dir, process.env))
+  } catch (error) {
+    process.stderr.write(`edge-daemon: ${error instanceof EdgeError ? error.toLine() : messageOf(error)}\n`)
+    return null
+  }
+}
+
 async function main(): Promise<number> {
   const request = readCommandLine(process.argv.slice(2), process.env)
   if (request.kind === 'new-key') {
@@ -48,19 +62,26 @@ async function main(): Promise<number> {
     process.stdout.write(request.kind === 'help' ? HELP : `${packageJson.version}\n`)
     return 0
   }
-  const { config, entries, warnings } = loadConfig(request.sources)
-  for (const warning of warnings) process.stderr.write(`edge-daemon: ${warning}\n`)
+  const configured = loadConfig(request.sources)
+  for (const warning of configured.warnings) process.stderr.write(`edge-daemon: ${warning}\n`)
   if (request.kind === 'print-config') {
-    process.stdout.write(formatConfig(entries))
+    process.stdout.write(formatConfig(withNamesOf(readableIdentity(configured), configured).entries))
     return 0
   }
 
+  const { config } = configured
   const keyFile = findKeyFile(config.store.keyFile, process.env)
   if (request.kind === 'rules-test') {
     process.stdout.write(runRulesTest(request.test, config, keyFile))
     return 0
   }
-  const daemon = new Daemon(config, packageJson.version, keyFile)
+  const identity = NodeIdentity.load(new IdentityFiles(config.state.dir, process.env))
+  const daemon = new Daemon({
+    config: withNamesOf(identity, configured).config,
+    version: packageJson.version,
+    keyFile,
+    identity,
+  })
   const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<string>()
   // A second signal while stopping changes nothing: what is acknowledged is on disk already, the rest is being finished.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => askStop(signal))

@@ -4,6 +4,7 @@ import { UPSTREAM_CLASSES } from '../protocol/subjects.ts'
 import type { Region } from './config/regions.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import type { Cursors, Store } from './store/store.ts'
+import { readBusAccess, type UplinkIdentity } from './upstream/bus-files.ts'
 import { DiskEpoch } from './upstream/disk-epoch.ts'
 import { HttpWire } from './upstream/http.ts'
 import type { UpstreamLog } from './upstream/log.ts'
@@ -42,10 +43,16 @@ export function awaitedTargets(config: DaemonConfig): readonly (readonly string[
 /** Make what is configured; `telemetryBytes` are those that left for consoles so far. */
 export async function makeOutbound(
   config: DaemonConfig,
-  parts: { readonly store: Store; readonly log: UpstreamLog; readonly telemetryBytes: () => number },
+  parts: {
+    readonly store: Store
+    readonly log: UpstreamLog
+    readonly telemetryBytes: () => number
+    /** What the node shows on TLS connections; null, as when left out, while it has not joined. */
+    readonly identity?: () => UplinkIdentity | null
+  },
 ): Promise<Outbound> {
   const { node, upstream } = config
-  const { store, log, telemetryBytes } = parts
+  const { store, log, telemetryBytes, identity = () => null } = parts
   const uplinks: Uplink[] = []
   const sentBytes = (): Record<string, number> => {
     const sum: Record<string, number> = {}
@@ -77,7 +84,13 @@ export async function makeOutbound(
   const { syncedAfter: syncedAfterMs } = upstream.nats
   const toRegions = regions.map(
     (region) =>
-      new Uplink({ ...shared, name: region.name, wire: natsWire(region, config), syncedAfterMs, dormant: isFailover }),
+      new Uplink({
+        ...shared,
+        name: region.name,
+        wire: natsWire(region, config, identity),
+        syncedAfterMs,
+        dormant: isFailover,
+      }),
   )
   uplinks.push(...toRegions)
   if (upstream.http.url !== null) {
@@ -111,7 +124,7 @@ export async function makeOutbound(
 /** The regions that are configured; the servers of the short form are one that is called `nats`. */
 function regionsOf({ upstream }: DaemonConfig): readonly Region[] {
   const { servers, stream } = upstream.nats
-  return servers.length === 0 ? upstream.regions : [{ name: 'nats', servers, stream }]
+  return servers.length === 0 ? upstream.regions : [{ name: 'nats', servers, stream, credentials: null }]
 }
 
 /** Whether only one of several regions is sent to at a time. */
@@ -119,8 +132,16 @@ function takeTurns(config: DaemonConfig): boolean {
   return regionsOf(config).length > 1 && config.upstream.regionMode === 'failover'
 }
 
-function natsWire({ servers, stream }: Region, { node, upstream }: DaemonConfig): NatsWire {
+function natsWire(region: Region, { node, state, upstream }: DaemonConfig, identity: () => UplinkIdentity | null) {
+  const { servers, stream } = region
+  const files = {
+    credentials: region.credentials ?? upstream.nats.credentials,
+    ownCredentials: join(state.dir, 'identity', 'nats.creds'),
+    ca: upstream.nats.ca,
+    identity,
+  }
   return new NatsWire({
+    access: () => readBusAccess(files),
     servers,
     stream,
     domain: upstream.nats.domain,

@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { settingPaths, variableOf } from '../edge-daemon/config/load.ts'
 import { ERROR_CODES } from '../protocol/errors.ts'
+import { pathsOf } from '../settings/table.ts'
 import { showKey } from '../src/actions/keymap.ts'
 import { loadKeymap } from '../src/actions/keymap-file.ts'
 import { ACTION_IDS, actionOf } from '../src/actions/table.ts'
+import { CONTROLLER_SETTINGS, controllerVariableOf, DEFAULT_CONTROLLER_FILE } from '../src/controller/config.ts'
 
 /** The pages under `docs/` that are written from code, by path from the root. */
 export function generatedDocs(): ReadonlyMap<string, string> {
@@ -59,6 +61,9 @@ function settingsPage(): string {
     const preset = path === 'node.name' ? 'the host name' : `\`${setting.kind.show(setting.preset)}\``
     return `| \`${path}\` | ${preset} | \`${variableOf(path)}\` | ${setting.about} |`
   })
+  const controllerRows = pathsOf(CONTROLLER_SETTINGS).map(({ path, setting }) => {
+    return `| \`${path}\` | \`${setting.kind.show(setting.preset)}\` | \`${controllerVariableOf(path)}\` | ${setting.about} |`
+  })
   return `${NOTICE}# Settings of edge-daemon
 
 Durations are written \`500ms\`, \`30s\`, \`5m\`, \`24h\`, \`7d\`; sizes \`512B\`, \`64KB\`, \`10MB\`, \`2GB\` (or \`KiB\`, \`MiB\`, \`GiB\`).
@@ -67,5 +72,13 @@ The command line beats the environment, which beats the file; \`edge-daemon --pr
 | key | default | variable | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
+
+# Settings of the controller
+
+Read from \`${DEFAULT_CONTROLLER_FILE}\`, or what \`edgedeck controller --config\` names; \`--print-config\` shows what is in force.
+
+| key | default | variable | meaning |
+|---|---|---|---|
+${controllerRows.join('\n')}
 `
 }

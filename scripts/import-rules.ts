@@ -49,9 +49,11 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
+  'edge-daemon/identity': ['edge-daemon/live', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/rpc': [
     'edge-daemon/upstream',
     'edge-daemon/live',
+    'edge-daemon/health',
     'edge-daemon/config',
     'identity',
     'tunnel',
@@ -60,6 +62,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'edge-daemon': [
     'package.json',
+    'edge-daemon/identity',
     'edge-daemon/rpc',
     'edge-daemon/inference',
     'edge-daemon/upstream',
@@ -84,6 +87,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/cloud': ['src/audit', 'src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
   'src/pki': ['identity', 'settings', 'protocol'],
+  'src/controller': ['src/pki', 'src/nats-accounts', 'identity', 'settings', 'protocol'],
   'src/pictures': ['protocol'],
   'src/replay': ['src/link', 'src/fleet', 'protocol'],
   'src/actions': ['src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
@@ -110,6 +114,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/commands': [
+    'src/controller',
     'src/pki',
     'src/ui',
     'src/replay',
@@ -130,6 +135,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   src: [
     'package.json',
     'src/commands',
+    'src/controller',
     'src/pki',
     'src/ui',
     'src/replay',
@@ -153,7 +159,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ink: ['src/ui'],
   react: ['src/ui'],
-  nats: ['edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
+  nats: ['tunnel', 'edge-daemon/upstream', 'edge-daemon/rpc', 'src/demo', 'src/cloud', 'src/link'],
   '@nats-io/jetstream': ['edge-daemon/upstream', 'src/demo', 'src/cloud'],
   '@nats-io/jwt': ['src/nats-accounts'],
   '@nats-io/nkeys': ['src/nats-accounts', 'identity'],

@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
+import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
@@ -46,6 +47,7 @@ export type CommandRequest =
   | PastRequest
   | NatsRequest
   | PkiRequest
+  | ControllerRequest
   | AuditCommandRequest
 
 const EPILOGUE = `
@@ -153,6 +155,7 @@ function grammar(
   addPastCommands(program, accept, nowMs)
   addNatsCommands(program, accept)
   addPkiCommands(program, accept)
+  addControllerCommands(program, accept)
   addAuditCommand(program, accept, nowMs)
 
   program

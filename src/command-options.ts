@@ -29,6 +29,21 @@ export function fleetFlags(program: Command): FleetFlags {
   return { node, cloud, config, context }
 }
 
+/**
+ * The one `--node` of a command that names a node instead of pointing at one. The flag is the program's, which takes it
+ * wherever it stands, so a command cannot have one of its own.
+ */
+export function nodeName(program: Command): string {
+  const [name = '', ...others] = fleetFlags(program).node
+  if (name !== '' && name.length <= 253 && others.length === 0) return name
+  throw new InvalidArgumentError('this command needs one --node NAME, of 1 to 253 characters')
+}
+
+/** Shows {@link nodeName} in the help of a command. */
+export function nodeNameOption(about: string): Option {
+  return new Option('--node <name>', about)
+}
+
 /** `-o`, the form to print in. */
 export function outputOption(): Option {
   return new Option('-o, --output <form>', 'how to print').choices(OUTPUT_FORMATS).default('table')

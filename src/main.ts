@@ -42,6 +42,8 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   TOOL_MISSING: 69,
   PKI_UNUSABLE: 78,
   PORT_IN_USE: 69,
+  CONTROLLER_FAILING: 69,
+  CONTROLLER_LOCKED: 69,
   OUTPUT_REFUSED: 69,
 }
 
@@ -64,6 +66,17 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
   if (request.kind === 'pki') {
     const { runPki } = await import('./commands/pki.ts')
     await runPki(request, pkiPlace(request, io), io)
+    return 0
+  }
+  if (request.kind === 'controller') {
+    const { runController } = await import('./commands/controller.ts')
+    await runController({ ...request, configFile: request.config, version, env: process.env }, io)
+    return 0
+  }
+  if (request.kind === 'pki-token') {
+    const { runPkiToken } = await import('./commands/pki-token.ts')
+    const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
+    await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
     return 0
   }
   const loaded = load(request)
@@ -170,15 +183,20 @@ async function runLoaded(
 function pkiPlace(flags: FleetFlags, io: CommandIo): PkiPlace {
   const { pkiDir, identitiesDir, configFile } = consolePaths(process.env, homedir())
   const context = flags.context ?? loadConsoleConfig(flags.config ?? configFile, flags.config !== null).context
-  const { stdin: input, stderr: output } = process
-  const ask = (question: string) => askHidden(question, { input, output, signal: io.signal })
   return {
     pkiDir,
     identityDir: join(identitiesDir, context),
     passphrase: process.env[PASSPHRASE_VARIABLE],
-    ask: input.isTTY && output.isTTY ? ask : null,
+    ask: terminalAsk(io),
     nowMs: Date.now(),
   }
+}
+
+/** Asks for what is not shown while it is typed; null without a terminal. */
+function terminalAsk(io: CommandIo): PkiPlace['ask'] {
+  const { stdin: input, stderr: output } = process
+  if (!input.isTTY || !output.isTTY) return null
+  return (question) => askHidden(question, { input, output, signal: io.signal })
 }
 
 function load(flags: FleetFlags): Loaded {
@@ -262,8 +280,10 @@ async function main(): Promise<number> {
     abort.abort()
   })
   const io = { stdout: process.stdout, stderr: process.stderr, signal: abort.signal }
-  const exitCode = await run(readCommandLine(process.argv.slice(2), version), io)
-  return signalExit ?? exitCode
+  const request = readCommandLine(process.argv.slice(2), version)
+  const exitCode = await run(request, io)
+  // A controller is ended by a signal, and ends in order then.
+  return request.kind === 'controller' ? exitCode : (signalExit ?? exitCode)
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

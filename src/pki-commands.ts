@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { FLEET_NAME, readPath } from '../identity/names.ts'
 import { PERMISSIONS, type Permission, type Rights, ROLES, type Role } from '../protocol/rights.ts'
-import { duration, type FleetFlags, fleetFlags, outputOption } from './command-options.ts'
+import { duration, type FleetFlags, fleetFlags, nodeName, nodeNameOption, outputOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import type { AuthorityFlags, PkiTask } from './pki/task.ts'
 
@@ -106,15 +106,15 @@ export function addPkiCommands(
       'sign',
       "Answer a node's request from a site without a network.",
       (options: SignOptions, [requestFile = '']) => {
-        const { site, node, controller: controllers = [], replace, out = null } = options
-        return { what: 'sign', requestFile, site, node, controllers, replace, out }
+        const { site, controller: controllers = [], replace, out = null } = options
+        return { what: 'sign', requestFile, site, node: nodeName(program), controllers, replace, out }
       },
     ),
     'issuing key',
   )
     .argument('<REQUEST>', 'file that "edge-daemon join --request" wrote')
     .requiredOption('--site <name>', 'where the node is', holder)
-    .requiredOption('--node <name>', 'what the node is called', holder)
+    .addOption(nodeNameOption('what the node is called'))
     .option('--controller <urls>', 'where it can renew once it has a network', list)
     .option('--replace', 'the name belongs to another key, which counts no more from now on', false)
     .option('--out <file>', 'where the answer goes; standard output when not given')
@@ -185,7 +185,6 @@ interface ServerOptions {
 }
 interface SignOptions {
   readonly site: string
-  readonly node: string
   readonly controller?: readonly string[]
   readonly replace: boolean
   readonly out?: string

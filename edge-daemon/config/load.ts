@@ -10,6 +10,8 @@ import {
 import { type DaemonConfig, SETTINGS } from './settings.ts'
 
 export type { ConfigEntry, ConfigSources } from '../../settings/table.ts'
+/** The configuration in force and where each value is from. */
+export type LoadedConfig = LoadedTable<typeof SETTINGS>
 
 const ENV_PREFIX = 'EDGE_'
 
@@ -28,7 +30,7 @@ export function variableOf(path: string): string {
  * @throws EdgeError `CONFIG_INVALID` that lists every fault with its line and what to write instead, or
  * `CONFIG_UNSERVABLE` for values that cannot be meant together.
  */
-export function loadConfig(sources: ConfigSources): LoadedTable<typeof SETTINGS> {
+export function loadConfig(sources: ConfigSources): LoadedConfig {
   const cure = 'edge-daemon --print-config shows every key and what is in force'
   const loaded = loadTable({ settings: SETTINGS, variablePrefix: ENV_PREFIX, cure }, sources)
   refuseContradictions(loaded.config)

@@ -7,13 +7,15 @@ export interface Region {
   readonly servers: readonly string[]
   /** Name of the stream; null for the one that holds the subjects. */
   readonly stream: string | null
+  /** A `.creds` file; null for the one that all regions share. */
+  readonly credentials: string | null
 }
 
 const NAME = /^[\w-]{1,64}$/
 /** Names of the other targets: how far a target has got is kept by name. */
 const TAKEN: readonly string[] = ['nats', 'http']
 const EXPECTED =
-  'a list of regions, each "- name: NAME" with "servers: [nats://host:4222]" and, if need be, "stream: NAME"'
+  'a list of regions, each "- name: NAME" with "servers: [nats://host:4222]" and, if need be, "stream: NAME" and "credentials: FILE"'
 
 /**
  * Regions in order of preference. In a variable: `NAME=URL,URL;NAME=URL`, a stream after the name as in `NAME/STREAM=URL`.
@@ -41,7 +43,7 @@ export function regionList(): Kind<readonly Region[]> {
 
 function regionIn(item: unknown): Region | null {
   if (typeof item !== 'object' || item === null) return null
-  const { name, servers, stream = null, ...rest } = item as Record<string, unknown>
+  const { name, servers, stream = null, credentials = null, ...rest } = item as Record<string, unknown>
   const urls = typeof servers === 'string' ? [servers] : servers
   const isGood =
     typeof name === 'string' &&
@@ -50,8 +52,9 @@ function regionIn(item: unknown): Region | null {
     urls.length > 0 &&
     urls.every((url) => typeof url === 'string' && url !== '') &&
     (stream === null || (typeof stream === 'string' && NAME.test(stream))) &&
+    (credentials === null || (typeof credentials === 'string' && credentials !== '')) &&
     Object.keys(rest).length === 0
-  return isGood ? { name, servers: urls as string[], stream } : null
+  return isGood ? { name, servers: urls as string[], stream, credentials } : null
 }
 
 function fromText(text: string): unknown[] {

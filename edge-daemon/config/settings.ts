@@ -170,6 +170,16 @@ export const SETTINGS = {
       servers: setting(textList(), [], 'NATS servers, e.g. ["nats://cloud:4222"]; empty for none.'),
       stream: setting(optionalText(), null, 'Stream that blocks go to; null for the one that holds their subjects.'),
       domain: setting(optionalText(), null, "JetStream domain of the stream; null for the server's own."),
+      credentials: setting(
+        optionalText(),
+        null,
+        "File with the credentials (.creds) for the servers; null for those of the node's identity, or none.",
+      ),
+      ca: setting(
+        optionalText(),
+        null,
+        "PEM file of who signed the servers' certificates; null for the fleet's roots, or the platform's authorities.",
+      ),
       createStream: setting(flag(), false, 'Make the stream when there is none, as `edgedeck nats setup` would.'),
       syncedAfter: setting(
         duration({ minMs: 0, maxMs: 86_400_000 }),

@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { ControlIdentity, LiveLog, Peer, Route, SessionWitness } from './contract.ts'
 
 /** What becomes of those that try to come in. */
@@ -21,33 +21,54 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
  * TLS 1.3 with certificates on both sides, over TCP or over any other stream of bytes (requirement S2). The handshake only
  * proves that the peer has its key; whether its certificate counts the identity judges, by a clock that can be trusted
  * more than the machine's. No session is resumed, so every connection is judged.
+ *
+ * It is no `tls.Server`: Node 24.21 loses what stands above the peer's certificate before a server is told of the
+ * connection (nodejs/node#65579), and an intermediate that the node has not met yet would be unknown.
  */
 export class SecureDoor {
   readonly server: Server
+  readonly #keeper: DoorKeeper
   readonly #forget: () => void
+  #context: SecureContext
 
-  constructor({ identity, route, log, witness, onArrived, onAdmitted }: DoorKeeper) {
-    this.server = createServer({
-      ...identity.tls(),
-      minVersion: 'TLSv1.3',
+  constructor(keeper: DoorKeeper) {
+    const { identity } = keeper
+    this.#keeper = keeper
+    this.#context = contextOf(identity)
+    this.#forget = identity.onChange(() => {
+      this.#context = contextOf(identity)
+    })
+    this.server = createServer((socket) => this.take(socket))
+  }
+
+  /** Take in a stream of bytes, of a connection of the server's own or another. */
+  take(stream: Duplex): void {
+    const { identity, route, log, witness, onArrived, onAdmitted } = this.#keeper
+    onArrived(stream)
+    const address = route === 'nats' ? 'nats' : ((stream as Socket).remoteAddress ?? 'gone')
+    const socket = new TLSSocket(stream as Socket, {
+      isServer: true,
+      secureContext: this.#context,
       requestCert: true,
       rejectUnauthorized: false,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       ALPNProtocols: ['http/1.1'],
     })
-    this.#forget = identity.onChange(() => this.server.setSecureContext({ ...identity.tls(), minVersion: 'TLSv1.3' }))
-    this.server.prependListener('connection', (stream: Socket) => onArrived(stream))
-    this.server.on('tlsClientError', (error, socket) => {
-      log.info('live.handshake_failed', error.message, { route })
+    const giveUp = (msg: string): void => {
+      log.info('live.handshake_failed', msg, { route, address })
       socket.destroy()
-    })
-    this.server.on('secureConnection', (socket) => {
-      const address = route === 'nats' ? 'nats' : (socket.remoteAddress ?? 'gone')
+      stream.destroy()
+    }
+    const timer = setTimeout(() => giveUp('the peer did not finish the handshake in time'), HANDSHAKE_TIMEOUT_MS)
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => clearTimeout(timer))
+    // What goes wrong in TLS itself is only told here while no `tls.Server` stands behind the socket.
+    socket.on('_tlsError', (error: Error) => giveUp(error.message))
+    socket.once('secure', () => {
+      clearTimeout(timer)
       const peer = identity.judge(socket, { route, address })
       if (typeof peer !== 'string') return onAdmitted(socket, peer)
       log.warn('live.peer_refused', peer, { route, address })
       witness?.notLetIn({ route, address, certificate: socket.getPeerX509Certificate() ?? null }, peer)
-      socket.on('error', () => socket.destroy())
       // TLS 1.3 tells a client that it is in before its certificate was looked at: the answer says why it is not.
       const body = `${JSON.stringify({ error: peer })}\n`
       const head = `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: application/json\r\n`
@@ -55,14 +76,14 @@ export class SecureDoor {
     })
   }
 
-  /** Take in a stream that is no TCP connection of the server's own. */
-  take(stream: Duplex): void {
-    this.server.emit('connection', stream)
-  }
-
   /** Forget the identity. */
   close(): void {
     this.#forget()
     this.server.close()
   }
+}
+
+/** Without a context for sessions OpenSSL would fail whoever offers one; with one of its own it makes a full handshake. */
+function contextOf(identity: ControlIdentity): SecureContext {
+  return createSecureContext({ ...identity.tls(), minVersion: 'TLSv1.3', sessionIdContext: 'edgedeck live' })
 }

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { connect, createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from 'nats'
+import { connect, errors, headers, type Msg, type MsgHdrs, type NatsConnection } from 'nats'
+import { type BusAccess, busOptionsOf, OPEN_BUS, refusalMsg } from '../../identity/bus-access.ts'
 import { messageOf } from '../../protocol/errors.ts'
 import { Backoff } from './backoff.ts'
 import { Bell } from './bell.ts'
@@ -17,6 +19,8 @@ export interface NatsLinkOptions {
   readonly clientName: string
   /** Pings of the connection, and measurements of its round trip. */
   readonly pingIntervalMs?: number
+  /** What is shown to the servers and believed of them, asked before each connection; may throw. Without, nothing. */
+  readonly access?: () => BusAccess
 }
 
 /** One message to be published. */
@@ -32,6 +36,9 @@ export type Answer = { readonly message: Msg } | { readonly message: null; reado
 const PING_INTERVAL_MS = 10_000
 const RTT_INTERVAL_MS = 5000
 const BACKOFF = { firstMs: 200, maxMs: 30_000 } as const
+/** A refusal changes only when credentials do, which takes long: servers are not asked more often. */
+const REFUSED_BACKOFF = { firstMs: 5000, maxMs: 30_000 } as const
+const CURE = 'let the node renew its identity, or name others with upstream.nats.credentials'
 const encoder = new TextEncoder()
 
 /**
@@ -43,9 +50,15 @@ export class NatsLink {
   readonly #options: NatsLinkOptions
   readonly #meter = new SocketMeter()
   readonly #sent = new SentBytes(() => this.#meter.totalBytes())
-  readonly #pending = new Map<string, (answer: Answer) => void>()
+  /** What waits for an answer, by reply subject, and the subjects that it was published on. */
+  readonly #pending = new Map<
+    string,
+    { readonly settle: (answer: Answer) => void; readonly subjects: readonly string[] }
+  >()
   readonly #bell = new Bell()
   readonly #backoff = new Backoff(BACKOFF)
+  readonly #refusedBackoff = new Backoff(REFUSED_BACKOFF)
+  #access: BusAccess = OPEN_BUS
   #connection: NatsConnection | null = null
   #socket: Socket | null = null
   #inbox = ''
@@ -111,16 +124,17 @@ export class NatsLink {
     let handedOver = true
     const answer = await new Promise<Answer>((resolve) => {
       const timer = setTimeout(() => this.#giveUp(connection, reply), this.#options.ackTimeoutMs)
-      this.#pending.set(reply, (outcome) => {
+      const settle = (outcome: Answer): void => {
         clearTimeout(timer)
         this.#pending.delete(reply)
         resolve(outcome)
-      })
+      }
+      this.#pending.set(reply, { settle, subjects: framed.map(({ subject }) => subject) })
       try {
         for (const { subject, body, options } of framed) connection.publish(subject, body, options)
       } catch (error) {
         handedOver = false
-        this.#pending.get(reply)?.({ message: null, msg: messageOf(error) })
+        this.#pending.get(reply)?.settle({ message: null, msg: messageOf(error) })
       }
     })
     // An answer proves that the messages left; else the loss of the connection has settled what did.
@@ -135,25 +149,36 @@ export class NatsLink {
       this.#error = msg
       this.#socket?.destroy()
     }
-    this.#pending.get(reply)?.({ message: null, msg })
+    this.#pending.get(reply)?.settle({ message: null, msg })
   }
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      let reason: unknown
       try {
-        await this.#serveOne()
+        this.#access = this.#options.access?.() ?? OPEN_BUS
+        reason = await this.#serveOne()
       } catch (error) {
         // The client rejects with nothing when a server hangs up before its first word.
-        this.#lose(error === undefined ? 'the server closed the connection' : messageOf(error))
+        reason = error ?? 'the server closed the connection'
       }
-      if (!this.#stopped) await this.#bell.sleep(this.#backoff.nextMs())
+      const isRefused = isRefusal(reason)
+      this.#lose(isRefused ? refusalMsg(this.#access, { nowMs: Date.now(), cure: CURE }) : messageOf(reason))
+      const wait = isRefused ? this.#refusedBackoff : this.#backoff
+      if (!this.#stopped) await this.#bell.sleep(wait.nextMs())
     }
     this.#lose('stopped')
   }
 
-  /** Connect and stay until the connection ends. */
-  async #serveOne(): Promise<void> {
+  /** JetStream domain that the credentials of the connection ask for; null for none. */
+  get domain(): string | null {
+    return this.#access.credentials?.domain ?? null
+  }
+
+  /** Connect and stay until the connection ends. Resolves with why it did. */
+  async #serveOne(): Promise<unknown> {
     const { servers, ackTimeoutMs, clientName, pingIntervalMs = PING_INTERVAL_MS } = this.#options
+    const options = busOptionsOf(servers, this.#access, 'node')
     const connection = await this.#meter.watch(
       () =>
         connect({
@@ -164,6 +189,7 @@ export class NatsLink {
           pingInterval: pingIntervalMs,
           maxPingOut: 2,
           ignoreClusterUpdates: true,
+          ...options,
         }),
       (socket) => {
         this.#socket = socket
@@ -174,20 +200,35 @@ export class NatsLink {
     if (this.#stopped) {
       this.#socket?.destroy()
       await ended
-      return
+      return 'stopped'
     }
-    this.#inbox = createInbox()
+    // Whoever knows it could send answers into it: a server does not look where an answer to somebody's request goes.
+    this.#inbox = `${options.inboxPrefix ?? '_INBOX'}.${randomBytes(16).toString('base64url')}`
     connection.subscribe(`${this.#inbox}.*`, {
-      callback: (_error, message) => this.#pending.get(message.subject)?.({ message }),
+      callback: (_error, message) => this.#pending.get(message.subject)?.settle({ message }),
     })
     this.#connection = connection
     this.#backoff.reset()
+    this.#refusedBackoff.reset()
     this.#change('up', null)
     const rttTimer = setInterval(() => void this.#measure(connection), RTT_INTERVAL_MS).unref()
     void this.#measure(connection)
+    void this.#hearRefusals(connection)
     const reason = await ended
     clearInterval(rttTimer)
-    this.#lose(reason === undefined ? 'the connection was closed' : messageOf(reason))
+    return reason ?? 'the connection was closed'
+  }
+
+  /** What the permissions do not allow is answered by nobody: who waits for it is told at once. */
+  async #hearRefusals(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue
+      const { subject } = status.error
+      const msg = `the credentials do not allow ${subject}`
+      for (const { settle, subjects } of [...this.#pending.values()]) {
+        if (subjects.includes(subject)) settle({ message: null, msg })
+      }
+    }
   }
 
   async #measure(connection: NatsConnection): Promise<void> {
@@ -207,7 +248,7 @@ export class NatsLink {
     this.#sent.connectionLost()
     const error = gaveUp ? this.#error : `${this.#options.servers.map(withoutCredentials).join(', ')}: ${msg}`
     this.#change('down', error)
-    for (const settle of [...this.#pending.values()]) settle({ message: null, msg: error ?? msg })
+    for (const { settle } of [...this.#pending.values()]) settle({ message: null, msg: error ?? msg })
   }
 
   #change(state: WireState, error: string | null): void {
@@ -215,6 +256,11 @@ export class NatsLink {
     this.#error = error
     this.#onChange()
   }
+}
+
+/** Whether it is who we are that a server did not take, then or any more. */
+function isRefusal(reason: unknown): boolean {
+  return reason instanceof errors.AuthorizationError || reason instanceof errors.UserAuthenticationExpiredError
 }
 
 /** Size of a message's headers and body together, which is what a server's `max_payload` bounds. */

@@ -184,7 +184,10 @@ export class NatsWire implements Wire {
       }
     }
     if (isOwn) return { ok: true, value: tail }
-    return tail === null || stream.keepsMarks ? { ok: true, value: null } : this.#walk(stream, asked, tail)
+    // What is not found so is sent again where it has to be, and flagged.
+    return tail === null || stream.keepsMarks || this.#api.readsLastOnly
+      ? { ok: true, value: null }
+      : this.#walk(stream, asked, tail)
   }
 
   /** Read over what others pushed behind the own last block. */

@@ -67,7 +67,8 @@ export class StreamApi {
   readonly #link: NatsLink
   /** Name of the stream when it is configured; else it is looked for by subject. */
   readonly #name: string | null
-  readonly #prefix: string
+  /** JetStream domain that is configured; null for the one that the credentials name, or none. */
+  readonly #domain: string | null
   readonly #mayCreate: boolean
   /** Names by subject on this connection. */
   readonly #names = new Map<string, string>()
@@ -80,12 +81,19 @@ export class StreamApi {
     this.#link = link
     this.#name = options.stream
     this.#mayCreate = options.createStream
-    this.#prefix = options.domain === null ? '$JS.API' : `$JS.${options.domain}.API`
+    this.#domain = options.domain
+  }
+
+  /** Whether only the last message on a subject can be asked for: on a bus of ours a node reads nothing else. */
+  get readsLastOnly(): boolean {
+    return this.#link.domain !== null
   }
 
   /** The stream that holds a subject, as it is now. */
   async facts(subject: string): Promise<Told<StreamFacts>> {
-    const fixed = isAudit(subject) ? AUDIT_STREAM : this.#name
+    // On a bus of ours streams are called as everywhere, and nobody may ask which ones there are.
+    const usual = this.#link.domain === null ? null : STREAM_PRESET.name
+    const fixed = isAudit(subject) ? AUDIT_STREAM : (this.#name ?? usual)
     const name = fixed === null ? await this.#nameFor(subject) : { ok: true as const, value: fixed }
     if (!name.ok) return name
     const now = performance.now()
@@ -168,8 +176,12 @@ export class StreamApi {
   }
 
   #ask(call: string, request?: object): Promise<Answer> {
+    const domain = this.#domain ?? this.#link.domain
     const body = request === undefined ? new Uint8Array() : encoder.encode(JSON.stringify(request))
-    return this.#link.exchange([{ subject: `${this.#prefix}.${call}`, headers: {}, body }], null)
+    return this.#link.exchange(
+      [{ subject: `${domain === null ? '$JS.API' : `$JS.${domain}.API`}.${call}`, headers: {}, body }],
+      null,
+    )
   }
 }
 

@@ -7,7 +7,8 @@ import { appendLine, readText } from './durable-file.ts'
 /** How somebody came by a certificate. */
 export const ISSUED_HOW = ['pki', 'join', 'renew', 'login', 'own'] as const
 
-const schema = z.object({
+/** One certificate that was issued. */
+export const issuedRecordSchema = z.object({
   v: z.literal(1),
   /** Unix ms. */
   at: z.int(),
@@ -25,7 +26,7 @@ const schema = z.object({
   how: z.enum(ISSUED_HOW),
 })
 /** A line of `issued.ndjson`: one certificate that was issued. */
-export type IssuedRecord = z.infer<typeof schema>
+export type IssuedRecord = z.infer<typeof issuedRecordSchema>
 
 /** SHA-256 of a public key, base64url: whether two certificates are of one key. */
 export function keyDigestOf(key: KeyObject): string {
@@ -62,7 +63,7 @@ export function recordIssued(file: string, record: IssuedRecord): void {
 export function readIssued(file: string): { readonly records: readonly IssuedRecord[]; readonly damaged: number } {
   const lines = (readText(file) ?? '').split('\n').filter((line) => line !== '')
   const records = lines.flatMap((line) => {
-    const parsed = schema.safeParse(parse(line))
+    const parsed = issuedRecordSchema.safeParse(parse(line))
     return parsed.success ? [parsed.data] : []
   })
   return { records, damaged: lines.length - records.length }

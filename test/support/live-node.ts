@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import type {
   KeptPicture,
   LiveRow,
@@ -193,8 +193,9 @@ export class TestConsole {
   invalid: string | null = null
   #wake: (() => void)[] = []
 
-  constructor(url: string, protocol = LIVE_SUBPROTOCOL) {
-    this.socket = new WebSocket(url, protocol, { perMessageDeflate: false })
+  /** @param options of the connection, such as a certificate */
+  constructor(url: string, protocol = LIVE_SUBPROTOCOL, options: ClientOptions = {}) {
+    this.socket = new WebSocket(url, protocol, { perMessageDeflate: false, ...options })
     this.socket.on('message', (data) => {
       const decoded = decodeDaemonFrame(data.toString())
       if (!decoded.ok) this.invalid = `${decoded.msg}: ${data.toString().slice(0, 300)}`
@@ -209,8 +210,8 @@ export class TestConsole {
   }
 
   /** Connect and say hello; resolves with the welcome in hand. */
-  static async open(url: string): Promise<TestConsole> {
-    const console = new TestConsole(url)
+  static async open(url: string, options: ClientOptions = {}): Promise<TestConsole> {
+    const console = new TestConsole(url, LIVE_SUBPROTOCOL, options)
     console.socket.on('open', () => console.hello())
     await console.until(() => console.of('welcome').length > 0)
     return console

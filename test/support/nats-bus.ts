@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from 'nats'
-import { credentialsText, type NatsKey, newNatsKey } from '../../identity/nats-key.ts'
+import type { BusAccess } from '../../identity/bus-access.ts'
+import { credentialsText, type NatsKey, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
 import { type BusUser, inboxPrefixOf } from '../../protocol/bus-users.ts'
 import { auditConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
 import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
 import { natsUserJwt } from '../../src/nats-accounts/issuer.ts'
 import { openIssuer, type SetUpWishes, setUpBus } from '../../src/nats-accounts/set-up.ts'
 import { FleetAuthority, type IssuedIdentity } from './fleet-authority.ts'
+import { type NatsFixture, streamsBehind } from './nats-server.ts'
 
 /** A user of the bus, with everything that opens a connection as this user. */
 export interface BusMember {
@@ -29,6 +31,8 @@ export interface NatsBus {
   readonly port: number
   /** `tls://localhost:PORT`. */
   readonly url: string
+  /** Whose certificate every connection shows. */
+  readonly identity: IssuedIdentity
   /** Client side of TLS, with a certificate of the fleet. */
   readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
   /** Issue credentials; with a key to renew them, and an end in Unix ms. */
@@ -44,8 +48,41 @@ export interface NatsBus {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** A bus as the tests of the uplink take a server: the node `plant/n1` is on it, and other nodes. */
+export async function busFixture({ syncInterval }: { readonly syncInterval?: string } = {}): Promise<NatsFixture> {
+  const bus = await natsBus({}, { ...(syncInterval === undefined ? {} : { syncInterval }), streams: false })
+  const [self, keeper] = [await bus.member(NODE_1), await bus.member({ kind: 'keeper', name: 'test' })]
+  const address = (port: number): string => `tls://localhost:${port}`
+  return {
+    url: address(bus.port),
+    port: bus.port,
+    dir: bus.dir,
+    ...streamsBehind({
+      address,
+      access: () => accessOf(bus, self),
+      connectAs: async (node) => bus.connect(await bus.member({ kind: 'node', site: 'plant', node })),
+      keeper: () => bus.connect(keeper),
+      stream: streamConfiguration({ maxBytes: 1e9, trustsNodes: false }),
+    }),
+    kill: bus.kill,
+    restart: bus.restart,
+    [Symbol.asyncDispose]: bus[Symbol.asyncDispose],
+  }
+}
+
+/** What a member shows to the bus. */
+export function accessOf({ authority, identity }: NatsBus, { creds }: BusMember): BusAccess {
+  const { certPem: cert, keyPem: key } = identity
+  return { credentials: readCredentials(creds), tls: { ca: authority.rootPem, own: { cert, key } } }
+}
+
+const NODE_1 = { kind: 'node', site: 'plant', node: 'n1' } as const
+
 /** Set a bus up in a folder of its own and start it; `await using` ends it. */
-export async function natsBus(wishes: Partial<SetUpWishes> = {}): Promise<NatsBus> {
+export async function natsBus(
+  wishes: Partial<SetUpWishes> = {},
+  { syncInterval, streams: withStreams = true }: { readonly syncInterval?: string; readonly streams?: boolean } = {},
+): Promise<NatsBus> {
   const dir = await mkdtemp(join(tmpdir(), 'edgedeck-bus-'))
   const authority = await FleetAuthority.create()
   const out = join(dir, 'bus')
@@ -54,8 +91,13 @@ export async function natsBus(wishes: Partial<SetUpWishes> = {}): Promise<NatsBu
   mkdirSync(folder.path('tls'), { recursive: true })
   copyFileSync(server.certFile, folder.tls.cert)
   copyFileSync(server.keyFile, folder.tls.key)
+  const store = JSON.stringify(folder.storeDir)
+  const moreConfig =
+    syncInterval === undefined
+      ? ''
+      : `jetstream { store_dir: ${store}, sync_interval: ${JSON.stringify(syncInterval)} }`
   const start = (port = 0): Promise<NatsServer> =>
-    startNatsServer({ dir: join(dir, 'run'), configFile: folder.configFile, port })
+    startNatsServer({ dir: join(dir, 'run'), configFile: folder.configFile, port, moreConfig })
   let running = await start()
   const { port } = running
   const url = `tls://localhost:${port}`
@@ -76,6 +118,7 @@ export async function natsBus(wishes: Partial<SetUpWishes> = {}): Promise<NatsBu
   }
   const bus: NatsBus = {
     authority,
+    identity: client,
     dir: out,
     port,
     url,
@@ -102,6 +145,7 @@ export async function natsBus(wishes: Partial<SetUpWishes> = {}): Promise<NatsBu
       await rm(dir, { recursive: true, force: true })
     },
   }
+  if (!withStreams) return bus
   await bus.operate(async ({ streams }) => {
     for (const made of [
       streamConfiguration({ maxBytes: 1e9, trustsNodes: false }),

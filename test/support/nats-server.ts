@@ -2,12 +2,27 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager, type StoredMsg, type StreamConfig } from '@nats-io/jetstream'
-import { connect } from 'nats'
-import { auditConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
+import { connect, type NatsConnection } from 'nats'
+import type { BusAccess } from '../../identity/bus-access.ts'
+import { auditConfiguration, type StreamConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
 
 /** Messages that are asked for at a time. */
 const PARALLEL_READS = 100
+
+/** How a {@link NatsFixture} is talked to. */
+export interface NatsDoor {
+  /** Address of a port on loopback, the server's own or that of a link to it. */
+  address(port: number): string
+  /** What the node `plant/n1` shows; left out where nothing is asked. */
+  readonly access?: () => BusAccess
+  /** Connect as another node of the site. */
+  connectAs(node: string): Promise<NatsConnection>
+  /** Connect as whoever may do everything with streams. */
+  keeper(): Promise<NatsConnection>
+  /** Configuration of the stream `EDGE` as it is made here. */
+  readonly stream: StreamConfiguration
+}
 
 /** A real server in a folder of its own that can be taken down and brought back on the same port and data. */
 export interface NatsFixture {
@@ -15,6 +30,7 @@ export interface NatsFixture {
   readonly port: number
   /** Folder of the server's own. */
   readonly dir: string
+  readonly door: NatsDoor
   /** Make the stream `EDGE` that holds every site's blocks, as `edgedeck nats setup` makes it but for what is given. */
   addStream(changes?: Partial<StreamConfig>): Promise<void>
   /** Make the stream `AUDIT` that holds who did what. */
@@ -34,10 +50,31 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
   const dir = await mkdtemp(join(tmpdir(), 'edgedeck-nats-'))
   let server: NatsServer = await startNatsServer({ ...options, dir })
   const { url, port } = server
-  const withManager = async <T>(
-    use: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>,
-  ): Promise<T> => {
-    const connection = await connect({ servers: url })
+  const open = (): Promise<NatsConnection> => connect({ servers: url })
+  const stream = streamConfiguration({ maxBytes: 1e9 })
+  const door = { address: (at: number) => `nats://127.0.0.1:${at}`, connectAs: open, keeper: open, stream }
+  return {
+    url,
+    port,
+    dir,
+    ...streamsBehind(door),
+    kill: () => server.kill(),
+    restart: async () => {
+      server = await startNatsServer({ ...options, dir, port })
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.kill()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What tests do with the streams of a server. */
+export function streamsBehind(
+  door: NatsDoor,
+): Pick<NatsFixture, 'door' | 'addStream' | 'addAuditStream' | 'operate' | 'messages'> {
+  const operate: NatsFixture['operate'] = async (use) => {
+    const connection = await door.keeper()
     try {
       return await use(await jetstreamManager(connection))
     } finally {
@@ -45,21 +82,19 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
     }
   }
   return {
-    url,
-    port,
-    dir,
-    operate: withManager,
+    door,
+    operate,
     addStream: (changes = {}) =>
-      withManager(async (manager) => {
+      operate(async (manager) => {
         // The client's types do not know atomic batches.
-        await manager.streams.add({ ...streamConfiguration({ maxBytes: 1e9 }), ...changes } as unknown as StreamConfig)
+        await manager.streams.add({ ...door.stream, ...changes } as unknown as StreamConfig)
       }),
     addAuditStream: () =>
-      withManager(async (manager) => {
+      operate(async (manager) => {
         await manager.streams.add({ ...auditConfiguration({ maxBytes: 1e8 }) } as unknown as StreamConfig)
       }),
     messages: (subject) =>
-      withManager(async (manager) => {
+      operate(async (manager) => {
         const stream = /^audit\.|\.audit$/.test(subject ?? '') ? 'AUDIT' : 'EDGE'
         const { state } = await manager.streams.info(stream)
         const found: StoredMsg[] = []
@@ -74,13 +109,5 @@ export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port
         }
         return found
       }),
-    kill: () => server.kill(),
-    restart: async () => {
-      server = await startNatsServer({ ...options, dir, port })
-    },
-    [Symbol.asyncDispose]: async () => {
-      await server.kill()
-      await rm(dir, { recursive: true, force: true })
-    },
   }
 }

@@ -8,6 +8,7 @@ import { buildBlock } from '../../../edge-daemon/upstream/block.ts'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import { blocksOf, readOf, seqsOf } from '../../support/cloud-reading.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
+import { busFixture } from '../../support/nats-bus.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
@@ -16,8 +17,26 @@ const SOON = { timeout: 20_000, interval: 20 }
 const RESULTS = 'edge.plant.n1.results'
 const NO_MARKS = { allow_atomic: false, allow_msg_ttl: false } as const
 
-function wireTo(port: number, ackTimeoutMs = 2000): NatsWire {
-  return new NatsWire({ servers: [`nats://127.0.0.1:${port}`], ackTimeoutMs, clientName: 'test' })
+/** Where blocks go: streams of either kind on an open server, and a bus that gives a node its own rights and no more. */
+const HUBS = [
+  ['with marks', async (options = {}) => withStream(await natsFixture(options), {})],
+  ['without marks', async (options = {}) => withStream(await natsFixture(options), NO_MARKS)],
+  ['on a bus with accounts', async (options = {}) => withStream(await busFixture(options), {})],
+] as const satisfies [string, (options?: { readonly syncInterval?: string }) => Promise<NatsFixture>][]
+
+async function withStream(nats: NatsFixture, config: Parameters<NatsFixture['addStream']>[0]): Promise<NatsFixture> {
+  await nats.addStream(config)
+  return nats
+}
+
+function wireTo({ door }: NatsFixture, port: number, ackTimeoutMs = 2000): NatsWire {
+  const { access } = door
+  return new NatsWire({
+    servers: [door.address(port)],
+    ackTimeoutMs,
+    clientName: 'test',
+    ...(access === undefined ? {} : { access }),
+  })
 }
 
 async function drained({ uplink }: ReturnType<typeof uplinkOf>): Promise<void> {
@@ -41,29 +60,25 @@ async function sendUnanswered(nats: NatsFixture, link: Awaited<ReturnType<typeof
   link.cut()
 }
 
-test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
-  'stores a block once whose acknowledgement was lost, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture()
-    await nats.addStream(config)
-    await using link = await tcpLink(nats.port)
-    const store = new MemoryStore()
-    await store.append(someRecords('abnormal', 50))
-    await using bench = uplinkOf(store, wireTo(link.port, 500))
-    bench.uplink.start()
+test.each(HUBS)('stores a block once whose acknowledgement was lost, %s', async (_name, hub) => {
+  await using nats = await hub()
+  await using link = await tcpLink(nats.port)
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 50))
+  await using bench = uplinkOf(store, wireTo(nats, link.port, 500))
+  bench.uplink.start()
+  await drained(bench)
+  for (let round = 0; round < 3; round += 1) {
+    await sendUnanswered(nats, link, store)
+    await link.mend()
     await drained(bench)
-    for (let round = 0; round < 3; round += 1) {
-      await sendUnanswered(nats, link, store)
-      await link.mend()
-      await drained(bench)
-    }
-    const read = await readOf(nats)
-    expect(seqsOf(read)).toEqual(seqs(store.records))
-    expect(read.copies).toEqual({ twice: 0, flagged: 0, acrossRegions: 0, resent: 0, reborn: 0 })
-    expect(read.gaps).toEqual([])
-    expect(bench.uplink.status().maybeDuplicates).toBe(0)
-  },
-)
+  }
+  const read = await readOf(nats)
+  expect(seqsOf(read)).toEqual(seqs(store.records))
+  expect(read.copies).toEqual({ twice: 0, flagged: 0, acrossRegions: 0, resent: 0, reborn: 0 })
+  expect(read.gaps).toEqual([])
+  expect(bench.uplink.status().maybeDuplicates).toBe(0)
+})
 
 test('sends nothing again that has arrived and expired while the link was away: its mark tells', async () => {
   await using nats = await natsFixture()
@@ -71,7 +86,7 @@ test('sends nothing again that has arrived and expired while the link was away: 
   await using link = await tcpLink(nats.port)
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(link.port, 500))
+  await using bench = uplinkOf(store, wireTo(nats, link.port, 500))
   bench.uplink.start()
   await drained(bench)
   await sendUnanswered(nats, link, store)
@@ -94,7 +109,7 @@ test('flags and counts what may have arrived and expired where no mark tells', a
   await using link = await tcpLink(nats.port)
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(link.port, 500), { syncedAfterMs: 0 })
+  await using bench = uplinkOf(store, wireTo(nats, link.port, 500), { syncedAfterMs: 0 })
   bench.uplink.start()
   await drained(bench)
   await vi.waitFor(() => expect(store.chains('cloud').abnormal?.syncedSeq).toBe(10), SOON)
@@ -114,7 +129,7 @@ test('goes on behind what was acknowledged after the stream was purged, and its 
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(nats.port), { syncedAfterMs: 0 })
+  await using bench = uplinkOf(store, wireTo(nats, nats.port), { syncedAfterMs: 0 })
   bench.uplink.start()
   await drained(bench)
   await vi.waitFor(() => expect(store.chains('cloud').abnormal?.syncedSeq).toBe(10), SOON)
@@ -129,14 +144,13 @@ test('goes on behind what was acknowledged after the stream was purged, and its 
   expect(ledgerOf(store)).toEqual([])
 })
 
-test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
+test.each(HUBS)(
   'sends again what the hub lost when it came back from an older copy of its disk, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture({ syncInterval: 'always' })
-    await nats.addStream(config)
+  async (_name, hub) => {
+    await using nats = await hub({ syncInterval: 'always' })
     const store = new MemoryStore()
     await store.append(someRecords('abnormal', 40))
-    await using bench = uplinkOf(store, wireTo(nats.port))
+    await using bench = uplinkOf(store, wireTo(nats, nats.port))
     bench.uplink.start()
     await drained(bench)
     await nats.kill()
@@ -171,15 +185,14 @@ test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
   },
 )
 
-test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
+test.each(HUBS)(
   'sends again what the hub lost though others have filled up its positions since, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture({ syncInterval: 'always' })
-    await nats.addStream(config)
+  async (_name, hub) => {
+    await using nats = await hub({ syncInterval: 'always' })
     await using link = await tcpLink(nats.port)
     const store = new MemoryStore()
     await store.append(someRecords('abnormal', 5))
-    await using bench = uplinkOf(store, wireTo(link.port))
+    await using bench = uplinkOf(store, wireTo(nats, link.port))
     bench.uplink.start()
     await drained(bench)
     await nats.kill()
@@ -195,7 +208,7 @@ test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
     await rm(join(nats.dir, 'jetstream'), { recursive: true })
     await cp(copy, join(nats.dir, 'jetstream'), { recursive: true })
     await nats.restart()
-    const connection = await connect({ servers: nats.url })
+    const connection = await nats.door.connectAs('n2')
     for (let n = 0; n < 10; n += 1) await connection.request('edge.plant.n2.results', '{}', { timeout: 2000 })
     await connection.close()
     link.cut()
@@ -214,7 +227,7 @@ test('sends everything that is kept to a stream that was made anew', async () =>
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 40))
-  await using bench = uplinkOf(store, wireTo(nats.port))
+  await using bench = uplinkOf(store, wireTo(nats, nats.port))
   bench.uplink.start()
   await drained(bench)
   await nats.operate((manager) => manager.streams.delete('EDGE'))
@@ -230,7 +243,7 @@ test('a stream that is full is told by name and waited for; nothing is lost when
   await nats.addStream({ max_bytes: 3000 })
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 300))
-  await using bench = uplinkOf(store, wireTo(nats.port))
+  await using bench = uplinkOf(store, wireTo(nats, nats.port))
   bench.uplink.start()
   await vi.waitFor(() => expect(bench.uplink.status().error).toContain('maximum bytes exceeded'), SOON)
   expect(bench.uplink.status()).toMatchObject({ state: 'down' })
@@ -247,7 +260,7 @@ test('is not fooled by somebody who publishes on its subject, or with any messag
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 20))
-  await using bench = uplinkOf(store, wireTo(nats.port))
+  await using bench = uplinkOf(store, wireTo(nats, nats.port))
   bench.uplink.start()
   await drained(bench)
   const connection = await connect({ servers: nats.url })
@@ -270,7 +283,7 @@ test('tells what is committed, held and surely synced apart, by class', async ()
   await using link = await tcpLink(nats.port)
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(link.port), { syncedAfterMs: 400 })
+  await using bench = uplinkOf(store, wireTo(nats, link.port), { syncedAfterMs: 400 })
   bench.uplink.start()
   await drained(bench)
   expect(bench.uplink.status().levels?.abnormal).toEqual({ committed: 10, held: 10, synced: 0 })
@@ -288,7 +301,7 @@ test('calls nothing synced that is gone meanwhile behind a link that never broke
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(nats.port), { syncedAfterMs: 1500 })
+  await using bench = uplinkOf(store, wireTo(nats, nats.port), { syncedAfterMs: 1500 })
   bench.uplink.start()
   await drained(bench)
   const connection = await connect({ servers: nats.url })
@@ -307,11 +320,10 @@ test('calls nothing synced that is gone meanwhile behind a link that never broke
   await vi.waitFor(() => expect(bench.uplink.status().levels?.abnormal?.synced).toBe(10), SOON)
 })
 
-test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
+test.each(HUBS)(
   'the stream itself refuses what does not follow its last block, whoever sends it, and stores no part of it, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture()
-    await nats.addStream(config)
+  async (name, hub) => {
+    await using nats = await hub()
     const store = new MemoryStore()
     await store.append(someRecords('abnormal', 2))
     const run = await store.readRun({ class: 'abnormal', afterSeq: 0, limit: 2, maxBytes: 1e6 })
@@ -319,7 +331,7 @@ test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
     const subject = { subject: RESULTS, recordClass: 'abnormal' } as const
     const made = { ...subject, encoding: 'gzip', epoch: store.epoch, originEpoch: null, previous: null } as const
     const block = await buildBlock(run, { ...made, maybeDuplicate: false })
-    const wires = [wireTo(nats.port), wireTo(nats.port)] as const
+    const wires = [wireTo(nats, nats.port), wireTo(nats, nats.port)] as const
     for (const wire of wires) {
       wire.start(() => {})
       await vi.waitFor(() => expect(wire.state).toBe('up'), SOON)
@@ -329,7 +341,9 @@ test.each([['with marks', {}] as const, ['without marks', NO_MARKS] as const])(
     const [first, second] = await Promise.all(wires.map((wire) => wire.send(block, 0)))
     expect([first?.outcome, second?.outcome].toSorted()).toEqual(['conflict', 'held'])
     expect(await nats.messages()).toHaveLength(1)
-    expect(await nats.messages(`edge.plant.n1.mark.abnormal.${store.epoch}`)).toHaveLength(config === NO_MARKS ? 0 : 1)
+    expect(await nats.messages(`edge.plant.n1.mark.abnormal.${store.epoch}`)).toHaveLength(
+      name === 'with marks' ? 1 : 0,
+    )
     await Promise.all(wires.map((wire) => wire.stop()))
   },
 )

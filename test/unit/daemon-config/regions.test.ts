@@ -10,8 +10,8 @@ test('reads regions from a file, in order', () => {
   expect(regionList().read(raw)).toEqual({
     ok: true,
     value: [
-      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS' },
-      { name: 'us', servers: ['nats://c:4222'], stream: null },
+      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS', credentials: null },
+      { name: 'us', servers: ['nats://c:4222'], stream: null, credentials: null },
     ],
   })
 })
@@ -20,8 +20,8 @@ test('reads them from a variable', () => {
   expect(regionList().read('eu/PLANTS=nats://a:4222,nats://b:4222; us=nats://c:4222?x=1')).toEqual({
     ok: true,
     value: [
-      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS' },
-      { name: 'us', servers: ['nats://c:4222?x=1'], stream: null },
+      { name: 'eu', servers: ['nats://a:4222', 'nats://b:4222'], stream: 'PLANTS', credentials: null },
+      { name: 'us', servers: ['nats://c:4222?x=1'], stream: null, credentials: null },
     ],
   })
   expect(regionList().read('')).toEqual({ ok: true, value: [] })
@@ -50,7 +50,9 @@ test.each(['nats', 'http'])('refuses a region called %s, as another target is', 
 })
 
 test('shows no password', () => {
-  const shown = regionList().show([{ name: 'eu', servers: ['nats://u:secret@a:4222'], stream: null }])
+  const shown = regionList().show([
+    { name: 'eu', servers: ['nats://u:secret@a:4222'], stream: null, credentials: null },
+  ])
   expect(shown).toContain('nats://***@a:4222')
   expect(shown).not.toContain('secret')
 })
