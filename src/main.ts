@@ -58,7 +58,8 @@ interface Loaded {
   readonly auditDir: string
 }
 
-async function run(request: CommandRequest, io: CommandIo): Promise<number> {
+/** Do what was asked; resolves with the exit code. What is to be waited for before the process ends goes to `endings`. */
+async function run(request: CommandRequest, io: CommandIo, endings: (() => Promise<void>)[]): Promise<number> {
   if (request.kind === 'text') {
     io.stdout.write(request.text)
     return 0
@@ -80,17 +81,8 @@ async function run(request: CommandRequest, io: CommandIo): Promise<number> {
     return 0
   }
   const loaded = load(request)
-  const exitCode = await runLoaded(request, loaded, io)
-  // What came of the last command is still being written.
-  await loaded.access.journal.settled()
-  return exitCode
-}
-
-async function runLoaded(
-  request: Exclude<CommandRequest, { kind: 'text' | 'pki' }>,
-  loaded: Loaded,
-  io: CommandIo,
-): Promise<number> {
+  // What came of the last command is still being written then.
+  endings.push(() => loaded.access.journal.settled())
   switch (request.kind) {
     case 'demo': {
       const { runDemo } = await import('./demo/demo.ts')
