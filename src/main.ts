@@ -273,9 +273,14 @@ async function main(): Promise<number> {
   })
   const io = { stdout: process.stdout, stderr: process.stderr, signal: abort.signal }
   const request = readCommandLine(process.argv.slice(2), version)
-  const exitCode = await run(request, io)
-  // A controller is ended by a signal, and ends in order then.
-  return request.kind === 'controller' ? exitCode : (signalExit ?? exitCode)
+  const endings: (() => Promise<void>)[] = []
+  try {
+    const exitCode = await run(request, io, endings)
+    // A controller is ended by a signal, and ends in order then.
+    return request.kind === 'controller' ? exitCode : (signalExit ?? exitCode)
+  } finally {
+    for (const end of endings) await end()
+  }
 }
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
