@@ -15,6 +15,7 @@ import {
 import type { OutputFormat } from './commands/output.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
+import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
@@ -49,6 +50,7 @@ export type CommandRequest =
   | PkiRequest
   | ControllerRequest
   | AuditCommandRequest
+  | IdentityRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
@@ -157,6 +159,7 @@ function grammar(
   addPkiCommands(program, accept)
   addControllerCommands(program, accept)
   addAuditCommand(program, accept, nowMs)
+  addIdentityCommands(program, accept)
 
   program
     .command('demo')

@@ -52,7 +52,7 @@ interface Loaded {
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
-  readonly access: FleetAccess & { readonly journal: OperatorJournal }
+  readonly access: FleetAccess & { readonly identity: IdentityFolder; readonly journal: OperatorJournal }
   readonly screen: ScreenSettings
   /** Folder of the journals of what this user's consoles send. */
   readonly auditDir: string
@@ -136,6 +136,11 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
       const clouds = stream === null ? regions : regions.map((region) => ({ ...region, stream }))
       return answered(await runNatsSetup({ ...request, clouds }, io))
     }
+    case 'whoami': {
+      const { runWhoami } = await import('./commands/whoami.ts')
+      const context = loaded.context.name
+      return answered(runWhoami({ ...request, context, identity: loaded.access.identity, nowMs: Date.now() }, io))
+    }
     case 'picture': {
       const { runPicture } = await import('./commands/picture.ts')
       const { columns = 80, rows = 25 } = process.stdout
@@ -156,6 +161,7 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
           clouds: loaded.clouds,
           access: loaded.access,
           context,
+          production: loaded.context.production,
           signal: io.signal,
         })
         return 0

@@ -6,6 +6,7 @@ import { decodeKeys } from '../../src/actions/keys.ts'
 import { FleetSession } from '../../src/commands/fleet-session.ts'
 import { loadConsoleConfig } from '../../src/config/console-config.ts'
 import type { Schedule } from '../../src/fleet/coalescer.ts'
+import { LOCAL_STANDING } from '../../src/identity/standing.ts'
 import { Replay } from '../../src/replay/replay.ts'
 import { App } from '../../src/ui/app.tsx'
 import { Console } from '../../src/ui/console.ts'
@@ -40,6 +41,8 @@ const console = new Console({
   keymap: loadKeymap({ defaultFile: join(assetsDir, 'keymaps/default.yaml'), userFile: null }).keymap,
   look: { theme: loadTheme(config.theme, join(assetsDir, 'themes')).theme, ascii: false },
   context: configFile,
+  production: false,
+  standing: () => LOCAL_STANDING,
   demo: null,
   followLogs: () => undefined,
   link: () => undefined,

@@ -1,4 +1,12 @@
-import { ACTION_IDS, type Action, type ActionContextName, type ActionId, actionOf, allows, type Role } from './table.ts'
+import {
+  ACTION_IDS,
+  type ActingFor,
+  type Action,
+  type ActionContextName,
+  type ActionId,
+  actionOf,
+  missingFor,
+} from './table.ts'
 
 /** One line of the palette, and which characters of its title matched. */
 export interface PaletteMatch {
@@ -6,24 +14,31 @@ export interface PaletteMatch {
   readonly title: string
   /** Indexes into `title` to show as matched. */
   readonly matched: readonly number[]
+  /** The right that the operator lacks for it; null when they may run it. */
+  readonly missing: string | null
 }
 
 /**
  * Actions that a few typed letters may mean, best first: letters in order, at word beginnings and side by side count
- * more. Nothing typed lists all. Only what is allowed and has a meaning in these contexts.
+ * more. Nothing typed lists all. Only what has a meaning in these contexts; what is not allowed says which right is missing.
  */
 export function searchPalette(
   typed: string,
-  where: { readonly contexts: readonly ActionContextName[]; readonly role: Role },
+  where: { readonly contexts: readonly ActionContextName[]; readonly acting: ActingFor },
 ): PaletteMatch[] {
-  const candidates = ACTION_IDS.map(actionOf).filter(
-    (action) => allows(where.role, action) && action.contexts.some((context) => where.contexts.includes(context)),
+  const candidates = ACTION_IDS.map(actionOf).filter((action) =>
+    action.contexts.some((context) => where.contexts.includes(context)),
   )
   return candidates
     .map((action, order) => ({ action, order, match: bestMatch(typed.trim(), action) }))
     .filter((entry) => entry.match !== null)
     .sort((a, b) => (b.match?.score ?? 0) - (a.match?.score ?? 0) || a.order - b.order)
-    .map(({ action, match }) => ({ action: action.id, title: action.title, matched: match?.indexes ?? [] }))
+    .map(({ action, match }) => ({
+      action: action.id,
+      title: action.title,
+      matched: match?.indexes ?? [],
+      missing: missingFor(action, where.acting),
+    }))
 }
 
 /** How well typed letters fit a text, and where; null when they do not. Case does not matter. */

@@ -1,10 +1,9 @@
+import { missingRight, type Rights, type Role, VERBS, type Verb } from '../../protocol/rights.ts'
+
 /** Where the operator is; a key means what the innermost context says, then what `global` says. */
 export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'results', 'picture', 'dialog', 'demo'] as const
 /** One of {@link CONTEXTS}. `demo` is active beside the screen's own context while a demo fleet runs. */
 export type ActionContextName = (typeof CONTEXTS)[number]
-
-/** What an action may do at most: look, act on nodes, or change how the fleet is run. Daemons check it again. */
-export type Role = 'viewer' | 'operator' | 'admin'
 
 /** What can go wrong: nothing, something that comes back by itself, or something that must be confirmed. */
 export type Danger = 'none' | 'disturbing' | 'destructive'
@@ -14,7 +13,10 @@ interface ActionFacts {
   readonly title: string
   readonly description: string
   readonly contexts: readonly ActionContextName[]
+  /** What it takes on this console. */
   readonly role: Role
+  /** What it asks of a node, which checks the right to it again; absent where nodes are asked nothing but to be looked at. */
+  readonly verb?: Verb
   readonly danger: Danger
   /** Whether the bottom line of a screen mentions it, the lower the earlier; null leaves it to help and palette. */
   readonly hint: number | null
@@ -29,8 +31,9 @@ function look(title: string, description: string, contexts: readonly ActionConte
   return { title, description, contexts, role: 'viewer', danger: 'none', hint } as const satisfies ActionFacts
 }
 
-function demo(title: string, description: string, danger: Danger, hint: number) {
-  return { title, description, contexts: ['demo'], role: 'operator', danger, hint } as const satisfies ActionFacts
+function demo(title: string, description: string, danger: Danger, hint: number, verb?: Verb) {
+  const facts = { title, description, contexts: ['demo'], role: 'operator', danger, hint } as const
+  return (verb === undefined ? facts : { ...facts, verb }) satisfies ActionFacts
 }
 
 /** The one table of actions. Their default keys are in `keymaps/default.yaml`. */
@@ -116,6 +119,7 @@ export const ACTIONS = {
     'Make the model of the node under the cursor slow, or as quick as before.',
     'disturbing',
     53,
+    'fault.slow',
   ),
   'demo.garbage': demo('Send garbage', 'Send unreadable pictures to the node under the cursor.', 'disturbing', 54),
 } as const satisfies Record<string, ActionFacts>
@@ -140,9 +144,16 @@ export function isActionId(text: string): text is ActionId {
   return Object.hasOwn(ACTIONS, text)
 }
 
-const ROLE_RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
+/** What somebody may do, and the site of the node that an action is for; null when it is for none. */
+export interface ActingFor {
+  readonly rights: Rights
+  readonly site: string | null
+}
 
-/** Whether a role suffices for an action. */
-export function allows(role: Role, action: Action): boolean {
-  return ROLE_RANK[role] >= ROLE_RANK[action.role]
+/** The first right that an action lacks, as a phrase for messages ("the role operator"); null when it may run. */
+export function missingFor(action: Action, { rights, site }: ActingFor): string | null {
+  const anywhere = { ...rights, sites: '*' } as const
+  const missing = missingRight(anywhere, { role: action.role, changes: false }, '')
+  if (missing !== null || action.verb === undefined) return missing
+  return site === null ? missingRight(anywhere, VERBS[action.verb], '') : missingRight(rights, VERBS[action.verb], site)
 }

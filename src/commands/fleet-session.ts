@@ -1,4 +1,4 @@
-import type { NodeAddress } from '../config/node-address.ts'
+import { isExposed, type NodeAddress } from '../config/node-address.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import type { FleetView } from '../fleet/view.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
@@ -23,7 +23,9 @@ export class FleetSession {
     const { nodes, access, interest, maxLogRows } = options
     const { version, identity = NO_IDENTITY, journal = null } = access
     this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
-    for (const { key, url } of nodes) this.fleet.add(key, { url, nowMs: Date.now() })
+    for (const node of nodes) {
+      this.fleet.add(node.key, { url: node.url, insecure: isExposed(node), nowMs: Date.now() })
+    }
     const client = { name: 'edgedeck', version }
     this.links = new Map(
       nodes.map((node) => [

@@ -2,6 +2,8 @@ import type { CloudAddress } from '../config/cloud-address.ts'
 import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { DemoConsole } from '../demo/demo.ts'
+import { NO_IDENTITY } from '../identity/identity-source.ts'
+import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
@@ -29,6 +31,7 @@ export async function runScreen(
     readonly access: FleetAccess
     /** Where the nodes are listed, for the header. */
     readonly context: string
+    readonly production: boolean
     readonly signal: AbortSignal
   },
 ): Promise<void> {
@@ -45,6 +48,7 @@ export async function runScreen(
       fleet: session.fleet,
       link: (key) => session.links.get(key),
       archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],
+      standing: () => standingOf(access.identity ?? NO_IDENTITY),
       controls: null,
       context,
       onNotice: () => () => undefined,
@@ -63,6 +67,13 @@ export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Pro
   return async (demo) => {
     const { runConsole } = await import('../ui/start.tsx')
     const archives = [new CloudArchive(demo.fleet, () => demoClouds(demo))]
-    await runConsole({ ...settings, ...demo, archives, context: 'demo' })
+    await runConsole({
+      ...settings,
+      ...demo,
+      archives,
+      context: 'demo',
+      production: false,
+      standing: () => LOCAL_STANDING,
+    })
   }
 }

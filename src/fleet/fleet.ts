@@ -79,11 +79,11 @@ export class Fleet {
   }
 
   /** Put a node into the inventory; one that is there already is kept with all that is known of it. */
-  add(key: string, options: { readonly url?: string; readonly nowMs: number }): void {
+  add(key: string, options: { readonly url?: string; readonly insecure?: boolean; readonly nowMs: number }): void {
     if (this.#nodes.has(key)) return
-    const { url = null, nowMs } = options
+    const { url = null, insecure = false, nowMs } = options
     const often = this.#keyframeEveryMs === undefined ? {} : { keyframeEveryMs: this.#keyframeEveryMs }
-    this.#nodes.set(key, new NodeModel(key, { url, addedMs: nowMs, historySec: this.#historySec, ...often }))
+    this.#nodes.set(key, new NodeModel(key, { url, insecure, addedMs: nowMs, historySec: this.#historySec, ...often }))
     this.#touch()
   }
 

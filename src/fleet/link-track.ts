@@ -3,9 +3,11 @@ import type { LinkEvent } from './link-event.ts'
 import type { LinkView } from './view.ts'
 
 /** Before anything happened on a link. */
-export function idleLink(url: string | null): LinkView {
+export function idleLink(url: string | null, insecure = false): LinkView {
   return {
     url: url === null ? null : safe(url),
+    insecure,
+    certified: null,
     phase: 'idle',
     attempt: 0,
     retryAtMs: null,
@@ -28,7 +30,7 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
     case 'connecting':
       return { ...link, phase: 'connecting', attempt: event.attempt, retryAtMs: null, openedAtMs: null }
     case 'opened':
-      return { ...link, phase: 'open', openedAtMs: nowMs, retryAtMs: null }
+      return { ...link, phase: 'open', certified: event.certified ?? false, openedAtMs: nowMs, retryAtMs: null }
     case 'frame':
       return {
         ...link,
@@ -47,6 +49,7 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         phase: event.retryInMs === null ? 'idle' : 'waiting',
         retryAtMs: event.retryInMs === null ? null : nowMs + event.retryInMs,
         openedAtMs: null,
+        certified: null,
         lastReason: safe(event.reason),
       }
     case 'misbehaved':

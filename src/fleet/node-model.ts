@@ -84,7 +84,7 @@ export class NodeModel {
 
   constructor(
     key: string,
-    options: { url: string | null; addedMs: number; historySec: number; keyframeEveryMs?: number },
+    options: { url: string | null; insecure?: boolean; addedMs: number; historySec: number; keyframeEveryMs?: number },
   ) {
     this.key = key
     this.addedMs = options.addedMs
@@ -92,7 +92,7 @@ export class NodeModel {
     this.#history = new VitalsHistory(options.historySec)
     this.#historyMs = options.historySec * 1000
     this.#keyframeEveryMs = options.keyframeEveryMs ?? DEFAULT_KEYFRAME_EVERY_MS
-    this.#link = idleLink(options.url)
+    this.#link = idleLink(options.url, options.insecure)
   }
 
   /** Its address became known. */

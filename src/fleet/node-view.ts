@@ -54,6 +54,7 @@ function stillOf(model: NodeModel, moment: NodeMoment): Still {
     store: status?.store.state ?? null,
     alerts: countAlerts(status?.alerts ?? []),
     conditions: conditionsOf(model, status),
+    insecure: model.link.insecure,
   }
 }
 

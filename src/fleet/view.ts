@@ -43,6 +43,8 @@ export interface NodeView extends Vitals {
   readonly store: 'ok' | 'failing' | null
   readonly alerts: AlertCounts
   readonly conditions: readonly ConditionView[]
+  /** What goes between it and this console can be read and changed on its way. */
+  readonly insecure: boolean
   /** How it broke the protocol in the last minutes: it flooded this console, or sent what is none of its frames; null when it did not. */
   readonly misbehaves: 'floods' | 'breaks protocol' | null
 }
@@ -96,6 +98,10 @@ export interface FleetView {
 /** How the connection to a node stands. */
 export interface LinkView {
   readonly url: UntrustedText | null
+  /** Plain, and off this machine. */
+  readonly insecure: boolean
+  /** Whether the node's name is proved by its certificate; null while there is no session. */
+  readonly certified: boolean | null
   readonly phase: 'idle' | 'connecting' | 'open' | 'waiting'
   readonly attempt: number
   /** When the next attempt comes, Unix ms; null when none is planned. */

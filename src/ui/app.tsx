@@ -36,18 +36,26 @@ export function App({
   readonly sizes: SizeSource
 }) {
   const size = useSyncExternalStore(sizes.subscribe, sizes.get)
-  const { store, look, context, keymap, demo } = console.parts
+  const { store, look, keymap, demo } = console.parts
   // Only what is laid out anew is read here: a cursor that moves is painted by its pane, without a render.
   const overlay = useSyncExternalStore(store.subscribe, () => dialogOf(store.get().overlay))
   const isPast = useSyncExternalStore(store.subscribe, () => store.get().replay !== null)
   const barRows = isPast ? timeBarRows(size.rows) : 0
   const header = useCallback(
     (area: Size) => {
+      const { context, production, standing } = console.parts
       const { replay } = store.get()
-      const text = { context, nowMs: console.nowMs(), replay, isLoading: console.isLoading() }
+      const text = {
+        context,
+        production,
+        standing: standing(),
+        nowMs: console.nowMs(),
+        replay,
+        isLoading: console.isLoading(),
+      }
       return fleetHeader(console.view(), text, look, area.columns)
     },
-    [console, context, look, store],
+    [console, look, store],
   )
   const footer = useCallback((area: Size) => [footerLine(console, area.columns)], [console])
   const strip = useCallback(

@@ -1,12 +1,13 @@
 import type { LogLevel } from '../../protocol/records.ts'
 import type { Keymap } from '../actions/keymap.ts'
-import type { ActionContextName } from '../actions/table.ts'
+import type { ActingFor, ActionContextName } from '../actions/table.ts'
 import { arrange } from '../fleet/arrange.ts'
 import type { Schedule } from '../fleet/coalescer.ts'
 import { settleCursor } from '../fleet/cursor.ts'
 import { parseFilter } from '../fleet/filter.ts'
 import type { FleetReader } from '../fleet/fleet-reader.ts'
 import type { AsOf, FleetView, LogQuery, LogRow, NodeView, ResultView } from '../fleet/view.ts'
+import type { Standing } from '../identity/standing.ts'
 import type { NodeLink } from '../link/link.ts'
 import type { Replay } from '../replay/replay.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
@@ -29,6 +30,10 @@ export interface ConsoleParts {
   readonly look: Look
   /** Where the fleet comes from, for the header. */
   readonly context: string
+  /** Whether the fleet is one that others depend on. */
+  readonly production: boolean
+  /** Who the operator is now. */
+  readonly standing: () => Standing
   /** Null outside a demo. */
   readonly demo: DemoPanel | null
   /** Ask the nodes for log lines of this level and above. */
@@ -58,7 +63,7 @@ export class Console {
   constructor(parts: ConsoleParts) {
     this.parts = parts
     this.head = new PlayHead({ ...parts, toast: (text) => this.toast(text) })
-    this.picture = new PictureViewer(parts)
+    this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 
   /** Be told when anything that is drawn may have changed. */
@@ -74,6 +79,13 @@ export class Console {
       this.#listeners -= 1
       for (const end of endings) end()
     }
+  }
+
+  /** By what right, and where, keys act now. */
+  acting(): ActingFor {
+    const key = this.currentKey()
+    const site = this.view().nodes.find((node) => node.key === key)?.site ?? null
+    return { rights: this.parts.standing().rights, site }
   }
 
   nowMs(): number {

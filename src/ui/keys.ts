@@ -3,7 +3,7 @@ import type { KeyName } from '../actions/keys.ts'
 import { textOfKey } from '../actions/keys.ts'
 import { searchPalette } from '../actions/palette.ts'
 import { type ActionHandlers, runAction } from '../actions/run.ts'
-import { type ActionId, actionOf, type Role } from '../actions/table.ts'
+import { type ActionId, actionOf, missingFor } from '../actions/table.ts'
 import { parseFilter } from '../fleet/filter.ts'
 import { parseTime } from '../fleet/time-text.ts'
 import type { Console } from './console.ts'
@@ -16,9 +16,6 @@ import { replayHandlers } from './handlers/replay.ts'
 import { pictureHandlers, resultHandlers } from './handlers/results.ts'
 import { helpPage } from './overlays/help-page.ts'
 import { noticeShown } from './panes/footer.ts'
-
-/** Until operators sign in, whoever runs the console may do what its nodes allow. */
-const ROLE: Role = 'operator'
 
 /** Takes keys to what they mean: text for an open input line, else an action of the table. */
 export class Keys {
@@ -61,14 +58,16 @@ export class Keys {
   /** Run an action where the operator is. */
   run(id: ActionId): void {
     const outcome = runAction(id, {
-      role: ROLE,
+      acting: this.#console.acting(),
       locked: this.#console.parts.store.get().replay !== null,
       handlers: [this.#screens[this.#console.screen().name], this.#everywhere],
       // Nothing in the table is destructive yet; what will be asks through a dialog of its own.
       confirm: (question) => this.#console.toast(question),
     })
     if (outcome === 'locked') this.#console.toast(this.#lockedText(id))
-    if (outcome === 'forbidden') this.#console.toast(`${actionOf(id).title} needs the role ${actionOf(id).role}`)
+    if (outcome === 'forbidden') {
+      this.#console.toast(`${actionOf(id).title} needs ${missingFor(actionOf(id), this.#console.acting())}`)
+    }
   }
 
   #lockedText(id: ActionId): string {
@@ -176,7 +175,7 @@ export class Keys {
   paletteMatches(): ReturnType<typeof searchPalette> {
     const { overlay } = this.#console.parts.store.get()
     const typed = overlay?.name === 'palette' ? overlay.text : ''
-    return searchPalette(typed, { contexts: this.#console.contexts(), role: ROLE })
+    return searchPalette(typed, { contexts: this.#console.contexts(), acting: this.#console.acting() })
   }
 
   /** Filter as it is typed; answers what is wrong with the text, null when nothing is. */

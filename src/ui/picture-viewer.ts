@@ -1,3 +1,5 @@
+import { missingRight, REQUESTS } from '../../protocol/rights.ts'
+import type { ActingFor } from '../actions/table.ts'
 import type { NodeLink } from '../link/link.ts'
 import { decodePicture, type Picture } from '../pictures/decode.ts'
 import { savePicture } from '../pictures/save.ts'
@@ -7,6 +9,8 @@ import type { ConsoleStore } from './console-store.ts'
 export interface PictureViewerParts {
   readonly link: (key: string) => NodeLink | undefined
   readonly store: ConsoleStore
+  /** By what right pictures are fetched, and where. */
+  readonly acting: () => ActingFor
   /** Folder for pictures that the operator saves. */
   readonly picturesDir: string
 }
@@ -47,6 +51,12 @@ export class PictureViewer {
     const abort = new AbortController()
     this.#abort = abort
     this.#of = { key, seq }
+    const { rights, site } = this.#parts.acting()
+    const missing = missingRight(site === null ? { ...rights, sites: '*' } : rights, REQUESTS.fetch, site ?? '')
+    if (missing !== null) {
+      this.#set({ phase: 'failed', message: `${missing} is missing`, next: ['ask an admin of the fleet for it'] })
+      return
+    }
     this.#set({ phase: 'loading' })
     const link = this.#parts.link(key)
     const outcome = await link?.fetchPicture(seq, abort.signal)

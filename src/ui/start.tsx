@@ -3,6 +3,7 @@ import type { LogLevel } from '../../protocol/records.ts'
 import { loadKeymap } from '../actions/keymap-file.ts'
 import type { Schedule } from '../fleet/coalescer.ts'
 import type { Fleet } from '../fleet/fleet.ts'
+import type { Standing } from '../identity/standing.ts'
 import type { HistorySource } from '../link/history-source.ts'
 import type { NodeLink } from '../link/link.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
@@ -26,6 +27,10 @@ export interface ConsoleOptions {
   readonly archives?: readonly HistorySource[]
   /** Where the fleet comes from, for the header. */
   readonly context: string
+  /** Whether the fleet is one that others depend on. */
+  readonly production: boolean
+  /** Who the operator is now. */
+  readonly standing: () => Standing
   readonly config: { readonly theme: string; readonly ascii: boolean | null; readonly logLevel: LogLevel }
   /** The user's key map; may be absent on disk. */
   readonly keymapFile: string
@@ -72,6 +77,8 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     keymap,
     look: { theme, ascii },
     context: options.context,
+    production: options.production,
+    standing: options.standing,
     demo: options.controls,
     followLogs: (level) => {
       for (const key of fleet.keys()) options.link(key)?.followLogs({ level, backlog: LOG_BACKLOG })

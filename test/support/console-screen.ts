@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { type NodeCharacter, SimulatedNode } from '../../bench/simulator/simulated-node.ts'
 import { loadKeymap } from '../../src/actions/keymap-file.ts'
 import { Fleet } from '../../src/fleet/fleet.ts'
+import { LOCAL_STANDING, type Standing } from '../../src/identity/standing.ts'
 import type { HistorySource } from '../../src/link/history-source.ts'
 import type { NodeLink } from '../../src/link/link.ts'
 import { Replay } from '../../src/replay/replay.ts'
@@ -34,6 +35,11 @@ export interface ConsoleScreenOptions {
   readonly sources?: readonly HistorySource[]
   readonly links?: ReadonlyMap<string, NodeLink>
   readonly picturesDir?: string
+  readonly production?: boolean
+  /** Who the operator is. */
+  readonly standing?: Standing
+  /** Nodes that are spoken to in plain over a network. */
+  readonly insecure?: readonly string[]
 }
 
 /** The whole console on a terminal emulator, over nodes that speak the real frames, on a clock that the test turns. */
@@ -59,7 +65,8 @@ export class ConsoleScreen {
     this.fleet = new Fleet({ schedule: this.#clock.schedule })
     this.nodes = options.nodes.map((node, index) => new SimulatedNode(characterOf(node, index), START_MS))
     for (const { character } of this.nodes) {
-      this.fleet.add(character.name, { url: `ws://${character.name}:5443/live`, nowMs: START_MS })
+      const insecure = options.insecure?.includes(character.name) ?? false
+      this.fleet.add(character.name, { url: `ws://${character.name}:5443/live`, insecure, nowMs: START_MS })
     }
     this.#compositor = new Compositor({ screen: this.emulator, depth, ascii })
     this.#router = new InputRouter({ terminal: this.#input })
@@ -76,6 +83,8 @@ export class ConsoleScreen {
       keymap: loadKeymap({ defaultFile: `${ASSETS}keymaps/default.yaml`, userFile: null }).keymap,
       look: { theme: loadTheme(options.theme ?? 'dark', `${ASSETS}themes`).theme, ascii },
       context: 'test',
+      production: options.production ?? false,
+      standing: () => options.standing ?? LOCAL_STANDING,
       demo: options.demo ?? null,
       followLogs: () => undefined,
       link: (key) => options.links?.get(key),

@@ -1,4 +1,5 @@
 import { helpFor, type KeyHint } from '../../actions/keymap.ts'
+import { actionOf, missingFor } from '../../actions/table.ts'
 import type { Console } from '../console.ts'
 
 /** Rows of a screen that the frame, the title and the last line of help take, with a margin. */
@@ -6,7 +7,7 @@ const OTHER_ROWS = 6
 
 /** Which part of help is open. */
 export interface HelpPage {
-  readonly shown: readonly KeyHint[]
+  readonly shown: readonly (KeyHint & { readonly missing: string | null })[]
   /** Row that the part begins at. */
   readonly first: number
   readonly count: number
@@ -17,5 +18,9 @@ export function helpPage(console: Console, first: number, screenRows: number): H
   const hints = helpFor(console.parts.keymap, console.contexts()).filter(({ keys }) => keys.length > 0)
   const room = Math.max(1, screenRows - OTHER_ROWS)
   const begin = Math.max(0, Math.min(first, hints.length - room))
-  return { shown: hints.slice(begin, begin + room), first: begin, count: hints.length }
+  const acting = console.acting()
+  const shown = hints
+    .slice(begin, begin + room)
+    .map((hint) => ({ ...hint, missing: missingFor(actionOf(hint.action), acting) }))
+  return { shown, first: begin, count: hints.length }
 }

@@ -35,13 +35,13 @@ export function HelpOverlay({
       height={shown.length + 3}
       title={`keys of the ${console.screen().name} screen`}
     >
-      {shown.map(({ action, keys, title, description }) => (
-        <Text key={action} wrap="truncate" {...look.theme.ink('surface')}>
+      {shown.map(({ action, keys, title, missing, description }) => (
+        <Text key={action} wrap="truncate" dimColor={missing !== null} {...look.theme.ink('surface')}>
           <Text bold {...look.theme.ink('key')}>
             {` ${keys.join(' ').padEnd(KEY_COLUMNS)}`}
           </Text>
           {title.padEnd(TITLE_COLUMNS).slice(0, titleColumns)}
-          {truncate(description, room)}
+          {truncate(missing === null ? description : `needs ${missing}`, room)}
         </Text>
       ))}
       <Text dimColor>

@@ -65,9 +65,11 @@ function PaletteRow({
   const key = keymap.keysOf(match.action).map(showKey).join(' ')
   const mark = selected ? (look.ascii ? '>' : '▶') : ' '
   const room = width - KEY_COLUMNS - 28
-  const text = ` ${mark} ${match.title.padEnd(22)} ${truncate(actionOf(match.action).description, room).padEnd(room)} `
+  const { action, title, missing } = match
+  const told = missing === null ? actionOf(action).description : `needs ${missing}`
+  const text = ` ${mark} ${title.padEnd(22)} ${truncate(told, room).padEnd(room)} `
   return (
-    <Text wrap="truncate" inverse={selected} {...look.theme.ink('surface')}>
+    <Text wrap="truncate" dimColor={missing !== null} inverse={selected} {...look.theme.ink('surface')}>
       {text}
       <Text bold>{key.slice(0, KEY_COLUMNS)}</Text>
     </Text>

@@ -1,5 +1,7 @@
+import { safe } from '../../fleet/clean.ts'
 import type { ReplayClock } from '../../fleet/replay-clock.ts'
 import type { FleetTotals, FleetView } from '../../fleet/view.ts'
+import { endingText, type Standing } from '../../identity/standing.ts'
 import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
@@ -11,6 +13,8 @@ import { replayBanner } from './replay-banner.ts'
 export interface HeaderText {
   /** Where the fleet comes from, e.g. `demo`. */
   readonly context: string
+  readonly production: boolean
+  readonly standing: Standing
   readonly nowMs: number
   /** Null while the fleet is looked at as it is now. */
   readonly replay: ReplayClock | null
@@ -31,6 +35,11 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
   const out = replay === null ? line(look.theme) : line(look.theme, 'replay')
   if (replay === null) out.add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
   else out.add(` ${replayBanner(replay, nowMs, text.isLoading)}   `)
+  // What makes a fleet dangerous to touch, or its words worthless, gives way to nothing.
+  if (text.production) out.add('PRODUCTION', 'warning').add('  ')
+  if (view.nodes.some((node) => node.insecure)) out.add('insecure', 'danger').add('  ')
+  const ending = endingText(text.standing, nowMs)
+  if (ending !== null) out.add(ending, (text.standing.untilMs ?? 0) <= nowMs ? 'danger' : 'warning').add('  ')
   addIfFits(out, columns - clock.length, [[`${totals.nodes} node${totals.nodes === 1 ? '' : 's'}`, 'text']])
   for (const state of ['up', 'connecting', 'stale', 'offline', 'unknown'] as const) {
     const count = totals.byState[state]
@@ -46,6 +55,8 @@ function countsLine(view: FleetView, text: HeaderText, look: Look, columns: numb
     addIfFits(out, columns - clock.length, [
       [totals.byState.unknown > 0 ? '  no alerts known' : '  no alerts', 'muted'],
     ])
+  const { name, rights } = text.standing
+  if (name !== null) addIfFits(out, columns - clock.length, [[`  ${safe(name)}, ${rights.role}`, 'muted']])
   return out
     .padTo(columns - clock.length)
     .add(clock, 'muted')

@@ -38,7 +38,14 @@ const SORTED: Partial<Record<NodeSort, { readonly id: string; readonly descendin
  */
 export function fleetTable(table: FleetTable, look: Look, size: Size, memo = new RowMemo()): Line[] {
   const how = { theme: look.theme, ascii: look.ascii, columns: size.columns }
-  const placed = placeColumns(columnsFor(widthsOf(table.rows), look), size.columns)
+  const placed = placeColumns(
+    columnsFor(
+      widthsOf(table.rows),
+      look,
+      table.rows.some((row) => row.insecure),
+    ),
+    size.columns,
+  )
   const shape = placed.map(({ column, columns }) => `${column.id} ${columns}`).join()
   const visible = Math.max(0, size.rows - 1)
   const cursorRow = Math.max(
@@ -85,7 +92,7 @@ function widest(texts: Iterable<string>): number {
   return columns
 }
 
-function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
+function columnsFor(widths: Widths, look: Look, hasInsecure: boolean): TableColumn<NodeView>[] {
   const number = (
     id: string,
     title: string,
@@ -132,6 +139,8 @@ function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
         token: node.misbehaves === null ? stateMark(node.state, look).token : 'danger',
       }),
     },
+    // Only where there is something to be told, and then whatever else gives way.
+    ...(hasInsecure ? [linkColumn] : []),
     number(
       'cpu',
       'CPU',
@@ -179,6 +188,14 @@ function columnsFor(widths: Widths, look: Look): TableColumn<NodeView>[] {
     },
     number('age', 'AGE', 13, 7, (node) => formatAge(node.ageMs)),
   ]
+}
+
+const linkColumn: TableColumn<NodeView> = {
+  id: 'link',
+  title: 'LINK',
+  rank: 1,
+  minColumns: 8,
+  cell: (node) => ({ text: node.insecure ? 'insecure' : '', token: 'danger' }),
 }
 
 /**

@@ -129,6 +129,8 @@ function linkFacts({ link, node }: NodeDetail, nowMs: number, isPast: boolean): 
     { label: 'clock', value: clockText(link.clockOffsetMs) },
     { label: 'received', value: `${formatBytes(link.receivedBytes)}, ${formatCount(link.receivedFrames)} frames` },
   ]
+  if (link.insecure) facts.push({ label: 'insecure', value: 'plain over a network', token: 'danger' })
+  if (link.certified === true) facts.push({ label: 'known by', value: 'its certificate' })
   if (!open && link.lastReason !== null) facts.push({ label: 'reason', value: link.lastReason, token: 'warning' })
   if (link.refusedFrames > 0) facts.push({ label: 'refused', value: `${link.refusedFrames} frames`, token: 'danger' })
   if (link.floods > 0) facts.push({ label: 'cut', value: `${link.floods} × for flooding`, token: 'danger' })

@@ -12,7 +12,7 @@ describe('a destructive action', () => {
     const ran: string[] = []
     const asked: { question: string; then: () => void }[] = []
     const outcome = runAction('demo.kill', {
-      role: 'operator',
+      acting: { rights: { role: 'operator', permissions: [], sites: '*' }, site: null },
       locked: false,
       handlers: [{ 'demo.kill': () => ran.push('killed') }],
       confirm: (question, then) => asked.push({ question, then }),

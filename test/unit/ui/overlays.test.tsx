@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { helpFor } from '../../../src/actions/keymap.ts'
 import { loadKeymap } from '../../../src/actions/keymap-file.ts'
 import { Fleet } from '../../../src/fleet/fleet.ts'
+import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
 import { Replay } from '../../../src/replay/replay.ts'
 import { Console } from '../../../src/ui/console.ts'
 import { ConsoleStore } from '../../../src/ui/console-store.ts'
@@ -30,6 +31,8 @@ function consoleOf(screenRows = 40): { console: Console; keys: Keys; quits: () =
     keymap: loadKeymap({ defaultFile, userFile: null }).keymap,
     look: { theme: PLAIN_THEME, ascii: true },
     context: 'test',
+    production: false,
+    standing: () => LOCAL_STANDING,
     demo: null,
     followLogs: () => undefined,
     link: () => undefined,
