@@ -37,8 +37,14 @@ export const ERROR_CODES = {
   TOKEN_EXPIRED: ['user', 'The time of a join token is over.'],
   TOKEN_USED: ['user', 'A join token was used already, with another key.'],
   NAME_TAKEN: ['user', 'The name of a node belongs to another key; replacing it takes a token made with --replace.'],
-  IDENTITY_MISSING: ['user', 'Nobody has logged in to this fleet on this machine, or what they were given cannot be used.'],
-  IDENTITY_UNUSABLE: ['user', 'Key, certificate or trust of a node or operator are damaged, do not fit, or are open to others.'],
+  IDENTITY_MISSING: [
+    'user',
+    'Nobody has logged in to this fleet on this machine, or what they were given cannot be used.',
+  ],
+  IDENTITY_UNUSABLE: [
+    'user',
+    'Key, certificate or trust of a node or operator are damaged, do not fit, or are open to others.',
+  ],
   IDENTITY_REFUSED: ['user', 'A certificate or key is not one that is renewed: unknown, replaced or too long ended.'],
   IDENTITY_REVOKED: ['user', 'A certificate or name was revoked.'],
   PKI_UNUSABLE: [
