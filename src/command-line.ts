@@ -16,6 +16,7 @@ import type { OutputFormat } from './commands/output.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
+import { addLoginCommand, type LoginRequest } from './login-command.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
@@ -51,6 +52,7 @@ export type CommandRequest =
   | ControllerRequest
   | AuditCommandRequest
   | IdentityRequest
+  | LoginRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
@@ -156,6 +158,7 @@ function grammar(
 
   addPastCommands(program, accept, nowMs)
   addNatsCommands(program, accept)
+  addLoginCommand(program, accept)
   addPkiCommands(program, accept)
   addControllerCommands(program, accept)
   addAuditCommand(program, accept, nowMs)

@@ -7,12 +7,10 @@ import type { OperatorJournal } from './audit/command-journal.ts'
 import { operatorJournal } from './audit/own-journal.ts'
 import { type CommandRequest, readCommandLine } from './command-line.ts'
 import type { FleetFlags } from './command-options.ts'
-import { askHidden } from './commands/ask-hidden.ts'
 import { runKeys } from './commands/keys.ts'
 import { runLogs } from './commands/logs.ts'
 import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
-import type { PkiPlace } from './commands/pki.ts'
 import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
 import { type CloudAddress, mergeClouds } from './config/cloud-address.ts'
 import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
@@ -20,6 +18,7 @@ import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/c
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
 import { IdentityFolder } from './identity/identity-source.ts'
+import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
 import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
 import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
@@ -78,6 +77,11 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     const { runPkiToken } = await import('./commands/pki-token.ts')
     const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
     await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
+    return 0
+  }
+  if (request.kind === 'login') {
+    const { runLogin } = await import('./commands/login.ts')
+    await runLogin(request, loginPlace(request, io), io)
     return 0
   }
   const loaded = load(request)
@@ -176,25 +180,6 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
       return answered(await runNodes(plain, io))
     }
   }
-}
-
-function pkiPlace(flags: FleetFlags, io: CommandIo): PkiPlace {
-  const { pkiDir, identitiesDir, configFile } = consolePaths(process.env, homedir())
-  const context = flags.context ?? loadConsoleConfig(flags.config ?? configFile, flags.config !== null).context
-  return {
-    pkiDir,
-    identityDir: join(identitiesDir, context),
-    passphrase: process.env[PASSPHRASE_VARIABLE],
-    ask: terminalAsk(io),
-    nowMs: Date.now(),
-  }
-}
-
-/** Asks for what is not shown while it is typed; null without a terminal. */
-function terminalAsk(io: CommandIo): PkiPlace['ask'] {
-  const { stdin: input, stderr: output } = process
-  if (!input.isTTY || !output.isTTY) return null
-  return (question) => askHidden(question, { input, output, signal: io.signal })
 }
 
 function load(flags: FleetFlags): Loaded {

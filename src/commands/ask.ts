@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import type { ReadStream } from 'node:tty'
 import { EdgeError } from '../../protocol/errors.ts'
 
@@ -43,5 +44,22 @@ export async function askHidden(
     input.setRawMode(false)
     input.pause()
     output.write('\n')
+  }
+}
+
+/** Ask on a terminal, with what is typed shown. @throws Error when the answer is called off */
+export async function askSeen(
+  question: string,
+  {
+    input,
+    output,
+    signal,
+  }: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream; readonly signal: AbortSignal },
+): Promise<string> {
+  const lines = createInterface({ input, output })
+  try {
+    return await lines.question(question, { signal })
+  } finally {
+    lines.close()
   }
 }
