@@ -107,8 +107,9 @@ function busOver(connection: NatsConnection, onFault: (reason: string) => void):
     subscribe: (subject, take) => {
       const subscription = connection.subscribe(subject, {
         callback: (error, message) => {
-          if (error === null) take(message)
-          else onFault(messageOf(error))
+          if (error !== null) return onFault(messageOf(error))
+          // Nothing of ours has headers here. What a stream answered somebody who gave this subject as where to answer has.
+          if (message.headers === undefined) take(message)
         },
       })
       return () => subscription.unsubscribe()

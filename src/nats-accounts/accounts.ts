@@ -24,9 +24,8 @@ export interface BusWishes {
   readonly revoked: Readonly<Record<string, number>>
 }
 
-/** What a server is given to know its operator and accounts by. */
+/** What a server is given to know its accounts by. */
 export interface BusAccounts {
-  readonly operatorJwt: string
   /** Public keys. */
   readonly system: string
   /** Claims by public key. */
@@ -50,8 +49,13 @@ export function pairOf(seed: string): KeyPair {
   return fromSeed(new TextEncoder().encode(seed))
 }
 
+/** Claims of the operator. To be made once: a running server takes no others. */
+export function signOperator({ operator, system }: BusSeeds, fleet: string): Promise<string> {
+  return encodeOperator(fleet, pairOf(operator), { system_account: pairOf(system).getPublicKey() })
+}
+
 /**
- * Sign operator and accounts. Streams have an account of their own, and others reach it through services alone: an answer of
+ * Sign the accounts. Streams have an account of their own, and others reach it through services alone: an answer of
  * JetStream then goes back to who asked, and to nobody else. In one account the reply subject of a request, which no
  * permission covers, could be the subject of another node's blocks, and the answer would be stored there.
  */
@@ -82,7 +86,6 @@ export async function signAccounts(seeds: BusSeeds, wishes: BusWishes): Promise<
     limits: LIMITS,
   }
   return {
-    operatorJwt: await encodeOperator(name, operator, { system_account: system.getPublicKey() }),
     system: system.getPublicKey(),
     accounts: {
       [system.getPublicKey()]: await encodeAccount(`${name} system`, system, { limits: LIMITS }, byOperator),

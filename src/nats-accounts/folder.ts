@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { FLEET_NAME } from '../../identity/names.ts'
@@ -93,6 +94,15 @@ export class BusFolder {
     const seeds = newSeeds()
     this.writeSecret('seeds.json', `${JSON.stringify(seeds, null, 2)}\n`)
     return seeds
+  }
+
+  /** Claims of the operator; null when they are not made yet. */
+  operatorJwt(): string | null {
+    try {
+      return readFileSync(this.path('operator.jwt'), 'utf8').trim()
+    } catch {
+      return null
+    }
   }
 
   writeSecret(name: string, text: string): void {

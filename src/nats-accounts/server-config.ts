@@ -3,6 +3,8 @@ import type { BusAccounts } from './accounts.ts'
 /** What a server is configured with. Paths are absolute. */
 export interface ServerWishes {
   readonly name: string
+  /** Claims of the operator. */
+  readonly operatorJwt: string
   readonly host: string
   readonly port: number
   /** PEM files: its own certificate with the issuing one, its key, and the roots that clients must descend from. */
@@ -12,8 +14,8 @@ export interface ServerWishes {
 }
 
 /** Text of a `nats-server.conf` for nats-server 2.12 or newer. Holds no secret. */
-export function serverConfig({ operatorJwt, system, accounts }: BusAccounts, wishes: ServerWishes): string {
-  const { name, host, port, tls, storeDir } = wishes
+export function serverConfig({ system, accounts }: BusAccounts, wishes: ServerWishes): string {
+  const { name, operatorJwt, host, port, tls, storeDir } = wishes
   const preload = Object.entries(accounts).map(([key, jwt]) => `  ${key}: ${jwt}`)
   return `# Written by edgedeck nats setup, and written anew when it is run again: put changes of your own into another file
 # that includes this one. A running server takes a new one on SIGHUP.

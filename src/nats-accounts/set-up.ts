@@ -7,7 +7,7 @@ import { readPem } from '../../identity/verify.ts'
 import type { BusUser } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { STREAM_KINDS, STREAMS, type StreamWishes } from '../../protocol/stream-config.ts'
-import { type BusSeeds, pairOf, signAccounts } from './accounts.ts'
+import { type BusSeeds, pairOf, signAccounts, signOperator } from './accounts.ts'
 import { type BusFacts, BusFolder } from './folder.ts'
 import { issuerOf, type NatsIssuer, natsUserJwt } from './issuer.ts'
 import { replaceFile } from './private-file.ts'
@@ -131,11 +131,14 @@ function issuerFacts({ fleet, sites, servers, host, port }: BusFacts): Pick<Nats
 
 async function writeServer(folder: BusFolder, facts: BusFacts, seeds: BusSeeds): Promise<void> {
   const accounts = await signAccounts(seeds, facts)
+  const kept = folder.operatorJwt()
+  const operatorJwt = kept ?? (await signOperator(seeds, facts.fleet))
+  if (kept === null) folder.write('operator.jwt', `${operatorJwt}\n`)
   const { host, port, region, fleet } = facts
   const name = `${fleet}-${region}`
   folder.write(
     'nats-server.conf',
-    serverConfig(accounts, { name, host, port, tls: folder.tls, storeDir: folder.storeDir }),
+    serverConfig(accounts, { name, operatorJwt, host, port, tls: folder.tls, storeDir: folder.storeDir }),
   )
 }
 
