@@ -114,7 +114,13 @@ export class Daemon {
       }),
     )
     const telemetryBytes = (): number => this.#live?.sentBytes() ?? 0
-    const outbound = await makeOutbound(this.#config, { store, log: this.#log, telemetryBytes })
+    const uplinkIdentity = () => this.#identity?.tls() ?? null
+    const outbound = await makeOutbound(this.#config, {
+      store,
+      log: this.#log,
+      telemetryBytes,
+      identity: uplinkIdentity,
+    })
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
     if (outbound.failover !== null) await this.#begin(outbound.failover)
