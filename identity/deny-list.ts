@@ -1,5 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
+import { unixMs } from '../protocol/bounds.ts'
 import { canonicalJson } from '../protocol/canonical-json.ts'
 import { FLEET_NAME, type Named, pathOf } from './names.ts'
 import { isSignedBy, signText } from './signing.ts'
@@ -16,11 +17,9 @@ export const denyListSchema = z.strictObject({
   fleet: z.string().regex(FLEET_NAME),
   version: z.int().nonnegative(),
   /** Unix ms. */
-  issuedAt: z.int().nonnegative(),
+  issuedAt: unixMs,
   /** Single certificates: serial number in upper-case hex as Node shows it; from `until` (Unix ms) on the entry may be dropped. */
-  serials: z
-    .array(z.strictObject({ serial: z.string().regex(/^[0-9A-F]{1,64}$/), until: z.int().nonnegative(), why }))
-    .max(20_000),
+  serials: z.array(z.strictObject({ serial: z.string().regex(/^[0-9A-F]{1,64}$/), until: unixMs, why })).max(20_000),
   /** All certificates of a name, as `pathOf` writes it, that are valid from before a time (Unix ms). */
   names: z.array(z.strictObject({ name: z.string().min(1).max(2048), before: z.int().nonnegative(), why })).max(20_000),
   /** Over {@link denyText}, base64, by the first certificate of `chain`. */

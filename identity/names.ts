@@ -30,7 +30,7 @@ export function uriOf(named: Named): string {
 
 /** Inverse of {@link uriOf}; null for whatever it never writes, so that a name has one spelling. */
 export function readUri(uri: string): Named | null {
-  if (uri.length > 4096 || !uri.startsWith(SCHEME)) return null
+  if (uri.length > 4096 || !uri.isWellFormed() || !uri.startsWith(SCHEME)) return null
   const [path = '', query] = uri.slice(SCHEME.length).split('?')
   const [fleet = '', kind, ...rest] = path.split('/')
   const names = rest.map(decode)

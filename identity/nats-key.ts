@@ -1,5 +1,6 @@
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
+import { MAX_TIME_MS } from '../protocol/bounds.ts'
 import { DOMAIN_TAG } from '../protocol/bus-users.ts'
 
 /** A key of a user of the bus (an nkey, Ed25519); the seed is the secret and stays where it was made. */
@@ -25,7 +26,11 @@ export interface NatsCredentials {
 const claimsSchema = z.object({
   sub: z.string(),
   name: z.string().min(1),
-  exp: z.int().nonnegative().optional(),
+  exp: z
+    .int()
+    .nonnegative()
+    .max(MAX_TIME_MS / 1000)
+    .optional(),
   nats: z.object({ tags: z.array(z.string()).optional() }).optional(),
 })
 const DOMAIN = new RegExp(`^${DOMAIN_TAG}:([\\w-]{1,64})$`)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { unixMs } from './bounds.ts'
 import { ROLES } from './rights.ts'
 
 /**
@@ -64,7 +65,7 @@ const said = {
 const auditRecord = {
   seq: z.int().nonnegative(),
   node_id: z.string().min(1),
-  timestamp: z.int().nonnegative(),
+  timestamp: unixMs,
   ...said,
   who: auditWhoSchema,
   /** Whose session carried the command, when it is not who signed it. */
@@ -73,7 +74,7 @@ const auditRecord = {
   address: z.string().max(253),
   /** How many alike this record stands for, since the time `from`: a flood of refusals is summed up. */
   count: z.int().positive().optional(),
-  from: z.int().nonnegative().optional(),
+  from: unixMs.optional(),
   chain: auditChainSchema,
 }
 const plainAuditRecord = z.object(auditRecord)
@@ -95,7 +96,7 @@ const operatorAudit = {
   journal: z.string().regex(/^[0-9a-f]{32}$/),
   operator: name,
   host: name,
-  timestamp: z.int().nonnegative(),
+  timestamp: unixMs,
   ...said,
   /** The operator's own word for it, and what it is called where that is known. */
   node: z.object({ key: name, site: name.optional(), name: name.optional() }).nullable(),

@@ -1,5 +1,10 @@
 import { z } from 'zod'
 
+/** The last millisecond of the year 9999: later ones have no date that people or `Date` can write. */
+export const MAX_TIME_MS = 253_402_300_799_999
+/** Unix ms that can be shown as a date, whoever made it up. */
+export const unixMs = z.int().nonnegative().max(MAX_TIME_MS)
+
 /** A mapping of at most `most` names: whoever sends it must not make up kinds without end. */
 export function fewOf<V extends z.ZodType>(
   value: V,

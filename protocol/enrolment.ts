@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { unixMs } from './bounds.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 /** Port of a controller when nobody says another. */
@@ -40,7 +41,6 @@ const name = z.string().min(1).max(253)
 const nonce = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
 /** SHA-256, base64url. */
 const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
-const unixMs = z.int().nonnegative()
 const signature = z.base64().max(1024)
 const controllerUrl = z
   .string()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { unixMs } from './bounds.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 /** Longest that a signed command may be valid, ms. */
@@ -23,9 +24,9 @@ export const envelopeSchema = z.strictObject({
   /** 128 random bits, base64url. */
   nonce: z.string().regex(/^[A-Za-z0-9_-]{22}$/),
   /** Unix ms. */
-  issuedAt: z.int().nonnegative(),
+  issuedAt: unixMs,
   /** Unix ms. */
-  expiresAt: z.int().nonnegative(),
+  expiresAt: unixMs,
   why: z.string().max(200).optional(),
   /** Over {@link signedText}, base64; by the key of the certificate in `chain`, or else of the session. */
   signature: z.base64().max(1024),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fewOf } from './bounds.ts'
+import { fewOf, unixMs } from './bounds.ts'
 import { MAX_BUCKET, MIN_BUCKET } from './histogram.ts'
 
 /** A sentence for people, as long as it may be in a record; a daemon cuts its own at 4096. */
@@ -13,7 +13,7 @@ const envelope = {
   /** Position on this node in this epoch, from 1; 0 only on live rows of a record that the disk refused to keep. */
   seq: z.int().nonnegative(),
   node_id: z.string().min(1).max(253),
-  timestamp: z.int().nonnegative(),
+  timestamp: unixMs,
 }
 
 /** @see HistogramData in histogram.ts: sparse `[bucket, count]` pairs. */
@@ -60,8 +60,8 @@ export const statRecordSchema = z.object({
   first_seq: z.int().positive(),
   last_seq: z.int().positive(),
   /** Timestamps of the first and last result covered. */
-  from: z.int(),
-  to: z.int(),
+  from: unixMs,
+  to: unixMs,
   count: z.int().positive(),
   /** Results with code 200. */
   ok: z.int().nonnegative(),
@@ -90,7 +90,7 @@ export const alertRecordSchema = z.object({
   value: z.number().nullable(),
   threshold: z.number().nullable(),
   unit: z.string().max(32),
-  since: z.int(),
+  since: unixMs,
   msg: sentence,
 })
 
@@ -155,8 +155,8 @@ export const metricRecordSchema = z.object({
   expr: z.string().max(4096),
   /** What the expression looked at, by path. */
   values: fewOf(z.union([z.number(), sentence, z.boolean(), z.null()]), { most: 128, nameChars: 128 }),
-  from: z.int(),
-  to: z.int(),
+  from: unixMs,
+  to: unixMs,
 })
 
 export type InputRecord = z.infer<typeof inputRecordSchema>

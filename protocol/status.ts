@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { fewOf } from './bounds.ts'
+import { fewOf, unixMs } from './bounds.ts'
 import { alertRecordSchema, histogramSchema, severitySchema } from './records.ts'
 import { ROLES } from './rights.ts'
 
 /** Unix ms. */
-export const at = z.int().nonnegative()
+export const at = unixMs
 export const count = z.int().nonnegative()
 export const bytes = z.int().nonnegative()
 /** Text for people, as long as it may be in a frame. */

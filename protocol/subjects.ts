@@ -58,8 +58,12 @@ export function encodeToken(name: string): string {
   return token
 }
 
+/** A name has at most 253 characters, of up to four bytes, of up to three characters. */
+const MAX_TOKEN_CHARS = 3036
+
 /** Inverse of {@link encodeToken}; null for text that it never produces. */
 export function decodeToken(token: string): string | null {
+  if (token.length > MAX_TOKEN_CHARS) return null
   if (!/^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) return null
   const bytes = token.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   try {

@@ -31,8 +31,22 @@ export interface ParsedDocument {
 const MAX_FAULTS = 10
 const MAX_MESSAGE_CHARS = 200
 
-/** Parse YAML 1.2 text, keeping positions. Aliases are bounded; an empty text is an empty mapping. */
+/** Longest file that is read, characters: no person writes more. */
+const MAX_TEXT_CHARS = 1024 * 1024
+/** Deepest nesting; each level is indented by at most four. */
+const MAX_DEPTH = 64
+
+/** Parse YAML 1.2 text, keeping positions. Size and aliases are bounded; an empty text is an empty mapping. */
 export function parseYaml(text: string): DocumentResult<ParsedDocument> {
+  if (text.length > MAX_TEXT_CHARS) {
+    const message = `the file has ${text.length} characters, and at most ${MAX_TEXT_CHARS} are read`
+    return { ok: false, faults: [{ line: null, path: '', message }] }
+  }
+  const deep = tooDeep(text)
+  if (deep !== null) {
+    const message = `it is nested more than ${MAX_DEPTH} deep`
+    return { ok: false, faults: [{ line: deep, path: '', message }] }
+  }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   if (document.errors.length > 0) {
@@ -67,6 +81,24 @@ export function parseYaml(text: string): DocumentResult<ParsedDocument> {
     return { line, column: col }
   }
   return { ok: true, value: { value, lineOf, placeIn } }
+}
+
+/**
+ * The first line, from 1, that is nested deeper than any file of ours; null when none is. The parser takes time in squares
+ * of the depth, and the stack ends somewhere. Looks at indents, dashes and brackets alone, wherever they stand.
+ */
+function tooDeep(text: string): number | null {
+  let open = 0
+  for (const [index, line] of text.split('\n').entries()) {
+    const blocks = /^[\s?-]*/.exec(line)?.[0].length ?? 0
+    for (const char of line) {
+      if (char === '[' || char === '{') open += 1
+      else if (char === ']' || char === '}') open = Math.max(0, open - 1)
+      if (open > MAX_DEPTH) return index + 1
+    }
+    if (blocks > 4 * MAX_DEPTH) return index + 1
+  }
+  return null
 }
 
 /** Where in the source a character of a scalar stands. */

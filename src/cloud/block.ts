@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
+import { unixMs } from '../../protocol/bounds.ts'
 import { BLOCK_HEADERS, type BlockSubject, readBlockSubject } from '../../protocol/subjects.ts'
 
 /** A message of a stream as it came; nothing in it is trusted. */
@@ -74,7 +75,7 @@ const headersSchema = z.object({
 const envelopeSchema = z.object({
   seq: z.int().positive(),
   node_id: z.string(),
-  timestamp: z.int().nonnegative(),
+  timestamp: unixMs,
 })
 
 /**
