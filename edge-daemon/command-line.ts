@@ -2,6 +2,12 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { ConfigEntry, ConfigSources } from './config/load.ts'
+import {
+  type IdentityRequest,
+  type IdentityTask,
+  readIdentityCommand,
+  readJoinCommand,
+} from './identity-command-line.ts'
 import type { RulesTest } from './rules-command.ts'
 import { readRulesCommand } from './rules-command-line.ts'
 
@@ -10,6 +16,7 @@ export type Request =
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'new-key'; readonly keyFile: string }
   | { readonly kind: 'serve' | 'print-config'; readonly sources: ConfigSources }
+  | { readonly kind: 'identity'; readonly sources: ConfigSources; readonly task: IdentityTask }
   | { readonly kind: 'rules-test'; readonly sources: ConfigSources; readonly test: RulesTest }
 
 /** Configuration that is read when no `--config` is given, if it exists. */
@@ -21,6 +28,10 @@ const MAX_ALIGNED_CHARS = 72
 export const HELP = `edge-daemon – serves inference on an edge node, keeps the results and sends up what matters
 
 Usage: edge-daemon [options]
+       edge-daemon join --token T          join the fleet that the token is of (also --token-file F, or EDGEDECK_JOIN_TOKEN)
+       edge-daemon join --request F        write a request to be signed where no controller can be reached
+       edge-daemon join --answer F         take what was signed; --pin P names the root that it must be from
+       edge-daemon identity [-o json]      show who this node is in its fleet, and what ends when
        edge-daemon keys new --key-file F   add a new random key to F (made when missing), which seals what is written next
        edge-daemon rules test [options]    try the rules over results on what this node has kept, also while it runs
 
@@ -50,6 +61,9 @@ Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, 
  */
 export function readCommandLine(args: readonly string[], env: ConfigSources['env']): Request {
   if (args[0] === 'keys' && !args.includes('--help')) return readKeysCommand(args.slice(1))
+  if (args[0] === 'join' && !args.includes('--help')) return identityRequest(readJoinCommand(args.slice(1), env), env)
+  if (args[0] === 'identity' && !args.includes('--help'))
+    return identityRequest(readIdentityCommand(args.slice(1)), env)
   if (args[0] === 'rules' && !args.includes('--help')) {
     const { test, config, stateDir } = readRulesCommand(args.slice(1), Date.now())
     return { kind: 'rules-test', test, sources: sourcesOf(config, stateDir, env) }
@@ -59,6 +73,10 @@ export function readCommandLine(args: readonly string[], env: ConfigSources['env
   if (options.version) return { kind: 'version' }
   const sources = sourcesOf(options.config, options['state-dir'], env)
   return { kind: options['print-config'] ? 'print-config' : 'serve', sources }
+}
+
+function identityRequest({ task, config, stateDir }: IdentityRequest, env: ConfigSources['env']): Request {
+  return { kind: 'identity', task, sources: sourcesOf(config, stateDir, env) }
 }
 
 function sourcesOf(config: string | undefined, stateDir: string | undefined, env: ConfigSources['env']): ConfigSources {

@@ -19,6 +19,15 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONFIG_UNREADABLE: 78,
   CONFIG_UNSERVABLE: 78,
   IDENTITY_UNUSABLE: 78,
+  IDENTITY_REFUSED: 78,
+  IDENTITY_REVOKED: 78,
+  TOKEN_INVALID: 64,
+  TOKEN_EXPIRED: 78,
+  TOKEN_USED: 78,
+  NAME_TAKEN: 78,
+  RATE_LIMITED: EXIT_UNAVAILABLE,
+  CONTROLLER_UNREACHABLE: EXIT_UNAVAILABLE,
+  CONTROLLER_FAILING: EXIT_UNAVAILABLE,
   MODEL_MISSING: 78,
   MODEL_INVALID: 78,
   MODEL_FAILED: EXIT_UNAVAILABLE,
@@ -70,6 +79,11 @@ async function main(): Promise<number> {
   }
 
   const { config } = configured
+  if (request.kind === 'identity') {
+    const { runIdentityTask } = await import('./identity-command.ts')
+    process.stdout.write(await runIdentityTask(request.task, config, process.env))
+    return 0
+  }
   const keyFile = findKeyFile(config.store.keyFile, process.env)
   if (request.kind === 'rules-test') {
     process.stdout.write(runRulesTest(request.test, config, keyFile))

@@ -1,0 +1,142 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fingerprintOf } from '../identity/fingerprint.ts'
+import { readCredentials } from '../identity/nats-key.ts'
+import { enrolmentAnswerSchema } from '../protocol/enrolment.ts'
+import { EdgeError, messageOf } from '../protocol/errors.ts'
+import { isLoopback } from '../settings/loopback.ts'
+import type { DaemonConfig } from './config/settings.ts'
+import { IdentityFiles } from './identity/files.ts'
+import { type Joined, joinByToken, requestByHand, takeAnswer } from './identity/join.ts'
+import { NodeIdentity } from './identity/node-identity.ts'
+import type { IdentityTask } from './identity-command-line.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** A clock that is off by more than this is worth a word, ms. */
+const CLOCK_OFF_MS = 120_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+/**
+ * Do what was asked about who this node is, and return what to print.
+ * @throws EdgeError `IDENTITY_UNUSABLE`, `CONTROLLER_UNREACHABLE`, or a controller's own code
+ */
+export async function runIdentityTask(task: IdentityTask, config: DaemonConfig, env: Env): Promise<string> {
+  const files = new IdentityFiles(config.state.dir, env)
+  switch (task.what) {
+    case 'join':
+      return welcome(await joinByToken(task.token, files), config)
+    case 'answer':
+      return welcome(takeAnswer(answerIn(task.file), files, task.pin), config)
+    case 'request': {
+      const pem = await requestByHand(files)
+      if (task.file === '-') return pem
+      written(task.file, pem)
+      return `the request is in ${task.file}; have it signed: edgedeck pki sign ${task.file} --site S --node N --out FILE\nthen here: edge-daemon join --answer FILE\n`
+    }
+    case 'show':
+      return shown(NodeIdentity.load(files), files, task.output)
+  }
+}
+
+function welcome({ identity, before, clockAheadMs }: Joined, { control, node }: DaemonConfig): string {
+  const { fleet, site, node: name } = identity
+  const lines = [
+    `this node ${before ? 'has joined' : 'joined'} ${fleet} as ${site}/${name}${before ? ' before' : ''}; its certificate is good until ${iso(identity.leaf.validToDate)}`,
+  ]
+  if (clockAheadMs !== null && Math.abs(clockAheadMs) > CLOCK_OFF_MS) {
+    const how = clockAheadMs > 0 ? 'ahead of' : 'behind'
+    lines.push(
+      `the clock of this machine is ${lasting(Math.abs(clockAheadMs))} ${how} the controller's: let NTP set it`,
+    )
+  }
+  if (isLoopback(control.listen.host)) {
+    lines.push('consoles reach it on this machine alone; for others set control.listen, such as ":5443"')
+  }
+  const natsServers = identity.files.enrolment()?.natsServers ?? []
+  if (natsServers.length > 0) lines.push(`the bus is at upstream.nats.servers: ${JSON.stringify(natsServers)}`)
+  if (node.name !== name || node.site !== site)
+    lines.push('node.name and node.site come from the certificate: leave them out')
+  lines.push('start edge-daemon, or start it again, to serve as this node')
+  return `${lines.join('\n')}\n`
+}
+
+function shown(identity: NodeIdentity | null, files: IdentityFiles, output: 'table' | 'json'): string {
+  if (identity === null) {
+    throw new EdgeError('IDENTITY_UNUSABLE', {
+      message: files.key() === null ? 'this node has not joined a fleet' : 'a join was begun here and not finished',
+      next: ['join: edge-daemon join --token TOKEN'],
+    })
+  }
+  const { leaf, deny, bundle, trust, fleet, site, node } = identity
+  const creds = files.natsCreds()
+  const nats = creds === null ? null : readCredentials(creds)
+  const facts = {
+    fleet,
+    site,
+    node,
+    serial: leaf.serialNumber,
+    validFrom: leaf.validFromDate.toISOString(),
+    validUntil: leaf.validToDate.toISOString(),
+    roots: trust.roots.map((root) => ({ pin: fingerprintOf(root), validUntil: root.validToDate.toISOString() })),
+    trustVersion: bundle.version,
+    denyVersion: deny?.version ?? null,
+    denyIssuedAt: deny === null ? null : new Date(deny.issuedAt).toISOString(),
+    clockFloor: new Date(identity.clock.floorMs).toISOString(),
+    controllers: files.enrolment()?.controllers ?? [],
+    natsUser: nats?.name ?? null,
+    natsUntil: nats?.expiresAtMs == null ? null : new Date(nats.expiresAtMs).toISOString(),
+  }
+  if (output === 'json') return `${JSON.stringify(facts)}\n`
+  const leftMs = leaf.validToDate.getTime() - identity.nowMs()
+  const left = leftMs > 0 ? `${lasting(leftMs)} left` : `ended ${lasting(-leftMs)} ago`
+  const rows = [
+    ['node', `${site}/${node} of ${fleet}`],
+    ['certificate', `until ${iso(leaf.validToDate)} (${left}), serial ${leaf.serialNumber}`],
+    ...facts.roots.map(({ pin, validUntil }) => ['root', `${pin}, until ${validUntil.slice(0, 10)}`]),
+    ['trust bundle', `version ${bundle.version}`],
+    ['deny list', deny === null ? 'none' : `version ${deny.version}, signed ${iso(new Date(deny.issuedAt))}`],
+    ['clock', `not before ${iso(new Date(identity.clock.floorMs))}`],
+    ['controllers', facts.controllers.join(', ') || 'none: carry a request by hand before the certificate ends'],
+    [
+      'bus',
+      nats === null ? 'no credentials' : `${nats.name}${facts.natsUntil === null ? '' : `, until ${facts.natsUntil}`}`,
+    ],
+  ]
+  return rows.map(([what = '', value = '']) => `${what.padEnd(14)}${value}\n`).join('')
+}
+
+function answerIn(file: string) {
+  const cure = { next: ['bring the file that edgedeck pki sign wrote'] }
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'))
+  } catch (cause) {
+    throw new EdgeError('IDENTITY_UNUSABLE', { message: `${file} cannot be read: ${messageOf(cause)}`, ...cure, cause })
+  }
+  const parsed = enrolmentAnswerSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new EdgeError('IDENTITY_UNUSABLE', { message: `${file} is no answer of an authority`, ...cure })
+}
+
+function written(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (cause) {
+    throw new EdgeError('USAGE', {
+      message: `${file} cannot be written: ${messageOf(cause)}`,
+      next: ['name another file'],
+      cause,
+    })
+  }
+}
+
+function iso(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+function lasting(ms: number): string {
+  if (ms >= 2 * DAY_MS) return `${Math.floor(ms / DAY_MS)} d`
+  return ms >= 2 * HOUR_MS ? `${Math.floor(ms / HOUR_MS)} h` : `${Math.ceil(ms / MINUTE_MS)} min`
+}
