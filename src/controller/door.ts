@@ -102,7 +102,7 @@ export class Door {
     const network = networkOf(socket.remoteAddress ?? '')
     const fromThere = this.#byAddress.get(network) ?? 0
     const isFull = this.#sockets.size >= limits.connections || fromThere >= limits.connectionsPerAddress
-    if (isFull || this.#isClosing || !addresses.take(network, performance.now())) {
+    if (isFull || this.#isClosing || !addresses.take(socket.remoteAddress ?? '', performance.now())) {
       counters.dropped(isFull ? 'too_many' : 'rate')
       socket.on('error', () => {})
       socket.resetAndDestroy()

@@ -93,7 +93,7 @@ export class Ledger {
   add(entry: LedgerEntry): void {
     this.#newestMs = Math.max(this.#newestMs, entry.at)
     if (entry.e === 'token') {
-      this.#tokens.set(entry.hash, entry)
+      if (!this.#tokens.has(entry.hash)) this.#tokens.set(entry.hash, entry)
       return
     }
     if (this.#uses.has(entry.hash)) return
