@@ -140,9 +140,15 @@ export class Door {
       socket.destroy()
       return
     }
-    socket.end(`HTTP/1.1 ${isSlow ? '408 Request Timeout' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+    const status = isSlow ? '408 Request Timeout' : (BROKEN[error.code ?? ''] ?? '400 Bad Request')
+    // Who is slow is not waited for again: the end of the answer is the end of the connection.
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
+    setTimeout(() => socket.destroy(), LINGER_MS).unref()
   }
 }
+
+const LINGER_MS = 1000
+const BROKEN: Readonly<Record<string, string>> = { HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large' }
 
 function tlsOf({ chainPem, keyPem }: OwnCertificate) {
   // No session is resumed: a certificate is judged at every connection.
