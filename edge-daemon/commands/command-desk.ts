@@ -127,8 +127,9 @@ export class CommandDesk {
     const verdict = judgeEnvelope(frame, envelope, peer, { node, nowMs, startedMs, judgeChain })
     if (!verdict.ok) throw refusal(verdict.code, verdict.msg, verdict.next)
     this.#mustHaveRight(verdict.by, verb)
-    const holdMs = envelope.expiresAt - nowMs + ENVELOPE_SKEW_MS
-    const claim = this.#nonces.claim(verdict.by.name, envelope.nonce, { nowMs: monotonicMs, holdMs })
+    const { nonce, expiresAt } = envelope
+    const holdMs = expiresAt - nowMs + ENVELOPE_SKEW_MS
+    const claim = this.#nonces.claim(verdict.by.name, nonce, { nowMs, monotonicMs, expiresAt, holdMs })
     if (claim === 'seen')
       throw refusal('COMMAND_REPLAYED', 'this very command came before', 'send it anew if it is wanted twice')
     if (claim === 'full') throw refusal('OVERLOADED', 'too many commands came in the last minutes', 'wait some minutes')

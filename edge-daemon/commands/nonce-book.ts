@@ -4,26 +4,33 @@ export const NONCE_LIMITS = { all: 4096, ofOne: 512 } as const
 /** What became of a nonce that was shown. */
 export type NonceClaim = 'fresh' | 'seen' | 'full'
 
+/** When a nonce is shown, and how long it counts. */
+export interface NonceTime {
+  /** Unix ms by the clock that commands are judged by. */
+  readonly nowMs: number
+  readonly monotonicMs: number
+  /** When its command ends, by the same clock as `nowMs`. */
+  readonly expiresAt: number
+  /** How long it is remembered at least. */
+  readonly holdMs: number
+}
+
 /**
- * The nonces of commands that were let through, each for as long as its command could be let through again. Times are
- * monotonic ms: a wall clock that is set back must not make an old command new.
+ * The nonces of commands that were let through, each for as long as its command could be let through again: until it has
+ * ended by the node's clock, and by the time that went by. That clock may be set back, or stand still while it is behind.
  */
 export class NonceBook {
   /** When each may be forgotten, by author. An author without nonces has no entry. */
-  readonly #byAuthor = new Map<string, Map<string, number>>()
+  readonly #byAuthor = new Map<string, Map<string, { readonly expiresAt: number; readonly untilMonotonicMs: number }>>()
   #size = 0
 
-  /** Remember a nonce for `holdMs`. Only `fresh` lets its command through. */
-  claim(
-    author: string,
-    nonce: string,
-    { nowMs, holdMs }: { readonly nowMs: number; readonly holdMs: number },
-  ): NonceClaim {
+  /** Remember a nonce. Only `fresh` lets its command through. */
+  claim(author: string, nonce: string, time: NonceTime): NonceClaim {
     if (this.#byAuthor.get(author)?.has(nonce) === true) return 'seen'
-    if (this.#isFull(author)) this.#forget(nowMs)
+    if (this.#isFull(author)) this.#forget(time)
     if (this.#isFull(author)) return 'full'
-    const own = this.#byAuthor.get(author) ?? new Map<string, number>()
-    own.set(nonce, nowMs + holdMs)
+    const own = this.#byAuthor.get(author) ?? new Map()
+    own.set(nonce, { expiresAt: time.expiresAt, untilMonotonicMs: time.monotonicMs + time.holdMs })
     this.#byAuthor.set(author, own)
     this.#size += 1
     return 'fresh'
@@ -33,10 +40,10 @@ export class NonceBook {
     return this.#size >= NONCE_LIMITS.all || (this.#byAuthor.get(author)?.size ?? 0) >= NONCE_LIMITS.ofOne
   }
 
-  #forget(nowMs: number): void {
+  #forget({ nowMs, monotonicMs }: NonceTime): void {
     for (const [author, nonces] of this.#byAuthor) {
-      for (const [nonce, untilMs] of nonces) {
-        if (untilMs > nowMs) continue
+      for (const [nonce, { expiresAt, untilMonotonicMs }] of nonces) {
+        if (expiresAt >= nowMs || untilMonotonicMs > monotonicMs) continue
         nonces.delete(nonce)
         this.#size -= 1
       }

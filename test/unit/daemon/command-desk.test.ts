@@ -177,6 +177,18 @@ test('carries a command out once, also when the clock is set back, and not after
   expect(carriedOut).toHaveLength(1)
 })
 
+test('carries no command out twice while its clock stands still, however long', async () => {
+  const { peer, key } = person('mia')
+  const node = desk()
+  const frame = signed(key)
+  await node.carryOut(peer, frame)
+  // Time goes by, and the clock is still behind what the fleet has signed.
+  monotonicMs += 3_600_000
+  for (let n = 1; n < NONCE_LIMITS.ofOne; n += 1) await node.carryOut(peer, signed(key))
+  await expect(node.carryOut(peer, signed(key))).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await expect(node.carryOut(peer, frame)).rejects.toMatchObject({ code: 'COMMAND_REPLAYED' })
+})
+
 test('takes commands of the right time when a clock that was days ahead at the start is put right', async () => {
   wallMs += 40 * 86_400_000
   const { peer, key } = person('mia')

@@ -1,0 +1,136 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CommandFrame } from '../../../protocol/frames.ts'
+import { DaemonHome, type EdgeDaemonProcess, eventually, type Served } from '../../support/edge-daemon.ts'
+import { FleetAuthority, type IssuedIdentity } from '../../support/fleet-authority.ts'
+import { clientSocket, joinFiles, knock } from '../../support/joined-node.ts'
+import { TestConsole } from '../../support/live-node.ts'
+import { ASKED, answerOf, askMatrix, signedCommand } from '../../support/rights-matrix.ts'
+
+const NODE = { site: 'plant', name: 'n1' }
+
+let acme: FleetAuthority
+let home: DaemonHome
+let served: { daemon: EdgeDaemonProcess } & Served
+const sessions: TestConsole[] = []
+
+beforeAll(async () => {
+  acme = await FleetAuthority.create('acme')
+  home = new DaemonHome()
+  home.configure({ 'faults.allow': true })
+  joinFiles(home.stateDir, await acme.node(NODE.site, NODE.name))
+  served = await home.serve()
+})
+afterAll(async () => {
+  for (const session of sessions) session.close()
+  await home[Symbol.asyncDispose]()
+  acme[Symbol.dispose]()
+})
+
+async function connect(who: IssuedIdentity): Promise<TestConsole> {
+  const session = await TestConsole.open(served.liveUrl, clientSocket(who))
+  sessions.push(session)
+  return session
+}
+
+function handedOn(frame: CommandFrame, signer: IssuedIdentity): CommandFrame {
+  const chain = signer.chain.map(({ raw }) => raw.toString('base64'))
+  return { ...frame, envelope: { ...(frame.envelope as NonNullable<CommandFrame['envelope']>), chain } }
+}
+
+test('gives everybody what their role, permissions and sites allow, and names the right that is missing', async () => {
+  const cells = await askMatrix(acme, NODE, connect)
+  expect(cells).toHaveLength(3 * 4 * 3 * ASKED.length)
+  for (const { allowed, code, msg, ...cell } of cells) {
+    // What is let through may still be refused for another reason: there is no such picture, and no uplink.
+    expect({ ...cell, allowed: code !== 'RIGHT_MISSING' }).toEqual({ ...cell, allowed })
+    if (allowed) expect(['COMMAND_REFUSED', 'PICTURE_NOT_KEPT', null]).toContain(code)
+    else expect(msg).toMatch(/needs the (role|permission|site) \w+, which mia has not$/)
+  }
+  expect(new Set(cells.map(({ code }) => code)).size).toBe(4)
+}, 60_000)
+
+describe('a command', () => {
+  test.each<[string, string, (mia: IssuedIdentity, ben: IssuedIdentity) => CommandFrame]>([
+    ['unsigned', 'SIGNATURE_MISSING', (mia) => without(signedCommand(mia, NODE))],
+    ['with other arguments', 'SIGNATURE_INVALID', (mia) => ({ ...signedCommand(mia, NODE), args: { ms: 5 } })],
+    ['with another verb', 'SIGNATURE_INVALID', (mia) => ({ ...signedCommand(mia, NODE), verb: 'resend' })],
+    ['for another node', 'SIGNATURE_INVALID', (mia) => signedCommand(mia, { ...NODE, name: 'n2' })],
+    ['for another site', 'SIGNATURE_INVALID', (mia) => signedCommand(mia, { ...NODE, site: 'plant-b' })],
+    ['signed by somebody else', 'SIGNATURE_INVALID', (_mia, ben) => signedCommand(ben, NODE)],
+    [
+      'signed by somebody else, with their chain',
+      'SIGNATURE_INVALID',
+      (_mia, ben) => handedOn(signedCommand(ben, NODE), ben),
+    ],
+    ['that has ended', 'COMMAND_EXPIRED', (mia) => signedCommand(mia, NODE, { expiresAt: Date.now() - 1 })],
+    ['of the future', 'COMMAND_EXPIRED', (mia) => signedCommand(mia, NODE, inAnHour())],
+    ['from before the start', 'COMMAND_EXPIRED', (mia) => signedCommand(mia, NODE, { issuedAt: Date.now() - 200_000 })],
+  ])('%s is refused with %s', async (_what, code, make) => {
+    const [mia, ben] = [await acme.operator('mia'), await acme.operator('ben')]
+    const session = await connect(mia)
+    expect(await answerOf(session, make(mia, ben))).toMatchObject({ code })
+    expect(await answerOf(session, signedCommand(mia, NODE))).toMatchObject({ code: null })
+  })
+
+  test('is carried out once, whoever brings it again', async () => {
+    const [mia, eu] = [await acme.operator('mia'), await acme.controller('eu')]
+    const frame = signedCommand(mia, NODE)
+    expect(await answerOf(await connect(mia), frame)).toMatchObject({ code: null })
+    const again = await connect(mia)
+    expect(await answerOf(again, { ...frame, id: 'again' })).toMatchObject({ code: 'COMMAND_REPLAYED' })
+    const throughEu = await connect(eu)
+    expect(await answerOf(throughEu, { ...handedOn(frame, mia), id: 'eu' })).toMatchObject({ code: 'COMMAND_REPLAYED' })
+  })
+})
+
+test('a controller hands on what an operator signed, by the right of the operator, and signs nothing itself', async () => {
+  const eu = await acme.controller('eu')
+  const session = await connect(eu)
+  const mia = await acme.operator('mia', { role: 'operator', permissions: [], sites: [NODE.site] })
+  expect(await answerOf(session, handedOn(signedCommand(mia, NODE), mia))).toMatchObject({ code: null })
+  await eventually(() =>
+    served.daemon.lines.some((line) => line.includes('mia ran fault.slow') && line.includes('"through":"eu"')),
+  )
+  const viewer = await acme.operator('ben', { role: 'viewer' })
+  expect(await answerOf(session, handedOn(signedCommand(viewer, NODE), viewer))).toMatchObject({
+    code: 'RIGHT_MISSING',
+    msg: 'fault.slow needs the role operator, which ben has not',
+  })
+  expect(await answerOf(session, signedCommand(eu, NODE))).toMatchObject({ code: 'SIGNATURE_INVALID' })
+  const other = await acme.node(NODE.site, 'n2')
+  for (const strange of [other, eu]) {
+    const answer = await answerOf(session, handedOn(signedCommand(strange, NODE), strange))
+    expect(answer).toMatchObject({ code: 'SIGNATURE_INVALID', msg: expect.stringMatching(/only operators may sign/) })
+  }
+  expect(await knock(served.liveUrl, other)).toMatch(/^403 .*nodes do not look at each other/)
+})
+
+test('a command does not count again after a restart, nor does who was revoked meanwhile', async () => {
+  const [mia, eve] = [await acme.operator('mia'), await acme.operator('eve')]
+  const frame = signedCommand(mia, NODE)
+  expect(await answerOf(await connect(mia), frame)).toMatchObject({ code: null })
+  await served.daemon.stop()
+  const denied = acme.deny({ names: [{ name: 'operator/eve', before: Date.now() + 60_000, why: 'left' }] })
+  writeFileSync(`${home.stateDir}/identity/deny.json`, JSON.stringify(denied))
+  served = await home.serve()
+  expect(await answerOf(await connect(mia), frame)).toMatchObject({
+    code: 'COMMAND_EXPIRED',
+    msg: expect.stringContaining('before this node started'),
+  })
+  expect(await knock(served.liveUrl, eve)).toMatch(/^403 .*operator\/eve was revoked: left/)
+  const eu = await connect(await acme.controller('eu'))
+  expect(await answerOf(eu, handedOn(signedCommand(eve, NODE), eve))).toMatchObject({
+    code: 'SIGNATURE_INVALID',
+    msg: expect.stringContaining('operator/eve was revoked: left'),
+  })
+}, 60_000)
+
+function without({ envelope: _gone, ...frame }: CommandFrame): CommandFrame {
+  return frame
+}
+
+function inAnHour(): { issuedAt: number; expiresAt: number } {
+  const issuedAt = Date.now() + 3_600_000
+  return { issuedAt, expiresAt: issuedAt + 60_000 }
+}
