@@ -41,7 +41,7 @@ export function busOptionsOf(
       ? {}
       : {
           authenticator: proofOf(credentials),
-          ...(credentials.domain === null ? {} : { inboxPrefix: `_INBOX.${kind}.${credentials.name}` }),
+          ...(credentials.isOurs ? { inboxPrefix: `_INBOX.${kind}.${credentials.name}` } : {}),
         }),
     ...(isPlain
       ? {}

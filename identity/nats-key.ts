@@ -1,7 +1,7 @@
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
 import { MAX_TIME_MS } from '../protocol/bounds.ts'
-import { DOMAIN_TAG } from '../protocol/bus-users.ts'
+import { DOMAIN_TAG, OURS_TAG } from '../protocol/bus-users.ts'
 
 /** A key of a user of the bus (an nkey, Ed25519); the seed is the secret and stays where it was made. */
 export interface NatsKey {
@@ -17,6 +17,8 @@ export interface NatsCredentials {
   readonly key: NatsKey
   /** Name of the user, as `protocol/bus-users.ts` makes it. */
   readonly name: string
+  /** Whether they are for a bus that `edgedeck nats setup` made, with its permissions. */
+  readonly isOurs: boolean
   /** JetStream domain that the bus asks to be spoken to in; null for the server's own. */
   readonly domain: string | null
   /** Unix ms; null for ever. */
@@ -74,8 +76,16 @@ export function readCredentials(text: string): NatsCredentials | null {
   const claims = jwt === undefined ? null : claimsIn(jwt)
   if (jwt === undefined || key === null || claims === null || claims.sub !== key.publicKey) return null
   const { name, exp, nats } = claims
-  const [domain = null] = (nats?.tags ?? []).flatMap((tag) => DOMAIN.exec(tag)?.[1] ?? [])
-  return { jwt, key, name, domain, expiresAtMs: exp === undefined || exp === 0 ? null : exp * 1000 }
+  const tags = nats?.tags ?? []
+  const [domain = null] = tags.flatMap((tag) => DOMAIN.exec(tag)?.[1] ?? [])
+  return {
+    jwt,
+    key,
+    name,
+    isOurs: tags.includes(OURS_TAG),
+    domain,
+    expiresAtMs: exp === undefined || exp === 0 ? null : exp * 1000,
+  }
 }
 
 function claimsIn(jwt: string): z.infer<typeof claimsSchema> | null {

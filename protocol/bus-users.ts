@@ -8,6 +8,8 @@ import { encodeToken } from './subjects.ts'
 export const ARCHIVE_DOMAIN = 'archive'
 /** @see ARCHIVE_DOMAIN */
 export const DOMAIN_TAG = 'domain'
+/** Tag of credentials that were made for a bus of ours, where everybody has an inbox of their own. */
+export const OURS_TAG = 'bus:edgedeck'
 
 /** Who is on the bus, by the names that the fleet knows them by. */
 export type BusUser =

@@ -1,10 +1,11 @@
 import { type Consumer, JetStreamApiError, type JsMsg, jetstream } from '@nats-io/jetstream'
-import { connect, type NatsConnection } from 'nats'
+import type { NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
 import { type RecordClass, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
 import { type CloudBlock, decodeBlock } from './block.ts'
+import { type CloudConnection, openCloud } from './cloud-connection.ts'
 
 /** Which blocks to read. Times are Unix ms, both ends included. */
 export interface StreamQuery {
@@ -28,6 +29,8 @@ export type StreamItem =
 /** What a clock may be wrong by before something is overlooked. */
 export const CLOCK_MARGIN_MS = 2 * 3_600_000
 const TIMEOUT_MS = 5000
+/** Tries of a client to come back, four a second. */
+const RECONNECTS = 20
 /** Messages asked for at a time. */
 const BATCH = 64
 /** Times in a row that a read is begun again without getting on, before the region is given up. */
@@ -55,11 +58,13 @@ type Start = { readonly opt_start_seq: number } | { readonly opt_start_time: str
 export class StreamReader {
   readonly address: CloudAddress
   readonly #connection: NatsConnection
+  readonly #apiPrefix: string
   readonly #timeoutMs: number
 
-  private constructor(address: CloudAddress, connection: NatsConnection, timeoutMs: number) {
+  private constructor(address: CloudAddress, { connection, apiPrefix }: CloudConnection, timeoutMs: number) {
     this.address = address
     this.#connection = connection
+    this.#apiPrefix = apiPrefix
     this.#timeoutMs = timeoutMs
   }
 
@@ -69,15 +74,7 @@ export class StreamReader {
    */
   static async open(address: CloudAddress, timeoutMs = TIMEOUT_MS): Promise<StreamReader> {
     try {
-      const connection = await connect({
-        servers: [...address.servers],
-        name: 'edgedeck',
-        timeout: timeoutMs,
-        maxReconnectAttempts: 20,
-        reconnectTimeWait: 250,
-        ignoreClusterUpdates: true,
-      })
-      return new StreamReader(address, connection, timeoutMs)
+      return new StreamReader(address, await openCloud(address, { timeoutMs, reconnects: RECONNECTS }), timeoutMs)
     } catch (cause) {
       throw unreachable(address, cause)
     }
@@ -162,8 +159,10 @@ export class StreamReader {
   /** A consumer that lives as long as this read; null when the stream takes no such subject. */
   async #consumer({ subject, stream }: StreamSource, start: Start): Promise<Consumer | null> {
     try {
-      return await jetstream(this.#connection, { timeout: this.#timeoutMs }).consumers.get(stream, {
-        filter_subjects: [subject],
+      const options = { timeout: this.#timeoutMs, apiPrefix: this.#apiPrefix }
+      return await jetstream(this.#connection, options).consumers.get(stream, {
+        // As text and not as a list: then it is a part of the request's subject, which permissions look at.
+        filter_subjects: subject,
         inactive_threshold: 30_000,
         ...start,
       })

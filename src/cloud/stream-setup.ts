@@ -1,8 +1,9 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
-import { connect, type NatsConnection } from 'nats'
+import type { NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { AUDIT_STREAM, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
+import { openCloud } from './cloud-connection.ts'
 import { planStream, type ServerConfiguration, type StreamPlan } from './stream-config.ts'
 
 const STREAM_NOT_FOUND = 10_059
@@ -23,14 +24,9 @@ export async function setUpStream(
   const name = kind === 'audit' ? AUDIT_STREAM : address.stream
   let connection: NatsConnection | undefined
   try {
-    connection = await connect({
-      servers: [...address.servers],
-      name: 'edgedeck',
-      timeout: timeoutMs,
-      reconnect: false,
-      ignoreClusterUpdates: true,
-    })
-    const manager = await jetstreamManager(connection, { timeout: timeoutMs })
+    const opened = await openCloud(address, { timeoutMs, reconnects: 0 })
+    connection = opened.connection
+    const manager = await jetstreamManager(connection, { timeout: timeoutMs, apiPrefix: opened.apiPrefix })
     const existing = await configurationOf(manager, name)
     const plan = planStream(existing, { ...wishes, name }, connection.info?.version ?? null, kind)
     // The client's types do not know atomic batches.

@@ -1,3 +1,5 @@
+import type { BusAccess } from '../../identity/bus-access.ts'
+import type { BusUserKind } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
 
@@ -8,6 +10,10 @@ export interface CloudAddress {
   /** `nats://host:4222`, tried in turn. */
   readonly servers: readonly string[]
   readonly stream: string
+  /** What is shown to the servers and believed of them, asked before each connection; nothing when left out. */
+  readonly access?: () => BusAccess
+  /** As what one is known there; an operator when left out. */
+  readonly as?: BusUserKind
 }
 
 /** Name of the stream when nobody says another. */

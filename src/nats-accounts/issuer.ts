@@ -1,7 +1,7 @@
 import { encodeUser } from '@nats-io/jwt'
 import { fromPublic } from '@nats-io/nkeys'
 import { z } from 'zod'
-import { ARCHIVE_DOMAIN, type BusUser, busNameOf, DOMAIN_TAG } from '../../protocol/bus-users.ts'
+import { ARCHIVE_DOMAIN, type BusUser, busNameOf, DOMAIN_TAG, OURS_TAG } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { encodeToken } from '../../protocol/subjects.ts'
 import { type BusSeeds, pairOf } from './accounts.ts'
@@ -88,9 +88,9 @@ function refuseUnheldSite({ sites }: NatsIssuer, user: BusUser): void {
 }
 
 function tagsOf(user: BusUser): string[] {
-  if (user.kind === 'keeper') return []
-  const domain = `${DOMAIN_TAG}:${ARCHIVE_DOMAIN}`
-  if (user.kind !== 'operator') return [domain]
+  if (user.kind === 'keeper') return [OURS_TAG]
+  const tags = [OURS_TAG, `${DOMAIN_TAG}:${ARCHIVE_DOMAIN}`]
+  if (user.kind !== 'operator') return tags
   const sites = user.sites === '*' ? ['*'] : user.sites.map(encodeToken)
-  return [domain, ...sites.map((site) => `${SITE_TAG}:${site}`)]
+  return [...tags, ...sites.map((site) => `${SITE_TAG}:${site}`)]
 }
