@@ -4,6 +4,7 @@ import { countAlerts } from './alert-book.ts'
 import { type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import type { NodeModel, NodeMoment } from './node-model.ts'
 import { type NodeState, nodeState } from './node-state.ts'
+import { othersView } from './others.ts'
 import type { ConditionView, LinkView, NodeView } from './view.ts'
 
 /** A clock further off than this is told, ms. */
@@ -53,6 +54,7 @@ function stillOf(model: NodeModel, moment: NodeMoment): Still {
     uplink: uplinkOf(status),
     store: status?.store.state ?? null,
     alerts: countAlerts(status?.alerts ?? []),
+    ...othersView(status),
     conditions: conditionsOf(model, status),
     insecure: model.link.insecure,
   }

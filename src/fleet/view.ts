@@ -3,6 +3,7 @@ import type { AlertRecord, LogLevel, Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import type { NodeIdentity, NodeStatus } from './clean.ts'
 import type { NodeState } from './node-state.ts'
+import type { OthersView } from './others.ts'
 import type { Vitals } from './vitals.ts'
 
 /** The time a pane reads the fleet at: `now`, or a past Unix ms on our clock. */
@@ -21,7 +22,7 @@ export interface ConditionView {
 export type AlertCounts = Readonly<Record<Severity, number>>
 
 /** One row of the fleet: everything is safe to show, and null where not known. */
-export interface NodeView extends Vitals {
+export interface NodeView extends Vitals, OthersView {
   /** The operator's own name of the node: identity, selection and commands go by it. */
   readonly key: string
   /** The key, safe to show. */

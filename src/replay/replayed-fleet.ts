@@ -191,6 +191,8 @@ function told(live: NodeView, kept: NodeView | undefined, teller: Teller, sentUp
     alerts: { info: 0, warning: 0, critical: 0 },
     conditions: [],
     misbehaves: null,
+    others: null,
+    othersAct: null,
   }
 }
 

@@ -75,6 +75,8 @@ interface Widths {
   readonly name: number
   readonly site: number
   readonly model: number
+  /** 0 while nobody else is at any node: then there is no such column. */
+  readonly others: number
 }
 
 function widthsOf(rows: readonly NodeView[]): Widths {
@@ -83,6 +85,7 @@ function widthsOf(rows: readonly NodeView[]): Widths {
     // Many nodes share a site, and nearly all a model.
     site: widest(new Set(rows.map((row) => row.site ?? UNKNOWN))),
     model: widest(new Set(rows.map((row) => row.model ?? UNKNOWN))),
+    others: rows.every((row) => row.others === null) ? 0 : widest(rows.map(othersText)),
   }
 }
 
@@ -90,6 +93,11 @@ function widest(texts: Iterable<string>): number {
   let columns = 4
   for (const text of texts) columns = Math.max(columns, widthOf(text))
   return columns
+}
+
+/** Who else is at a node, and what they did a moment ago: `mia +1`, `mia resend`. */
+function othersText({ others, othersAct }: NodeView): string {
+  return [others, othersAct].filter((part) => part !== null).join(' ')
 }
 
 function columnsFor(widths: Widths, look: Look, hasInsecure: boolean): TableColumn<NodeView>[] {
@@ -141,6 +149,7 @@ function columnsFor(widths: Widths, look: Look, hasInsecure: boolean): TableColu
     },
     // Only where there is something to be told, and then whatever else gives way.
     ...(hasInsecure ? [linkColumn] : []),
+    ...(widths.others === 0 ? [] : [othersColumn(widths.others)]),
     number(
       'cpu',
       'CPU',
@@ -196,6 +205,18 @@ const linkColumn: TableColumn<NodeView> = {
   rank: 1,
   minColumns: 8,
   cell: (node) => ({ text: node.insecure ? 'insecure' : '', token: 'danger' }),
+}
+
+/** Somebody else is no figure among others: it stays when most of them go, and says who acts before it is cut. */
+function othersColumn(widest: number): TableColumn<NodeView> {
+  return {
+    id: 'others',
+    title: 'ALSO HERE',
+    rank: 2,
+    minColumns: Math.min(18, widest),
+    idealColumns: Math.min(26, widest),
+    cell: (node) => ({ text: othersText(node), token: node.othersAct === null ? 'muted' : 'warning' }),
+  }
 }
 
 /**

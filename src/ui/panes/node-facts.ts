@@ -11,6 +11,7 @@ import {
 } from '../format.ts'
 import type { Token } from '../theme.ts'
 import type { Fact, FactGroup } from './facts.ts'
+import { othersGroup } from './others-facts.ts'
 import { outboxGroups } from './outbox-facts.ts'
 import { keptFacts, storeFacts } from './store-facts.ts'
 
@@ -21,6 +22,7 @@ import { keptFacts, storeFacts } from './store-facts.ts'
 export function nodeFacts(detail: NodeDetail, nowMs: number, isPast = false): FactGroup[] {
   const { status } = detail
   return [
+    ...othersGroup(detail),
     { title: 'Inference', facts: inferenceFacts(detail) },
     { title: 'Host', facts: hostFacts(detail) },
     { title: 'Store', facts: storeFacts(status) },
