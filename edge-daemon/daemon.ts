@@ -9,6 +9,7 @@ import { AuditLog } from './audit/audit-log.ts'
 import { AuditWitness } from './audit/audit-witness.ts'
 import { SessionBook } from './audit/session-book.ts'
 import { briefStatus } from './brief-status.ts'
+import { makeReach } from './bus-reach.ts'
 import { CommandDesk } from './commands/command-desk.ts'
 import { faultCommands } from './commands/faults.ts'
 import { localRights } from './commands/local-rights.ts'
@@ -33,6 +34,7 @@ import { pickModel } from './models/models.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
+import type { Reach } from './rpc/reach.ts'
 import { MetricRules } from './rules/metric-rules.ts'
 import { ResultRules } from './rules/result-rules.ts'
 import { StatusRecorder } from './status-recorder.ts'
@@ -40,7 +42,7 @@ import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
 import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
-import { awaitedTargets, makeOutbound, type Outbound } from './uplinks.ts'
+import { awaitedTargets, makeOutbound, type Outbound, type TelemetryBytes } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
 import { ResultFilter } from './upstream/filter.ts'
 
@@ -70,6 +72,7 @@ export class Daemon {
   #early: LogBody[] | null = []
   #store: Store | null = null
   #live: LiveServer | null = null
+  #reach: Reach | null = null
   #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
   #isServing = false
 
@@ -113,14 +116,13 @@ export class Daemon {
         log: this.#log,
       }),
     )
-    const telemetryBytes = (): number => this.#live?.sentBytes() ?? 0
-    const uplinkIdentity = () => this.#identity?.tls() ?? null
-    const outbound = await makeOutbound(this.#config, {
-      store,
-      log: this.#log,
-      telemetryBytes,
-      identity: uplinkIdentity,
+    const telemetryBytes = (): TelemetryBytes => ({
+      telemetry: this.#live?.sentBytes() ?? 0,
+      ...(this.#reach === null ? {} : { telemetryNats: this.#reach.sentBytes() }),
     })
+    const uplinkIdentity = () => this.#identity?.tls() ?? null
+    const toOutbound = { store, log: this.#log, telemetryBytes, identity: uplinkIdentity }
+    const outbound = await makeOutbound(this.#config, toOutbound)
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
     if (outbound.failover !== null) await this.#begin(outbound.failover)
@@ -190,6 +192,12 @@ export class Daemon {
     const { url: liveUrl } = await live.start()
     this.#endings.push(() => live.stop())
     this.#publish = (topic, row) => live.publish(topic, row)
+    if (this.#identity !== null) {
+      const { startedAt } = identity
+      const parts = { own: this.#identity, live, outbound, audit, startedAt, log: this.#log }
+      this.#reach = makeReach(this.#config, { ...parts, snapshot: () => nodeStatus(sources) })
+      await this.#begin(this.#reach)
+    }
     await this.#begin(recorder)
 
     const keeper = new ResultKeeper({

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type BusAccess, type BusOptions, busOptionsOf } from '../identity/bus-access.ts'
 import type { UplinkTargetStatus } from '../protocol/status.ts'
 import { UPSTREAM_CLASSES } from '../protocol/subjects.ts'
 import type { Region } from './config/regions.ts'
@@ -17,6 +18,12 @@ import { UplinkPacer } from './upstream/uplink-pacer.ts'
 
 const HTTP_TARGET = 'http'
 
+/** Cumulative bytes that left for consoles by the way they took: straight, and where there is a bus, through it. */
+export interface TelemetryBytes {
+  readonly telemetry: number
+  readonly telemetryNats?: number
+}
+
 /** Everything that leaves the node: the uplinks, and the cap that they share with what consoles are told. */
 export interface Outbound {
   /** One for each target that is configured; none is fine: then everything stays on the node. */
@@ -29,7 +36,7 @@ export interface Outbound {
   readonly resends: Resends
   /** The targets that are, or were, in use. */
   targets(): UplinkTargetStatus[]
-  /** Cumulative bytes handed to the network since the start, by class, `control` and `telemetry`. */
+  /** Cumulative bytes handed to the network since the start, by class, `control` and {@link TelemetryBytes}. */
   sentBytes(): Record<string, number>
 }
 
@@ -46,7 +53,7 @@ export async function makeOutbound(
   parts: {
     readonly store: Store
     readonly log: UpstreamLog
-    readonly telemetryBytes: () => number
+    readonly telemetryBytes: () => TelemetryBytes
     /** What the node shows on TLS connections; null, as when left out, while it has not joined. */
     readonly identity?: () => UplinkIdentity | null
   },
@@ -59,7 +66,7 @@ export async function makeOutbound(
     for (const uplink of uplinks) {
       for (const [name, bytes] of Object.entries(uplink.sentBytes())) sum[name] = (sum[name] ?? 0) + bytes
     }
-    return { ...sum, telemetry: telemetryBytes() }
+    return { ...sum, ...telemetryBytes() }
   }
   const pacer = new UplinkPacer({
     capBytesPerSec: upstream.maxUplinkKbps === null ? null : (upstream.maxUplinkKbps * 1000) / 8,
@@ -132,16 +139,11 @@ function takeTurns(config: DaemonConfig): boolean {
   return regionsOf(config).length > 1 && config.upstream.regionMode === 'failover'
 }
 
-function natsWire(region: Region, { node, state, upstream }: DaemonConfig, identity: () => UplinkIdentity | null) {
+function natsWire(region: Region, config: DaemonConfig, identity: () => UplinkIdentity | null) {
+  const { node, upstream } = config
   const { servers, stream } = region
-  const files = {
-    credentials: region.credentials ?? upstream.nats.credentials,
-    ownCredentials: join(state.dir, 'identity', 'nats.creds'),
-    ca: upstream.nats.ca,
-    identity,
-  }
   return new NatsWire({
-    access: () => readBusAccess(files),
+    access: accessTo(region, config, identity),
     servers,
     stream,
     domain: upstream.nats.domain,
@@ -149,6 +151,41 @@ function natsWire(region: Region, { node, state, upstream }: DaemonConfig, ident
     ackTimeoutMs: upstream.ackTimeout,
     clientName: `edge-daemon ${node.site}/${node.name}`,
   })
+}
+
+/** How a connection to a region is opened. */
+export interface BusConnectionOptions extends BusOptions {
+  readonly servers: string[]
+  readonly name: string
+}
+
+/** Where consoles reach the node through the bus: every region, since each operator may see only one. */
+export function busRegions(
+  config: DaemonConfig,
+  identity: () => UplinkIdentity | null,
+): readonly { readonly name: string; readonly connection: () => BusConnectionOptions }[] {
+  const { node } = config
+  return regionsOf(config).map((region) => {
+    const { name, servers } = region
+    const access = accessTo(region, config, identity)
+    const shown = { servers: [...servers], name: `edge-daemon ${node.site}/${node.name} rpc` }
+    return { name, connection: () => ({ ...shown, ...busOptionsOf(servers, access(), 'node') }) }
+  })
+}
+
+/** What a region's servers are shown and what is believed of them, read anew at each call. */
+function accessTo(
+  region: Region,
+  { state, upstream }: DaemonConfig,
+  identity: () => UplinkIdentity | null,
+): () => BusAccess {
+  const files = {
+    credentials: region.credentials ?? upstream.nats.credentials,
+    ownCredentials: join(state.dir, 'identity', 'nats.creds'),
+    ca: upstream.nats.ca,
+    identity,
+  }
+  return () => readBusAccess(files)
 }
 
 /** The highest sequence by class that one of some targets has surely synced. */

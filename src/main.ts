@@ -18,9 +18,11 @@ import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/c
 import type { NodeAddress } from './config/node-address.ts'
 import { consolePaths } from './config/paths.ts'
 import { IdentityFolder } from './identity/identity-source.ts'
+import { readOperatorBus } from './identity/operator-bus-access.ts'
 import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
 import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
+import { operatorBus } from './link/operator-bus.ts'
 import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
@@ -195,12 +197,16 @@ function load(flags: FleetFlags): Loaded {
   const identity = new IdentityFolder(join(paths.identitiesDir, context.name))
   const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
   const journal = operatorJournal({ dir: paths.auditDir, context: context.name, identity }, { onFault })
-  const access = { version, identity, journal }
+  const { nats } = context
+  const busFiles = nats && { nats, configFile, identityDir: join(paths.identitiesDir, context.name), identity }
+  const bus = busFiles && operatorBus({ ...busFiles.nats, access: () => readOperatorBus(busFiles), identity })
+  const access = { version, identity, journal, ...(bus === null ? {} : { bus }) }
   return { context, configFile, nodes, clouds, access, screen, auditDir: paths.auditDir }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {
-  if (loaded.nodes.length > 0) return loaded.nodes
+  // Where there is a bus nodes are found by their heartbeats.
+  if (loaded.nodes.length > 0 || loaded.access.bus !== undefined) return loaded.nodes
   throw new EdgeError('USAGE', {
     message: 'no node is known',
     next: [

@@ -47,6 +47,11 @@ export class AuditLog {
     this.#options = options
   }
 
+  /** The end of the chain; null while nothing is written down. */
+  get head(): AuditHead | null {
+    return this.#head
+  }
+
   /**
    * Find where the chain goes on.
    * @throws EdgeError `STORE_FAILING` when the store cannot be read

@@ -1,10 +1,9 @@
 import { isExposed, type NodeAddress } from '../config/node-address.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import type { FleetView } from '../fleet/view.ts'
-import { NO_IDENTITY } from '../identity/identity-source.ts'
 import type { FleetAccess } from '../link/access.ts'
+import { FleetLinks } from '../link/fleet-links.ts'
 import type { LinkInterest, NodeLink } from '../link/link.ts'
-import { WebSocketLink } from '../link/websocket.ts'
 
 /** What {@link FleetSession} needs. */
 export interface FleetSessionOptions {
@@ -18,35 +17,35 @@ export interface FleetSessionOptions {
 export class FleetSession {
   readonly fleet: Fleet
   readonly links: ReadonlyMap<string, NodeLink>
+  readonly #links: FleetLinks
 
   constructor(options: FleetSessionOptions) {
     const { nodes, access, interest, maxLogRows } = options
-    const { version, identity = NO_IDENTITY, journal = null } = access
     this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
     for (const node of nodes) {
       this.fleet.add(node.key, { url: node.url, insecure: isExposed(node), nowMs: Date.now() })
     }
-    const client = { name: 'edgedeck', version }
-    this.links = new Map(
-      nodes.map((node) => [
-        node.key,
-        new WebSocketLink(node, {
-          client,
-          interest,
-          identity,
-          journal,
-          sink: (key, event) => this.fleet.apply(key, event, Date.now()),
-        }),
-      ]),
-    )
+    this.#links = new FleetLinks({
+      nodes,
+      access,
+      interest,
+      sink: (key, event) => this.fleet.apply(key, event, Date.now()),
+      onFound: (key) => this.fleet.add(key, { nowMs: Date.now() }),
+    })
+    this.links = this.#links.byKey
   }
 
   start(): void {
-    for (const link of this.links.values()) link.start()
+    this.#links.start()
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.links.values()].map((link) => link.stop()))
+    await this.#links.stop()
+  }
+
+  /** Whom somebody looks at now, see {@link FleetLinks.look}. */
+  look(keys: ReadonlySet<string>): void {
+    this.#links.look(keys)
   }
 
   /** Wait until the fleet looks so, the time is over, or the signal comes. Resolves with the last look. */

@@ -39,7 +39,9 @@ export async function openNode(
     return now !== null && now.identity !== null && now.status !== null && now.link.clockOffsetMs !== null
   }
   session.start()
-  await session.until(() => answers() || detail()?.link.lastReason != null, timeoutMs, signal)
+  // Where there is a bus, one way that fails is not the end.
+  const isRefused = (): boolean => access.bus === undefined && detail()?.link.lastReason != null
+  await session.until(() => answers() || isRefused(), timeoutMs, signal)
   const link = session.links.get(address.key)
   const found = detail()
   if (link === undefined || found === null || !answers()) {

@@ -1,4 +1,5 @@
 import type { DaemonFrame } from '../../protocol/frames.ts'
+import type { Heartbeat } from '../../protocol/presence.ts'
 import type { StatRecord } from '../../protocol/records.ts'
 import type { SampleRecord } from '../../protocol/status.ts'
 
@@ -10,7 +11,9 @@ export type LinkEvent =
   /** An attempt began; `attempt` counts from 1 since the last session. */
   | { readonly kind: 'connecting'; readonly attempt: number }
   /** The transport stands; the node's `welcome` comes as a frame. `certified` when a certificate has named the node. */
-  | { readonly kind: 'opened'; readonly certified?: boolean }
+  | { readonly kind: 'opened'; readonly certified?: boolean; readonly route?: 'direct' | 'nats' }
+  /** It was heard on the bus, whether or not it can be spoken to. */
+  | { readonly kind: 'heartbeat'; readonly heartbeat: Heartbeat; readonly site: string; readonly sizeBytes: number }
   /** A decoded frame; `sizeBytes` is its length on the wire. */
   | { readonly kind: 'frame'; readonly frame: DaemonFrame; readonly sizeBytes: number }
   /** What a node kept of its own state, read back later; applied at the time it tells of, in order. */

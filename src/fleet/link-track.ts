@@ -9,10 +9,12 @@ export function idleLink(url: string | null, insecure = false): LinkView {
     insecure,
     certified: null,
     phase: 'idle',
+    route: null,
     attempt: 0,
     retryAtMs: null,
     openedAtMs: null,
     lastReason: null,
+    heartbeatAtMs: null,
     rttMs: null,
     clockOffsetMs: null,
     receivedBytes: 0,
@@ -30,7 +32,14 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
     case 'connecting':
       return { ...link, phase: 'connecting', attempt: event.attempt, retryAtMs: null, openedAtMs: null }
     case 'opened':
-      return { ...link, phase: 'open', certified: event.certified ?? false, openedAtMs: nowMs, retryAtMs: null }
+      return {
+        ...link,
+        phase: 'open',
+        route: event.route ?? 'direct',
+        certified: event.certified ?? false,
+        openedAtMs: nowMs,
+        retryAtMs: null,
+      }
     case 'frame':
       return {
         ...link,
@@ -40,6 +49,8 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
     case 'sample':
     case 'stat':
       return link
+    case 'heartbeat':
+      return { ...link, heartbeatAtMs: nowMs, receivedBytes: link.receivedBytes + event.sizeBytes }
     case 'clock':
       return { ...link, rttMs: event.rttMs, clockOffsetMs: event.offsetMs }
     case 'refused':
@@ -50,6 +61,7 @@ export function advanceLink(link: LinkView, event: LinkEvent, nowMs: number): Li
         retryAtMs: event.retryInMs === null ? null : nowMs + event.retryInMs,
         openedAtMs: null,
         certified: null,
+        route: null,
         lastReason: safe(event.reason),
       }
     case 'misbehaved':

@@ -1,7 +1,9 @@
 import type { StatusFrame, WelcomeFrame } from '../../protocol/frames.ts'
 import { type HistogramData, mergeHistograms, quantileMs } from '../../protocol/histogram.ts'
+import type { Heartbeat } from '../../protocol/presence.ts'
 import type { StatRecord } from '../../protocol/records.ts'
 import type { SampleRecord, StageHistograms } from '../../protocol/status.ts'
+import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { clean, cleanStatus, type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import { CounterTrack, countersOf, SENT_TOTAL } from './counter-track.ts'
 import type { LinkEvent } from './link-event.ts'
@@ -81,6 +83,9 @@ export class NodeModel {
   #keyframeChars = 0
   #moment: NodeMoment | null = null
   #lastN: { readonly subscription: string; readonly n: number } | null = null
+  /** What it last told the bus, while no session tells more. */
+  #heartbeat: Heartbeat | null = null
+  #heardSite: UntrustedText | null = null
 
   constructor(
     key: string,
@@ -102,6 +107,16 @@ export class NodeModel {
 
   get link(): LinkView {
     return this.#link
+  }
+
+  /** What it tells the bus, while there is no session. */
+  get heartbeat(): Heartbeat | null {
+    return this.#heartbeat
+  }
+
+  /** Where it belongs, by its own word in a session or by the subject of its heartbeats. */
+  get site(): UntrustedText | null {
+    return this.#identity?.site ?? this.#heardSite
   }
 
   /** Announced time between two status frames, ms. */
@@ -136,6 +151,7 @@ export class NodeModel {
     if (event.kind === 'opened') this.#lastN = null
     if (event.kind === 'sample') return this.#takeSample(event.record, nowMs)
     if (event.kind === 'stat') return this.#takeStat(event.record, nowMs)
+    if (event.kind === 'heartbeat') this.#takeHeartbeat(event, nowMs)
     if (event.kind !== 'frame') return null
     if (event.frame.t === 'welcome') this.#welcome(event.frame, nowMs)
     if (event.frame.t !== 'status') return null
@@ -179,10 +195,30 @@ export class NodeModel {
   }
 
   #welcome(frame: WelcomeFrame, nowMs: number): void {
+    this.#heartbeat = null
     this.#identity = clean(frame.node)
     this.#intervalMs = frame.intervalMs
     this.#heardMs = nowMs
     this.counters.setInstance(frame.node.instance)
+  }
+
+  /** It says little, but that it is alive; a session says the same and more. */
+  #takeHeartbeat({ heartbeat, site }: Extract<LinkEvent, { kind: 'heartbeat' }>, nowMs: number): void {
+    this.#heardSite = safe(site)
+    if (this.#link.phase === 'open') return
+    this.#heartbeat = heartbeat
+    this.#intervalMs = heartbeat.every
+    this.#heardMs = nowMs
+    this.#dataMs = nowMs
+    this.#status = null
+    this.#vitals = {
+      ...NO_VITALS,
+      p99Ms: heartbeat.p99 ?? null,
+      inferencesPerSec: heartbeat.rate ?? null,
+      cpuPct: heartbeat.cpu ?? null,
+      backlogRecords: heartbeat.backlog ?? 0,
+    }
+    this.#history.add(nowMs, this.#vitals)
   }
 
   /** Only the latency: what came in and went up meanwhile it does not tell. */

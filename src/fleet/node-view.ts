@@ -1,3 +1,4 @@
+import type { Heartbeat } from '../../protocol/presence.ts'
 import type { Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { countAlerts } from './alert-book.ts'
@@ -47,16 +48,37 @@ function stillOf(model: NodeModel, moment: NodeMoment): Still {
     key: model.key,
     name: safe(model.key),
     saysName: model.identity?.name ?? null,
-    site: model.identity?.site ?? null,
+    site: model.site,
     memPct: percent(vitals.memUsedBytes, vitals.memTotalBytes),
     diskPct: percent(vitals.diskUsedBytes, vitals.diskTotalBytes),
+    ...(model.heartbeat === null || status !== null ? fromStatus(status) : fromHeartbeat(model.heartbeat)),
+    route: model.link.route,
+    ...othersView(status),
+    insecure: model.link.insecure,
+    conditions: conditionsOf(model, status),
+  }
+}
+
+function fromStatus(status: NodeStatus | null): Pick<NodeView, 'model' | 'uplink' | 'store' | 'alerts'> {
+  return {
     model: modelOf(status),
     uplink: uplinkOf(status),
     store: status?.store.state ?? null,
     alerts: countAlerts(status?.alerts ?? []),
-    ...othersView(status),
-    conditions: conditionsOf(model, status),
-    insecure: model.link.insecure,
+  }
+}
+
+function fromHeartbeat({
+  model,
+  down = 0,
+  failing,
+  alerts: [critical, warning] = [0, 0],
+}: Heartbeat): ReturnType<typeof fromStatus> {
+  return {
+    model: model === undefined ? null : safe(model),
+    uplink: down > 0 ? 'down' : 'up',
+    store: failing === true ? 'failing' : 'ok',
+    alerts: { info: 0, warning, critical },
   }
 }
 
@@ -88,6 +110,10 @@ function conditionsOf(model: NodeModel, status: NodeStatus | null): ConditionVie
   if (says !== null) tell('name_differs', 'info', `the node calls itself "${says}"`)
   for (const [fault, value] of Object.entries(status?.faults ?? {})) {
     tell('fault_in_force', 'warning', `declared fault ${fault} = ${value}`)
+  }
+  if (model.heartbeat !== null && status === null) {
+    const why = model.link.lastReason === null ? '' : `: ${model.link.lastReason}`
+    tell('no_session', 'warning', `it is heard on the bus, but there is no session with it${why}`)
   }
   const { clockOffsetMs } = model.link
   if (clockOffsetMs !== null && Math.abs(clockOffsetMs) > CLOCK_OFFSET_TOLD_MS) {

@@ -42,6 +42,8 @@ export interface NodeView extends Vitals, OthersView {
   /** The worst of the uplink targets. */
   readonly uplink: 'up' | 'connecting' | 'down' | null
   readonly store: 'ok' | 'failing' | null
+  /** Which way it is reached; null while it is not. */
+  readonly route: 'direct' | 'nats' | null
   readonly alerts: AlertCounts
   readonly conditions: readonly ConditionView[]
   /** What goes between it and this console can be read and changed on its way. */
@@ -104,12 +106,16 @@ export interface LinkView {
   /** Whether the node's name is proved by its certificate; null while there is no session. */
   readonly certified: boolean | null
   readonly phase: 'idle' | 'connecting' | 'open' | 'waiting'
+  /** Which way it goes; null while there is no session. */
+  readonly route: 'direct' | 'nats' | null
   readonly attempt: number
   /** When the next attempt comes, Unix ms; null when none is planned. */
   readonly retryAtMs: number | null
   readonly openedAtMs: number | null
   /** Why the last session ended or could not be made. */
   readonly lastReason: UntrustedText | null
+  /** When it was last heard on the bus, Unix ms; null when it never was. */
+  readonly heartbeatAtMs: number | null
   readonly rttMs: number | null
   /** The node's clock minus ours, ms. */
   readonly clockOffsetMs: number | null

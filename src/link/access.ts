@@ -1,4 +1,5 @@
 import type { IdentitySource } from '../identity/identity-source.ts'
+import type { FleetBus } from './fleet-bus.ts'
 import type { CommandJournal } from './link.ts'
 
 /** As whom a fleet is reached. */
@@ -9,4 +10,6 @@ export interface FleetAccess {
   readonly identity?: IdentitySource
   /** Writes down what is sent to change something; absent = nobody. */
   readonly journal?: CommandJournal
+  /** The fleet's bus, for nodes that cannot be reached straight; absent = there is none. */
+  readonly bus?: FleetBus
 }

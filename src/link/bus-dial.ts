@@ -1,6 +1,28 @@
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import type { ClientOptions } from 'ws'
+import type { Origin } from '../../protocol/bus-subjects.ts'
+import type { IdentitySource } from '../identity/identity-source.ts'
+import { type Dial, dialSecurely } from './dial.ts'
+import type { FleetBus } from './fleet-bus.ts'
+
+/** A WebSocket needs some address; nobody looks it up. */
+const TUNNEL_URL = 'wss://tunnel.invalid/live'
+const OPEN_TIMEOUT_MS = 4000
+
+/** Through the bus to a node, by the same mutual TLS as straight; a sentence when it cannot be tried now. */
+export function dialBus(
+  bus: FleetBus,
+  origin: Origin | string,
+  how: { readonly identity: IdentitySource; readonly now: () => number },
+): Dial | string {
+  if (bus.fault !== null) return bus.fault
+  if (typeof origin === 'string') return origin
+  const dial = dialSecurely({ key: origin.node, site: origin.site, url: TUNNEL_URL }, how)
+  if (typeof dial === 'string') return dial
+  const through = overStream(() => bus.openTunnel(origin, OPEN_TIMEOUT_MS))
+  return { ...dial, socket: { ...dial.socket, ...through } }
+}
 
 /**
  * Options of a WebSocket that run TLS through another stream than TCP, with the same certificates as on a connection.

@@ -134,6 +134,8 @@ export interface NodeLink {
   start(): void
   /** End for good; resolves when nothing of it runs any more. */
   stop(): Promise<void>
+  /** How often the node should say how it is, ms: often while somebody looks, now and after every reconnect. */
+  pace(everyMs: number): void
   /** Change which log lines are followed, now and after every reconnect; null = none. */
   followLogs(follow: LogFollow | null): void
   /** Change which results are followed, now and after every reconnect; null = none. */

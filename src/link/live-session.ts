@@ -5,12 +5,14 @@ import {
   FRAME_VERSION,
   type FrameOf,
   type Topic,
+  type WelcomeFrame,
 } from '../../protocol/frames.ts'
 import type { LinkEvent } from '../fleet/link-event.ts'
 import { ClockFilter } from './clock-filter.ts'
 import { InflowBound, type InflowLimits } from './inflow-bound.ts'
 import type { LinkInterest, LogFollow, ResultFollow } from './link.ts'
 import { RequestBook } from './request-book.ts'
+import { type FollowedTopic, RowCursor } from './row-cursor.ts'
 
 /** What a session needs of whatever carries it. */
 export interface SessionPort {
@@ -26,6 +28,12 @@ export interface SessionOptions {
   readonly client: { readonly name: string; readonly version: string }
   readonly interest: LinkInterest
   readonly inflow: InflowLimits
+  /** Where the rows of the node went on to in sessions before. */
+  readonly cursor?: RowCursor
+  /** False to be connected and ask for nothing yet. */
+  readonly attends?: boolean
+  /** Time between two status frames, ms; null for as often as the node offers. */
+  readonly everyMs?: number | null
 }
 
 /** Whom a certificate names, before the node says a word. */
@@ -60,6 +68,12 @@ export class LiveSession {
   readonly #subscriptions = new Map<string, Subscription>()
   /** Subscriptions that the operator changes, by topic. */
   readonly #followed = new Map<'logs' | 'results', string>()
+  /** The subscription to status; null while there is none. */
+  #statusId: string | null = null
+  #everyMs: number | null
+  #attends: boolean
+  readonly #cursor: RowCursor
+  readonly #wishes: { logs: LogFollow | null; results: ResultFollow | null }
   #nextSubscription = 1
   #nextPing = 1
   #welcomed = false
@@ -73,6 +87,10 @@ export class LiveSession {
   constructor(port: SessionPort, options: SessionOptions) {
     this.#port = port
     this.#options = options
+    this.#attends = options.attends ?? true
+    this.#everyMs = options.everyMs ?? null
+    this.#cursor = options.cursor ?? new RowCursor()
+    this.#wishes = { logs: options.interest.logs, results: options.interest.results ?? null }
     this.#inflow = new InflowBound(options.inflow, port.now())
     this.#lastHeardMs = port.now()
   }
@@ -104,8 +122,31 @@ export class LiveSession {
     this.#nextPing += 1
   }
 
+  /** Ask for what is of interest, or (false) for nothing any more; the session stands either way. */
+  attend(attends: boolean): void {
+    if (this.#attends === attends) return
+    this.#attends = attends
+    if (!this.#welcomed) return
+    if (attends) {
+      this.#askForAll()
+      return
+    }
+    for (const id of this.#subscriptions.keys()) this.#send({ t: 'unsubscribe', id })
+    this.#subscriptions.clear()
+    this.#followed.clear()
+    this.#statusId = null
+  }
+
+  /** Be told the status every so many ms from now on. */
+  pace(everyMs: number): void {
+    if (this.#everyMs === everyMs) return
+    this.#everyMs = everyMs
+    if (this.#statusId !== null) this.#send({ t: 'pace', id: this.#statusId, everyMs })
+  }
+
   /** Change which logs are followed. */
   followLogs(follow: LogFollow | null): void {
+    this.#wishes.logs = follow
     const contains = follow?.contains
     const wish = follow && { level: follow.level, backlog: follow.backlog }
     this.#follow('logs', wish && (contains === undefined ? wish : { ...wish, contains }))
@@ -113,6 +154,7 @@ export class LiveSession {
 
   /** Change which results are followed. */
   followResults(follow: ResultFollow | null): void {
+    this.#wishes.results = follow
     this.#follow('results', follow && { ...follow })
   }
 
@@ -173,9 +215,7 @@ export class LiveSession {
           this.#end('it calls itself by another name than its certificate')
           return
         }
-        this.#welcomed = true
-        this.#port.emit({ kind: 'frame', frame, sizeBytes })
-        this.#askForAll()
+        this.#welcome(frame, sizeBytes)
         return
       case 'ping':
         this.#send({ t: 'pong', n: frame.n, echo: frame.at, recvAt: nowMs, at: this.#port.now() })
@@ -197,11 +237,23 @@ export class LiveSession {
     }
   }
 
+  /** Whoever hears of it may have the session attend: then it asks at once, and not twice. */
+  #welcome(frame: WelcomeFrame, sizeBytes: number): void {
+    const attended = this.#attends
+    this.#welcomed = true
+    this.#cursor.welcomed(frame.node.instance)
+    this.#port.emit({ kind: 'frame', frame, sizeBytes })
+    if (attended) this.#askForAll()
+    else if (!this.#attends) this.probe()
+  }
+
   #takeSubscribed(frame: DaemonFrame, sizeBytes: number): void {
     if (this.requests.take(frame)) return
     const subscription = 'id' in frame && frame.id !== null ? this.#subscriptions.get(frame.id) : undefined
     // Rows of a subscription that was just ended may still be under way; they are nobody's.
     if (subscription === undefined) return
+    if (frame.t === 'rows') this.#cursor.took(frame)
+    if (frame.t === 'status') this.#cursor.reached(frame.store.lastSeq)
     this.#port.emit({ kind: 'frame', frame, sizeBytes })
     subscription.used += 1
     if (subscription.used * 2 < subscription.credits) return
@@ -210,23 +262,32 @@ export class LiveSession {
   }
 
   #askForAll(): void {
-    const { status, alertBacklog, logs, results = null } = this.#options.interest
+    const { status, alertBacklog } = this.#options.interest
     this.probe()
-    if (status) this.#subscribe('status', STATUS_CREDITS, {})
-    if (alertBacklog !== null) this.#subscribe('alerts', ROWS_CREDITS, { backlog: alertBacklog })
-    this.followLogs(logs)
-    this.followResults(results)
+    const pace = this.#everyMs === null ? {} : { everyMs: this.#everyMs }
+    if (status) this.#statusId = this.#subscribe('status', STATUS_CREDITS, pace)
+    if (alertBacklog !== null) this.#subscribeRows('alerts', { backlog: alertBacklog })
+    this.followLogs(this.#wishes.logs)
+    this.followResults(this.#wishes.results)
   }
 
   #follow(topic: 'logs' | 'results', wish: SubscribeWish | null): void {
-    if (!this.#welcomed) return
+    if (wish === null) this.#cursor.forget(topic)
+    if (!this.#welcomed || !this.#attends) return
     const before = this.#followed.get(topic)
     if (before !== undefined) {
       this.#send({ t: 'unsubscribe', id: before })
       this.#subscriptions.delete(before)
       this.#followed.delete(topic)
     }
-    if (wish !== null) this.#followed.set(topic, this.#subscribe(topic, ROWS_CREDITS, wish))
+    if (wish !== null) this.#followed.set(topic, this.#subscribeRows(topic, wish))
+  }
+
+  /** Go on behind what came before; with a backlog where nothing of the kind did. */
+  #subscribeRows(topic: FollowedTopic, wish: SubscribeWish): string {
+    const { backlog: _, ...what } = wish
+    const afterSeq = this.#cursor.follow(topic, JSON.stringify(what))
+    return this.#subscribe(topic, ROWS_CREDITS, afterSeq === null ? wish : { ...what, afterSeq })
   }
 
   #subscribe(topic: Topic, credits: number, more: SubscribeWish): string {

@@ -36,6 +36,11 @@ export class RequestBook {
   readonly #pending = new Map<string, Pending>()
   #nextId = 1
 
+  /** Requests that wait. */
+  get size(): number {
+    return this.#pending.size
+  }
+
   /** Open a command; `send` is called with its id. */
   command(timeoutMs: number, send: (id: string) => void): Promise<CommandOutcome> {
     return new Promise((resolve) => {

@@ -3,7 +3,7 @@ import { type IdentitySource, NO_IDENTITY } from '../identity/identity-source.ts
 import { type Backoff, backoffMs, DEFAULT_BACKOFF, DEFAULT_PENALTY } from './backoff.ts'
 import type { WantedNode } from './client-tls.ts'
 import { Connection } from './connection.ts'
-import { dialDirect } from './dial.ts'
+import { type Dial, dialDirect } from './dial.ts'
 import { DEFAULT_INFLOW, type InflowLimits } from './inflow-bound.ts'
 import type {
   CommandJournal,
@@ -25,6 +25,7 @@ import type {
 } from './link.ts'
 import type { LiveSession } from './live-session.ts'
 import { unreachable } from './request-book.ts'
+import { RowCursor } from './row-cursor.ts'
 import { sendCommand } from './send-command.ts'
 
 /** How a WebSocket link behaves; everything but the first three has a default. */
@@ -32,6 +33,12 @@ export interface WebSocketLinkOptions {
   readonly client: { readonly name: string; readonly version: string }
   readonly interest: LinkInterest
   readonly sink: LinkSink
+  /** How each connection is made, or why none can be; absent = straight to the node's address. */
+  readonly dial?: () => Dial | string
+  /** False to be connected and ask for nothing, until {@link WebSocketLink.attend}. */
+  readonly attends?: boolean
+  /** Shared with other ways to the same node, so that each goes on where another stopped. */
+  readonly cursor?: RowCursor
   /** Who the operator is to nodes that speak TLS. */
   readonly identity?: IdentitySource
   /** Told of every command that changes something. */
@@ -56,8 +63,9 @@ const RANGE_CREDITS = 4
 /** A link to a daemon's `/live` over WebSocket that reconnects for as long as it is wanted. */
 export class WebSocketLink implements NodeLink {
   readonly key: string
-  readonly #node: WantedNode & { readonly url: string }
   readonly #options: Required<WebSocketLinkOptions>
+  #attends: boolean
+  #everyMs: number | null = null
   #logs: LogFollow | null
   #results: ResultFollow | null
   #running = false
@@ -69,10 +77,14 @@ export class WebSocketLink implements NodeLink {
 
   constructor(node: WantedNode & { readonly url: string }, options: WebSocketLinkOptions) {
     this.key = node.key
-    this.#node = node
     this.#logs = options.interest.logs
     this.#results = options.interest.results ?? null
+    this.#attends = options.attends ?? true
+    const dialing = { identity: options.identity ?? NO_IDENTITY, now: options.now ?? Date.now }
     this.#options = {
+      dial: () => dialDirect(node, dialing),
+      attends: true,
+      cursor: new RowCursor(),
       identity: NO_IDENTITY,
       journal: null,
       backoff: DEFAULT_BACKOFF,
@@ -98,6 +110,32 @@ export class WebSocketLink implements NodeLink {
     if (this.#retry !== null) clearTimeout(this.#retry)
     this.#retry = null
     await this.#current?.end()
+  }
+
+  pace(everyMs: number): void {
+    this.#everyMs = everyMs
+    this.#current?.session.pace(everyMs)
+  }
+
+  /** Ask for what is of interest, or (false) only be connected; now and after every reconnect. */
+  attend(attends: boolean): void {
+    this.#attends = attends
+    this.#current?.session.attend(attends)
+  }
+
+  /** When the node was heard last, on our clock; null while there is no session. */
+  get heardMs(): number | null {
+    return this.#session()?.lastHeardMs ?? null
+  }
+
+  /** Requests that wait for their answer. */
+  get pendingRequests(): number {
+    return this.#current?.session.requests.size ?? 0
+  }
+
+  /** Ask for a sign of life. */
+  probe(): void {
+    this.#session()?.probe()
   }
 
   followLogs(follow: LogFollow | null): void {
@@ -170,19 +208,24 @@ export class WebSocketLink implements NodeLink {
     this.#retry = null
     this.#attempt += 1
     this.#emit({ kind: 'connecting', attempt: this.#attempt })
-    const dial = dialDirect(this.#node, this.#options)
+    const dial = this.#options.dial()
     if (typeof dial === 'string') {
       this.#ended({ reason: dial, stood: false, penalised: false })
       return
     }
-    const connection = new Connection(dial, {
+    const connection: Connection = new Connection(dial, {
       ...this.#options,
       interest: { ...this.#options.interest, logs: this.#logs, results: this.#results },
+      attends: this.#attends,
+      everyMs: this.#everyMs,
       emit: (event) => {
         if (event.kind === 'frame' && event.frame.t === 'welcome') this.#attempt = 0
         this.#emit(event)
       },
-      ended: (end) => this.#ended(end),
+      ended: (end) => {
+        // One that was stopped may end when the next one has begun.
+        if (this.#current === connection) this.#ended(end)
+      },
     })
     this.#current = connection
     connection.begin()

@@ -188,6 +188,7 @@ function told(live: NodeView, kept: NodeView | undefined, teller: Teller, sentUp
     model: null,
     uplink: null,
     store: null,
+    route: null,
     alerts: { info: 0, warning: 0, critical: 0 },
     conditions: [],
     misbehaves: null,

@@ -1,0 +1,114 @@
+import type { Origin } from '../../protocol/bus-subjects.ts'
+import type { Heartbeat } from '../../protocol/presence.ts'
+import type { NodeAddress } from '../config/node-address.ts'
+import { NO_IDENTITY } from '../identity/identity-source.ts'
+import type { FleetAccess } from './access.ts'
+import { BestLink, type WayMaker } from './best-link.ts'
+import { dialBus } from './bus-dial.ts'
+import type { LinkInterest, LinkSink, NodeLink } from './link.ts'
+import { Presence } from './presence.ts'
+import { WebSocketLink } from './websocket.ts'
+
+/** What the links of a fleet are made from. */
+export interface FleetLinksOptions {
+  /** The operator's inventory. */
+  readonly nodes: readonly NodeAddress[]
+  readonly access: FleetAccess
+  readonly interest: LinkInterest
+  readonly sink: LinkSink
+  /** A node that is in no inventory was heard on the bus, and is looked after from now on. */
+  readonly onFound: (key: string) => void
+}
+
+/** Slow, for what nobody looks at: the heartbeat of a session (architecture decision 15). */
+export const SLOW_MS = 10_000
+/** For what is on the screen. */
+export const FAST_MS = 1000
+
+/**
+ * The links to all nodes of a fleet: those of the inventory, straight and through the bus, and those that are only heard on
+ * the bus. An address comes from the inventory alone; what is heard only says that a name may be asked for on the bus.
+ */
+export class FleetLinks {
+  readonly byKey: ReadonlyMap<string, NodeLink>
+  readonly #links = new Map<string, NodeLink>()
+  readonly #options: FleetLinksOptions
+  readonly #presence: Presence | null
+  /** Keys by site and name, for heartbeats. */
+  readonly #keys = new Map<string, string>()
+  #looked: ReadonlySet<string> | null = null
+  #isRunning = false
+
+  constructor(options: FleetLinksOptions) {
+    this.#options = options
+    this.byKey = this.#links
+    const { bus = null } = options.access
+    this.#presence = bus === null ? null : new Presence(bus, (...heard) => this.#hear(...heard))
+    for (const node of options.nodes) this.#add(node.key, node, node.site)
+  }
+
+  start(): void {
+    this.#isRunning = true
+    this.#options.access.bus?.start()
+    for (const link of this.#links.values()) link.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#isRunning = false
+    this.#presence?.stop()
+    await Promise.all([...this.#links.values()].map((link) => link.stop()))
+    await this.#options.access.bus?.stop()
+  }
+
+  /** Whom somebody looks at now: these nodes tell every second, the others every ten. Until it is called all tell as often as they like. */
+  look(keys: ReadonlySet<string>): void {
+    this.#looked = keys
+    for (const [key, link] of this.#links) link.pace(keys.has(key) ? FAST_MS : SLOW_MS)
+  }
+
+  #add(key: string, direct: NodeAddress | null, site: string | undefined, node = key): void {
+    const { access, interest, sink } = this.#options
+    const { version, identity = NO_IDENTITY, journal = null, bus = null } = access
+    const presence = this.#presence
+    const shared = { client: { name: 'edgedeck', version }, interest, identity, journal }
+    let link: NodeLink
+    if (bus === null || presence === null) {
+      if (direct === null) return
+      link = new WebSocketLink(direct, { ...shared, sink })
+    } else {
+      const wanted = direct ?? { key, url: '' }
+      const straight: WayMaker = (way) => new WebSocketLink(wanted, { ...shared, ...way, attends: false })
+      const through: WayMaker = (way) => {
+        const dial = () => dialBus(bus, presence.originOf(node, site), { identity, now: Date.now })
+        return new WebSocketLink(wanted, { ...shared, ...way, attends: false, dial })
+      }
+      link = new BestLink(key, { sink, direct: direct === null ? null : straight, nats: through })
+    }
+    if (this.#looked !== null) link.pace(this.#looked.has(key) ? FAST_MS : SLOW_MS)
+    this.#links.set(key, link)
+    if (this.#isRunning) link.start()
+  }
+
+  #hear(origin: Origin, heartbeat: Heartbeat, sizeBytes: number): void {
+    const key = this.#keyOf(origin)
+    if (key !== null) this.#options.sink(key, { kind: 'heartbeat', heartbeat, site: origin.site, sizeBytes })
+  }
+
+  /** The key of a node on the bus; one that is new gets its name, or with its site when the name is taken. */
+  #keyOf({ site, node }: Origin): string | null {
+    const mark = `${site}\n${node}`
+    const known = this.#keys.get(mark)
+    if (known !== undefined) return known
+    const listed = this.#options.nodes.find(
+      (address) => address.key === node && (address.site === undefined || address.site === site),
+    )
+    const key = listed?.key ?? (this.#links.has(node) ? `${site}/${node}` : node)
+    if (listed === undefined) {
+      if (this.#links.has(key)) return null
+      this.#options.onFound(key)
+      this.#add(key, null, site, node)
+    }
+    this.#keys.set(mark, key)
+    return key
+  }
+}
