@@ -131,9 +131,10 @@ function isSettled(node: NodeView, fleet: Fleet): boolean {
 }
 
 function noteOf(node: NodeView): string {
-  if (node.state !== 'up') return node.reason ?? ''
+  const insecure = node.insecure ? ['insecure'] : []
+  if (node.state !== 'up') return [...insecure, ...(node.reason === null ? [] : [node.reason])].join('; ')
   const worst = node.conditions.filter((condition) => condition.severity !== 'info').map((condition) => condition.msg)
   const count = node.alerts.critical + node.alerts.warning
   const alerts = count === 0 ? [] : [`${count} ${count === 1 ? 'alert' : 'alerts'}`]
-  return [...alerts, ...worst].join('; ')
+  return [...insecure, ...alerts, ...worst].join('; ')
 }

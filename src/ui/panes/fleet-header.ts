@@ -30,7 +30,7 @@ export function fleetHeader(view: FleetView, text: HeaderText, look: Look, colum
 function countsLine(view: FleetView, text: HeaderText, look: Look, columns: number): Line {
   const { totals } = view
   const { replay, nowMs } = text
-  const clock = `${replay === null ? '' : 'now '}${formatClock(nowMs, 'local')} `
+  const clock = ` ${replay === null ? '' : 'now '}${formatClock(nowMs, 'local')} `
   // The past is told first, in reverse, over the whole width: nobody takes it for now.
   const out = replay === null ? line(look.theme) : line(look.theme, 'replay')
   if (replay === null) out.add(' edgedeck ', 'title').add(text.context, 'accent').add('  ')
