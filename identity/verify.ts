@@ -53,7 +53,7 @@ export function verifyChain(
 ): Verdict {
   const [leaf] = chain
   if (leaf === undefined) return refuse('untrusted', 'no certificate was shown')
-  const refused = verifyPath(chain, { trust, nowMs })
+  const refused = verifyPath(chain, { trust, nowMs, firstIs: 'holder' })
   if (refused !== null) return refused
   const usage = readExtensions(leaf)?.keyUsage ?? null
   if (leaf.ca || !(leaf.keyUsage ?? []).includes(USAGES[use]) || usage?.signs === false) {
@@ -78,7 +78,7 @@ export function verifyIssuer(
   if (issuer === undefined) return refuse('untrusted', 'no certificate was shown')
   const extensions = readExtensions(issuer)
   if (extensions === null || !isAuthority(extensions)) return refuse('misused', 'the certificate is no authority')
-  return verifyPath(chain, { trust, nowMs })
+  return verifyPath(chain, { trust, nowMs, firstIs: 'authority' })
 }
 
 /** Whom a certificate names by its one URI of ours; null when it names nobody or several. Says nothing of trust. */
@@ -94,16 +94,23 @@ export function readPem(pem: string): X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block))
 }
 
+interface PathQuestion {
+  readonly trust: Omit<Trust, 'revoked'>
+  readonly nowMs: number
+  /** What the first certificate of the chain is shown for: its holder's name, or what it signed. */
+  readonly firstIs: 'holder' | 'authority'
+}
+
 /** Null when one of the paths to a root is good; else why the first of them is not. */
 function verifyPath(
   [leaf, ...others]: readonly X509Certificate[],
-  { trust, nowMs }: { readonly trust: Omit<Trust, 'revoked'>; readonly nowMs: number },
+  { trust, nowMs, firstIs }: PathQuestion,
 ): Refused | null {
   if (leaf === undefined) return refuse('untrusted', 'no certificate was shown')
   const pool = [...trust.roots, ...others].slice(0, MAX_POOL)
   let first: Refused | null = null
   for (const path of pathsOf(leaf, pool, trust.roots)) {
-    const refused = faultOf(path, trust, nowMs)
+    const refused = faultOf(path, { trust, nowMs, firstIs })
     if (refused === null) return null
     first ??= refused
   }
@@ -137,7 +144,7 @@ function* pathsOf(
 }
 
 /** The first thing that is wrong with a path whose signatures are right; null when nothing is. */
-function faultOf(path: readonly X509Certificate[], trust: Omit<Trust, 'revoked'>, nowMs: number): Refused | null {
+function faultOf(path: readonly X509Certificate[], { trust, nowMs, firstIs }: PathQuestion): Refused | null {
   for (const [at, certificate] of path.entries()) {
     const extensions = readExtensions(certificate)
     if (extensions === null) return refuse('untrusted', 'the certificate is damaged')
@@ -146,8 +153,9 @@ function faultOf(path: readonly X509Certificate[], trust: Omit<Trust, 'revoked'>
     const isBelow = at > 0
     if (isBelow && !isAuthority(extensions))
       return refuse('untrusted', 'the certificate was signed by one that may not sign')
-    // Authorities between this one and the leaf: the leaf itself is not counted (RFC 5280 section 4.2.1.9).
-    if (isBelow && extensions.pathLength !== null && at - 1 > extensions.pathLength) {
+    // Authorities below this one: a holder at the end is not counted (RFC 5280 section 4.2.1.9), one that signs is.
+    const authorities = firstIs === 'authority' ? at : at - 1
+    if (isBelow && extensions.pathLength !== null && authorities > extensions.pathLength) {
       return refuse('untrusted', 'the certificate is further from its root than that allows')
     }
     if (trust.distrusted?.includes(fingerprintOf(certificate)) === true) {
