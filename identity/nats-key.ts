@@ -1,4 +1,4 @@
-import { createUser, fromSeed } from '@nats-io/nkeys'
+import { createUser, fromPublic, fromSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
 import { MAX_TIME_MS } from '../protocol/bounds.ts'
 import { DOMAIN_TAG, OURS_TAG } from '../protocol/bus-users.ts'
@@ -51,6 +51,15 @@ export function natsKeyOf(seed: string): NatsKey | null {
     return publicKey.startsWith('U') ? { publicKey, seed } : null
   } catch {
     return null
+  }
+}
+
+/** Whether a text is the public key of a user, checksum included. */
+export function isNatsUserKey(text: string): boolean {
+  try {
+    return /^U[A-Z2-7]{55}$/.test(text) && fromPublic(text).getPublicKey() === text
+  } catch {
+    return false
   }
 }
 

@@ -17,6 +17,7 @@ import { addControllerCommands, type ControllerRequest } from './controller-comm
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
+import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
@@ -48,6 +49,7 @@ export type CommandRequest =
     })
   | PastRequest
   | NatsRequest
+  | BusRequest
   | PkiRequest
   | ControllerRequest
   | AuditCommandRequest

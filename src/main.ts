@@ -81,6 +81,11 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
     return 0
   }
+  if (request.kind === 'nats-bus') {
+    const { runNatsBus } = await import('./commands/nats-bus.ts')
+    await runNatsBus(request.task, io)
+    return 0
+  }
   if (request.kind === 'login') {
     const { runLogin } = await import('./commands/login.ts')
     await runLogin(request, loginPlace(request, io), io)

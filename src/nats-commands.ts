@@ -4,6 +4,7 @@ import { parseSizeBytes } from '../settings/units.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import { type CloudAddress, DEFAULT_STREAM, readCloud } from './config/cloud-address.ts'
+import { addBusCommands, addBusOptions, type BusOptions, type BusRequest } from './nats-bus-commands.ts'
 
 /** What `edgedeck nats …` is asked. */
 export type NatsRequest = FleetFlags & {
@@ -21,16 +22,17 @@ export type NatsRequest = FleetFlags & {
 /** Add the commands that care for the bus. */
 export function addNatsCommands(
   program: Command,
-  accept: (request: NatsRequest | { readonly kind: 'text'; readonly text: string }) => void,
+  accept: (request: NatsRequest | BusRequest | { readonly kind: 'text'; readonly text: string }) => void,
 ): void {
   const nats = program
     .command('nats')
-    .description("Care for the bus: the stream that holds the nodes' records.")
+    .description("Care for the bus: the streams that hold the nodes' records, and who may do what there.")
     .helpCommand(false)
   nats.action(() => accept({ kind: 'text', text: nats.helpInformation() }))
-  nats
-    .command('setup')
-    .description('Print the configuration of the streams, show what differs in each region, or make it so.')
+  addBusOptions(nats.command('setup'))
+    .description(
+      'Print the configuration of the streams, show what differs in each region, or make it so; with --out, a whole bus.',
+    )
     .option('--servers <urls>', 'servers of one region, separated by commas, instead of the configured regions')
     .option('--stream <name>', `name of the stream; ${DEFAULT_STREAM} when nobody says another`)
     .option('--sites <names>', 'only these sites, separated by commas', list)
@@ -53,6 +55,21 @@ export function addNatsCommands(
         audit: { ...shared, ...bounds(options.auditMaxBytes, options.auditMaxAge) },
       }
       const { apply, output: format, timeout: timeoutMs } = options
+      if (options.out !== undefined) {
+        const { out, fleet, region: where, listen, pki, ca } = options
+        const told = {
+          fleet,
+          region: where,
+          sites,
+          listen,
+          pki,
+          ca,
+          servers: servers === undefined ? undefined : list(servers),
+        }
+        const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
+        accept({ kind: 'nats-bus', task: { what: 'set-up', out, ...given, wishes, apply, timeoutMs } })
+        return
+      }
       const region = servers === undefined ? null : regionAt(servers, stream ?? DEFAULT_STREAM)
       accept({
         kind: 'nats-setup',
@@ -65,9 +82,10 @@ export function addNatsCommands(
         timeoutMs,
       })
     })
+  addBusCommands(nats, accept)
 }
 
-interface SetupOptions {
+interface SetupOptions extends BusOptions {
   readonly servers?: string
   readonly stream?: string
   readonly sites?: readonly string[]

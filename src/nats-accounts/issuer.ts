@@ -1,6 +1,7 @@
 import { encodeUser } from '@nats-io/jwt'
 import { fromPublic } from '@nats-io/nkeys'
 import { z } from 'zod'
+import { isNatsUserKey } from '../../identity/nats-key.ts'
 import { ARCHIVE_DOMAIN, type BusUser, busNameOf, DOMAIN_TAG, OURS_TAG } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { encodeToken } from '../../protocol/subjects.ts'
@@ -49,7 +50,8 @@ export function issuerOf(
  * signing key of its role; the claims hold its name and an operator's sites.
  * @param key public part of the user's nkey
  * @param expiresAtMs Unix ms; null for never
- * @throws EdgeError `USAGE` when the issuer has no key for that role, or the streams hold no such site
+ * @throws EdgeError `USAGE` when the issuer has no key for that role, the streams hold no such site, or `key` is
+ * no such key
  */
 export async function natsUserJwt(
   issuer: NatsIssuer,
@@ -62,6 +64,12 @@ export async function natsUserJwt(
     throw new EdgeError('USAGE', {
       message: `this issuer has no signing key for the role ${role}`,
       next: ['use the one that edgedeck nats setup keeps in its folder'],
+    })
+  }
+  if (!isNatsUserKey(key)) {
+    throw new EdgeError('USAGE', {
+      message: 'what was given is not the public key of a user of NATS',
+      next: ['copy the whole of it: U and 55 characters'],
     })
   }
   refuseUnheldSite(issuer, user)

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { newNatsKey } from '../../../identity/nats-key.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { readCommandLine } from '../../../src/command-line.ts'
 import { logRowAsJson, logRowAsText } from '../../../src/commands/logs.ts'
 import { printJson, printTable } from '../../../src/commands/output.ts'
 import { LogBook } from '../../../src/fleet/log-book.ts'
+import type { BusRequest } from '../../../src/nats-bus-commands.ts'
 import { logRecord } from '../../support/live-frames.ts'
 
 const read = (line: string) => readCommandLine(line === '' ? [] : line.split(' '), '1.2.3')
@@ -185,4 +187,38 @@ describe('printed output', () => {
       fields: { target: 'nats' },
     })
   })
+})
+
+it('reads a bus of its own by its folder, and users of it by kind and name', () => {
+  const key = newNatsKey().publicKey
+  const task = (line: string) => (readCommandLine(line.split(' '), '1') as BusRequest).task
+  expect(
+    task('nats setup --out /b --sites a,b --listen [::1]:4300 --servers tls://h:1,tls://i:1 --apply'),
+  ).toMatchObject({
+    what: 'set-up',
+    out: '/b',
+    sites: ['a', 'b'],
+    listen: { host: '::1', port: 4300 },
+    servers: ['tls://h:1', 'tls://i:1'],
+    apply: true,
+  })
+  expect(task('nats setup --out /b')).toEqual({
+    what: 'set-up',
+    out: '/b',
+    wishes: { blocks: {}, audit: {} },
+    apply: false,
+    timeoutMs: 5000,
+  })
+  expect(task(`nats user node plant/n1 --in /b --key ${key}`)).toMatchObject({
+    user: { kind: 'node', site: 'plant', node: 'n1' },
+    key,
+  })
+  expect(task('nats user operator mia --in /b --role admin --sites a')).toMatchObject({
+    user: { kind: 'operator', name: 'mia', role: 'admin', sites: ['a'] },
+  })
+  expect(task(`nats revoke --in /b ${key} ${key}`)).toEqual({ what: 'revoke', dir: '/b', keys: [key, key] })
+  expect(() => task('nats user node n1 --in /b')).toThrow('SITE/NODE')
+  expect(() => task('nats user keeper k --in /b')).toThrow('keeper')
+  expect(() => task('nats revoke --in /b UNO')).toThrow('public key')
+  expect(() => task('nats setup --out /b --listen 4222')).toThrow('HOST:PORT')
 })

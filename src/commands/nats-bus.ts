@@ -1,0 +1,194 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { credentialsText, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
+import type { BusUser } from '../../protocol/bus-users.ts'
+import { EdgeError } from '../../protocol/errors.ts'
+import { STREAM_KINDS, STREAMS, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
+import { setUpStream } from '../cloud/stream-setup.ts'
+import { BusFolder } from '../nats-accounts/folder.ts'
+import { natsUserJwt } from '../nats-accounts/issuer.ts'
+import { replaceFile } from '../nats-accounts/private-file.ts'
+import { openIssuer, revokeUsers, type SetUp, setUpBus, streamWishesOf } from '../nats-accounts/set-up.ts'
+import type { CommandIo } from './output.ts'
+
+/** Users that credentials are made for by hand. */
+export type NamedUser = Exclude<BusUser, { kind: 'keeper' }>
+
+/** What is to be done about a bus of one's own. */
+export type BusTask =
+  | {
+      readonly what: 'set-up'
+      readonly out: string
+      readonly fleet?: string
+      readonly region?: string
+      readonly sites?: readonly string[]
+      readonly listen?: { readonly host: string; readonly port: number }
+      /** How clients reach it. */
+      readonly servers?: readonly string[]
+      /** Folder of an authority, or a PEM file with roots. */
+      readonly pki?: string
+      readonly ca?: string
+      readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
+      /** Make the streams on the running server. */
+      readonly apply: boolean
+      readonly timeoutMs: number
+    }
+  | {
+      readonly what: 'user'
+      readonly dir: string
+      readonly user: NamedUser
+      /** Public key of theirs; null to make one. */
+      readonly key: string | null
+      readonly lifeMs: number | null
+      readonly out: string | null
+    }
+  | { readonly what: 'revoke'; readonly dir: string; readonly keys: readonly string[] }
+
+const HOUR_MS = 3_600_000
+const LIFE_MS: Readonly<Record<NamedUser['kind'], number | null>> = {
+  node: 720 * HOUR_MS,
+  operator: 12 * HOUR_MS,
+  controller: null,
+  reader: null,
+}
+
+/**
+ * Carry out what was asked.
+ * @throws EdgeError `BUS_UNUSABLE`, `OUTPUT_REFUSED`, `USAGE`, `CLOUD_UNREACHABLE`
+ */
+export async function runNatsBus(task: BusTask, io: CommandIo, nowMs = Date.now()): Promise<void> {
+  switch (task.what) {
+    case 'set-up':
+      return setUp(task, io)
+    case 'user':
+      return makeUser(task, io, nowMs)
+    case 'revoke': {
+      const folder = await revokeUsers(task.dir, task.keys, nowMs)
+      io.stdout.write(
+        `${task.keys.length} taken back. To cut them off now, let the server read ${folder.configFile} again:\n`,
+      )
+      io.stdout.write('  nats-server --signal reload\n')
+    }
+  }
+}
+
+async function setUp(task: Extract<BusTask, { what: 'set-up' }>, io: CommandIo): Promise<void> {
+  const { out, pki, ca, wishes, apply } = task
+  const caFile = ca ?? (pki === undefined ? undefined : join(pki, 'root.pem'))
+  const maxBytes = STREAM_KINDS.map((kind) => STREAMS[kind]({ ...wishes[kind] }).max_bytes)
+  const bounded = STREAM_KINDS.some((kind) => wishes[kind].maxBytes !== undefined)
+  const made = await setUpBus({
+    out,
+    ...('fleet' in task ? { fleet: task.fleet } : {}),
+    ...('region' in task ? { region: task.region } : {}),
+    ...('sites' in task ? { sites: task.sites } : {}),
+    ...('listen' in task ? { listen: task.listen } : {}),
+    ...('servers' in task ? { servers: task.servers } : {}),
+    ...(caFile === undefined ? {} : { caFile }),
+    // Some room beside what the streams hold: a server refuses streams that together want more than the account has.
+    ...(bounded ? { diskBytes: Math.ceil(maxBytes.reduce((sum, bytes) => sum + bytes, 0) * DISK_ROOM) } : {}),
+  })
+  io.stdout.write(described(made))
+  if (apply) await applyStreams(made, task, io)
+}
+
+const DISK_ROOM = 1.1
+
+function described({ folder, facts, isNew, missing }: SetUp): string {
+  const { fleet, region, sites, port, servers } = facts
+  const where = sites.length === 0 ? 'all sites' : `the sites ${sites.join(', ')}`
+  const dir = folder.dir
+  const tls = folder.path('tls')
+  const [address = `tls://HOST:${port}`] = servers
+  const steps = [
+    ...(missing.length === 0
+      ? []
+      : [
+          `give the server a certificate of the fleet (missing: ${missing.map((path) => path.slice(dir.length + 1)).join(', ')}):`,
+          `  edgedeck pki service nats-${region} --dns ${URL.parse(address)?.hostname ?? 'HOST'} --out ${tls}`,
+        ]),
+    'start it:',
+    `  nats-server --config ${folder.configFile}`,
+    'make its streams (again after sites were added):',
+    `  edgedeck nats setup --out ${dir}${servers.length > 0 ? '' : ` --servers ${address}`} --apply`,
+    'let a controller give credentials to who joins and logs in, in its configuration:',
+    `  nats: { issuer: ${folder.issuerFile}, servers: ["${address}"] }`,
+    'or make them by hand:',
+    `  edgedeck nats user node SITE/NODE --in ${dir}`,
+  ]
+  return `${isNew ? 'Set up' : 'Brought up to date'}: the bus of ${untrusted(fleet)} in ${untrusted(dir)}, for ${untrusted(where)}.
+Whoever can read ${untrusted(folder.path('seeds.json'))} is the bus: keep it, and a copy, off the server. No key was replaced.
+
+Next:
+${steps.map((step) => `  ${untrusted(step)}`).join('\n')}
+`
+}
+
+async function applyStreams(
+  { folder, facts }: SetUp,
+  { servers, wishes, timeoutMs }: Extract<BusTask, { what: 'set-up' }>,
+  io: CommandIo,
+): Promise<void> {
+  const credentials = readCredentials(readFileSync(folder.creds('keeper'), 'utf8'))
+  const { tls } = folder
+  const text = (path: string): string | null => (existsSync(path) ? readFileSync(path, 'utf8') : null)
+  const [cert, key] = [text(tls.cert), text(tls.key)]
+  const access = () => ({
+    credentials,
+    tls: { ca: text(tls.ca), own: cert === null || key === null ? null : { cert, key } },
+  })
+  const at = servers ?? facts.servers
+  if (at.length === 0) {
+    throw new EdgeError('USAGE', {
+      message: 'it is not known where the server is reached',
+      next: ['say it: --servers tls://HOST:4222'],
+    })
+  }
+  for (const kind of STREAM_KINDS) {
+    const { name } = STREAMS[kind]()
+    const address = { name: facts.region, servers: at, stream: name, access, as: 'keeper' } as const
+    const wanted = { ...wishes[kind], ...streamWishesOf(facts), ...boundsOf(wishes[kind]) }
+    const plan = await setUpStream(address, wanted, { apply: true, timeoutMs, kind })
+    if (plan.action === 'refuse') {
+      const refused = plan.changes.flatMap(({ setting, refused: why }) => (why === null ? [] : [`${setting}: ${why}`]))
+      throw new EdgeError('CLOUD_UNREACHABLE', {
+        message: `the stream ${name} cannot be made as it must be: ${refused.join('; ')}`,
+        next: ['make another one, and move what it holds'],
+      })
+    }
+    io.stdout.write(`${name}: ${plan.action === 'nothing' ? 'as it should be' : `${plan.action}d`}\n`)
+  }
+}
+
+function boundsOf({ maxBytes, maxAgeMs, replicas }: Partial<StreamWishes>): Partial<StreamWishes> {
+  return {
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    ...(replicas === undefined ? {} : { replicas }),
+  }
+}
+
+async function makeUser(task: Extract<BusTask, { what: 'user' }>, io: CommandIo, nowMs: number): Promise<void> {
+  const { dir, user, key, lifeMs, out } = task
+  const life = lifeMs ?? LIFE_MS[user.kind]
+  const expiresAtMs = life === null ? null : nowMs + life
+  const issuer = openIssuer(dir)
+  if (key !== null) {
+    io.stdout.write(`${await natsUserJwt(issuer, user, { key, expiresAtMs })}\n`)
+    return
+  }
+  const made = newNatsKey()
+  const jwt = await natsUserJwt(issuer, user, { key: made.publicKey, expiresAtMs })
+  const file = resolve(out ?? new BusFolder(dir).creds(fileNameOf(user)))
+  replaceFile(file, credentialsText(jwt, made), 0o600)
+  const until =
+    expiresAtMs === null ? 'without end' : `until ${new Date(expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z')}`
+  io.stdout.write(`${untrusted(file)}\n  key ${made.publicKey}, ${until}\n`)
+}
+
+/** Names may hold what no file name may. */
+function fileNameOf(user: NamedUser): string {
+  const names = user.kind === 'node' ? [user.site, user.node] : [user.name]
+  return [user.kind, ...names.map(encodeURIComponent)].join('-')
+}
