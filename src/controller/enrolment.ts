@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../identity/fingerprint.ts'
 import { isSameKey } from '../../identity/keys.ts'
-import type { Named } from '../../identity/names.ts'
+import { type Named, pathOf } from '../../identity/names.ts'
 import { readRequest } from '../../identity/request.ts'
 import { isSignedBy } from '../../identity/signing.ts'
 import { namedBy, readPem, verifyChain } from '../../identity/verify.ts'
@@ -23,14 +23,14 @@ import { hashOfSecret, type Ledger, type LedgerEntry } from './ledger.ts'
 import type { ControllerLog } from './log.ts'
 import { type Outcome, refuse } from './outcome.ts'
 
-/** Gives out what a member of the fleet needs for NATS; null when it cannot be had now. */
+/** Gives out what a member of the fleet needs for NATS. @throws EdgeError when it cannot */
 export type BusCredentials = (who: {
   readonly named: Named
   /** Public nkey of the user. */
   readonly natsKey: string
   /** When they end, Unix ms. */
   readonly expiresAt: number
-}) => Promise<NonNullable<EnrolmentAnswer['nats']>>
+}) => Promise<EnrolmentAnswer['nats'] | null>
 
 /** What an {@link Enrolment} works with. */
 export interface EnrolmentOptions {
@@ -75,7 +75,7 @@ export class Enrolment {
     const { publicKey } = asked
     const named: Named = { kind: 'node', fleet: authority.fleet, site: token.s, node: token.n }
     const key = keyDigestOf(publicKey)
-    journal.follow()
+    this.#lookAround()
     const decision = ledger.join({
       token,
       key,
@@ -102,7 +102,7 @@ export class Enrolment {
 
   /** A new certificate for the key that a node has (requirement S1), also when its last one has ended. */
   async renew(request: RenewRequest, address: string): Promise<Outcome<EnrolmentAnswer>> {
-    const { authority, ledger, journal, log, now } = this.#options
+    const { authority, ledger, log, now } = this.#options
     const chain = readChain(request.certificate)
     const [leaf] = chain
     const named = leaf === undefined ? null : namedBy(leaf)
@@ -115,6 +115,7 @@ export class Enrolment {
     if (!asked.ok) return refuse('REQUEST_MALFORMED', asked.msg)
     if (!isSameKey(asked.publicKey, leaf.publicKey))
       return refuse('IDENTITY_REFUSED', 'another key is asked for', JOIN_ANEW)
+    this.#lookAround()
     const endedMs = leaf.validToDate.getTime()
     // An ended certificate is judged as of its end; how long ago that is, is asked beside.
     const verdict = verifyChain(chain, { trust: authority.trust, nowMs: Math.min(now(), endedMs), use: 'client' })
@@ -133,7 +134,6 @@ export class Enrolment {
       const days = Math.floor((now() - endedMs) / DAY_MS)
       return no('IDENTITY_REFUSED', `the certificate ended ${days} days ago; after 90 it is not renewed`, JOIN_ANEW)
     }
-    journal.follow()
     const isReplaced = (): boolean => (ledger.ownerOf(named.site, named.node) ?? key) !== key
     const replaced = `${named.site}/${named.node} belongs to another key now`
     if (isReplaced()) return no('IDENTITY_REFUSED', replaced, JOIN_ANEW)
@@ -148,6 +148,12 @@ export class Enrolment {
     return no('IDENTITY_REFUSED', replaced, JOIN_ANEW)
   }
 
+  /** Know what the command line did until now: tokens, names that it certified, revocations. */
+  #lookAround(): void {
+    this.#options.journal.follow()
+    this.#options.authority.refresh()
+  }
+
   /** A certificate and all that belongs to it, for somebody who was believed. */
   async #give(wish: {
     readonly named: Named
@@ -156,13 +162,12 @@ export class Enrolment {
     readonly how: 'join' | 'renew' | 'login'
     readonly who: Readonly<Record<string, string>>
   }): Promise<Outcome<EnrolmentAnswer>> {
-    const { authority, controllers, credentials, log } = this.#options
+    const { authority, controllers, log } = this.#options
     const { named, publicKey, natsKey, how, who } = wish
     try {
       const { certificate, chainPem } = await authority.issue({ named, publicKey }, how)
       const expiresAt = certificate.validToDate.getTime()
-      const nats =
-        natsKey === undefined || credentials === null ? null : await credentials({ named, natsKey, expiresAt })
+      const nats = natsKey === undefined ? null : await this.#credentials({ named, natsKey, expiresAt })
       const until = certificate.validToDate.toISOString()
       log.log('info', `${how}.done`, 'a certificate was given out', { ...who, serial: certificate.serialNumber, until })
       const body: EnrolmentAnswer = {
@@ -172,7 +177,7 @@ export class Enrolment {
         trust: { ...authority.bundle },
         deny: { ...authority.denyList() },
         controllers: [...controllers],
-        ...(nats === null ? {} : { nats }),
+        ...(nats === null || nats === undefined ? {} : { nats }),
       }
       return { ok: true, body }
     } catch (error) {
@@ -189,6 +194,17 @@ export class Enrolment {
   ): Promise<Outcome<EnrolmentAnswer>> {
     const who = { name: named.kind === 'operator' ? named.name : '', address }
     return this.#give({ named, publicKey, natsKey, how: 'login', who })
+  }
+
+  /** What a member needs for NATS; null when none is given out, or when it cannot be: the certificate is of use without. */
+  async #credentials(who: Parameters<BusCredentials>[0]): ReturnType<BusCredentials> {
+    const { credentials, log } = this.#options
+    try {
+      return credentials === null ? null : await credentials(who)
+    } catch (error) {
+      log.log('error', 'nats.failed', messageOf(error), { name: pathOf(who.named) })
+      return null
+    }
   }
 
   #wrongFor({ f, s, p }: JoinToken): string | null {

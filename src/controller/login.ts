@@ -61,6 +61,7 @@ export class Login {
       return no(said, said, 'set the clock of your machine, and log in again')
     }
     const named: Named = { kind: 'operator', fleet: authority.fleet, name, rights: operator.rights }
+    authority.refresh()
     const deniedMs = authority.deniedMs(named)
     if (deniedMs !== null && deniedMs > (operator.sinceMs ?? 0)) {
       log.log('warn', 'login.refused', 'the name was revoked', { name, address })
