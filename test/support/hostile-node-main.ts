@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { startHostileNodes } from './hostile-node.ts'
+
+/** A process of hostile nodes: prints their addresses as one line of JSON. `KEY CERT` are PEM files, for TLS. */
+const [key, cert] = process.argv.slice(2)
+const pem = (file: string): string => readFileSync(file, 'utf8')
+const nodes = await startHostileNodes(
+  key === undefined || cert === undefined ? undefined : { key: pem(key), cert: pem(cert) },
+)
+process.stdout.write(`${JSON.stringify(nodes.urls)}\n`)
+process.on('SIGTERM', () => void nodes.stop())
+// Whoever started it is gone.
+process.stdin.on('end', () => process.exit(0)).resume()
