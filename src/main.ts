@@ -4,15 +4,16 @@ import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, type ErrorCode, messageOf } from '../protocol/errors.ts'
 import type { OperatorJournal } from './audit/command-journal.ts'
-import { operatorJournal } from './audit/own-journal.ts'
+import { currentJournal, operatorJournal } from './audit/own-journal.ts'
 import { type CommandRequest, readCommandLine } from './command-line.ts'
 import type { FleetFlags } from './command-options.ts'
+import { JournalShipping } from './commands/journal-shipping.ts'
 import { runKeys } from './commands/keys.ts'
 import { runLogs } from './commands/logs.ts'
 import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
 import { demoScreen, runScreen, type ScreenSettings } from './commands/screen.ts'
-import { type CloudAddress, mergeClouds } from './config/cloud-address.ts'
+import { type CloudAddress, DEFAULT_STREAM, mergeClouds } from './config/cloud-address.ts'
 import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
 import { DEFAULT_CONTEXT, mustNotBeExposed, type NamedContext } from './config/context.ts'
 import type { NodeAddress } from './config/node-address.ts'
@@ -55,8 +56,12 @@ interface Loaded {
   readonly clouds: readonly CloudAddress[]
   readonly access: FleetAccess & { readonly identity: IdentityFolder; readonly journal: OperatorJournal }
   readonly screen: ScreenSettings
-  /** Folder of the journals of what this user's consoles send. */
-  readonly auditDir: string
+  /** Folder of the journals of what this user's consoles send, who is to have them, and what brings them there. */
+  readonly audit: {
+    readonly dir: string
+    readonly clouds: readonly CloudAddress[]
+    readonly shipping: JournalShipping
+  }
 }
 
 /** Do what was asked; resolves with the exit code. What is to be waited for before the process ends goes to `endings`. */
@@ -88,12 +93,18 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
   }
   if (request.kind === 'login') {
     const { runLogin } = await import('./commands/login.ts')
-    await runLogin(request, loginPlace(request, io), io)
+    const place = loginPlace(request, io)
+    await runLogin(request, place, io)
+    await writeLogin(place)
     return 0
   }
   const loaded = load(request)
   // What came of the last command is still being written then.
-  endings.push(() => loaded.access.journal.settled())
+  endings.push(async () => {
+    await loaded.access.journal.settled()
+    const failure = await loaded.audit.shipping.finish()
+    if (failure !== null) io.stderr.write(`edgedeck: ${failure}\n`)
+  })
   switch (request.kind) {
     case 'demo': {
       const { runDemo } = await import('./demo/demo.ts')
@@ -134,10 +145,10 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     }
     case 'audit': {
       const { runAudit } = await import('./commands/audit.ts')
-      const { context, nodes, clouds, access, auditDir } = loaded
+      const { context, nodes, access, audit } = loaded
       const isAsked = (key: string): boolean => request.names.some((name) => name === key || name.endsWith(`/${key}`))
       const asked = request.names.length === 0 ? nodes : nodes.filter(({ key }) => isAsked(key))
-      const where = { nodes: asked, clouds, access, context: context.name, auditDir }
+      const where = { nodes: asked, clouds: audit.clouds, access, context: context.name, auditDir: audit.dir }
       return EXIT_OF_COMPARISON[await runAudit({ ...request, ...where }, io)]
     }
     case 'nats-setup': {
@@ -189,6 +200,15 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
   }
 }
 
+/** A login stands in the journal of whoever logged in; it is shipped with their next command. */
+async function writeLogin({ context, identityDir }: { readonly context: string; readonly identityDir: string }) {
+  const { auditDir: dir } = consolePaths(process.env, homedir())
+  const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
+  const journal = operatorJournal({ dir, context, identity: new IdentityFolder(identityDir) }, { onFault })
+  journal.happened({ verb: 'login', code: 'OK' })
+  await journal.settled()
+}
+
 function load(flags: FleetFlags): Loaded {
   const paths = consolePaths(process.env, homedir())
   const configFile = flags.config ?? paths.configFile
@@ -201,12 +221,19 @@ function load(flags: FleetFlags): Loaded {
   const clouds = mergeClouds(flags.cloud, context.clouds)
   const identity = new IdentityFolder(join(paths.identitiesDir, context.name))
   const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
-  const journal = operatorJournal({ dir: paths.auditDir, context: context.name, identity }, { onFault })
   const { nats } = context
   const busFiles = nats && { nats, configFile, identityDir: join(paths.identitiesDir, context.name), identity }
+  const busAccess = busFiles && { access: () => readOperatorBus(busFiles) }
   const bus = busFiles && operatorBus({ ...busFiles.nats, access: () => readOperatorBus(busFiles), identity })
+  const regions = clouds.map((region) => ({ ...busAccess, ...region }))
+  const hub = nats && { name: 'nats', servers: nats.servers, stream: DEFAULT_STREAM, ...busAccess }
+  const archives = regions.length > 0 || hub === null ? regions : [hub]
+  const place = { dir: paths.auditDir, context: context.name, identity }
+  const shipping = new JournalShipping({ clouds: archives, file: () => currentJournal(place) })
+  const journal = operatorJournal(place, { onFault, onWritten: () => shipping.wrote() })
   const access = { version, identity, journal, ...(bus === null ? {} : { bus }) }
-  return { context, configFile, nodes, clouds, access, screen, auditDir: paths.auditDir }
+  const audit = { dir: paths.auditDir, clouds: archives, shipping }
+  return { context, configFile, nodes, clouds: regions, access, screen, audit }
 }
 
 function known(loaded: Loaded): readonly NodeAddress[] {

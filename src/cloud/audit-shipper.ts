@@ -1,18 +1,15 @@
-import { headers, type Msg, type NatsConnection } from 'nats'
+import { headers, type Msg } from 'nats'
 import { z } from 'zod'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
 import { operatorAuditSubject } from '../../protocol/subjects.ts'
 import type { JournalFile, JournalLine } from '../audit/journal-file.ts'
 import { markShipped, shippedThrough } from '../audit/shipped-mark.ts'
+import type { CloudAddress } from '../config/cloud-address.ts'
+import { type CloudConnection, openCloud } from './cloud-connection.ts'
 
 /** A way to the stream of audit records, as the operator. */
-export interface ShipRoute {
-  readonly connection: NatsConnection
-  /** `$JS.API`, or that of the domain that the streams are in. */
-  readonly apiPrefix: string
-  readonly timeoutMs: number
-}
+export type ShipRoute = CloudConnection & { readonly timeoutMs: number }
 
 /** Header: how far each journal of the operator has come, `id=n`, the newest first. Each message carries it on. */
 const HEADS_HEADER = 'Edge-Journals'
@@ -30,6 +27,21 @@ const ackSchema = z.object({
   error: z.object({ code: z.int(), err_code: z.int().optional(), description: z.string().optional() }).optional(),
 })
 
+/** Connect to a region and bring it a journal. Resolves with why it could not be, null when it has all of it. */
+export async function shipTo(cloud: CloudAddress, file: JournalFile, timeoutMs: number): Promise<EdgeError | null> {
+  try {
+    const { connection, apiPrefix } = await openCloud(cloud, { timeoutMs, reconnects: 0 })
+    try {
+      await shipJournal(file, { connection, apiPrefix, timeoutMs })
+      return null
+    } finally {
+      await connection.close()
+    }
+  } catch (error) {
+    return notThere(cloud.name, error)
+  }
+}
+
 interface Tail {
   /** Sequence of the last message on the subject; 0 for none. */
   readonly position: number
@@ -42,7 +54,7 @@ interface Tail {
  * carries how far each of the operator's journals has come, so that one look at the last message says where to go on,
  * whatever was lost on the way and whichever machine was last.
  * @returns how many records went
- * @throws EdgeError `CLOUD_UNREACHABLE`
+ * @throws Error when the stream does not answer or refuses
  */
 export async function shipJournal(file: JournalFile, route: ShipRoute): Promise<number> {
   const lines = file.read()
@@ -50,29 +62,30 @@ export async function shipJournal(file: JournalFile, route: ShipRoute): Promise<
   if (journal === undefined) return 0
   const subject = operatorAuditSubject(file.operator)
   let shipped = 0
-  try {
-    for (let tries = 0; tries < TRIES; ) {
-      const tail = await tailOf(subject, route)
-      const from = startOf(tail, journal, file.path)
-      const batch = batchOf(lines, from)
-      const last = batch.at(-1)?.record
-      if (last == null) return shipped
-      if (!(await publish({ subject, batch, tail, journal, n: last.chain.n }, route))) {
-        tries += 1
-        continue
-      }
-      tries = 0
-      shipped += batch.length
-      markShipped(file.path, journal, last.chain.n)
+  for (let tries = 0; tries < TRIES; ) {
+    const tail = await tailOf(subject, route)
+    const from = startOf(tail, journal, file.path)
+    const batch = batchOf(lines, from)
+    const last = batch.at(-1)?.record
+    if (last == null) return shipped
+    if (!(await publish({ subject, batch, tail, journal, n: last.chain.n }, route))) {
+      tries += 1
+      continue
     }
-    throw new Error('others write to it all the time')
-  } catch (cause) {
-    throw new EdgeError('CLOUD_UNREACHABLE', {
-      message: `what was done is not in the stream ${AUDIT_STREAM} yet: ${messageOf(cause)}`,
-      next: ['it is kept here and goes with the next command'],
-      cause,
-    })
+    tries = 0
+    shipped += batch.length
+    markShipped(file.path, journal, last.chain.n)
   }
+  throw new Error('others write to it all the time')
+}
+
+function notThere(region: string, cause: unknown): EdgeError {
+  const why = /no responders|503/i.test(messageOf(cause)) ? `there is no stream ${AUDIT_STREAM}` : messageOf(cause)
+  return new EdgeError('CLOUD_UNREACHABLE', {
+    message: `what was done is kept here and not in ${region} yet: ${why}`,
+    next: ['it goes with the next command', 'see that the stream is there: edgedeck nats setup'],
+    cause,
+  })
 }
 
 /** Where to go on: behind what the last message says; what was there once and is known no more, by what is kept here. */

@@ -80,7 +80,9 @@ export async function runAudit(request: AuditRequest, io: CommandIo): Promise<Au
   const fromMs = verify ? 0 : request.fromMs
   const kept = await readNodes(nodes, { access, fromMs, timeoutMs, signal: io.signal })
   const own = readOwn(auditDir, context)
-  const query = { sites: '*', fromMs, timeoutMs } as const
+  const state = access.identity?.current()
+  const sites = state?.kind === 'held' ? state.identity.rights.sites : '*'
+  const query = { sites, fromMs, timeoutMs }
   const regions = (await Promise.all(clouds.map((cloud) => readRegionAudit(cloud, query, io.signal)))).map((region) =>
     onlyOf(region, names),
   )
