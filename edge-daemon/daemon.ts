@@ -5,12 +5,9 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { AlertKeeper } from './alert-keeper.ts'
 import { AlertWatch } from './alert-watch.ts'
-import { AuditLog } from './audit/audit-log.ts'
-import { AuditWitness } from './audit/audit-witness.ts'
-import { SessionBook } from './audit/session-book.ts'
 import { briefStatus } from './brief-status.ts'
 import { makeReach } from './bus-reach.ts'
-import { CommandDesk } from './commands/command-desk.ts'
+import { makeCommandPath } from './command-path.ts'
 import { faultCommands } from './commands/faults.ts'
 import { localRights } from './commands/local-rights.ts'
 import { resendCommands } from './commands/resend.ts'
@@ -155,21 +152,19 @@ export class Daemon {
       onTold: (metric) => this.#log.info(`metric.${metric.state}`, metricLine(metric), { rule: metric.rule }),
     })
     await this.#begin(metrics)
-    const audit = new AuditLog({ store, nodeName: node.name })
-    await this.#begin(audit)
-    const sessions = new SessionBook()
-    const witness = new AuditWitness({ log: audit, sessions, nowMs: () => Date.now() })
-    this.#endings.push(() => witness.stop())
-    const desk = new CommandDesk({
-      node,
-      table: {
-        ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
-        ...resendCommands(outbound.resends),
+    const { audit, sessions, witness, desk } = await makeCommandPath(
+      store,
+      {
+        node,
+        table: {
+          ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
+          ...resendCommands(outbound.resends),
+        },
+        identity: this.#identity,
+        log: this.#log,
       },
-      identity: this.#identity,
-      log: this.#log,
-      witness,
-    })
+      (part) => this.#begin(part),
+    )
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },

@@ -1,4 +1,4 @@
-import { ENVELOPE_SKEW_MS } from '../../protocol/envelope.ts'
+import { ENVELOPE_LIFE_MS, ENVELOPE_SKEW_MS } from '../../protocol/envelope.ts'
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import type { CommandFrame } from '../../protocol/frames.ts'
 import { isVerb, missingRight, VERBS, type Verb } from '../../protocol/rights.ts'
@@ -11,6 +11,7 @@ import {
   type Peer,
   SYSTEM_LIVE_CLOCK,
 } from '../live/contract.ts'
+import type { commandsBefore } from './commands-before.ts'
 import {
   type Author,
   type CommandArgs,
@@ -31,6 +32,8 @@ export interface CommandDeskOptions {
   readonly log: LiveLog
   /** Told of every command that changes something. */
   readonly witness?: CommandWitness
+  /** What was let through before the start, newest first. */
+  readonly before?: Awaited<ReturnType<typeof commandsBefore>>
   readonly clock?: LiveClock
 }
 
@@ -50,6 +53,15 @@ export class CommandDesk {
     this.#clock = options.clock ?? SYSTEM_LIVE_CLOCK
     this.#startedMonotonicMs = this.#clock.monotonicMs()
     this.#startedMs = options.identity?.nowMs() ?? this.#clock.wallMs()
+    // None of them can be valid for longer than that, as far as the clock of then was the clock of now.
+    const holdMs = ENVELOPE_LIFE_MS + ENVELOPE_SKEW_MS
+    const time = {
+      nowMs: this.#startedMs,
+      monotonicMs: this.#startedMonotonicMs,
+      expiresAt: this.#startedMs + holdMs,
+      holdMs,
+    }
+    this.#nonces.recall(options.before ?? [], time)
   }
 
   /**

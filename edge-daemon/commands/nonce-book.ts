@@ -1,5 +1,8 @@
-/** Most signed commands that are remembered: of everybody, and of one author, so that none can take the place of others. */
-export const NONCE_LIMITS = { all: 4096, ofOne: 512 } as const
+/**
+ * Most signed commands that are remembered: of everybody, and of one author, so that none can take the place of others; and
+ * of one author from before the start, so that they are not shut out by what they did then.
+ */
+export const NONCE_LIMITS = { all: 4096, ofOne: 512, ofOneBefore: 256 } as const
 
 /** What became of a nonce that was shown. */
 export type NonceClaim = 'fresh' | 'seen' | 'full'
@@ -34,6 +37,14 @@ export class NonceBook {
     this.#byAuthor.set(author, own)
     this.#size += 1
     return 'fresh'
+  }
+
+  /** Remember what was let through before the start, newest first, as far as there is room for it. */
+  recall(before: readonly { readonly author: string; readonly nonce: string }[], time: NonceTime): void {
+    for (const { author, nonce } of before) {
+      const held = this.#byAuthor.get(author)?.size ?? 0
+      if (held < NONCE_LIMITS.ofOneBefore && this.#size < NONCE_LIMITS.all / 2) this.claim(author, nonce, time)
+    }
   }
 
   #isFull(author: string): boolean {

@@ -109,7 +109,11 @@ test('a controller hands on what an operator signed, by the right of the operato
 test('a command does not count again after a restart, nor does who was revoked meanwhile', async () => {
   const [mia, eve] = [await acme.operator('mia'), await acme.operator('eve')]
   const frame = signedCommand(mia, NODE)
-  expect(await answerOf(await connect(mia), frame)).toMatchObject({ code: null })
+  // Signed by a clock that is ahead of the node's: at the restart its time is still to come.
+  const issuedAt = Date.now() + 100_000
+  const ahead = signedCommand(mia, NODE, { issuedAt, expiresAt: issuedAt + 60_000 })
+  const session = await connect(mia)
+  for (const each of [frame, ahead]) expect(await answerOf(session, each)).toMatchObject({ code: null })
   await served.daemon.stop()
   const denied = acme.deny({ names: [{ name: 'operator/eve', before: Date.now() + 60_000, why: 'left' }] })
   writeFileSync(`${home.stateDir}/identity/deny.json`, JSON.stringify(denied))
@@ -118,6 +122,7 @@ test('a command does not count again after a restart, nor does who was revoked m
     code: 'COMMAND_EXPIRED',
     msg: expect.stringContaining('before this node started'),
   })
+  expect(await answerOf(await connect(mia), ahead)).toMatchObject({ code: 'COMMAND_REPLAYED' })
   expect(await knock(served.liveUrl, eve)).toMatch(/^403 .*operator\/eve was revoked: left/)
   const eu = await connect(await acme.controller('eu'))
   expect(await answerOf(eu, handedOn(signedCommand(eve, NODE), eve))).toMatchObject({

@@ -40,7 +40,7 @@ const witness: CommandWitness = {
   refused: (_peer, _frame, { code }) => told.push(`refused ${code}`),
 }
 
-function desk(identity = true): CommandDesk {
+function desk(identity = true, before: readonly { author: string; nonce: string }[] = []): CommandDesk {
   const judgeChain = () => ({ ok: false, why: 'untrusted', msg: 'not from this fleet' }) as const
   return new CommandDesk({
     node: NODE,
@@ -56,6 +56,7 @@ function desk(identity = true): CommandDesk {
     identity: identity ? { nowMs: () => wallMs, judgeChain } : null,
     log: { info: () => undefined, warn: (event) => told.push(event) },
     witness,
+    before: [...before],
     clock: { wallMs: () => wallMs, monotonicMs: () => monotonicMs },
   })
 }
@@ -195,6 +196,19 @@ test('carries no command out twice while its clock stands still, however long', 
   for (let n = 1; n < NONCE_LIMITS.ofOne; n += 1) await node.carryOut(peer, signed(key))
   await expect(node.carryOut(peer, signed(key))).rejects.toMatchObject({ code: 'OVERLOADED' })
   await expect(node.carryOut(peer, frame)).rejects.toMatchObject({ code: 'COMMAND_REPLAYED' })
+})
+
+test('carries nothing out again that it did before a restart, though its clock stands where it stood', async () => {
+  const { peer, key } = person('mia')
+  const frame = signed(key)
+  await desk().carryOut(peer, frame)
+  const others = Array.from({ length: 600 }, (_, n) => ({ author: 'mia', nonce: `n${n}` }))
+  const before = [{ author: 'mia', nonce: frame.envelope?.nonce ?? '' }, ...others]
+  const restarted = desk(true, before)
+  await expect(restarted.carryOut(peer, frame)).rejects.toMatchObject({ code: 'COMMAND_REPLAYED' })
+  // However much they did before, they can go on.
+  for (let n = 0; n < 100; n += 1) await restarted.carryOut(peer, signed(key))
+  expect(carriedOut).toHaveLength(101)
 })
 
 test('takes commands of the right time when a clock that was days ahead at the start is put right', async () => {

@@ -1,0 +1,32 @@
+import { AuditLog } from './audit/audit-log.ts'
+import { AuditWitness } from './audit/audit-witness.ts'
+import { SessionBook } from './audit/session-book.ts'
+import { CommandDesk, type CommandDeskOptions } from './commands/command-desk.ts'
+import { commandsBefore } from './commands/commands-before.ts'
+import type { Store } from './store/store.ts'
+
+/** Who wants something of the node, from the audit that it is written into to the desk that lets it through. */
+export interface CommandPath {
+  readonly audit: AuditLog
+  readonly sessions: SessionBook
+  readonly witness: AuditWitness
+  readonly desk: CommandDesk
+}
+
+/**
+ * Make the way that commands take. What is begun goes to `begin`, which ends it in reverse.
+ * @throws EdgeError `STORE_FAILING` when the store cannot be read
+ */
+export async function makeCommandPath(
+  store: Store,
+  options: Omit<CommandDeskOptions, 'witness' | 'before'>,
+  begin: (part: { start(): unknown; stop(): unknown }) => Promise<void>,
+): Promise<CommandPath> {
+  const audit = new AuditLog({ store, nodeName: options.node.name })
+  await begin(audit)
+  const sessions = new SessionBook()
+  const witness = new AuditWitness({ log: audit, sessions, nowMs: () => Date.now() })
+  await begin({ start: () => undefined, stop: () => witness.stop() })
+  const desk = new CommandDesk({ ...options, witness, before: await commandsBefore(store) })
+  return { audit, sessions, witness, desk }
+}
