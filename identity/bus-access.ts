@@ -20,13 +20,22 @@ export const OPEN_BUS: BusAccess = { credentials: null, tls: { ca: null, own: nu
 export interface BusOptions {
   readonly authenticator?: (nonce?: string) => { readonly jwt: string; readonly nkey: string; readonly sig: string }
   readonly inboxPrefix?: string
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly minVersion: 'TLSv1.3' }
+  readonly tls?: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly minVersion: 'TLSv1.3'
+    /** Before the server has said its first word, which else is in plain and tells what it is. */
+    readonly handshakeFirst: boolean
+  }
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/
 
 /**
  * How to connect as somebody. Off this machine nothing is said in plain: a server that does not offer TLS 1.3 is left.
+ * `tls://` speaks TLS from the first byte (`handshake_first` in a server's configuration, as in those of ours);
+ * `nats://` waits for the server's greeting, which is in plain, and goes over to TLS then.
  * @param kind of user that the credentials name; a bus of ours lets nobody listen but below their own inbox
  */
 export function busOptionsOf(
@@ -36,6 +45,7 @@ export function busOptionsOf(
 ): BusOptions {
   const { ca, own } = tls
   const isPlain = ca === null && own === null && servers.every(isLocalPlain)
+  const handshakeFirst = servers.every((server) => server.startsWith('tls://'))
   return {
     ...(credentials === null
       ? {}
@@ -45,7 +55,14 @@ export function busOptionsOf(
         }),
     ...(isPlain
       ? {}
-      : { tls: { minVersion: 'TLSv1.3', ...(ca === null ? {} : { ca }), ...(own === null ? {} : own) } as const }),
+      : {
+          tls: {
+            minVersion: 'TLSv1.3',
+            handshakeFirst,
+            ...(ca === null ? {} : { ca }),
+            ...(own === null ? {} : own),
+          } as const,
+        }),
   }
 }
 

@@ -30,6 +30,8 @@ tls {
   ca_file: ${quoted(tls.ca)}
   verify: true
   min_version: "1.3"
+  # Nothing in plain, not even the greeting: clients connect by tls://.
+  handshake_first: true
   timeout: 5
 }
 

@@ -34,7 +34,12 @@ export interface NatsBus {
   /** Whose certificate every connection shows. */
   readonly identity: IssuedIdentity
   /** Client side of TLS, with a certificate of the fleet. */
-  readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  readonly tls: {
+    readonly caFile: string
+    readonly certFile: string
+    readonly keyFile: string
+    readonly handshakeFirst: true
+  }
   /** Issue credentials; with a key to renew them, and an end in Unix ms. */
   member(user: BusUser, options?: { readonly key?: NatsKey; readonly expiresAtMs?: number }): Promise<BusMember>
   /** Connect as a member; permissions are reported to `connection.status()`. */
@@ -159,5 +164,5 @@ export async function natsBus(
 }
 
 function tlsOf(authority: FleetAuthority, { certFile, keyFile }: IssuedIdentity): NatsBus['tls'] {
-  return { caFile: authority.rootFile, certFile, keyFile }
+  return { caFile: authority.rootFile, certFile, keyFile, handshakeFirst: true }
 }
