@@ -3,8 +3,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
-import { AlertKeeper } from './alert-keeper.ts'
-import { AlertWatch } from './alert-watch.ts'
 import { briefStatus } from './brief-status.ts'
 import { makeReach } from './bus-reach.ts'
 import { makeCommandPath } from './command-path.ts'
@@ -12,10 +10,10 @@ import { faultCommands } from './commands/faults.ts'
 import { localRights } from './commands/local-rights.ts'
 import { resendCommands } from './commands/resend.ts'
 import type { DaemonConfig } from './config/settings.ts'
-import { type AlertBody, AlertRules } from './health/alert-rules.ts'
 import { HostMeter } from './health/host.ts'
 import { renderMetrics } from './health/metrics-text.ts'
 import type { NodeIdentity } from './identity/node-identity.ts'
+import { IdentityUpkeep } from './identity/upkeep.ts'
 import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
@@ -34,12 +32,14 @@ import { ResultKeeper } from './result-keeper.ts'
 import type { Reach } from './rpc/reach.ts'
 import { MetricRules } from './rules/metric-rules.ts'
 import { ResultRules } from './rules/result-rules.ts'
+import { Standing } from './standing.ts'
+import { startAlerts } from './start-alerts.ts'
 import { StatusRecorder } from './status-recorder.ts'
 import { readKeyFile } from './store/key-file.ts'
 import { openStore, type Store } from './store/store.ts'
 import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
-import { awaitedTargets, makeOutbound, type Outbound, type TelemetryBytes } from './uplinks.ts'
+import { awaitedTargets, makeOutbound, type TelemetryBytes } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
 import { ResultFilter } from './upstream/filter.ts'
 
@@ -125,8 +125,17 @@ export class Daemon {
     if (outbound.failover !== null) await this.#begin(outbound.failover)
     const { abnormal, minConfidence, abnormalPerSec } = this.#config.filter
     const rules = new ResultRules(abnormal, minConfidence)
-    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk })
-    const alerts = await this.#startAlerts({ meters, host, outbound, store, conditions })
+    const upkeep = this.#identity === null ? null : new IdentityUpkeep({ identity: this.#identity, log: this.#log })
+    if (upkeep !== null) await this.#begin(upkeep)
+    const standing = new Standing({ upkeep })
+    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk, standing })
+    const alerts = await startAlerts({
+      thresholds: this.#config.alerts,
+      sources: { meters, host, outbound, store, conditions, standing },
+      log: this.#log,
+      onRefused: ({ timestamp, ...body }) => this.#publish('alerts', refusedRow(node.name, timestamp, body)),
+    })
+    this.#endings.push(() => alerts.stop())
 
     const identity = { ...node, version: this.#version, startedAt: Date.now() }
     const instance = randomUUID()
@@ -323,49 +332,6 @@ export class Daemon {
         name === 'model.died' ? `the process of the model ended: ${event.reason}` : 'the model hangs and is killed'
       this.#log.error(name, what, fields)
     }
-  }
-
-  async #startAlerts(parts: {
-    meters: InferenceMeters
-    host: HostMeter
-    outbound: Pick<Outbound, 'targets'>
-    store: Store
-    conditions: NodeConditions
-  }): Promise<AlertWatch> {
-    const { meters, host, outbound, store, conditions } = parts
-    const { cpuPct, latency, diskPct, after, clearAfter } = this.#config.alerts
-    const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
-    const keeper = new AlertKeeper({
-      store,
-      onRefused: ({ timestamp, ...body }) =>
-        this.#publish('alerts', refusedRow(this.#config.node.name, timestamp, body)),
-    })
-    rules.resume(await keeper.stillFiring())
-    const watch = new AlertWatch({
-      rules,
-      inputs: () => ({
-        at: Date.now(),
-        ...host.sample(),
-        latency: meters.latency().total,
-        uplinks: outbound.targets(),
-        store: store.status(),
-      }),
-      onLook: () => {
-        conditions.look()
-        keeper.retry()
-      },
-      onChange: (alert) => {
-        this.#logAlert(alert)
-        keeper.keep(alert)
-      },
-    })
-    watch.start()
-    this.#endings.push(() => watch.stop())
-    return watch
-  }
-
-  #logAlert({ state, rule, msg }: AlertBody): void {
-    this.#log[state === 'firing' ? 'warn' : 'info'](`alert.${state}`, `${rule}: ${msg}`, { rule })
   }
 
   #keepLog(record: LogBody): void {

@@ -8,15 +8,13 @@ import type { DaemonConfig } from './config/settings.ts'
 import { IdentityFiles } from './identity/files.ts'
 import { type Joined, joinByToken, requestByHand, takeAnswer } from './identity/join.ts'
 import { NodeIdentity } from './identity/node-identity.ts'
+import { instant, lasting } from './identity/time-words.ts'
 import type { IdentityTask } from './identity-command-line.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /** A clock that is off by more than this is worth a word, ms. */
 const CLOCK_OFF_MS = 120_000
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
 
 /**
  * Do what was asked about who this node is, and return what to print.
@@ -43,7 +41,7 @@ export async function runIdentityTask(task: IdentityTask, config: DaemonConfig, 
 function welcome({ identity, before, clockAheadMs }: Joined, { control, node }: DaemonConfig): string {
   const { fleet, site, node: name } = identity
   const lines = [
-    `this node ${before ? 'has joined' : 'joined'} ${fleet} as ${site}/${name}${before ? ' before' : ''}; its certificate is good until ${iso(identity.leaf.validToDate)}`,
+    `this node ${before ? 'has joined' : 'joined'} ${fleet} as ${site}/${name}${before ? ' before' : ''}; its certificate is good until ${instant(identity.leaf.validToDate)}`,
   ]
   if (clockAheadMs !== null && Math.abs(clockAheadMs) > CLOCK_OFF_MS) {
     const how = clockAheadMs > 0 ? 'ahead of' : 'behind'
@@ -93,11 +91,11 @@ function shown(identity: NodeIdentity | null, files: IdentityFiles, output: 'tab
   const left = leftMs > 0 ? `${lasting(leftMs)} left` : `ended ${lasting(-leftMs)} ago`
   const rows = [
     ['node', `${site}/${node} of ${fleet}`],
-    ['certificate', `until ${iso(leaf.validToDate)} (${left}), serial ${leaf.serialNumber}`],
+    ['certificate', `until ${instant(leaf.validToDate)} (${left}), serial ${leaf.serialNumber}`],
     ...facts.roots.map(({ pin, validUntil }) => ['root', `${pin}, until ${validUntil.slice(0, 10)}`]),
     ['trust bundle', `version ${bundle.version}`],
-    ['deny list', deny === null ? 'none' : `version ${deny.version}, signed ${iso(new Date(deny.issuedAt))}`],
-    ['clock', `not before ${iso(new Date(identity.clock.floorMs))}`],
+    ['deny list', deny === null ? 'none' : `version ${deny.version}, signed ${instant(new Date(deny.issuedAt))}`],
+    ['clock', `not before ${instant(new Date(identity.clock.floorMs))}`],
     ['controllers', facts.controllers.join(', ') || 'none: carry a request by hand before the certificate ends'],
     [
       'bus',
@@ -130,13 +128,4 @@ function written(file: string, text: string): void {
       cause,
     })
   }
-}
-
-function iso(time: Date): string {
-  return time.toISOString().replace(/\.\d+Z$/, 'Z')
-}
-
-function lasting(ms: number): string {
-  if (ms >= 2 * DAY_MS) return `${Math.floor(ms / DAY_MS)} d`
-  return ms >= 2 * HOUR_MS ? `${Math.floor(ms / HOUR_MS)} h` : `${Math.ceil(ms / MINUTE_MS)} min`
 }

@@ -3,7 +3,14 @@ import type { AlertRecord, Severity } from '../../protocol/records.ts'
 import type { ActiveAlert } from '../../protocol/status.ts'
 
 /** The rules there are, in the order they are shown. */
-export const ALERT_RULES = ['store_failing', 'disk_full', 'uplink_down', 'latency_high', 'cpu_high'] as const
+export const ALERT_RULES = [
+  'store_failing',
+  'certificate_ending',
+  'disk_full',
+  'uplink_down',
+  'latency_high',
+  'cpu_high',
+] as const
 /** @see ALERT_RULES */
 export type AlertRule = (typeof ALERT_RULES)[number]
 
@@ -29,6 +36,8 @@ export interface AlertInputs {
   readonly diskTotalBytes: number | null
   readonly uplinks: readonly { readonly name: string; readonly state: 'connecting' | 'up' | 'down' }[]
   readonly store: { readonly state: 'ok' | 'failing'; readonly error: string | null }
+  /** Why the node's certificate will end, or has, e.g. `the certificate ends in 6 d, …`; null when it will not or there is none. */
+  readonly certificate: string | null
 }
 
 /** An alert record before the store gave it a sequence and the node its name. */
@@ -158,6 +167,16 @@ export class AlertRules {
       }
       case 'uplink_down':
         return uplinkDown(inputs)
+      case 'certificate_ending':
+        return {
+          bad: inputs.certificate !== null,
+          value: null,
+          threshold: null,
+          unit: '',
+          severity: 'critical',
+          fault: inputs.certificate ?? '',
+          cure: 'the certificate is good and renews itself',
+        }
       case 'store_failing':
         return {
           bad: inputs.store.state === 'failing',

@@ -41,6 +41,7 @@ export class Authority {
   #folder: AuthorityFolder
   #issuer: Issuer
   #trust: Trust
+  #issuers: readonly X509Certificate[]
   #denied: DenyList
   #seen: string
   #log: JournalReader<IssuedRecord>
@@ -53,6 +54,7 @@ export class Authority {
     this.#folder = openAuthority(options.dir)
     this.#issuer = this.#folder.unlockIssuing(options.passphrase())
     this.#trust = this.#folder.trust()
+    this.#issuers = this.#folder.issuers()
     this.#denied = this.#readDenied()
     this.#log = new JournalReader(this.#folder.path('issued'), issuedRecordSchema, (record) => this.#onIssued(record))
     this.#log.follow()
@@ -68,6 +70,11 @@ export class Authority {
 
   get issuing(): X509Certificate {
     return this.#issuer.certificate
+  }
+
+  /** The issuing certificates of now and of before, since what those issued counts until it ends. */
+  get issuers(): readonly X509Certificate[] {
+    return this.#issuers
   }
 
   get roots(): readonly X509Certificate[] {
@@ -144,6 +151,7 @@ export class Authority {
       this.#folder = folder
       this.#issuer = issuer
       this.#trust = folder.trust()
+      this.#issuers = folder.issuers()
       this.#denied = this.#readDenied()
       this.#seen = seen
     } catch (error) {

@@ -203,7 +203,9 @@ export class Routes {
   /** Refuse who shows no certificate of this fleet that is good now; whether it was. */
   #strange(request: IncomingMessage, response: ServerResponse): boolean {
     const { authority, now } = this.#options
-    const chain = peerChain(request.socket as TLSSocket)
+    // Node gives a server the leaf alone (nodejs/node#65579): what issued it is known here.
+    const shown = peerChain(request.socket as TLSSocket)
+    const chain = shown.length === 0 ? [] : [...shown, ...authority.issuers.slice(0, MAX_CHAIN)]
     const verdict = verifyChain(chain, { trust: authority.trust, nowMs: now(), use: 'client' })
     if (verdict.ok) return false
     const code = verdict.why === 'revoked' ? 'IDENTITY_REVOKED' : 'IDENTITY_REFUSED'

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DenyList } from '../../identity/deny-list.ts'
 import { type Issuer, issueLeaf, type LeafWish, pemOf } from '../../identity/issue.ts'
@@ -62,6 +63,20 @@ export class AuthorityFolder {
    */
   unlockIssuing(passphrase: string): Issuer {
     return unlock({ certificate: this.issuing, keyFile: this.path('issuingKey'), passphrase })
+  }
+
+  /** The issuing certificate and those before it, newest first; what cannot be read is passed over. */
+  issuers(): X509Certificate[] {
+    const before = readdirSync(this.dir).filter((name) => /^issuing-[0-9a-f]{8}\.pem$/.test(name))
+    const read = before.flatMap((name) => {
+      try {
+        return readPem(readFileSync(join(this.dir, name), 'utf8'))
+      } catch {
+        return []
+      }
+    })
+    const newestFirst = read.sort((a, b) => b.validFromDate.getTime() - a.validFromDate.getTime())
+    return [this.issuing, ...newestFirst]
   }
 
   /** What leaves are handed out with, in PEM: the leaf, then the issuing certificate. */

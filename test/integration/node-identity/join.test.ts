@@ -1,16 +1,16 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { IdentityFiles } from '../../../edge-daemon/identity/files.ts'
 import { joinByToken, requestByHand, takeAnswer } from '../../../edge-daemon/identity/join.ts'
 import { NodeIdentity } from '../../../edge-daemon/identity/node-identity.ts'
 import { readRequest } from '../../../identity/request.ts'
-import { joinTokenText, readJoinToken } from '../../../protocol/enrolment.ts'
+import { joinTokenText } from '../../../protocol/enrolment.ts'
 import { DaemonHome, EdgeDaemonProcess, runDaemon, SOURCE } from '../../support/edge-daemon.ts'
 import { FleetAuthority } from '../../support/fleet-authority.ts'
-import { ControllerHome, LocalController } from '../../support/fleet-controller.ts'
+import { type ControllerHome, LocalController } from '../../support/fleet-controller.ts'
 import { knock } from '../../support/joined-node.ts'
+import { freePort, homeOnPort, tokenIn } from '../../support/joining.ts'
 
 const open: (Disposable | AsyncDisposable)[] = []
 
@@ -26,29 +26,12 @@ function later<T extends Disposable | AsyncDisposable>(thing: T): T {
   return thing
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 async function controllerHome(): Promise<ControllerHome> {
-  const home = later(await ControllerHome.create())
-  const port = await freePort()
-  home.configure({ listen: `127.0.0.1:${port}`, publicUrl: `https://127.0.0.1:${port}` })
-  return home
+  return later(await homeOnPort())
 }
 
 async function controller(home: ControllerHome): Promise<LocalController> {
   return later(await new LocalController(home).start())
-}
-
-function tokenIn(text: string) {
-  const token = readJoinToken(text)
-  if (token === null) throw new Error('no token')
-  return token
 }
 
 test('a node joins by a token in its own process, and serves as what its certificate says', {

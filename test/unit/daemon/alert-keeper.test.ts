@@ -40,7 +40,8 @@ function alert(rule: string, state: 'firing' | 'resolved'): AlertBody {
 
 function inputsWith(cpuPct: number): AlertInputs {
   const store = { state: 'ok', error: null } as const
-  return { at: 1, cpuPct, latency: EMPTY_HISTOGRAM, diskUsedBytes: null, diskTotalBytes: null, uplinks: [], store }
+  const unknown = { diskUsedBytes: null, diskTotalBytes: null, uplinks: [], certificate: null }
+  return { at: 1, cpuPct, latency: EMPTY_HISTOGRAM, ...unknown, store }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))

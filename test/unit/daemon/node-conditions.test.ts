@@ -11,6 +11,7 @@ function node() {
       service: { isReady: () => state.ready },
       rules: { faults: () => state.faults },
       disk: { findings: () => (state.forked ? [{ code: 'new_epoch', severity: 'warning', msg: 'copied' }] : []) },
+      standing: { findings: () => [] },
     },
     () => state.nowMs,
   )

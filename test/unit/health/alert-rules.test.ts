@@ -17,6 +17,7 @@ const CALM: AlertInputs = {
   diskTotalBytes: 100,
   uplinks: [{ name: 'nats', state: 'up' }],
   store: { state: 'ok', error: null },
+  certificate: null,
 }
 const WALL = 1_793_000_000_000
 

@@ -66,6 +66,7 @@ test('escapes names, leaves out what is unknown, and shows alerts as 0 and 1', (
   const firing = samples.filter(({ name }) => name === 'edge_alert_firing')
   expect(Object.fromEntries(firing.map(({ labels, value }) => [labels.rule, value]))).toEqual({
     store_failing: 0,
+    certificate_ending: 0,
     disk_full: 0,
     uplink_down: 0,
     latency_high: 0,
