@@ -128,7 +128,7 @@ async function issueInto(
     readonly lifeMs?: number
   },
 ): Promise<void> {
-  mustBeFreeFor(dir, named)
+  mustBeFreeFor(dir, named, ['name another folder with --out', `or remove ${dir}`])
   const key = newKey()
   const leaf = { named, publicKey: publicOf(key), nowMs, ...wish }
   const { certificate, chainPem } = await authority.issue(issuing, leaf, 'pki')

@@ -129,8 +129,8 @@ async function rotate(
   say(
     `trust bundle version ${changed.bundle.version} holds ${changed.roots.length === 1 ? 'the new root alone' : 'both roots'}`,
   )
-  if (finish) return say('the key of the old root is removed here: destroy its copies, and start the controller again')
-  say('both roots count: start the controller again, and let every node take the new bundle, as those online do')
+  if (finish) return say('the key of the old root is removed here: destroy its copies')
+  say('both roots count: let every node take the new bundle, as those online do by themselves')
   say('then make an issuing certificate below the new root: edgedeck pki rotate issuing')
   say('and when all certificates are renewed: edgedeck pki rotate root --finish')
 }

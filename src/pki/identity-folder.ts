@@ -33,16 +33,16 @@ export function writeIdentity(dir: string, files: IdentityFiles): void {
 }
 
 /**
- * Refuse a folder that holds the identity of somebody else.
+ * Refuse a folder that holds the identity of somebody else; `next` says what to do then.
  * @throws EdgeError `OUTPUT_REFUSED`
  */
-export function mustBeFreeFor(dir: string, named: Named): void {
+export function mustBeFreeFor(dir: string, named: Named, next: readonly string[]): void {
   const held = holderOf(readText(join(dir, 'cert.pem')))
   if (held === null || (held.kind === named.kind && held.fleet === named.fleet && titleOf(held) === titleOf(named)))
     return
   throw new EdgeError('OUTPUT_REFUSED', {
     message: `${dir} holds the identity of ${held.kind} ${titleOf(held)} of the fleet ${held.fleet}`,
-    next: ['name another folder with --out', 'or another fleet with --context'],
+    next,
   })
 }
 

@@ -51,7 +51,11 @@ export async function login(wish: LoginWish): Promise<LoggedIn> {
   const known = heldTrust(dir) ?? (await firstTrust(link, wish.first))
   const { fleet } = known.bundle
   const wanted = { kind: 'operator', fleet, name, rights: { role: 'viewer', permissions: [], sites: [] } } as const
-  mustBeFreeFor(dir, wanted)
+  mustBeFreeFor(dir, wanted, [
+    'say who you are there with --name',
+    'or which other fleet with --context',
+    `or remove ${dir}`,
+  ])
   const key = newKey()
   const natsKey = newNatsKey()
   const asked = {
