@@ -128,7 +128,7 @@ export const HABITS: Readonly<Record<string, Habit>> = {
   /** A frame that never ends, in many small parts. */
   'bad-endless': (peer) => {
     peer.socket.send('{"t":"status","pad":"', { fin: false })
-    return every(10, () => peer.socket.send('x', { fin: false }))
+    return every(10, () => peer.socket.send('x'.repeat(1000), { fin: false }))
   },
   /** Says that it is a good node. */
   'bad-liar': (peer) => every(500, (turn) => peer.send(statusOf(peer, turn, { cpuPct: 99 }))),
@@ -168,9 +168,15 @@ export interface HostileNodes {
 }
 
 /** Start every habit on a free loopback port; over TLS when a certificate is given. */
-export async function startHostileNodes(tls?: { readonly key: string; readonly cert: string }): Promise<HostileNodes> {
+export async function startHostileNodes(tls?: {
+  readonly key: string
+  readonly cert: string
+  /** Whom the certificate names; they greet by that. */
+  readonly name?: string
+}): Promise<HostileNodes> {
   const stops = new Set<() => void>()
-  const server: Server = tls === undefined ? createHttp() : createHttps({ ...tls, minVersion: 'TLSv1.3' })
+  const server: Server =
+    tls === undefined ? createHttp() : createHttps({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.3' })
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: () => LIVE_SUBPROTOCOL,
@@ -199,8 +205,10 @@ export async function startHostileNodes(tls?: { readonly key: string; readonly c
         const frame = JSON.parse(data.toString()) as { t: string; id: string; topic: string }
         if (frame.t === 'subscribe') ids.set(frame.topic, frame.id)
         if (frame.t !== 'hello' || stop !== null) return
-        const claimed = name === 'bad-liar' ? 'node-001' : name === 'bad-escapes' ? `n${ATTACKS}`.slice(0, 250) : name
-        send(welcomeFrame({ name: claimed, site: name === 'bad-escapes' ? `s${ATTACKS}`.slice(0, 250) : 'plant-a' }))
+        const escaped = name === 'bad-escapes' && tls === undefined
+        const honest = escaped ? `n${ATTACKS}`.slice(0, 250) : (tls?.name ?? name)
+        const site = escaped ? `s${ATTACKS}`.slice(0, 250) : 'plant-a'
+        send(welcomeFrame({ name: name === 'bad-liar' ? 'node-001' : honest, site }))
         // Not before the console has subscribed.
         const begin = setTimeout(() => {
           if (socket.readyState === socket.OPEN) stop = habit({ socket, raw, ids, send })
