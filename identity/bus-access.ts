@@ -33,9 +33,9 @@ export interface BusOptions {
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/
 
 /**
- * How to connect as somebody. Off this machine nothing is said in plain: a server that does not offer TLS 1.3 is left.
- * `tls://` speaks TLS from the first byte (`handshake_first` in a server's configuration, as in those of ours);
- * `nats://` waits for the server's greeting, which is in plain, and goes over to TLS then.
+ * How to connect as somebody. Off this machine, and wherever an address begins with `tls:`, nothing is said in plain: a
+ * server that does not offer TLS 1.3 is left. `tls://` speaks TLS from the first byte (`handshake_first` in a server's
+ * configuration, as in those of ours); `nats://` waits for the server's greeting, which is in plain, and goes over then.
  * @param kind of user that the credentials name; a bus of ours lets nobody listen but below their own inbox
  */
 export function busOptionsOf(
@@ -44,7 +44,7 @@ export function busOptionsOf(
   kind: BusUserKind,
 ): BusOptions {
   const { ca, own } = tls
-  const isPlain = ca === null && own === null && servers.every(isLocalPlain)
+  const isPlain = servers.every(isLocalPlain)
   const handshakeFirst = servers.every((server) => server.startsWith('tls://'))
   return {
     ...(credentials === null

@@ -31,6 +31,8 @@ const { version } = packageJson
 /** Both `src/main.ts` and `dist/edgedeck.js` lie one below the folder with `keymaps/` and `themes/`. */
 const ASSETS_DIR = fileURLToPath(new URL('..', import.meta.url))
 const NODES_TIMEOUT_MS = 5000
+/** Access to a bus where the configuration names no files for it: that of the context's identity. */
+const OWN_ACCESS = { credentials: null, ca: null } as const
 
 const EXIT_UNREACHABLE = 1
 const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
@@ -218,15 +220,14 @@ function load(flags: FleetFlags): Loaded {
   mustNotBeExposed(nodes, context)
   const { keymapFile, picturesDir } = paths
   const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
-  const clouds = mergeClouds(flags.cloud, context.clouds)
   const identity = new IdentityFolder(join(paths.identitiesDir, context.name))
   const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
   const { nats } = context
-  const busFiles = nats && { nats, configFile, identityDir: join(paths.identitiesDir, context.name), identity }
-  const busAccess = busFiles && { access: () => readOperatorBus(busFiles) }
-  const bus = busFiles && operatorBus({ ...busFiles.nats, access: () => readOperatorBus(busFiles), identity })
-  const regions = clouds.map((region) => ({ ...busAccess, ...region }))
-  const hub = nats && { name: 'nats', servers: nats.servers, stream: DEFAULT_STREAM, ...busAccess }
+  const identityDir = join(paths.identitiesDir, context.name)
+  const busAccess = () => readOperatorBus({ nats: nats ?? OWN_ACCESS, configFile, identityDir, identity })
+  const bus = nats && operatorBus({ servers: nats.servers, access: busAccess, identity })
+  const regions = mergeClouds(flags.cloud, context.clouds).map((region) => ({ access: busAccess, ...region }))
+  const hub = nats && { name: 'nats', servers: nats.servers, stream: DEFAULT_STREAM, access: busAccess }
   const archives = regions.length > 0 || hub === null ? regions : [hub]
   const place = { dir: paths.auditDir, context: context.name, identity }
   const shipping = new JournalShipping({ clouds: archives, file: () => currentJournal(place) })

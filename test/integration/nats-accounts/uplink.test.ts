@@ -112,6 +112,19 @@ test('a server that the fleet did not sign for is left, before anything is said 
   await strange.stop()
 })
 
+test('counts the bytes that a link in between sees, TLS and all', async () => {
+  await using link = await tcpLink(bus.port)
+  const { wire, write } = wireWithFile(link.port)
+  await write(bus.member(N1))
+  const store = new MemoryStore()
+  await store.append(someRecords('abnormal', 500))
+  await using bench = uplinkOf(store, wire)
+  bench.uplink.start()
+  await vi.waitFor(() => expect(bench.uplink.status()).toMatchObject({ state: 'up', backlogRecords: 0 }), SOON)
+  const counted = (): number => Object.values(bench.uplink.sentBytes()).reduce((sum, bytes) => sum + bytes, 0)
+  await vi.waitFor(() => expect(counted()).toBe(link.clientBytes()), SOON)
+})
+
 test('a daemon that has joined brings its records to the bus with what its identity holds, as the node of its certificate', async () => {
   await using home = new DaemonHome()
   const self = await bus.authority.node('werk', 'press-4')
