@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../protocol/audit.ts'
+import { MAX_TIME_MS } from '../../protocol/bounds.ts'
 import type { NodeAudit, OperatorAudit } from '../audit/audit-events.ts'
 import { journalsOf } from '../audit/audit-folder.ts'
 import type { JournalChains, NodeChains } from '../audit/audit-verdict.ts'
@@ -70,7 +71,7 @@ async function readNode(
     const heldSeq = heldBy(status)
     const records: AuditRecord[] = []
     let missed = 0
-    const range = { fromMs: fromMs <= 0 ? 0 : Math.max(0, fromMs + node.clockOffsetMs), toMs: Number.MAX_SAFE_INTEGER }
+    const range = { fromMs: fromMs <= 0 ? 0 : Math.max(0, fromMs + node.clockOffsetMs), toMs: MAX_TIME_MS }
     const outcome = await new NodeHistorySource(() => node.link).read(
       '',
       { ...range, kinds: ['audit'] },

@@ -6,7 +6,7 @@ import { TestConsole } from '../../support/live-node.ts'
 
 /** The audit of a node, as a console reads it. */
 async function readAudit(console: TestConsole, id: string): Promise<AuditRecord[]> {
-  console.send({ t: 'read', id, topic: 'audit', fromMs: 0, toMs: 9e15, limit: 10_000 })
+  console.send({ t: 'read', id, topic: 'audit', fromMs: 0, toMs: 2e14, limit: 10_000 })
   await console.until(() => console.of('end').some((end) => end.id === id))
   return console.of('rows').flatMap((rows) => (rows.topic === 'audit' && rows.id === id ? rows.rows : []))
 }

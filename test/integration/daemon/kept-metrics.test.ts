@@ -10,7 +10,7 @@ import { samplePicture } from '../../support/pictures.ts'
 /** The kept samples and minutes of a node, as a console reads them. */
 async function readStatus(liveUrl: string): Promise<SampleRecord[]> {
   const console = await TestConsole.open(liveUrl)
-  console.send({ t: 'read', id: 's', topic: 'status', fromMs: 0, toMs: 9e15, limit: 10_000, credits: 10_000 })
+  console.send({ t: 'read', id: 's', topic: 'status', fromMs: 0, toMs: 2e14, limit: 10_000, credits: 10_000 })
   await console.until(() => console.of('end').length === 1)
   console.close()
   return console.of('rows').flatMap((rows) => (rows.topic === 'status' ? rows.rows : []))

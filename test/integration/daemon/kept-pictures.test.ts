@@ -37,7 +37,7 @@ test('the picture of an abnormal result can be fetched, also after kill -9, and 
   expect(await fetched(console, odd.seq ?? 0)).toEqual({ type: 'application/octet-stream', bytes: broken })
   expect(await fetched(console, seven.seq ?? 0)).toEqual({ type: 'image/png', bytes: Buffer.from(samplePicture(7)) })
   expect(await fetched(console, one.seq ?? 0)).toBe('PICTURE_NOT_KEPT')
-  console.send({ t: 'read', id: 'r', topic: 'results', fromMs: 0, toMs: 9e15, limit: 10 })
+  console.send({ t: 'read', id: 'r', topic: 'results', fromMs: 0, toMs: 2e14, limit: 10 })
   await console.until(() => console.of('end').length === 1)
   expect(console.rows('r')).toMatchObject([
     { seq: odd.seq, reason: 'odd' },
