@@ -47,6 +47,7 @@ export async function runScreen(
       ...options,
       fleet: session.fleet,
       link: (key) => session.links.get(key),
+      watch: (keys) => session.look(keys),
       archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],
       standing: () => standingOf(access.identity ?? NO_IDENTITY),
       controls: null,

@@ -9,10 +9,11 @@ import { LATENCY_WINDOW_MS, NodeModel, type NodeMoment, RATE_WINDOW_MS } from '.
 import { NodeViewer } from './node-view.ts'
 import { ResultBook } from './result-book.ts'
 import { Series, type SeriesPoint, type SeriesRange } from './series.ts'
-import { totalsOf } from './totals.ts'
+import { telemetryOf, totalsOf } from './totals.ts'
 import type {
   AlertView,
   AsOf,
+  FleetTotals,
   FleetView,
   LogQuery,
   LogRow,
@@ -44,6 +45,8 @@ export interface FleetOptions {
 const DEFAULT_CADENCE: Cadence = { minGapMs: 200, maxGapMs: 1000 }
 /** A view is the same for this long unless something changed, ms. */
 const TICK_MS = 100
+/** Counters of what consoles are told. */
+const TELEMETRY = /^sent\.(telemetry(?:Nats)?)$/
 /** By then every node that reports once a second has told of a second. */
 const SETTLE_MS = 1000
 /** No node is waited for longer. */
@@ -139,7 +142,8 @@ export class Fleet {
     })
     alerts.sort(byUrgency)
     const latency = this.latencyAt(null, at.atMs)
-    const view = { asOfMs: at.atMs, live: at.live, nodes, totals: totalsOf(nodes, latency, alerts), alerts }
+    const telemetry = at.live ? this.#telemetry(nodes) : null
+    const view = { asOfMs: at.atMs, live: at.live, nodes, totals: totalsOf(nodes, latency, alerts, telemetry), alerts }
     this.#memo = { mark, view }
     return view
   }
@@ -216,6 +220,12 @@ export class Fleet {
   /** Alerts that began or ended, oldest first, the newest `limit`. */
   alertHistory(asOf: AsOf, nowMs: number, limit = 200, key: string | null = null): AlertView[] {
     return this.#alerts.history(this.#time(asOf, nowMs).atMs, limit, key)
+  }
+
+  /** Of the nodes that are up. */
+  #telemetry(nodes: readonly NodeView[]): FleetTotals['telemetry'] {
+    const up = nodes.flatMap(({ key, state }) => (state === 'up' ? (this.#nodes.get(key) ?? []) : []))
+    return telemetryOf(up.map((model) => ratesOf(model, (name) => TELEMETRY.exec(name)?.[1] ?? null)))
   }
 
   #takeRows(model: NodeModel, frame: DaemonFrame, nowMs: number): void {

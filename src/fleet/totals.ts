@@ -9,6 +9,7 @@ export function totalsOf(
   nodes: readonly NodeView[],
   latency: HistogramData,
   alerts: readonly AlertView[],
+  telemetry: FleetTotals['telemetry'] = null,
 ): FleetTotals {
   const byState = { connecting: 0, up: 0, stale: 0, offline: 0, unknown: 0 }
   for (const node of nodes) byState[node.state] += 1
@@ -23,8 +24,17 @@ export function totalsOf(
     upBytesPerSec: sum(up, 'upBytesPerSec'),
     savedPct: savedPct(sum(up, 'windowRawBytes'), sum(up, 'windowUpBytes')),
     backlogRecords: sum(up, 'backlogRecords'),
+    telemetry,
     alerts: countAlerts(alerts),
   }
+}
+
+/** What telemetry costs by the way it takes, of the rates of several nodes; null when none knows. */
+export function telemetryOf(rates: readonly Readonly<Record<string, number>>[]): FleetTotals['telemetry'] {
+  const known = rates.filter((rate) => rate.telemetry !== undefined)
+  if (known.length === 0) return null
+  const of = (name: string): number => known.reduce((total, rate) => total + (rate[name] ?? 0), 0)
+  return { directBytesPerSec: of('telemetry'), natsBytesPerSec: of('telemetryNats') }
 }
 
 function sum(nodes: readonly NodeView[], field: VitalField): number | null {

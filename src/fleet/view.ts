@@ -65,7 +65,15 @@ export interface FleetTotals {
   /** 100 × (1 − up / raw) of the last minute; negative when more goes up than came in. */
   readonly savedPct: number | null
   readonly backlogRecords: number | null
+  /** What consoles are told, as part of what is sent up; only now. */
+  readonly telemetry: TelemetryRates | null
   readonly alerts: AlertCounts
+}
+
+/** Bytes a second that nodes send to consoles, by the way they take. */
+export interface TelemetryRates {
+  readonly directBytesPerSec: number
+  readonly natsBytesPerSec: number
 }
 
 /** An alert of a node, or of the fleet about a node (`node_offline`, `node_stale`, `node_unreached`). */

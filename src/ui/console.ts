@@ -10,6 +10,7 @@ import type { AsOf, FleetView, LogQuery, LogRow, NodeView, ResultView } from '..
 import type { Standing } from '../identity/standing.ts'
 import type { NodeLink } from '../link/link.ts'
 import type { Replay } from '../replay/replay.ts'
+import { Attention } from './attention.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import type { Look } from './panes/look.ts'
@@ -38,6 +39,8 @@ export interface ConsoleParts {
   readonly demo: DemoPanel | null
   /** Ask the nodes for log lines of this level and above. */
   readonly followLogs: (level: LogLevel) => void
+  /** Told which nodes are looked at; absent where all of them tell all the time. */
+  readonly watch?: (keys: ReadonlySet<string>) => void
   /** The link to a node; undefined while there is none. */
   readonly link: (key: string) => NodeLink | undefined
   /** Whether the terminal shows colours. */
@@ -56,6 +59,7 @@ export class Console {
   readonly parts: ConsoleParts
   readonly head: PlayHead
   readonly picture: PictureViewer
+  readonly attention: Attention
   #listeners = 0
   #seen: { readonly asOf: AsOf; readonly view: FleetView } | null = null
   #arranged: { readonly mark: readonly unknown[]; readonly rows: readonly NodeView[] } | null = null
@@ -63,6 +67,8 @@ export class Console {
   constructor(parts: ConsoleParts) {
     this.parts = parts
     this.head = new PlayHead({ ...parts, toast: (text) => this.toast(text) })
+    const { store, schedule, watch } = parts
+    this.attention = new Attention({ screen: () => store.screen(), schedule, look: watch ?? null })
     this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 

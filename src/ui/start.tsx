@@ -23,6 +23,8 @@ export interface ConsoleOptions {
   readonly fleet: Fleet
   /** The link to a node; undefined while there is none. */
   readonly link: (key: string) => NodeLink | undefined
+  /** Told which nodes are looked at, so that the others tell less; absent where all tell all the time. */
+  readonly watch?: (keys: ReadonlySet<string>) => void
   /** Who knows the past besides the nodes, asked after them; absent = nobody. */
   readonly archives?: readonly HistorySource[]
   /** Where the fleet comes from, for the header. */
@@ -83,6 +85,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     followLogs: (level) => {
       for (const key of fleet.keys()) options.link(key)?.followLogs({ level, backlog: LOG_BACKLOG })
     },
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
     link: options.link,
     picturesDir: options.picturesDir,
     colour: capabilities.depth !== 'none',
@@ -102,6 +105,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       compositor.repaint()
     },
   })
+  const stopAttending = store.subscribe(() => console.attention.settle())
   const stopNotices = options.onNotice((text) => console.toast(text))
   signal.addEventListener('abort', () => leave(), { once: true })
   if (signal.aborted) leave()
@@ -114,6 +118,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     await left
   } finally {
     stopNotices()
+    stopAttending()
     compositor.stop()
     unmount()
     router.stop()

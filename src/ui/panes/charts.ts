@@ -1,4 +1,5 @@
 import type { SeriesPoint } from '../../fleet/series.ts'
+import type { TelemetryRates } from '../../fleet/view.ts'
 import { formatByteRate, formatMs, formatPct } from '../format.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { line } from '../widgets/line-builder.ts'
@@ -35,7 +36,7 @@ export function latencyChart(points: readonly SeriesPoint[], look: Look, size: S
 /** Bytes in from devices over bytes sent up, each on its own scale, for they differ a hundredfold; and what was saved. */
 export function bandwidthCharts(
   points: readonly SeriesPoint[],
-  savedPct: number | null,
+  { savedPct, telemetry }: { readonly savedPct: number | null; readonly telemetry: TelemetryRates | null },
   look: Look,
   size: Size,
   end = 'now',
@@ -48,7 +49,7 @@ export function bandwidthCharts(
     .add(' saved ', 'muted')
     .add(formatPct(savedPct), 'ok')
     .add(' of the last minute', 'muted')
-    .done()
+  if (telemetry !== null) saved.rest(telemetryText(telemetry), size.columns, 'muted')
   if (size.rows < 8) {
     const half = Math.floor((size.columns - 1) / 2)
     const left = lineChart({ ...shared, series: raw }, { columns: half, rows: size.rows })
@@ -59,8 +60,15 @@ export function bandwidthCharts(
   return [
     ...lineChart({ ...shared, series: raw }, { columns: size.columns, rows: upper }),
     ...lineChart({ ...shared, series: up }, { columns: size.columns, rows: size.rows - 1 - upper }),
-    saved,
+    saved.done(),
   ]
+}
+
+/** What looking costs, and which way it goes. */
+function telemetryText({ directBytesPerSec, natsBytesPerSec }: TelemetryRates): string {
+  const direct = formatByteRate(directBytesPerSec).trim()
+  const bus = natsBytesPerSec === 0 ? '' : `, bus ${formatByteRate(natsBytesPerSec).trim()}`
+  return `   to consoles ${natsBytesPerSec === 0 ? '' : 'direct '}${direct}${bus}`
 }
 
 function beside(left: readonly Line[], right: readonly Line[], columns: number, look: Look): Line[] {

@@ -42,18 +42,12 @@ export function fleetTable(table: FleetTable, look: Look, size: Size, memo = new
     columnsFor(
       widthsOf(table.rows),
       look,
-      table.rows.some((row) => row.insecure),
+      table.rows.some((row) => row.insecure || row.route === 'nats'),
     ),
     size.columns,
   )
   const shape = placed.map(({ column, columns }) => `${column.id} ${columns}`).join()
-  const visible = Math.max(0, size.rows - 1)
-  const cursorRow = Math.max(
-    0,
-    table.rows.findIndex((row) => row.key === table.cursorKey),
-  )
-  const first = firstRow(cursorRow, visible, table.rows.length)
-  const rows = table.rows.slice(first, first + visible).map((node) => {
+  const rows = visibleRows(table, size).map((node) => {
     const over: Token | null = node.state === 'stale' ? 'stale' : node.state === 'offline' ? 'offline' : null
     const selected = node.key === table.cursorKey
     const marked = table.marked.has(node.key)
@@ -63,6 +57,20 @@ export function fleetTable(table: FleetTable, look: Look, size: Size, memo = new
   })
   memo.end()
   return [headerLine(placed, how, SORTED[table.sort]), ...rows]
+}
+
+/** The rows that are in sight, around the cursor. */
+export function visibleRows(
+  { rows, cursorKey }: Pick<FleetTable, 'rows' | 'cursorKey'>,
+  size: Size,
+): readonly NodeView[] {
+  const visible = Math.max(0, size.rows - 1)
+  const cursorRow = Math.max(
+    0,
+    rows.findIndex((row) => row.key === cursorKey),
+  )
+  const first = firstRow(cursorRow, visible, rows.length)
+  return rows.slice(first, first + visible)
 }
 
 /** First row shown so that the cursor is in sight, with room on both sides where there is. */
@@ -100,7 +108,7 @@ function othersText({ others, othersAct }: NodeView): string {
   return [others, othersAct].filter((part) => part !== null).join(' ')
 }
 
-function columnsFor(widths: Widths, look: Look, hasInsecure: boolean): TableColumn<NodeView>[] {
+function columnsFor(widths: Widths, look: Look, hasLink: boolean): TableColumn<NodeView>[] {
   const number = (
     id: string,
     title: string,
@@ -148,7 +156,7 @@ function columnsFor(widths: Widths, look: Look, hasInsecure: boolean): TableColu
       }),
     },
     // Only where there is something to be told, and then whatever else gives way.
-    ...(hasInsecure ? [linkColumn] : []),
+    ...(hasLink ? [linkColumn] : []),
     ...(widths.others === 0 ? [] : [othersColumn(widths.others)]),
     number(
       'cpu',
@@ -204,7 +212,14 @@ const linkColumn: TableColumn<NodeView> = {
   title: 'LINK',
   rank: 1,
   minColumns: 8,
-  cell: (node) => ({ text: node.insecure ? 'insecure' : '', token: 'danger' }),
+  idealColumns: 14,
+  cell: (node) => (node.insecure ? { text: 'insecure', token: 'danger' } : { text: routeText(node), token: 'muted' }),
+}
+
+/** Which way a node is reached, and how far it is: `bus 84 ms`. */
+function routeText({ route, rttMs }: NodeView): string {
+  if (route === null) return ''
+  return `${route === 'nats' ? 'bus' : 'direct'}${rttMs === null ? '' : ` ${formatMs(rttMs).trim()}`}`
 }
 
 /** Somebody else is no figure among others: it stays when most of them go, and says who acts before it is cut. */

@@ -93,9 +93,12 @@ function hostFacts({ node, status }: NodeDetail): Fact[] {
   ]
 }
 
+/** What consoles are told goes two ways. */
+const SENT_LABELS: Readonly<Record<string, string>> = { telemetryNats: 'telem. bus' }
+
 function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
   const classes = Object.entries(status?.uplink.sentBytes ?? {}).map(([name, bytes]) => ({
-    label: name,
+    label: SENT_LABELS[name] ?? name,
     value: `${formatByteRate(upBytesPerSecByClass[name] ?? null).padStart(9)}  ${formatBytes(bytes)} all`,
   }))
   const cap = status?.uplink.capBytesPerSec
@@ -131,6 +134,13 @@ function linkFacts({ link, node }: NodeDetail, nowMs: number, isPast: boolean): 
     { label: 'clock', value: clockText(link.clockOffsetMs) },
     { label: 'received', value: `${formatBytes(link.receivedBytes)}, ${formatCount(link.receivedFrames)} frames` },
   ]
+  if (link.route === 'nats') facts.splice(1, 0, { label: 'way', value: 'through the bus', token: 'accent' })
+  else if (link.route === 'direct' && link.heartbeatAtMs !== null) {
+    facts.splice(1, 0, { label: 'way', value: 'direct, the bus would do' })
+  }
+  if (link.heartbeatAtMs !== null) {
+    facts.push({ label: 'on the bus', value: `heard ${formatAge(nowMs - link.heartbeatAtMs)} ago` })
+  }
   if (link.insecure) facts.push({ label: 'insecure', value: 'plain over a network', token: 'danger' })
   if (link.certified === true) facts.push({ label: 'known by', value: 'its certificate' })
   if (!open && link.lastReason !== null) facts.push({ label: 'reason', value: link.lastReason, token: 'warning' })

@@ -1,6 +1,7 @@
 import { Box } from 'ink'
 import { useCallback } from 'react'
 import type { SeriesPoint } from '../../fleet/series.ts'
+import { telemetryOf } from '../../fleet/totals.ts'
 import type { Console } from '../console.ts'
 import { formatClock } from '../format.ts'
 import { bandwidthCharts, CHART_SETTLE_MS, CHART_SPAN_MS, CHART_STEP_MS, latencyChart } from '../panes/charts.ts'
@@ -41,9 +42,12 @@ export function ChartPanes({
       const view = console.view()
       const savedPct =
         nodeKey === null ? view.totals.savedPct : (view.nodes.find((node) => node.key === nodeKey)?.savedPct ?? null)
-      return bandwidthCharts(series, savedPct, look, size, end)
+      const { asOf } = store.get()
+      const rates = nodeKey === null ? null : fleet.nodeDetail(nodeKey, asOf, console.nowMs())?.upBytesPerSecByClass
+      const telemetry = nodeKey === null ? view.totals.telemetry : telemetryOf(rates ? [rates] : [])
+      return bandwidthCharts(series, { savedPct, telemetry }, look, size, end)
     },
-    [points, look, console, nodeKey],
+    [points, look, console, fleet, store, nodeKey],
   )
   const left = Math.floor((columns - 1) / 2)
   const of = `${nodeKey === null ? 'fleet, ' : ''}in steps of ${CHART_STEP_MS / 1000} s`

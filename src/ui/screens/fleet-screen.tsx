@@ -4,7 +4,7 @@ import { settleCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
 import { layoutFleet } from '../fleet-layout.ts'
 import { alertLines } from '../panes/alerts.ts'
-import { fleetTable } from '../panes/fleet-table.ts'
+import { fleetTable, visibleRows } from '../panes/fleet-table.ts'
 import { RowMemo } from '../panes/row-memo.ts'
 import type { Size } from '../terminal/line.ts'
 import { line } from '../widgets/line-builder.ts'
@@ -23,7 +23,9 @@ export function FleetScreen({ console, size }: { readonly console: Console; read
     (area: Size) => {
       const { cursor, marked, sort } = store.get().fleet
       const rows = console.rows()
-      const lines = fleetTable({ rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }, look, area, memo)
+      const table = { rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }
+      const lines = fleetTable(table, look, area, memo)
+      console.attention.rowsInSight(visibleRows(table, area).map(({ key }) => key))
       const nothing = line(look.theme).add('  no node matches the filter', 'muted').done()
       return rows.length === 0 ? [...lines, nothing] : lines
     },
