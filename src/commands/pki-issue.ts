@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { fingerprintOf } from '../../identity/fingerprint.ts'
 import { type Issuer, isHostName } from '../../identity/issue.ts'
 import { newKey, pemOfKey, publicOf } from '../../identity/keys.ts'
 import { type Named, pathOf } from '../../identity/names.ts'
@@ -107,7 +108,11 @@ export async function signNode(
   const text = `${JSON.stringify(answer)}\n`
   if (out === null) io.stdout.write(text)
   else replaceFile(resolve(out), text)
-  say(`${site}/${node} until ${certificate.validToDate.toISOString()}; on the node: edge-daemon join --answer FILE`)
+  const [root] = authority.roots
+  const pin = root === undefined ? '' : ` --pin ${fingerprintOf(root)}`
+  say(
+    `${site}/${node} until ${certificate.validToDate.toISOString()}; on the node: edge-daemon join --answer FILE${pin}`,
+  )
 }
 
 async function issueInto(
