@@ -1,34 +1,56 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CommandFrame } from '../../../protocol/frames.ts'
+import { overStream } from '../../../src/link/bus-dial.ts'
+import { FleetBus } from '../../../src/link/fleet-bus.ts'
 import { DaemonHome, type EdgeDaemonProcess, eventually, type Served } from '../../support/edge-daemon.ts'
-import { FleetAuthority, type IssuedIdentity } from '../../support/fleet-authority.ts'
+import type { FleetAuthority, IssuedIdentity } from '../../support/fleet-authority.ts'
 import { clientSocket, joinFiles, knock } from '../../support/joined-node.ts'
 import { TestConsole } from '../../support/live-node.ts'
-import { ASKED, answerOf, askMatrix, signedCommand } from '../../support/rights-matrix.ts'
+import { type NatsBus, natsBus } from '../../support/nats-bus.ts'
+import { ASKED, answerOf, askMatrix, type Connect, signedCommand } from '../../support/rights-matrix.ts'
 
 const NODE = { site: 'plant', name: 'n1' }
 
 let acme: FleetAuthority
+let hub: NatsBus
+let bus: FleetBus
 let home: DaemonHome
 let served: { daemon: EdgeDaemonProcess } & Served
 const sessions: TestConsole[] = []
 
 beforeAll(async () => {
-  acme = await FleetAuthority.create('acme')
+  hub = await natsBus()
+  acme = hub.authority
   home = new DaemonHome()
-  home.configure({ 'faults.allow': true })
-  joinFiles(home.stateDir, await acme.node(NODE.site, NODE.name))
+  home.configure({ 'faults.allow': true, 'upstream.nats.servers': [hub.url], 'live.maxSessions': 200 })
+  const files = joinFiles(home.stateDir, await acme.node(NODE.site, NODE.name))
+  const node = await hub.member({ kind: 'node', site: NODE.site, node: NODE.name })
+  writeFileSync(files.path('nats.creds'), node.creds, { mode: 0o600 })
   served = await home.serve()
-})
+  const mia = await hub.member({ kind: 'operator', name: 'mia', role: 'operator', sites: [NODE.site] })
+  bus = new FleetBus({ open: () => hub.connect(mia), who: () => 'mia', sites: () => [NODE.site] })
+  bus.start()
+}, 60_000)
 afterAll(async () => {
   for (const session of sessions) session.close()
+  await bus.stop()
   await home[Symbol.asyncDispose]()
-  acme[Symbol.dispose]()
+  await hub[Symbol.asyncDispose]()
 })
 
-async function connect(who: IssuedIdentity): Promise<TestConsole> {
-  const session = await TestConsole.open(served.liveUrl, clientSocket(who))
+/** A session straight to the node. */
+const connect: Connect = async (who) => opened(await TestConsole.open(served.liveUrl, clientSocket(who)))
+
+/** A session through the bus. */
+const connectThroughBus: Connect = async (who) => {
+  const listens = (): boolean => served.daemon.lines.some((line) => line.includes('"rpc.listening"'))
+  await eventually(() => bus.fault === null && listens(), { what: 'the bus' })
+  const through = overStream(() => bus.openTunnel({ site: NODE.site, node: NODE.name }, 5000))
+  return opened(await TestConsole.open('wss://tunnel.invalid/live', { ...clientSocket(who), ...through }))
+}
+
+function opened(session: TestConsole): TestConsole {
   sessions.push(session)
   return session
 }
@@ -38,19 +60,28 @@ function handedOn(frame: CommandFrame, signer: IssuedIdentity): CommandFrame {
   return { ...frame, envelope: { ...(frame.envelope as NonNullable<CommandFrame['envelope']>), chain } }
 }
 
-test('gives everybody what their role, permissions and sites allow, and names the right that is missing', async () => {
-  const cells = await askMatrix(acme, NODE, connect)
-  expect(cells).toHaveLength(3 * 4 * 3 * ASKED.length)
-  for (const { allowed, code, msg, ...cell } of cells) {
-    // What is let through may still be refused for another reason: there is no such picture, and no uplink.
-    expect({ ...cell, allowed: code !== 'RIGHT_MISSING' }).toEqual({ ...cell, allowed })
-    if (allowed) expect(['COMMAND_REFUSED', 'PICTURE_NOT_KEPT', null]).toContain(code)
-    else expect(msg).toMatch(/needs the (role|permission|site) \w+, which mia has not$/)
-  }
-  expect(new Set(cells.map(({ code }) => code)).size).toBe(4)
-}, 60_000)
+const ROUTES: readonly (readonly [string, Connect])[] = [
+  ['straight', connect],
+  ['through the bus', connectThroughBus],
+]
 
-describe('a command', () => {
+test.each(ROUTES)(
+  '%s, gives everybody what their role, permissions and sites allow, and names the right that is missing',
+  async (_route, connect) => {
+    const cells = await askMatrix(acme, NODE, connect)
+    expect(cells).toHaveLength(3 * 4 * 3 * ASKED.length)
+    for (const { allowed, code, msg, ...cell } of cells) {
+      // What is let through may still be refused for another reason: there is no such picture, and the uplink may be down.
+      expect({ ...cell, allowed: code !== 'RIGHT_MISSING' }).toEqual({ ...cell, allowed })
+      if (allowed) expect(['COMMAND_REFUSED', 'PICTURE_NOT_KEPT', null]).toContain(code)
+      else expect(msg).toMatch(/needs the (role|permission|site) \w+, which mia has not$/)
+    }
+    expect(cells.some(({ asked, code }) => asked === 'fault.slow' && code === null)).toBe(true)
+  },
+  60_000,
+)
+
+describe.each(ROUTES)('a command %s', (_route, connect) => {
   test.each<[string, string, (mia: IssuedIdentity, ben: IssuedIdentity) => CommandFrame]>([
     ['unsigned', 'SIGNATURE_MISSING', (mia) => without(signedCommand(mia, NODE))],
     ['with other arguments', 'SIGNATURE_INVALID', (mia) => ({ ...signedCommand(mia, NODE), args: { ms: 5 } })],
