@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from 'nats'
+import { NatsWire } from '../../edge-daemon/upstream/nats.ts'
 import type { BusAccess } from '../../identity/bus-access.ts'
 import { credentialsText, type NatsKey, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
 import { type BusUser, inboxPrefixOf } from '../../protocol/bus-users.ts'
@@ -12,7 +13,7 @@ import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
 import { natsUserJwt } from '../../src/nats-accounts/issuer.ts'
 import { openIssuer, type SetUpWishes, setUpBus } from '../../src/nats-accounts/set-up.ts'
 import { FleetAuthority, type IssuedIdentity } from './fleet-authority.ts'
-import { type NatsFixture, streamsBehind } from './nats-server.ts'
+import { type NatsFixture, natsFixture, streamsBehind } from './nats-server.ts'
 
 /** A user of the bus, with everything that opens a connection as this user. */
 export interface BusMember {
@@ -166,3 +167,30 @@ export async function natsBus(
 function tlsOf(authority: FleetAuthority, { certFile, keyFile }: IssuedIdentity): NatsBus['tls'] {
   return { caFile: authority.rootFile, certFile, keyFile, handshakeFirst: true }
 }
+
+/** A wire of the node `plant/n1` to a server, or to a link to it at another port. */
+export function wireTo({ door, port }: Pick<NatsFixture, 'door' | 'port'>, at = port, ackTimeoutMs = 2000): NatsWire {
+  const { access } = door
+  return new NatsWire({
+    servers: [door.address(at)],
+    ackTimeoutMs,
+    clientName: 'test',
+    ...(access === undefined ? {} : { access }),
+  })
+}
+
+async function withStream(opening: Promise<NatsFixture>, config: object): Promise<NatsFixture> {
+  const nats = await opening
+  await nats.addStream(config)
+  return nats
+}
+
+/** Where blocks go: streams of either kind on an open server, and a bus that gives a node its own rights and no more. */
+export const HUBS = [
+  ['with marks', (options = {}) => withStream(natsFixture(options), {})],
+  ['without marks', (options = {}) => withStream(natsFixture(options), NO_MARKS)],
+  ['on a bus with accounts', (options = {}) => withStream(busFixture(options), {})],
+] as const satisfies [string, (options?: { readonly syncInterval?: string }) => Promise<NatsFixture>][]
+
+/** A stream that keeps no marks. */
+export const NO_MARKS = { allow_atomic: false, allow_msg_ttl: false } as const

@@ -5,39 +5,15 @@ import { connect, headers } from 'nats'
 import { expect, test, vi } from 'vitest'
 import type { StoredRecord } from '../../../edge-daemon/store/contract.ts'
 import { buildBlock } from '../../../edge-daemon/upstream/block.ts'
-import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import { blocksOf, readOf, seqsOf } from '../../support/cloud-reading.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
-import { busFixture } from '../../support/nats-bus.ts'
+import { HUBS, NO_MARKS, wireTo } from '../../support/nats-bus.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
 const SOON = { timeout: 20_000, interval: 20 }
 const RESULTS = 'edge.plant.n1.results'
-const NO_MARKS = { allow_atomic: false, allow_msg_ttl: false } as const
-
-/** Where blocks go: streams of either kind on an open server, and a bus that gives a node its own rights and no more. */
-const HUBS = [
-  ['with marks', async (options = {}) => withStream(await natsFixture(options), {})],
-  ['without marks', async (options = {}) => withStream(await natsFixture(options), NO_MARKS)],
-  ['on a bus with accounts', async (options = {}) => withStream(await busFixture(options), {})],
-] as const satisfies [string, (options?: { readonly syncInterval?: string }) => Promise<NatsFixture>][]
-
-async function withStream(nats: NatsFixture, config: Parameters<NatsFixture['addStream']>[0]): Promise<NatsFixture> {
-  await nats.addStream(config)
-  return nats
-}
-
-function wireTo({ door }: NatsFixture, port: number, ackTimeoutMs = 2000): NatsWire {
-  const { access } = door
-  return new NatsWire({
-    servers: [door.address(port)],
-    ackTimeoutMs,
-    clientName: 'test',
-    ...(access === undefined ? {} : { access }),
-  })
-}
 
 async function drained({ uplink }: ReturnType<typeof uplinkOf>): Promise<void> {
   await vi.waitFor(() => expect(uplink.status()).toMatchObject({ state: 'up', backlogRecords: 0 }), SOON)
@@ -129,7 +105,7 @@ test('goes on behind what was acknowledged after the stream was purged, and its 
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(nats, nats.port), { syncedAfterMs: 0 })
+  await using bench = uplinkOf(store, wireTo(nats), { syncedAfterMs: 0 })
   bench.uplink.start()
   await drained(bench)
   await vi.waitFor(() => expect(store.chains('cloud').abnormal?.syncedSeq).toBe(10), SOON)
@@ -150,7 +126,7 @@ test.each(HUBS)(
     await using nats = await hub({ syncInterval: 'always' })
     const store = new MemoryStore()
     await store.append(someRecords('abnormal', 40))
-    await using bench = uplinkOf(store, wireTo(nats, nats.port))
+    await using bench = uplinkOf(store, wireTo(nats))
     bench.uplink.start()
     await drained(bench)
     await nats.kill()
@@ -227,7 +203,7 @@ test('sends everything that is kept to a stream that was made anew', async () =>
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 40))
-  await using bench = uplinkOf(store, wireTo(nats, nats.port))
+  await using bench = uplinkOf(store, wireTo(nats))
   bench.uplink.start()
   await drained(bench)
   await nats.operate((manager) => manager.streams.delete('EDGE'))
@@ -243,7 +219,7 @@ test('a stream that is full is told by name and waited for; nothing is lost when
   await nats.addStream({ max_bytes: 3000 })
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 300))
-  await using bench = uplinkOf(store, wireTo(nats, nats.port))
+  await using bench = uplinkOf(store, wireTo(nats))
   bench.uplink.start()
   await vi.waitFor(() => expect(bench.uplink.status().error).toContain('maximum bytes exceeded'), SOON)
   expect(bench.uplink.status()).toMatchObject({ state: 'down' })
@@ -260,7 +236,7 @@ test('is not fooled by somebody who publishes on its subject, or with any messag
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 20))
-  await using bench = uplinkOf(store, wireTo(nats, nats.port))
+  await using bench = uplinkOf(store, wireTo(nats))
   bench.uplink.start()
   await drained(bench)
   const connection = await connect({ servers: nats.url })
@@ -301,7 +277,7 @@ test('calls nothing synced that is gone meanwhile behind a link that never broke
   await nats.addStream()
   const store = new MemoryStore()
   await store.append(someRecords('abnormal', 10))
-  await using bench = uplinkOf(store, wireTo(nats, nats.port), { syncedAfterMs: 1500 })
+  await using bench = uplinkOf(store, wireTo(nats), { syncedAfterMs: 1500 })
   bench.uplink.start()
   await drained(bench)
   const connection = await connect({ servers: nats.url })
@@ -331,7 +307,7 @@ test.each(HUBS)(
     const subject = { subject: RESULTS, recordClass: 'abnormal' } as const
     const made = { ...subject, encoding: 'gzip', epoch: store.epoch, originEpoch: null, previous: null } as const
     const block = await buildBlock(run, { ...made, maybeDuplicate: false })
-    const wires = [wireTo(nats, nats.port), wireTo(nats, nats.port)] as const
+    const wires = [wireTo(nats), wireTo(nats)] as const
     for (const wire of wires) {
       wire.start(() => {})
       await vi.waitFor(() => expect(wire.state).toBe('up'), SOON)

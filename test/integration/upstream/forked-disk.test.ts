@@ -3,21 +3,20 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { openStore, type Store, type StoredRecord } from '../../../edge-daemon/store/store.ts'
 import { DiskEpoch } from '../../../edge-daemon/upstream/disk-epoch.ts'
-import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import type { Merged } from '../../../src/cloud/merge.ts'
 import { readOf } from '../../support/cloud-reading.ts'
-import { natsFixture } from '../../support/nats-server.ts'
+import { HUBS, wireTo } from '../../support/nats-bus.ts'
+import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { storeFolder } from '../../support/store-folder.ts'
 import { keptLog, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
 const SOON = { timeout: 20_000, interval: 20 }
-const CONFIGS = [['with marks', {}] as const, ['without marks', { allow_atomic: false }] as const]
 
 /** One node on a folder: its store, its uplink, and everything it was told is kept. */
-async function node(dir: string, url: string) {
+async function node(dir: string, nats: NatsFixture) {
   const store = await openStore({ dir, nodeName: 'n1', maxBytes: 1e9, segmentBytes: 1e6 })
   const disk = new DiskEpoch(store, keptLog())
-  const bench = uplinkOf(store, new NatsWire({ servers: [url], ackTimeoutMs: 2000, clientName: 'test' }), { disk })
+  const bench = uplinkOf(store, wireTo(nats), { disk })
   bench.uplink.start()
   return {
     store,
@@ -54,13 +53,12 @@ function expectHolds(read: Merged, ...stores: readonly (readonly string[])[]): v
   expect(read.copies.twice).toBe(0)
 }
 
-test.each(CONFIGS)(
+test.each(HUBS)(
   'a copied disk on a second node takes a new epoch; of neither is anything lost or taken for the other, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture()
-    await nats.addStream(config)
+  async (_name, hub) => {
+    await using nats = await hub()
     using folder = storeFolder()
-    const first = await node(folder.dir, nats.url)
+    const first = await node(folder.dir, nats)
     await first.keep('abnormal', 60)
     await first.drained()
     // What is copied has a backlog too.
@@ -72,7 +70,7 @@ test.each(CONFIGS)(
     cpSync(folder.dir, copy, { recursive: true })
     await nats.restart()
 
-    const [a, b] = [await node(folder.dir, nats.url), await node(copy, nats.url)]
+    const [a, b] = [await node(folder.dir, nats), await node(copy, nats)]
     for (let round = 0; round < 5; round += 1) {
       await Promise.all([
         a.keep('abnormal', 7),
@@ -96,13 +94,12 @@ test.each(CONFIGS)(
   },
 )
 
-test.each(CONFIGS)(
+test.each(HUBS)(
   'a disk that was restored from an older copy takes a new epoch and loses nothing of after, %s',
-  async (_name, config) => {
-    await using nats = await natsFixture()
-    await nats.addStream(config)
+  async (_name, hub) => {
+    await using nats = await hub()
     using folder = storeFolder()
-    let its = await node(folder.dir, nats.url)
+    let its = await node(folder.dir, nats)
     await its.keep('abnormal', 40)
     await its.drained()
     // The copy has a backlog, which travels before the disk is set back.
@@ -112,7 +109,7 @@ test.each(CONFIGS)(
     const old = join(folder.dir, '..', 'old')
     cpSync(folder.dir, old, { recursive: true })
     await nats.restart()
-    its = await node(folder.dir, nats.url)
+    its = await node(folder.dir, nats)
     await its.keep('abnormal', 25)
     await its.drained()
     const before = await linesOf(its.store)
@@ -120,7 +117,7 @@ test.each(CONFIGS)(
     rmSync(folder.dir, { recursive: true })
     cpSync(old, folder.dir, { recursive: true })
 
-    its = await node(folder.dir, nats.url)
+    its = await node(folder.dir, nats)
     await its.keep('abnormal', 10)
     await its.drained()
     await its.keep('abnormal', 30)
@@ -138,13 +135,13 @@ test('a disk that was wiped begins anew, and the ledger and the console are told
   await using nats = await natsFixture()
   await nats.addStream()
   using folder = storeFolder()
-  let its = await node(folder.dir, nats.url)
+  let its = await node(folder.dir, nats)
   await its.keep('abnormal', 40)
   await its.drained()
   const before = await linesOf(its.store)
   await its.stop()
   rmSync(folder.dir, { recursive: true })
-  its = await node(folder.dir, nats.url)
+  its = await node(folder.dir, nats)
   await its.keep('abnormal', 15)
   await its.drained()
   await vi.waitFor(async () => expect(await linesOf(its.store)).toHaveLength(16), SOON)
