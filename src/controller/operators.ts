@@ -31,6 +31,8 @@ const time = z
     'expected a time such as "2026-11-25T10:32:07Z"',
   )
   .transform((text) => Date.parse(text))
+  // The pattern knows no calendar: the 99th of a month has no time, and nothing is later than that.
+  .refine((ms) => Number.isFinite(ms), 'there is no such day or hour')
 
 const operator = z
   .strictObject({

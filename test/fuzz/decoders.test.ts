@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { corpusOf, SEED, tryGrowth, tryMany, tryOne } from './decoder.ts'
 import { busDecoders } from './decoders/bus.ts'
 import { fileDecoders } from './decoders/files.ts'
+import { fleetFileDecoders } from './decoders/fleet-files.ts'
 import { frameDecoders } from './decoders/frames.ts'
 import { identityDecoders } from './decoders/identity.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
@@ -14,6 +15,7 @@ const decoders = [
   ...storeDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
+  ...(await fleetFileDecoders()),
 ]
 
 /** Every decoder of what others wrote keeps these laws; the seed is in the name, so that a failing run can be run again. */

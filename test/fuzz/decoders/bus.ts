@@ -11,14 +11,12 @@ import {
 import { type DecodedBlock, decodeBlock } from '../../../src/cloud/block.ts'
 import { cloudBlock, cloudRecord, encodeBlock } from '../../support/cloud-blocks.ts'
 import type { Decoder } from '../decoder.ts'
-
-const NO_PAYLOAD = new Uint8Array(0)
+import { examplesOf } from './frames.ts'
 
 /** Subjects, blocks and their headers, acknowledgements, heartbeats, tunnels. */
 export function busDecoders(): Decoder[] {
   const zstd = encodeBlock(cloudBlock([cloudRecord(1), cloudRecord(5)]), 'zstd')
   const gzip = encodeBlock(cloudBlock([cloudRecord(1), cloudRecord(5)]), 'gzip')
-  const heartbeat = { v: 1, at: 1_793_000_000_000 }
   return [
     {
       name: 'subject',
@@ -69,10 +67,9 @@ export function busDecoders(): Decoder[] {
     },
     {
       name: 'heartbeat',
-      samples: [Buffer.from(JSON.stringify(heartbeat))],
+      samples: examplesOf('presence.ts').map(({ json }) => Buffer.from(json)),
       decode: (data: Buffer) => decodeHeartbeat(data),
-      // The sample is one of the fewest fields; what counts is that nothing is thrown.
-      isTaken: () => true,
+      isTaken: (read: object | null) => read !== null,
     },
     {
       name: 'tunnel-message',
@@ -92,7 +89,7 @@ export function busDecoders(): Decoder[] {
       samples: [JSON.stringify({ v: 1 })],
       decode: (text: string) => {
         const value: unknown = JSON.parse(text)
-        return [tunnelOpenSchema.safeParse(value), tunnelAnswerSchema.safeParse(value), NO_PAYLOAD]
+        return [tunnelOpenSchema.safeParse(value), tunnelAnswerSchema.safeParse(value)]
       },
       isTaken: () => true,
       declares: (error) => error instanceof SyntaxError,

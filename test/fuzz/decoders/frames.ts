@@ -11,7 +11,7 @@ import { statusFrame } from '../../support/live-frames.ts'
 import type { Decoder } from '../decoder.ts'
 
 /** The examples that stand above the schemas of a file of the protocol. */
-function examplesOf(file: string): { readonly name: string; readonly json: string }[] {
+export function examplesOf(file: string): { readonly name: string; readonly json: string }[] {
   const code = readFileSync(new URL(`../../../protocol/${file}`, import.meta.url), 'utf8')
   const found = code.matchAll(/@example (\{.*\})\s*\*\/\s*(?:export )?const (\w+)/g)
   return [...found].map((match) => ({ name: match[2] as string, json: match[1] as string }))
@@ -42,7 +42,8 @@ export function frameDecoders(): Decoder[] {
       samples: [...frames.filter(isDaemon).map(textOf), JSON.stringify(statusFrame({ at: 1 }))],
       decode: (text: string) => {
         const read = decodeDaemonFrame(text)
-        if (read.ok && read.frame.t === 'status' && /[^ -~]/.test(JSON.stringify(cleanStatus(read.frame)))) return read
+        // What is shown of it is made safe without a fault as well.
+        if (read.ok && read.frame.t === 'status') cleanStatus(read.frame)
         return read
       },
       isTaken: (read: Decoded<unknown>) => read.ok,
