@@ -118,6 +118,7 @@ function daemonOf(dir: string, linkPort: number): DaemonProcess {
       node: { name: NODE, site: 'plant-a' },
       inference: { listen: listen.inference },
       control: { listen: listen.control },
+      metrics: { serve: 'inference' },
       models: { dir: modelsDir(), serve: 'digits' },
       state: { dir: join(dir, 'state') },
       store: { maxBytes: '20GB' },

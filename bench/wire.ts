@@ -78,6 +78,7 @@ function daemonBehind(linkPort: number, dir: string): DaemonProcess {
       node: { name: 'press-4', site: 'plant-a' },
       inference: { listen: listen.inference },
       control: { listen: listen.control },
+      metrics: { serve: 'inference' },
       models: { dir: modelsDir(), serve: 'digits' },
       state: { dir: join(dir, 'state') },
       upstream: { nats: { servers: [`nats://127.0.0.1:${linkPort}`] } },

@@ -9,6 +9,7 @@ import { makeCommandPath } from './command-path.ts'
 import { faultCommands } from './commands/faults.ts'
 import { localRights } from './commands/local-rights.ts'
 import { resendCommands } from './commands/resend.ts'
+import { plainUplinks } from './config/plain-uplinks.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import { HostMeter } from './health/host.ts'
 import { renderMetrics } from './health/metrics-text.ts'
@@ -127,7 +128,7 @@ export class Daemon {
     const rules = new ResultRules(abnormal, minConfidence)
     const upkeep = this.#identity === null ? null : new IdentityUpkeep({ identity: this.#identity, log: this.#log })
     if (upkeep !== null) await this.#begin(upkeep)
-    const standing = new Standing({ upkeep })
+    const standing = new Standing({ upkeep, plainUplinks: plainUplinks(this.#config) })
     const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk, standing })
     const alerts = await startAlerts({
       thresholds: this.#config.alerts,
@@ -174,6 +175,11 @@ export class Daemon {
       },
       (part) => this.#begin(part),
     )
+    const metricsText = (): string => {
+      const transfer = Object.fromEntries(uplinks.map((uplink) => [uplink.name, uplink.transferLatency()]))
+      return renderMetrics({ ...nodeStatus(sources), node: identity, transfer })
+    }
+    const { serve: metricsOn } = this.#config.metrics
     const live = new LiveServer({
       listen: this.#config.control.listen,
       node: { ...identity, instance },
@@ -189,6 +195,7 @@ export class Daemon {
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
       identity: this.#identity,
       localRights: localRights(this.#config.control.localRole),
+      metricsText: metricsOn === 'inference' ? null : metricsText,
       command: (peer, frame) => desk.carryOut(peer, frame),
       log: this.#log,
     })
@@ -218,10 +225,7 @@ export class Daemon {
       keep: (result, picture) => keeper.keep(result, picture),
       meters,
       isReady: () => this.#readiness(service),
-      metricsText: () => {
-        const transfer = Object.fromEntries(uplinks.map((uplink) => [uplink.name, uplink.transferLatency()]))
-        return renderMetrics({ ...nodeStatus(sources), node: identity, transfer })
-      },
+      metricsText: metricsOn === 'control' ? null : metricsText,
     })
     const { url: inferUrl } = await server.start()
     this.#endings.push(() => server.stop(STOP_GRACE_MS))

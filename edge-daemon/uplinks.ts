@@ -5,7 +5,7 @@ import { UPSTREAM_CLASSES } from '../protocol/subjects.ts'
 import type { Region } from './config/regions.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import type { Cursors, Store } from './store/store.ts'
-import { readBusAccess, type UplinkIdentity } from './upstream/bus-files.ts'
+import { readBusAccess, readHttpTls, type UplinkIdentity } from './upstream/bus-files.ts'
 import { DiskEpoch } from './upstream/disk-epoch.ts'
 import { HttpWire } from './upstream/http.ts'
 import type { UpstreamLog } from './upstream/log.ts'
@@ -102,7 +102,15 @@ export async function makeOutbound(
   uplinks.push(...toRegions)
   if (upstream.http.url !== null) {
     uplinks.push(
-      new Uplink({ ...shared, name: HTTP_TARGET, wire: new HttpWire({ url: upstream.http.url, ackTimeoutMs }) }),
+      new Uplink({
+        ...shared,
+        name: HTTP_TARGET,
+        wire: new HttpWire({
+          url: upstream.http.url,
+          ackTimeoutMs,
+          tls: () => readHttpTls({ ca: upstream.http.ca, identity }),
+        }),
+      }),
     )
   }
   const names = regions.map(({ name }) => name)
@@ -183,6 +191,7 @@ function accessTo(
     credentials: region.credentials ?? upstream.nats.credentials,
     ownCredentials: join(state.dir, 'identity', 'nats.creds'),
     ca: upstream.nats.ca,
+    insecure: upstream.insecure,
     identity,
   }
   return () => readBusAccess(files)

@@ -10,6 +10,8 @@ export interface BusAccess {
   readonly tls: {
     readonly ca: string | null
     readonly own: { readonly cert: string; readonly key: string } | null
+    /** Whether servers that are not named `tls://` may be spoken to in plain off this machine. */
+    readonly insecure?: boolean
   }
 }
 
@@ -43,8 +45,8 @@ export function busOptionsOf(
   { credentials, tls }: BusAccess,
   kind: BusUserKind,
 ): BusOptions {
-  const { ca, own } = tls
-  const isPlain = servers.every(isLocalPlain)
+  const { ca, own, insecure = false } = tls
+  const isPlain = servers.every(insecure ? (server) => !server.startsWith('tls://') : isLocalPlain)
   const handshakeFirst = servers.every((server) => server.startsWith('tls://'))
   return {
     ...(credentials === null

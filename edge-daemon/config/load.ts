@@ -7,6 +7,7 @@ import {
   pathsOf,
   type Setting,
 } from '../../settings/table.ts'
+import { isPlainAway, withoutCredentials } from './plain-uplinks.ts'
 import { type DaemonConfig, SETTINGS } from './settings.ts'
 
 export type { ConfigEntry, ConfigSources } from '../../settings/table.ts'
@@ -43,6 +44,13 @@ function refuseContradictions({ upstream }: DaemonConfig): void {
     throw new EdgeError('CONFIG_UNSERVABLE', {
       message: 'upstream.nats.servers and upstream.regions are both set: one stream could be sent everything twice',
       next: ['name those servers as a region of upstream.regions and leave upstream.nats.servers out'],
+    })
+  }
+  const { url } = upstream.http
+  if (url !== null && !upstream.insecure && isPlainAway(url)) {
+    throw new EdgeError('CONFIG_UNSERVABLE', {
+      message: `upstream.http.url ${withoutCredentials(url)} would send everything in plain over the network`,
+      next: ['use https://', 'or, where the network is protected otherwise, set upstream.insecure: true'],
     })
   }
 }

@@ -65,12 +65,23 @@ export const SETTINGS = {
     ),
   },
   control: {
-    listen: setting(address(), { host: '127.0.0.1', port: 5443 }, 'Where consoles connect; loopback only.'),
+    listen: setting(
+      address(),
+      { host: '127.0.0.1', port: 5443 },
+      'Where consoles connect; loopback only until the node has joined a fleet.',
+    ),
     pictures: setting(oneOf('allow', 'deny'), 'allow', 'Whether consoles may fetch the pictures that are kept.'),
     localRole: setting(
       oneOf(...ROLES),
       'admin',
       'What who comes over plain loopback may do, on a node that has not joined a fleet; only admin has the permissions data and shell.',
+    ),
+  },
+  metrics: {
+    serve: setting(
+      oneOf('control', 'inference', 'both'),
+      'control',
+      'Which listener answers `/metrics`: control, to whoever has a certificate of the fleet (or is on this machine, before joining); inference, to everybody.',
     ),
   },
   models: {
@@ -199,7 +210,17 @@ export const SETTINGS = {
     ),
     http: {
       url: setting(optionalUrl(), null, 'Where blocks are posted over HTTP; null for nowhere.'),
+      ca: setting(
+        optionalText(),
+        null,
+        "PEM file of who signed the receiver's certificate, or `platform`; null for the fleet's roots once joined, else the platform's authorities.",
+      ),
     },
+    insecure: setting(
+      flag(),
+      false,
+      'Let blocks leave this machine in plain (http://, nats:// without TLS), where the network is protected otherwise; always shown.',
+    ),
     encoding: setting(
       oneOf('auto', 'gzip', 'zstd'),
       'auto',

@@ -23,8 +23,8 @@ export interface InferenceServerOptions {
   readonly keep: Keep
   readonly meters: InferenceMeters
   readonly isReady: () => Readiness
-  /** Prometheus exposition, whole. */
-  readonly metricsText: () => string
+  /** Prometheus exposition, whole; null when it is not told here. */
+  readonly metricsText: (() => string) | null
   /** Unix ms. */
   readonly now?: () => number
   /** Longest that a request's head, a whole request, an idle connection and the rest of a refused body may take. */
@@ -112,12 +112,14 @@ export class InferenceServer {
     if (path === '/infer') {
       if (request.method === 'POST') void this.#route.handle(request, response)
       else this.#wrongMethod(response, 'POST')
+    } else if (path === '/metrics' && this.#options.metricsText === null) {
+      this.#error(response, 404, 'metrics are told on the control listener; metrics.serve says where')
     } else if (path !== '/healthz' && path !== '/readyz' && path !== '/metrics') {
       this.#error(response, 404, 'there is nothing here; POST /infer, GET /healthz, GET /readyz or GET /metrics')
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       this.#wrongMethod(response, 'GET, HEAD')
     } else if (path === '/metrics') {
-      reply(response, 200, METRICS_CONTENT_TYPE, this.#options.metricsText())
+      reply(response, 200, METRICS_CONTENT_TYPE, this.#options.metricsText?.() ?? '')
     } else if (path === '/healthz') {
       replyJson(response, 200, { status: 'ok' })
     } else {

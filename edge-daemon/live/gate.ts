@@ -10,17 +10,24 @@ export interface Refusal {
 }
 
 /**
- * Whether a request may be upgraded; null when it may. Browsers are kept out: they always send `Origin`, and on the plain
- * listener a page that rebinds its name to 127.0.0.1 (DNS rebinding) still sends its own name as `Host`.
+ * Whether a request is one of ours at all; null when it is. Browsers are kept out: they always send `Origin`, and on the
+ * plain listener a page that rebinds its name to 127.0.0.1 (DNS rebinding) still sends its own name as `Host`.
  */
-export function refusalOf(request: IncomingMessage, peer: Peer): Refusal | null {
-  const path = (request.url ?? '').split('?')[0]
-  if (path !== LIVE_PATH) return { status: 404, msg: `there is only ${LIVE_PATH} here` }
+export function strangerOf(request: IncomingMessage, peer: Peer): Refusal | null {
   if (request.headers.origin !== undefined) return { status: 403, msg: 'web pages are not served here' }
-  if (peer.kind === 'service') return { status: 403, msg: `${peer.name} is a service and may not look at nodes` }
   if (peer.kind === 'local' && !isLoopback(hostOf(request.headers.host ?? ''))) {
     return { status: 403, msg: 'connect by a loopback address, e.g. ws://127.0.0.1:5443/live' }
   }
+  return null
+}
+
+/** Whether a request may be upgraded; null when it may. */
+export function refusalOf(request: IncomingMessage, peer: Peer): Refusal | null {
+  const path = (request.url ?? '').split('?')[0]
+  if (path !== LIVE_PATH) return { status: 404, msg: `there is only ${LIVE_PATH} here` }
+  const stranger = strangerOf(request, peer)
+  if (stranger !== null) return stranger
+  if (peer.kind === 'service') return { status: 403, msg: `${peer.name} is a service and may not look at nodes` }
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LIVE_SUBPROTOCOL)) {
     return { status: 400, msg: `the WebSocket subprotocol must be ${LIVE_SUBPROTOCOL}` }

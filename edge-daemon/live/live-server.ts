@@ -33,6 +33,7 @@ import {
 import { refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
 import type { PictureReader } from './picture.ts'
+import { answerPlainly } from './plain-requests.ts'
 import { SharedRow } from './row-filter.ts'
 import { SecureDoor } from './secure-door.ts'
 import { Session, type SessionHost } from './session.ts'
@@ -56,6 +57,8 @@ export interface LiveServerOptions {
   readonly read: PageReader
   /** The kept picture of a result; throws EdgeError (`PICTURE_NOT_KEPT`, `COMMAND_REFUSED`), which the console then sees. */
   readonly picture: PictureReader
+  /** Prometheus exposition, whole; null, as when it is left out, when it is not told here. */
+  readonly metricsText?: (() => string) | null
   /** Carry out a verb; throws EdgeError (e.g. `COMMAND_REFUSED`), which the console then sees. */
   readonly command: (peer: Peer, frame: CommandFrame) => Promise<CommandResult>
   readonly log: LiveLog
@@ -124,9 +127,10 @@ export class LiveServer {
     }
     const http = createServer({ headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 1000 })
     http.on('request', (request, response) => {
-      const isLive = (request.url ?? '').split('?')[0] === LIVE_PATH
-      response.writeHead(isLive ? 426 : 404, { 'content-type': 'application/json', connection: 'close' })
-      response.end(`${JSON.stringify({ error: isLive ? `upgrade to ${LIVE_SUBPROTOCOL}` : `see ${LIVE_PATH}` })}\n`)
+      answerPlainly(request, response, {
+        peer: this.#peers.get(request.socket) ?? null,
+        metricsText: this.#options.metricsText ?? null,
+      })
     })
     const upgrader = new WebSocketServer({
       noServer: true,

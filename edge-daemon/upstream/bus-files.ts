@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import type { BusAccess } from '../../identity/bus-access.ts'
 import { type NatsCredentials, readCredentials } from '../../identity/nats-key.ts'
 import { messageOf } from '../../protocol/errors.ts'
+import type { HttpTls } from './metered-agent.ts'
 
 /** What a joined node shows on every TLS connection, and whom it believes. PEM texts. */
 export interface UplinkIdentity {
@@ -19,23 +20,39 @@ export interface BusFiles {
   readonly ownCredentials: string
   /** PEM file that is configured; null for the roots of the identity. */
   readonly ca: string | null
+  /** Whether servers may be spoken to in plain over a network (`upstream.insecure`). */
+  readonly insecure?: boolean
   /** Null while the node has not joined. */
   readonly identity: () => UplinkIdentity | null
 }
 
 const OTHERS = 0o077
+/** Setting of a CA for those that this machine believes anyway. */
+const PLATFORM = 'platform'
+
+/**
+ * Read what an HTTPS connection is opened with: a configured PEM file, or `platform`, or the roots of the identity.
+ * @throws Error when the file cannot be read
+ */
+export function readHttpTls({ ca, identity }: Pick<BusFiles, 'ca' | 'identity'>): HttpTls {
+  const own = identity()
+  const shown = own === null ? null : { cert: own.cert, key: own.key }
+  if (ca === PLATFORM) return { ca: null, own: shown }
+  return { ca: ca === null ? (own?.ca ?? null) : readText(ca), own: shown }
+}
 
 /**
  * Read what a connection is opened with. Asked before each, so that what was renewed is taken without a restart.
  * @throws Error with a sentence that says what to do, when a file is missing, damaged, or open to others
  */
-export function readBusAccess({ credentials, ownCredentials, ca, identity }: BusFiles): BusAccess {
+export function readBusAccess({ credentials, ownCredentials, ca, identity, insecure = false }: BusFiles): BusAccess {
   const own = identity()
   return {
     credentials: credentials === null ? readOwn(ownCredentials) : mustRead(credentials),
     tls: {
       ca: ca === null ? (own?.ca ?? null) : readText(ca),
       own: own === null ? null : { cert: own.cert, key: own.key },
+      insecure,
     },
   }
 }

@@ -9,7 +9,7 @@ import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { messageOf } from '../../protocol/errors.ts'
 import { Backoff } from './backoff.ts'
-import { createMeteredAgent, type MeteredAgent } from './metered-agent.ts'
+import { createMeteredAgent, type HttpTls, type MeteredAgent } from './metered-agent.ts'
 import { SENT_CLASSES, type SentClass } from './sent-bytes.ts'
 import type { WireState } from './wire.ts'
 
@@ -18,6 +18,8 @@ export interface HttpLinkOptions {
   readonly url: string
   /** How long one exchange may take, from connecting to the end of the answer. */
   readonly ackTimeoutMs: number
+  /** What is believed and shown over HTTPS; the platform's authorities, and nothing, when it is left out. May throw. */
+  readonly tls?: () => HttpTls
   /** How often a receiver that nothing was sent to is looked for. */
   readonly probeIntervalMs?: number
 }
@@ -72,7 +74,7 @@ export class HttpLink {
   constructor(options: HttpLinkOptions) {
     this.#options = options
     this.#url = new URL(options.url)
-    this.#metered = createMeteredAgent(this.#url.protocol)
+    this.#metered = createMeteredAgent(this.#url.protocol, options.tls)
   }
 
   get state(): WireState {

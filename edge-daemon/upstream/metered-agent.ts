@@ -13,8 +13,18 @@ export interface MeteredAgent {
   totalBytes(): number
 }
 
-/** Make a keep-alive agent for `http:` or `https:`. */
-export function createMeteredAgent(protocol: string): MeteredAgent {
+/** What is believed of a server and shown to it, PEM; read for every connection. */
+export interface HttpTls {
+  /** Null for the platform's authorities. */
+  readonly ca: string | null
+  readonly own: { readonly cert: string; readonly key: string } | null
+}
+
+/** Make a keep-alive agent for `http:` or `https:`, of which nothing before TLS 1.3 is taken. */
+export function createMeteredAgent(
+  protocol: string,
+  tls: () => HttpTls = () => ({ ca: null, own: null }),
+): MeteredAgent {
   const bytes = new SocketBytes()
   const tcpOf = new WeakMap<object, Socket>()
   const open = (options: object): Socket => {
@@ -29,7 +39,7 @@ export function createMeteredAgent(protocol: string): MeteredAgent {
       ? Object.assign(new SecureAgent(agentOptions), {
           createConnection: (options: ConnectionOptions) => {
             const tcp = open(options)
-            const secure = secureConnect({ ...options, socket: tcp })
+            const secure = secureConnect({ ...options, ...shownBy(tls, tcp), minVersion: 'TLSv1.3', socket: tcp })
             tcpOf.set(secure, tcp)
             return secure
           },
@@ -39,5 +49,16 @@ export function createMeteredAgent(protocol: string): MeteredAgent {
     agent,
     bytesOf: (socket) => bytes.of(tcpOf.get(socket) ?? socket),
     totalBytes: () => bytes.total(),
+  }
+}
+
+/** Options of a connection; one that cannot be made as it must be is cut, which whoever asked for it is told. */
+function shownBy(tls: () => HttpTls, tcp: Socket): ConnectionOptions {
+  try {
+    const { ca, own } = tls()
+    return { ...(ca === null ? {} : { ca }), ...own }
+  } catch (error) {
+    tcp.destroy(error as Error)
+    return {}
   }
 }

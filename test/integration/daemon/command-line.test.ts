@@ -55,7 +55,7 @@ describe.each([
   it('serves, settings by environment alone, and ends with 0 when it is told to', async () => {
     await using home = new DaemonHome()
     writeFileSync(home.configFile, '')
-    const { daemon, inferUrl, epoch } = await home.serve({
+    const { daemon, inferUrl, liveUrl, epoch } = await home.serve({
       program,
       args: ['--state-dir', home.stateDir],
       env: {
@@ -66,7 +66,12 @@ describe.each([
     })
     const status = async (path: string) => (await fetch(`${inferUrl}${path}`)).status
     expect(await postPicture(inferUrl, samplePicture(7))).toMatchObject({ code: 200, pred: 7, stored: true, epoch })
-    expect([await status('/healthz'), await status('/readyz'), await status('/metrics')]).toEqual([200, 200, 200])
+    expect([await status('/healthz'), await status('/readyz'), await status('/metrics')]).toEqual([200, 200, 404])
+    const metrics = await fetch(new URL('/metrics', liveUrl.replace('ws:', 'http:')))
+    expect([metrics.status, await metrics.text()]).toEqual([
+      200,
+      expect.stringContaining('edge_inference_requests_total'),
+    ])
     expect(await daemon.stop()).toEqual({ code: 0, signal: null })
     expect(daemon.stderr).toBe('')
   })

@@ -58,7 +58,7 @@ it('a full disk: answers go on as not stored, an alert says so, and all is well 
   })
   // Consoles see what is kept nowhere, as rows without a sequence.
   await console.until(() => console.rows('r').filter(({ seq }) => seq === 0).length === refused)
-  const metrics = await (await fetch(`${inferUrl}/metrics`)).text()
+  const metrics = await (await fetch(new URL('/metrics', liveUrl.replace('ws:', 'http:')))).text()
   // Records do not use it up: below the floor nothing is evicted, and there is nothing to note.
   expect(status()?.store.reserve).toBe('kept')
   expect(metrics).toMatch(new RegExp(`not_stored\\S* ${refused}$`, 'm'))

@@ -135,6 +135,19 @@ test('counts what left under TLS, handshakes included, and cuts who never shakes
   expect(performance.now() - startedMs).toBeLessThan(12_000)
 })
 
+test('tells metrics to every certificate of the fleet and to nobody else', async () => {
+  const authority = await fleet()
+  const node = await serve({ identity: await joinedNode(authority), metricsText: () => 'edge_up 1\n' })
+  const ask = 'GET /metrics HTTP/1.1\r\nHost: n1\r\n\r\n'
+  for (const reader of [await authority.service('prometheus'), await authority.operator('mia', { role: 'viewer' })]) {
+    expect(await secureExchange(node.url, clientTls(reader), ask)).toMatch(/^HTTP\/1\.1 200 [\s\S]*edge_up 1\n$/)
+  }
+  expect(await secureExchange(node.url, clientTls(await authority.node('plant', 'n2')), ask)).toMatch(/^HTTP\/1\.1 403/)
+  expect(await secureExchange(node.url, clientTls(null), ask)).toMatch(/^HTTP\/1\.1 403/)
+  const web = ask.replace('\r\n\r\n', '\r\nOrigin: https://evil.example\r\n\r\n')
+  expect(await secureExchange(node.url, clientTls(await authority.operator('mia')), web)).toMatch(/^HTTP\/1\.1 403/)
+})
+
 test('openssl sees TLS 1.3, the certificate of the node, and that a certificate is asked for', async () => {
   const authority = await fleet()
   const node = await serve({ identity: await joinedNode(authority) })
