@@ -50,7 +50,8 @@ export class Controller {
   readonly #ledger = new Ledger()
   readonly #startedAtMs: number
   readonly #undo: (() => void | Promise<void>)[] = []
-  #lastLookMs = 0
+  #lastLookMs = performance.now()
+  #isMakingCertificate = false
 
   constructor(options: ControllerOptions) {
     this.#options = options
@@ -160,13 +161,17 @@ export class Controller {
   #lookAtCertificate(authority: Authority, own: OwnCertificate, use: (next: OwnCertificate) => void): void {
     const nowMs = performance.now()
     const isOfIssuing = own.chain[1]?.raw.equals(authority.issuing.raw) === true
+    if (this.#isMakingCertificate) return
     if (isOfIssuing && nowMs - this.#lastLookMs < LOOK_AT_CERTIFICATE_MS) return
     this.#lastLookMs = nowMs
+    this.#isMakingCertificate = true
     this.#ownCertificate(authority).then(
       (next) => {
+        this.#isMakingCertificate = false
         if (next.chainPem !== own.chainPem) use(next)
       },
       (error: unknown) => {
+        this.#isMakingCertificate = false
         const msg = `the controller's own certificate cannot be made anew: ${messageOf(error)}`
         this.#options.log.log('error', 'certificate.failed', msg)
       },
