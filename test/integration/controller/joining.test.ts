@@ -179,6 +179,8 @@ describe('what everybody is told', () => {
     const quiet = await controller.client.deny(`?after=${held.version}&hold=1`, who)
     expect(quiet).toMatchObject({ status: 304, text: '' })
     const waiting = controller.client.deny(`?after=${held.version}`, who)
+    const page = async () => (await fetch(`http://127.0.0.1:${controller.metricsPort}/metrics`)).text()
+    await eventually(async () => (await page()).includes('edgectl_deny_waiting 1'))
     home.revoke('operator/mia', nowMs)
     const startMs = performance.now()
     const { text } = await waiting
