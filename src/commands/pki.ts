@@ -61,7 +61,7 @@ export async function runPki(
       if (!known) say(`nothing like that was issued from this folder: look at the spelling of ${name ?? serial}`)
       say(`${name ?? serial} counts no more: deny list version ${list.version} in ${authority.path('deny')}`)
       say('a controller on this folder hands it out by itself, and nodes that are online have it within 60 s')
-      say('where none runs, copy it to identity/deny.json in the state directory of each node')
+      say('where none runs, copy it to identity/deny.json in the state directory of each node, and start that again')
       return
     }
     case 'rotate':
