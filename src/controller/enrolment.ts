@@ -169,7 +169,10 @@ export class Enrolment {
       const expiresAt = certificate.validToDate.getTime()
       const nats = natsKey === undefined ? null : await this.#credentials({ named, natsKey, expiresAt })
       const until = certificate.validToDate.toISOString()
-      log.log('info', `${how}.done`, 'a certificate was given out', { ...who, serial: certificate.serialNumber, until })
+      // The key on the bus is what edgedeck nats revoke asks for.
+      const onBus = natsKey === undefined ? {} : { natsKey }
+      const given = { ...who, serial: certificate.serialNumber, until, ...onBus }
+      log.log('info', `${how}.done`, 'a certificate was given out', given)
       const body: EnrolmentAnswer = {
         v: 1,
         fleet: authority.fleet,
