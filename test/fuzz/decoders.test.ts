@@ -33,7 +33,8 @@ describe.each(decoders)(`$name (seed ${SEED})`, (decoder) => {
     expect(cases).toBeGreaterThan(0)
   })
 
-  test.runIf(decoder.grows !== false)('takes time in proportion to its input', async () => {
+  if (decoder.grows === false) return
+  test('takes time in proportion to its input', async () => {
     expect(await tryGrowth(decoder)).toEqual([])
   })
 })
