@@ -18,6 +18,7 @@ import { IdentityUpkeep } from './identity/upkeep.ts'
 import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
+import { inferenceTls } from './inference-tls.ts'
 import { InputChoice } from './input-choice.ts'
 import { keepLimits } from './keep-limits.ts'
 import { readPicture } from './kept-pictures.ts'
@@ -217,8 +218,10 @@ export class Daemon {
       store,
       onRefused: ({ timestamp, ...body }) => this.#publish('results', refusedRow(node.name, timestamp, body)),
     })
+    const { listen, tls } = this.#config.inference
     const server = new InferenceServer({
-      listen: this.#config.inference.listen,
+      listen,
+      tls: inferenceTls(tls, this.#identity),
       nodeName: node.name,
       bodyLimitBytes: this.#config.inference.bodyLimit,
       service,
@@ -228,6 +231,11 @@ export class Daemon {
       metricsText: metricsOn === 'control' ? null : metricsText,
     })
     const { url: inferUrl } = await server.start()
+    const forget = this.#identity?.onChange(() => {
+      const renewed = inferenceTls(tls, this.#identity)
+      if (renewed !== null) server.renewTls(renewed)
+    })
+    this.#endings.push(() => forget?.())
     this.#endings.push(() => server.stop(STOP_GRACE_MS))
     await service.start(model)
     this.#isServing = true

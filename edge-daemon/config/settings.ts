@@ -54,6 +54,14 @@ export const SETTINGS = {
       { host: '0.0.0.0', port: 5000 },
       'Where devices send pictures. Port 0 takes a free one.',
     ),
+    tls: {
+      cert: setting(
+        optionalText(),
+        null,
+        "Serve devices over TLS 1.3 with this PEM file, or `fleet` for the node's own certificate; null for plain HTTP.",
+      ),
+      key: setting(optionalText(), null, 'PEM file with the key of `inference.tls.cert`; not for `fleet`.'),
+    },
     bodyLimit: setting(size({ minBytes: 1024, maxBytes: 100e6 }), 10e6, 'Largest request body.'),
     pictureMegapixels: setting(number({ min: 0.1, max: 200 }), 40, 'Largest picture, in megapixels.'),
     queueLimit: setting(number({ min: 1, max: 10_000, integer: true }), 512, 'Requests that may wait; more get 503.'),

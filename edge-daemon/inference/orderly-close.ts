@@ -45,7 +45,12 @@ export class OrderlyClose {
   }
 
   #cutQuiet(): void {
-    const busy = new Set([...this.#responses].map((response) => response.socket))
-    for (const socket of this.#sockets) if (!busy.has(socket)) socket.destroy()
+    const busy = new Set([...this.#responses].map(({ socket }) => otherEnd(socket)))
+    for (const socket of this.#sockets) if (!busy.has(otherEnd(socket))) socket.destroy()
   }
+}
+
+/** What a connection and the TLS over it, which are two sockets, have in common. */
+function otherEnd(socket: Socket | null): string {
+  return `${socket?.remoteAddress} ${socket?.remotePort}`
 }

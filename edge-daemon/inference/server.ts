@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
@@ -17,6 +18,8 @@ export type Readiness = { readonly ready: true } | { readonly ready: false; read
 /** What an {@link InferenceServer} is made of; times in ms. */
 export interface InferenceServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
+  /** Certificate (leaf first) and key in PEM, for HTTPS by TLS 1.3; null, as when it is left out, for plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string } | null
   readonly nodeName: string
   readonly bodyLimitBytes: number
   readonly service: Pick<InferenceService, 'infer'>
@@ -61,12 +64,18 @@ export class InferenceServer {
     this.#now = now
     this.#route = new InferRoute({ nodeName, service, keep, meters, bodyLimitBytes, budget, lingerMs, now })
     const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
-    this.#server = createServer({
+    const { tls = null } = options
+    const limits = {
       headersTimeout: options.headTimeoutMs ?? HEAD_TIMEOUT_MS,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       connectionsCheckingInterval: Math.min(1000, requestTimeoutMs / 4),
-    })
+    }
+    this.#server =
+      tls === null
+        ? createServer(limits)
+        : createSecureServer({ ...limits, ...tls, minVersion: 'TLSv1.3', handshakeTimeout: limits.headersTimeout })
+    this.#server.on('tlsClientError', (_error: Error, socket: Duplex) => socket.destroy())
     this.#orderly = new OrderlyClose(this.#server)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
@@ -74,6 +83,11 @@ export class InferenceServer {
     // After the start it tells of a connection that could not be accepted, which costs that one and not the daemon.
     this.#server.on('error', () => {})
     this.#server.on('clientError', (error, socket) => this.#onBroken(error, socket))
+  }
+
+  /** Go on with a certificate that was renewed; connections that are open keep theirs. */
+  renewTls(tls: { readonly cert: string; readonly key: string }): void {
+    if (this.#server instanceof SecureServer) this.#server.setSecureContext({ ...tls, minVersion: 'TLSv1.3' })
   }
 
   /**
@@ -94,7 +108,8 @@ export class InferenceServer {
     const bound = (this.#server.address() as AddressInfo).port
     const reachable =
       host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
-    return { url: `http://${reachable}:${bound}`, port: bound }
+    const scheme = this.#options.tls == null ? 'http' : 'https'
+    return { url: `${scheme}://${reachable}:${bound}`, port: bound }
   }
 
   /** Take no more connections, finish the requests in flight, cut what is not finished after `graceMs`. */
