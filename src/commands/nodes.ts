@@ -1,4 +1,6 @@
 import { quantileMs } from '../../protocol/histogram.ts'
+import { HEARTBEAT_EVERY_MS } from '../../protocol/presence.ts'
+import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { arrange } from '../fleet/arrange.ts'
 import type { NodeStatus } from '../fleet/clean.ts'
@@ -23,6 +25,8 @@ export interface NodesRequest {
 }
 
 const WATCH_EVERY_MS = 1000
+/** By then every node that lives was heard on the bus, and most of them were asked. */
+const FINDING_MS = 1.1 * HEARTBEAT_EVERY_MS + 1500
 
 const COLUMNS: readonly PrintedColumn<NodeView>[] = [
   { title: 'NAME', text: (node) => node.name },
@@ -51,11 +55,13 @@ export async function runNodes(request: NodesRequest, io: CommandIo): Promise<bo
   })
   session.start()
   try {
-    let view = await session.until(
-      (now) => now.nodes.every((node) => isSettled(node, session.fleet)),
-      request.timeoutMs,
-      io.signal,
-    )
+    const { bus } = request.access
+    // Nodes on the bus are found by their heartbeats, the last of them after one interval.
+    const timeoutMs = Math.max(request.timeoutMs, bus === undefined ? 0 : FINDING_MS)
+    const isWhole = (now: FleetView): boolean =>
+      bus === undefined && now.nodes.every((node) => isSettled(node, session.fleet))
+    let view = await session.until(isWhole, timeoutMs, io.signal)
+    if (bus !== undefined && bus.fault !== null) io.stderr.write(`edgedeck: ${untrusted(bus.fault)}\n`)
     print(view, request, session.fleet, io)
     while (request.watch && !io.signal.aborted) {
       view = await session.until(() => false, WATCH_EVERY_MS, io.signal)

@@ -1,3 +1,4 @@
+import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
@@ -52,7 +53,7 @@ export async function runScreen(
       standing: () => standingOf(access.identity ?? NO_IDENTITY),
       controls: null,
       context,
-      onNotice: () => () => undefined,
+      onNotice: (listener) => access.bus?.onFault((reason) => listener(untrusted(reason))) ?? (() => undefined),
       signal,
     })
     // Only now: the first frame does not wait for hundreds of connections.

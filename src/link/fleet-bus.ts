@@ -42,6 +42,7 @@ export class FleetBus {
   readonly #connection: BusConnection
   readonly #listeners = new Set<PresenceListener>()
   readonly #waiting = new Set<() => void>()
+  readonly #faultListeners = new Set<(reason: string) => void>()
   #bus: Bus | null = null
   #tunnels = new Set<Tunnel>()
   #fault: string | null = 'the bus is not connected yet'
@@ -53,9 +54,7 @@ export class FleetBus {
       open,
       waitMs: (attempt) => backoffMs(backoff, attempt, random()),
       onUp: (bus) => this.#up(bus),
-      onFault: (reason) => {
-        this.#fault = `the bus: ${reason}`
-      },
+      onFault: (reason) => this.#fail(`the bus: ${reason}`),
     })
   }
 
@@ -70,6 +69,12 @@ export class FleetBus {
   /** Why nobody is reached through it now; null while it is connected. */
   get fault(): string | null {
     return this.#bus === null ? this.#fault : null
+  }
+
+  /** Be told why the bus is not there, each reason once; returns how to stop. */
+  onFault(listener: (reason: string) => void): () => void {
+    this.#faultListeners.add(listener)
+    return () => this.#faultListeners.delete(listener)
   }
 
   /** Be told of heartbeats; returns how to stop. */
@@ -141,11 +146,17 @@ export class FleetBus {
     for (const tell of [...this.#waiting]) tell()
     return (reason) => {
       this.#bus = null
-      this.#fault = reason
+      this.#fail(`the bus was lost: ${reason}`)
       const standing = this.#tunnels
       this.#tunnels = new Set()
       for (const tunnel of standing) tunnel.destroy(new Error(reason))
     }
+  }
+
+  #fail(reason: string): void {
+    if (this.#fault === reason) return
+    this.#fault = reason
+    for (const tell of this.#faultListeners) tell(reason)
   }
 
   #hear(subject: string, data: Uint8Array): void {

@@ -44,9 +44,15 @@ export class ReachNode {
   static async start(
     authority: FleetAuthority,
     natsUrl: string,
-    wish: { readonly name?: string; readonly maxTunnels?: number; readonly live?: Partial<LiveServerOptions> } = {},
+    wish: {
+      readonly name?: string
+      readonly maxTunnels?: number
+      readonly live?: Partial<LiveServerOptions>
+      readonly random?: () => number
+    } = {},
   ): Promise<ReachNode> {
-    const { name = 'n1', maxTunnels = 8, live = {} } = wish
+    // By this choice of chance the first heartbeat comes soon.
+    const { name = 'n1', maxTunnels = 8, live = {}, random = () => 0.05 } = wish
     const own = await authority.node('s1', name)
     const node = new LiveNode({
       identity: controlIdentity(authority, own),
@@ -62,8 +68,7 @@ export class ReachNode {
       snapshot: () => statusBody(node.total),
       standing: () => ({ startedAtMs: 1, deny: 3, trust: 1, audit: null }),
       pace: { told: () => undefined },
-      // The first heartbeat comes soon.
-      random: () => 0.05,
+      random,
       log: {
         info: (event, msg) => node.events.push({ event, msg }),
         warn: (event, msg) => node.events.push({ event, msg }),
