@@ -1,5 +1,5 @@
 import type { NatsConnection } from 'nats'
-import { type BusAccess, busOptionsOf, refusalMsg } from '../../identity/bus-access.ts'
+import type { BusAccess } from '../../identity/bus-access.ts'
 import { encodeToken } from '../../protocol/subjects.ts'
 import type { IdentitySource } from '../identity/identity-source.ts'
 import { FleetBus } from './fleet-bus.ts'
@@ -12,33 +12,12 @@ export interface OperatorBusOptions {
   readonly identity: IdentitySource
 }
 
-const CONNECT_TIMEOUT_MS = 5000
-/** A half-open connection is noticed within three of them; until then nodes behind NAT seem silent. */
-const PING_INTERVAL_MS = 5000
-
 /** The bus of a fleet for the operator that is logged in. */
 export function operatorBus({ servers, access, identity }: OperatorBusOptions): FleetBus {
   const open = async (): Promise<NatsConnection> => {
-    const shown = access()
     // A fleet without a bus does not load its client.
-    const { connect, errors } = await import('nats')
-    try {
-      return await connect({
-        servers: [...servers],
-        name: 'edgedeck',
-        reconnect: false,
-        timeout: CONNECT_TIMEOUT_MS,
-        pingInterval: PING_INTERVAL_MS,
-        maxPingOut: 2,
-        ignoreClusterUpdates: true,
-        ...busOptionsOf(servers, shown, 'operator'),
-      })
-    } catch (error) {
-      if (!(error instanceof errors.AuthorizationError) && !(error instanceof errors.UserAuthenticationExpiredError)) {
-        throw error
-      }
-      throw new Error(refusalMsg(shown, { nowMs: Date.now(), cure: 'log in with edgedeck login' }), { cause: error })
-    }
+    const { openNats } = await import('./open-nats.ts')
+    return openNats(servers, access())
   }
   return new FleetBus({
     open,
