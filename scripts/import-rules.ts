@@ -88,6 +88,17 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
   'src/pki': ['identity', 'settings', 'protocol'],
   'src/controller': ['src/pki', 'src/nats-accounts', 'identity', 'settings', 'protocol'],
+  'src/doctor': [
+    'src/cloud',
+    'src/pki',
+    'src/link',
+    'src/identity',
+    'src/fleet',
+    'src/config',
+    'identity',
+    'settings',
+    'protocol',
+  ],
   'src/pictures': ['protocol'],
   'src/replay': ['src/link', 'src/fleet', 'protocol'],
   'src/actions': ['src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
@@ -114,6 +125,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/commands': [
+    'src/doctor',
     'src/controller',
     'src/pki',
     'src/ui',
@@ -135,6 +147,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   src: [
     'package.json',
     'src/commands',
+    'src/doctor',
     'src/controller',
     'src/pki',
     'src/ui',

@@ -14,6 +14,7 @@ import {
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
+import { addDoctorCommand, type DoctorRequest } from './doctor-command.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
@@ -55,9 +56,10 @@ export type CommandRequest =
   | AuditCommandRequest
   | IdentityRequest
   | LoginRequest
+  | DoctorRequest
 
 const EPILOGUE = `
-Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison found a fault,
+Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison or doctor found a fault,
 69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
 Point it at a fleet:  edgedeck --node press-4=wss://10.0.0.4:5443/live
@@ -165,6 +167,7 @@ function grammar(
   addControllerCommands(program, accept)
   addAuditCommand(program, accept, nowMs)
   addIdentityCommands(program, accept)
+  addDoctorCommand(program, accept)
 
   program
     .command('demo')

@@ -36,6 +36,7 @@ const OWN_ACCESS = { credentials: null, ca: null } as const
 
 const EXIT_UNREACHABLE = 1
 const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
+const EXIT_OF_DIAGNOSIS = { fine: 0, untested: EXIT_UNREACHABLE, faulty: 3 } as const
 const EXIT_BUG = 70
 const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   USAGE: 2,
@@ -99,6 +100,18 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     await runLogin(request, place, io)
     await writeLogin(place)
     return 0
+  }
+  if (request.kind === 'doctor') {
+    const { runDoctor } = await import('./commands/doctor.ts')
+    const { identitiesDir } = consolePaths(process.env, homedir())
+    const place = {
+      load: () => load(request),
+      identityDir: (context: string) => join(identitiesDir, context),
+      columns: process.stdout.columns ?? 80,
+      ascii: detectCapabilities().ascii,
+      now: Date.now,
+    }
+    return EXIT_OF_DIAGNOSIS[await runDoctor(request, place, io)]
   }
   const loaded = load(request)
   // What came of the last command is still being written then.

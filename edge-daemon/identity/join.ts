@@ -3,6 +3,7 @@ import { verifyDenyList } from '../../identity/deny-list.ts'
 import { isSameKey, newKey, pemOfKey, readKey } from '../../identity/keys.ts'
 import { titleOf } from '../../identity/names.ts'
 import { credentialsText, type NatsKey, natsKeyOf, newNatsKey } from '../../identity/nats-key.ts'
+import { askTime, faultOfController, faultOfControllerAtAnyTime } from '../../identity/signed-time.ts'
 import { trustOf } from '../../identity/trust.ts'
 import { type TrustBundle, type TrustRead, verifyPinnedBundle } from '../../identity/trust-bundle.ts'
 import { readPem, verifyChain } from '../../identity/verify.ts'
@@ -11,7 +12,6 @@ import { EdgeError, ERROR_CODES, type ErrorCode, messageOf } from '../../protoco
 import { ControllerClient, ControllerRefusal } from './controller-client.ts'
 import { damaged, type IdentityFiles } from './files.ts'
 import { NodeIdentity } from './node-identity.ts'
-import { askTime, faultOfController, faultOfControllerAtAnyTime } from './signed-time.ts'
 
 /** How a join ended well. */
 export interface Joined {

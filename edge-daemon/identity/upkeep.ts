@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askTime, faultOfController, faultOfControllerAtAnyTime } from '../../identity/signed-time.ts'
 import { MAX_HOLD_SEC } from '../../protocol/enrolment.ts'
 import { messageOf } from '../../protocol/errors.ts'
 import { type Finding, findingsOf, type Standing } from './certificate-findings.ts'
 import { ControllerClient, ControllerRefusal } from './controller-client.ts'
 import type { NodeIdentity, Taken } from './node-identity.ts'
 import { renew, renewalDueMs } from './renewal.ts'
-import { askTime, faultOfController, faultOfControllerAtAnyTime } from './signed-time.ts'
 
 /** Where it tells what it did. */
 export interface UpkeepLog {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { isSignedBy, newNonce } from '../../identity/signing.ts'
-import { type Trust, verifyChain } from '../../identity/verify.ts'
-import { type TimeAnswer, timeText } from '../../protocol/enrolment.ts'
+import { type TimeAnswer, timeText } from '../protocol/enrolment.ts'
+import { isSignedBy, newNonce } from './signing.ts'
+import { type Trust, verifyChain } from './verify.ts'
 
 /** A time that a controller of the fleet signed for a nonce of ours. */
 export interface SignedTime {
