@@ -96,8 +96,8 @@ export function addPkiCommands(
       'issuing key',
     )
       .argument('<NAME>', 'what it is called', holder)
-      .option('--dns <names>', 'host names that it answers to, separated by commas', list)
-      .option('--ip <addresses>', 'IP addresses that it answers to, separated by commas', list)
+      .option('--dns <names>', 'host names that it answers to, separated by commas; may be repeated', more)
+      .option('--ip <addresses>', 'IP addresses that it answers to, separated by commas; may be repeated', more)
       .option('--out <folder>', 'where key and certificate go; ./NAME when not given')
   }
 
@@ -233,6 +233,10 @@ function serialNumber(text: string): string {
 function sentence(text: string): string {
   if (text.trim() !== '' && text.length <= 200) return text.trim()
   throw new InvalidArgumentError('Expected a few words, 200 characters at most.')
+}
+
+function more(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...list(text)]
 }
 
 function list(text: string): string[] {
