@@ -113,7 +113,7 @@ function described({ folder, facts, isNew, missing }: SetUp): string {
     'make its streams (again after sites were added):',
     `  edgedeck nats setup --out ${dir}${servers.length > 0 ? '' : ` --servers ${address}`} --apply`,
     'let a controller give credentials to who joins and logs in, in its configuration:',
-    `  nats: { issuer: ${folder.issuerFile}, servers: ["${address}"] }`,
+    `  nats: { issuer: ${folder.issuerFile} }`,
     'or make them by hand:',
     `  edgedeck nats user node SITE/NODE --in ${dir}`,
   ]

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { fingerprintOf } from '../../identity/fingerprint.ts'
 import { readUri } from '../../identity/names.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { AuthorityFolder } from '../pki/authority-folder.ts'
@@ -41,6 +42,9 @@ export function printStatus(
     io.stdout.write(printJson(rows, format))
   } else {
     io.stdout.write(printTable(columns(nowMs), rows))
+  }
+  for (const root of authority.roots) {
+    io.stderr.write(`edgedeck: root SHA-256 ${fingerprintOf(root)}, as --pin of edgedeck login takes it\n`)
   }
   const { serials = [], names = [], version = 0 } = denied ?? {}
   io.stderr.write(

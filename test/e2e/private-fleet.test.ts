@@ -60,7 +60,7 @@ describe('a private fleet: node behind NAT, operator on a bastion, cloud between
       pki: { dir: fleet.path('pki'), passphraseFile: fleet.path('passphrase') },
       state: { dir: fleet.path('controller') },
       operators: { file: fleet.path('operators.yaml') },
-      nats: { issuer: fleet.path('bus/issuer.json'), servers: [hub] },
+      nats: { issuer: fleet.path('bus/issuer.json') },
     })
     await fleet.startController(controllerFile)
 
@@ -90,14 +90,13 @@ describe('a private fleet: node behind NAT, operator on a bastion, cloud between
   afterAll(() => fleet[Symbol.asyncDispose]())
 
   it('lets an operator in by an SSH key, and tells who that is', async () => {
-    const root = /SHA-256 (\S+)/.exec(await fleet.must('cloud', 'pki', 'status', '--dir', fleet.path('pki')))?.[1]
-    const login = ['login', '--name', 'mia', '--key', fleet.path('mia')]
-    const said = await fleet.edgedeck('bastion', ...login, ...(root === undefined ? [] : ['--root', root]))
-    expect(said).toMatchObject({ code: 0 })
+    const { stderr } = await fleet.edgedeck('cloud', 'pki', 'status', '--dir', fleet.path('pki'))
+    const pin = /root SHA-256 ([\w-]{43})/.exec(stderr)?.[1] ?? ''
+    await fleet.must('bastion', 'login', '--name', 'mia', '--key', fleet.path('mia'), '--pin', pin)
     expect(await fleet.must('bastion', 'whoami')).toMatch(/acme +mia +operator +data +plant-a/)
   })
 
-  it('shows a node that nobody can connect to, through the bus', async () => {
+  it('shows a node that nobody can connect to, through the bus', { timeout: 120_000 }, async () => {
     const knock = `require('node:net').connect(5443, '${ADDRESS.node}').on('error', (e) => process.exit(7)).on('connect', () => process.exit(0)); setTimeout(() => process.exit(7), 1500)`
     expect((await fleet.run('bastion', process.execPath, '-e', knock)).code).toBe(7)
     expect(await fleet.shoot(30)).toContain(422)
@@ -110,8 +109,8 @@ describe('a private fleet: node behind NAT, operator on a bastion, cloud between
     )
   })
 
-  it('carries out what the operator signed, and writes down who it was', async () => {
-    await fleet.must('bastion', 'resend', 'press-4', '--from', '10m', '--why', 'line 4 asked')
+  it('carries out what the operator signed, and writes down who it was', { timeout: 120_000 }, async () => {
+    await fleet.must('bastion', 'resend', 'press-4', '--from', '-10m', '--why', 'line 4 asked')
     await eventually(async () => /mia.*resend/.test((await fleet.edgedeck('bastion', 'audit')).stdout), {
       timeoutMs: 40_000,
       what: 'the audit tells of it',

@@ -49,7 +49,7 @@ export class NetSpaces {
     const [program = '', ...args] = this.within(space)
     const child = spawn(
       program,
-      [...args, 'tcpdump', '-i', 'any', '-U', '-s', '0', '-w', '-', 'not', 'host', '127.0.0.1'],
+      [...args, 'tcpdump', '-i', 'any', '--immediate-mode', '-U', '-s', '0', '-w', '-', 'not', 'host', '127.0.0.1'],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
