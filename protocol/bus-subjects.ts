@@ -13,6 +13,9 @@ export interface Origin {
 /** 128 random bits in base64url, which is also a subject token: who does not know it cannot speak in a tunnel. */
 export const SESSION_TOKEN = /^[A-Za-z0-9_-]{22}$/
 
+/** Whoever speaks here asks every node for a heartbeat at once; nothing in the message counts. */
+export const ROLL_CALL_SUBJECT = 'edge.rollcall'
+
 const headOf = ({ site, node }: Origin): string => `edge.${encodeToken(site)}.${encodeToken(node)}`
 
 /** Where a node hears that somebody wants a tunnel. */

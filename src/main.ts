@@ -7,6 +7,7 @@ import type { OperatorJournal } from './audit/command-journal.ts'
 import { currentJournal, operatorJournal } from './audit/own-journal.ts'
 import { type CommandRequest, readCommandLine } from './command-line.ts'
 import type { FleetFlags } from './command-options.ts'
+import { Inventory } from './commands/inventory.ts'
 import { JournalShipping } from './commands/journal-shipping.ts'
 import { runKeys } from './commands/keys.ts'
 import { runLogs } from './commands/logs.ts'
@@ -58,6 +59,7 @@ interface Loaded {
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
   readonly access: FleetAccess & { readonly identity: IdentityFolder; readonly journal: OperatorJournal }
+  readonly inventory: Inventory
   readonly screen: ScreenSettings
   /** Folder of the journals of what this user's consoles send, who is to have them, and what brings them there. */
   readonly audit: {
@@ -105,7 +107,7 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     const { runDoctor } = await import('./commands/doctor.ts')
     const { identitiesDir } = consolePaths(process.env, homedir())
     const place = {
-      load: () => load(request),
+      load: () => load(request, io.signal),
       identityDir: (context: string) => join(identitiesDir, context),
       columns: process.stdout.columns ?? 80,
       ascii: detectCapabilities().ascii,
@@ -113,7 +115,7 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     }
     return EXIT_OF_DIAGNOSIS[await runDoctor(request, place, io)]
   }
-  const loaded = load(request)
+  const loaded = load(request, io.signal)
   // What came of the last command is still being written then.
   endings.push(async () => {
     await loaded.access.journal.settled()
@@ -132,35 +134,36 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     }
     case 'nodes': {
       const { filter, ...wanted } = request
-      const nodes = known(loaded)
+      const nodes = await loaded.inventory.all()
       return answered(
         await runNodes({ ...wanted, nodes, access: loaded.access, ...(filter === null ? {} : { filter }) }, io),
       )
     }
     case 'logs':
       return answered(
-        await runLogs({ ...request, nodes: chosen(known(loaded), request.names), access: loaded.access }, io),
+        await runLogs({ ...request, nodes: await loaded.inventory.named(request.names), access: loaded.access }, io),
       )
     case 'replay': {
       const { runReplay } = await import('./commands/replay.ts')
-      return answered(await runReplay({ ...request, ...pastOf(loaded, request.name) }, io))
+      return answered(await runReplay({ ...request, ...(await pastOf(loaded, request.name)) }, io))
     }
     case 'compare': {
       const { runCompare } = await import('./commands/compare.ts')
-      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
+      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...(await pastOf(loaded, request.name)) }, io)]
     }
     case 'resend': {
       const { runResend } = await import('./commands/resend.ts')
       // Standard output is one JSON document: with a comparison that is what it says.
       const told = request.check && request.format === 'json' ? { ...io, stdout: io.stderr } : io
-      const done = await runResend({ ...request, ...only(loaded, request.name) }, told)
+      const done = await runResend({ ...request, ...(await only(loaded, request.name)) }, told)
       if (!done || !request.check) return answered(done)
       const { runCompare } = await import('./commands/compare.ts')
-      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...pastOf(loaded, request.name) }, io)]
+      return EXIT_OF_COMPARISON[await runCompare({ ...request, ...(await pastOf(loaded, request.name)) }, io)]
     }
     case 'audit': {
       const { runAudit } = await import('./commands/audit.ts')
-      const { context, nodes, access, audit } = loaded
+      const { context, inventory, access, audit } = loaded
+      const nodes = await inventory.everybody()
       const isAsked = (key: string): boolean => request.names.some((name) => name === key || name.endsWith(`/${key}`))
       const asked = request.names.length === 0 ? nodes : nodes.filter(({ key }) => isAsked(key))
       const where = { nodes: asked, clouds: audit.clouds, access, context: context.name, auditDir: audit.dir }
@@ -183,18 +186,17 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
       const { columns = 80, rows = 25 } = process.stdout
       const { depth, ascii } = detectCapabilities()
       const surface = { columns, rows: rows - 2, depth: process.stdout.isTTY ? depth : 'none', ascii } as const
-      await runPicture({ ...request, ...only(loaded, request.name) }, surface, io)
+      await runPicture({ ...request, ...(await only(loaded, request.name)) }, surface, io)
       return 0
     }
     case 'screen': {
-      const nodes = known(loaded)
       if (hasScreen()) {
         const { name } = loaded.context
         const listed = name === DEFAULT_CONTEXT ? loaded.configFile : name
         const context = request.node.length > 0 ? 'command line' : listed
         await runScreen({
           ...loaded.screen,
-          nodes,
+          nodes: loaded.access.bus === undefined ? await loaded.inventory.all() : loaded.nodes,
           clouds: loaded.clouds,
           access: loaded.access,
           context,
@@ -204,7 +206,7 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
         return 0
       }
       const plain = {
-        nodes,
+        nodes: await loaded.inventory.all(),
         access: loaded.access,
         format: 'table',
         watch: false,
@@ -224,7 +226,7 @@ async function writeLogin({ context, identityDir }: { readonly context: string; 
   await journal.settled()
 }
 
-function load(flags: FleetFlags): Loaded {
+function load(flags: FleetFlags, signal: AbortSignal): Loaded {
   const paths = consolePaths(process.env, homedir())
   const configFile = flags.config ?? paths.configFile
   const config = loadConsoleConfig(configFile, flags.config !== null)
@@ -247,39 +249,16 @@ function load(flags: FleetFlags): Loaded {
   const journal = operatorJournal(place, { onFault, onWritten: () => shipping.wrote() })
   const access = { version, identity, journal, ...(bus === null ? {} : { bus }) }
   const audit = { dir: paths.auditDir, clouds: archives, shipping }
-  return { context, configFile, nodes, clouds: regions, access, screen, audit }
+  const inventory = new Inventory({ listed: nodes, configFile, signal, ...(bus === null ? {} : { bus }) })
+  return { context, configFile, nodes, inventory, clouds: regions, access, screen, audit }
 }
 
-function known(loaded: Loaded): readonly NodeAddress[] {
-  // Where there is a bus nodes are found by their heartbeats.
-  if (loaded.nodes.length > 0 || loaded.access.bus !== undefined) return loaded.nodes
-  throw new EdgeError('USAGE', {
-    message: 'no node is known',
-    next: [
-      'point at one with --node NAME=wss://host:5443/live',
-      `or list nodes in ${loaded.configFile}`,
-      'or look at a fleet that needs nothing: edgedeck demo',
-    ],
-  })
+async function only({ inventory, access }: Loaded, name: string) {
+  return { node: await inventory.only(name), access }
 }
 
-function chosen(nodes: readonly NodeAddress[], names: readonly string[]): readonly NodeAddress[] {
-  const strange = names.filter((name) => !nodes.some((node) => node.key === name))
-  if (strange.length === 0) return names.length === 0 ? nodes : nodes.filter((node) => names.includes(node.key))
-  throw new EdgeError('USAGE', {
-    message: `no node is called ${strange.join(', ')}`,
-    next: [`the nodes are ${nodes.map((node) => node.key).join(', ')}`],
-  })
-}
-
-function only(loaded: Loaded, name: string) {
-  const [node] = chosen(known(loaded), [name])
-  if (node === undefined) throw new EdgeError('USAGE', { message: `no node is called ${name}` })
-  return { node, access: loaded.access }
-}
-
-function pastOf({ nodes, clouds, access }: Loaded, name: string) {
-  return { node: nodes.find(({ key }) => key === name) ?? null, clouds, access }
+async function pastOf({ inventory, clouds, access }: Loaded, name: string) {
+  return { node: await inventory.find(name), clouds, access }
 }
 
 function hasScreen(): boolean {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'nats'
-import { type Origin, statusSubject } from '../../protocol/bus-subjects.ts'
+import { type Origin, ROLL_CALL_SUBJECT, statusSubject } from '../../protocol/bus-subjects.ts'
 import { HEARTBEAT_EVERY_MS } from '../../protocol/presence.ts'
 import type { Bus } from '../../tunnel/bus.ts'
 import type { LiveLog, TelemetryPace } from '../live/contract.ts'
@@ -26,6 +26,8 @@ export interface ReachOptions {
 
 /** Share of the time between heartbeats by which each of them is early or late, so that a fleet does not beat in step. */
 const JITTER = 0.1
+/** A roll call is answered within this time, not by the whole fleet at once, and the next one only after as long. */
+const ROLL_CALL_MS = 1000
 
 /** This node on the bus: a door for consoles, and a heartbeat for whoever watches (architecture decision 15). */
 export class Reach {
@@ -36,6 +38,7 @@ export class Reach {
   readonly #up = new Set<Bus>()
   #last: Moment | null = null
   #timer: NodeJS.Timeout | null = null
+  #calledMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ReachOptions) {
     const { origin, regions, take, maxTunnels, log } = options
@@ -71,6 +74,7 @@ export class Reach {
   #serve(bus: Bus): (reason: string) => void {
     const close = this.#door.serve(bus)
     this.#up.add(bus)
+    bus.subscribe(ROLL_CALL_SUBJECT, () => this.#rollCalled())
     return (reason) => {
       this.#up.delete(bus)
       close(reason)
@@ -82,6 +86,15 @@ export class Reach {
       this.#beat()
       this.#arm(HEARTBEAT_EVERY_MS * (1 + JITTER * (2 * this.#random() - 1)))
     }, waitMs)
+  }
+
+  /** Bring the next heartbeat forward. */
+  #rollCalled(): void {
+    const nowMs = performance.now()
+    if (this.#timer === null || nowMs - this.#calledMs < ROLL_CALL_MS) return
+    this.#calledMs = nowMs
+    clearTimeout(this.#timer)
+    this.#arm(this.#random() * ROLL_CALL_MS)
   }
 
   #beat(): void {

@@ -23,7 +23,8 @@ export class FleetSession {
     const { nodes, access, interest, maxLogRows } = options
     this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
     for (const node of nodes) {
-      this.fleet.add(node.key, { url: node.url, insecure: isExposed(node), nowMs: Date.now() })
+      const { key, url } = node
+      this.fleet.add(key, { ...(url === null ? {} : { url }), insecure: isExposed(node), nowMs: Date.now() })
     }
     this.#links = new FleetLinks({
       nodes,

@@ -37,7 +37,7 @@ export interface NamedContext extends FleetContext {
 }
 
 const node = z
-  .strictObject({ name: z.string(), url: z.string(), site: z.string().optional() })
+  .strictObject({ name: z.string(), url: z.string().nullable().default(null), site: z.string().optional() })
   .transform((value, context): NodeAddress => {
     const read = readAddress(value.name, value.url, value.site)
     if (typeof read !== 'string') return read
@@ -95,17 +95,21 @@ export const CONTEXT_SHAPE = {
   insecure: yesOrNo.default(false),
 } as const
 
-/** Add an issue for each node of a context that would be spoken to in plain over a network. */
+/** Add an issue for each node of a context that would be spoken to in plain over a network, or cannot be reached. */
 export function refuseExposed(
-  { nodes, insecure }: Pick<FleetContext, 'nodes' | 'insecure'>,
+  { nodes, nats, insecure }: Pick<FleetContext, 'nodes' | 'nats' | 'insecure'>,
   context: z.RefinementCtx,
 ): void {
   nodes.forEach((address, index) => {
+    if (address.url === null && nats === null) {
+      context.addIssue({ code: 'custom', path: ['nodes', index], message: UNREACHABLE })
+    }
     if (!insecure && isExposed(address))
       context.addIssue({ code: 'custom', path: ['nodes', index, 'url'], message: EXPOSED })
   })
 }
 
+const UNREACHABLE = 'a node without "url" is reached through the bus: give its address, or "nats:" beside the nodes'
 const EXPOSED = 'plain ws:// is taken on this machine only; write wss://, or "insecure: true" beside the nodes'
 
 /**

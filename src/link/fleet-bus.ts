@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { NatsConnection } from 'nats'
 import {
   type Origin,
+  ROLL_CALL_SUBJECT,
   readStatusSubject,
   rpcSubject,
   statusSubject,
@@ -39,7 +40,9 @@ export type PresenceListener = (origin: Origin, heartbeat: Heartbeat, sizeBytes:
  */
 export class FleetBus {
   readonly #options: FleetBusOptions
-  readonly #connection: BusConnection
+  #connection: BusConnection | null = null
+  /** How many use it: it is connected while somebody does. */
+  #users = 0
   readonly #listeners = new Set<PresenceListener>()
   readonly #waiting = new Set<() => void>()
   readonly #faultListeners = new Set<(reason: string) => void>()
@@ -48,22 +51,30 @@ export class FleetBus {
   #fault: string | null = 'the bus is not connected yet'
 
   constructor(options: FleetBusOptions) {
-    const { open, backoff = BACKOFF, random = Math.random } = options
     this.#options = options
+  }
+
+  /** Connect, or share the connection that somebody else uses; each start needs its stop. */
+  start(): void {
+    this.#users += 1
+    if (this.#users > 1) return
+    const { open, backoff = BACKOFF, random = Math.random } = this.#options
     this.#connection = new BusConnection({
       open,
       waitMs: (attempt) => backoffMs(backoff, attempt, random()),
       onUp: (bus) => this.#up(bus),
       onFault: (reason) => this.#fail(`the bus: ${reason}`),
     })
-  }
-
-  start(): void {
     this.#connection.start()
   }
 
+  /** Use it no more; the last who does ends the connection. */
   async stop(): Promise<void> {
-    await this.#connection.stop()
+    this.#users = Math.max(0, this.#users - 1)
+    if (this.#users > 0) return
+    const connection = this.#connection
+    this.#connection = null
+    await connection?.stop()
   }
 
   /** Why nobody is reached through it now; null while it is connected. */
@@ -143,6 +154,8 @@ export class FleetBus {
     for (const site of sites === '*' ? [null] : sites) {
       bus.subscribe(statusSubject(site, null), ({ subject, data }) => this.#hear(subject, data))
     }
+    // Who is there says so now, and not only at the next heartbeat.
+    bus.publish(ROLL_CALL_SUBJECT, new Uint8Array())
     for (const tell of [...this.#waiting]) tell()
     return (reason) => {
       this.#bus = null

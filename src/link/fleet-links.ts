@@ -20,6 +20,9 @@ export interface FleetLinksOptions {
   readonly onFound: (key: string) => void
 }
 
+/** A node of the inventory with an address. */
+type DirectAddress = NodeAddress & { readonly url: string }
+
 /** Slow, for what nobody looks at: the heartbeat of a session (architecture decision 15). */
 export const SLOW_MS = 10_000
 /** For what is on the screen. */
@@ -44,7 +47,7 @@ export class FleetLinks {
     this.byKey = this.#links
     const { bus = null } = options.access
     this.#presence = bus === null ? null : new Presence(bus, (...heard) => this.#hear(...heard))
-    for (const node of options.nodes) this.#add(node.key, node, node.site)
+    for (const node of options.nodes) this.#add(node.key, straightTo(node), node.site)
   }
 
   start(): void {
@@ -66,7 +69,7 @@ export class FleetLinks {
     for (const [key, link] of this.#links) link.pace(keys.has(key) ? FAST_MS : SLOW_MS)
   }
 
-  #add(key: string, direct: NodeAddress | null, site: string | undefined, node = key): void {
+  #add(key: string, direct: DirectAddress | null, site: string | undefined, node = key): void {
     const { access, interest, sink } = this.#options
     const { version, identity = NO_IDENTITY, journal = null, bus = null } = access
     const presence = this.#presence
@@ -111,4 +114,8 @@ export class FleetLinks {
     this.#keys.set(mark, key)
     return key
   }
+}
+
+function straightTo({ url, ...node }: NodeAddress): DirectAddress | null {
+  return url === null ? null : { ...node, url }
 }

@@ -1,4 +1,5 @@
 import type { Permissions, UserPermissionsLimits } from '@nats-io/jwt'
+import { ROLL_CALL_SUBJECT } from '../../protocol/bus-subjects.ts'
 import { ARCHIVE_DOMAIN, type BusUser, type BusUserKind } from '../../protocol/bus-users.ts'
 import { ROLES } from '../../protocol/rights.ts'
 import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
@@ -53,7 +54,7 @@ export function permissionsOf(role: SigningRole): Permissions {
             `${ARCHIVE_API}.DIRECT.GET.${AUDIT}.edge.{{name()}}.>`,
           ],
         },
-        sub: { allow: ['edge.{{name()}}.rpc', 'edge.{{name()}}.rpc.in.>', inboxOf('node')] },
+        sub: { allow: ['edge.{{name()}}.rpc', 'edge.{{name()}}.rpc.in.>', ROLL_CALL_SUBJECT, inboxOf('node')] },
         resp: ANSWER,
       }
     case 'viewer':
@@ -101,7 +102,7 @@ const SUBSCRIPTIONS: Readonly<Record<SigningRole, number>> = {
 /** Talk to nodes: their heartbeats, requests, and the streams of bytes of tunnels, at some sites. */
 function talks(kind: BusUserKind, sites: string): Permissions {
   return {
-    pub: { allow: [`edge.${sites}.*.rpc`, `edge.${sites}.*.rpc.in.>`] },
+    pub: { allow: [`edge.${sites}.*.rpc`, `edge.${sites}.*.rpc.in.>`, ROLL_CALL_SUBJECT] },
     sub: { allow: [`edge.${sites}.*.status`, `edge.${sites}.*.rpc.out.{{name()}}.>`, inboxOf(kind)] },
   }
 }
