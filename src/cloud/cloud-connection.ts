@@ -1,6 +1,7 @@
-import { connect, errors, type NatsConnection } from 'nats'
-import { busOptionsOf, OPEN_BUS, refusalMsg } from '../../identity/bus-access.ts'
+import type { NatsConnection } from 'nats'
+import { OPEN_BUS } from '../../identity/bus-access.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
+import { connectBus } from '../link/bus-connect.ts'
 
 /** A connection to a region, and where its JetStream is asked. */
 export interface CloudConnection {
@@ -18,24 +19,20 @@ export async function openCloud(
   { timeoutMs, reconnects }: { readonly timeoutMs: number; readonly reconnects: number },
 ): Promise<CloudConnection> {
   const shown = access()
-  try {
-    const connection = await connect({
-      servers: [...servers],
-      name: 'edgedeck',
+  const connection = await connectBus({
+    servers,
+    shown,
+    as,
+    cure: CURE,
+    options: {
       timeout: timeoutMs,
       reconnect: reconnects > 0,
       maxReconnectAttempts: reconnects,
       reconnectTimeWait: 250,
-      ignoreClusterUpdates: true,
-      ...busOptionsOf(servers, shown, as),
-    })
-    const domain = shown.credentials?.domain ?? null
-    return { connection, apiPrefix: domain === null ? '$JS.API' : `$JS.${domain}.API` }
-  } catch (error) {
-    if (!(error instanceof errors.AuthorizationError) && !(error instanceof errors.UserAuthenticationExpiredError))
-      throw error
-    throw new Error(refusalMsg(shown, { nowMs: Date.now(), cure: CURE }), { cause: error })
-  }
+    },
+  })
+  const domain = shown.credentials?.domain ?? null
+  return { connection, apiPrefix: domain === null ? '$JS.API' : `$JS.${domain}.API` }
 }
 
 const CURE = 'log in with edgedeck login, or name others under nats.credentials'

@@ -15,6 +15,8 @@ import { openNode } from './node-session.ts'
 export type KeptAudit =
   | {
       readonly ok: true
+      /** The operator's name for it. */
+      readonly key: string
       readonly site: string
       readonly node: string
       readonly records: readonly AuditRecord[]
@@ -52,6 +54,37 @@ export async function readNodes(
   return found
 }
 
+/**
+ * Read those nodes once more of which a stream holds later records than were read: what a node wrote in between, about this
+ * very look at it, is no end that was cut off. Never rejects.
+ */
+export async function readOn(
+  kept: readonly KeptAudit[],
+  regions: readonly RegionAudit[],
+  nodes: readonly NodeAddress[],
+  options: Parameters<typeof readNodes>[1],
+): Promise<readonly KeptAudit[]> {
+  const streamed = regions.flatMap((region) => region.nodes)
+  const behind = kept.filter((its) => {
+    if (!its.ok) return false
+    const held = streamed.filter(({ site, node }) => site === its.site && node === its.node)
+    return newest(held.map(({ record }) => record)) > newest(its.records)
+  })
+  const later = await readNodes(
+    nodes.filter(({ key }) => behind.some((its) => its.key === key)),
+    options,
+  )
+  return kept.map((its) => {
+    const now = later.find((read) => read.key === its.key)
+    return its.ok && now?.ok === true ? { ...its, records: now.records } : its
+  })
+}
+
+/** Number of the newest record of a chain; 0 when there is none. */
+function newest(records: readonly AuditRecord[]): number {
+  return records.reduce((most, { chain }) => Math.max(most, chain.n), 0)
+}
+
 async function readNode(
   address: NodeAddress,
   options: {
@@ -87,7 +120,8 @@ async function readNode(
     )
     if (!outcome.ok) return { ok: false, key: address.key, reason: outcome.message }
     if (missed > 0) return { ok: false, key: address.key, reason: `${missed} of its audit records did not come` }
-    return { ok: true, site: identity?.site ?? '', node: identity?.name ?? address.key, records, heldSeq }
+    const { key } = address
+    return { ok: true, key, site: identity?.site ?? '', node: identity?.name ?? key, records, heldSeq }
   } finally {
     await node.stop()
   }

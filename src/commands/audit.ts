@@ -13,6 +13,7 @@ import {
   nodeChains,
   type OwnJournal,
   readNodes,
+  readOn,
   readOwn,
 } from './audit-sources.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
@@ -78,7 +79,8 @@ const CHAIN_COLUMNS: readonly PrintedColumn<ChainRow>[] = [
 export async function runAudit(request: AuditRequest, io: CommandIo): Promise<AuditOutcome> {
   const { nodes, clouds, access, timeoutMs, names, verify, context, auditDir } = request
   const fromMs = verify ? 0 : request.fromMs
-  const kept = await readNodes(nodes, { access, fromMs, timeoutMs, signal: io.signal })
+  const reading = { access, fromMs, timeoutMs, signal: io.signal }
+  const first = await readNodes(nodes, reading)
   const own = readOwn(auditDir, context)
   const state = access.identity?.current()
   const sites = state?.kind === 'held' ? state.identity.rights.sites : '*'
@@ -86,6 +88,7 @@ export async function runAudit(request: AuditRequest, io: CommandIo): Promise<Au
   const regions = (await Promise.all(clouds.map((cloud) => readRegionAudit(cloud, query, io.signal)))).map((region) =>
     onlyOf(region, names),
   )
+  const kept = verify ? await readOn(first, regions, nodes, reading) : first
   const problems = problemsOf(kept, regions)
   for (const problem of problems) io.stderr.write(`edgedeck: ${untrusted(problem)}\n`)
   const faulty = verify

@@ -12,12 +12,23 @@ export interface OperatorBusOptions {
   readonly identity: IdentitySource
 }
 
+const CONNECT_TIMEOUT_MS = 5000
+/** A half-open connection is noticed within three of them; until then nodes behind NAT seem silent. */
+const PING_INTERVAL_MS = 5000
+
 /** The bus of a fleet for the operator that is logged in. */
 export function operatorBus({ servers, access, identity }: OperatorBusOptions): FleetBus {
   const open = async (): Promise<NatsConnection> => {
-    // A fleet without a bus does not load its client.
-    const { openNats } = await import('./open-nats.ts')
-    return openNats(servers, access())
+    const shown = access()
+    // A fleet without a bus does not load its client. Not the client itself: a bundle gives its names to a static import alone.
+    const { connectBus } = await import('./bus-connect.ts')
+    return connectBus({
+      servers,
+      shown,
+      as: 'operator',
+      cure: 'log in with edgedeck login',
+      options: { reconnect: false, timeout: CONNECT_TIMEOUT_MS, pingInterval: PING_INTERVAL_MS, maxPingOut: 2 },
+    })
   }
   return new FleetBus({
     open,
