@@ -118,6 +118,7 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
   const loaded = load(request, io.signal)
   // What came of the last command is still being written then.
   endings.push(async () => {
+    await loaded.inventory.close()
     await loaded.access.journal.settled()
     const failure = await loaded.audit.shipping.finish()
     if (failure !== null) io.stderr.write(`edgedeck: ${failure}\n`)

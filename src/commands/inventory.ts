@@ -25,6 +25,7 @@ const ANSWERS_MS = 1500
 export class Inventory {
   readonly #options: InventoryOptions
   #heard: Promise<readonly NodeAddress[]> | null = null
+  #isOnBus = false
 
   constructor(options: InventoryOptions) {
     this.#options = options
@@ -89,6 +90,12 @@ export class Inventory {
     return [...listed, ...heard.filter(({ key }) => !listed.some((node) => node.key === key))]
   }
 
+  /** The command is done. */
+  async close(): Promise<void> {
+    if (this.#isOnBus) await this.#options.bus?.stop()
+    this.#isOnBus = false
+  }
+
   async #callRoll(): Promise<readonly NodeAddress[]> {
     const { bus, signal } = this.#options
     if (bus === undefined) return []
@@ -98,7 +105,9 @@ export class Inventory {
     const timers = [setTimeout(end, BUS_MS)]
     const forget = bus.onUp(() => timers.push(setTimeout(end, ANSWERS_MS)))
     signal.addEventListener('abort', () => end(), { once: true })
+    // It stays up until the command is done, which goes on over it.
     bus.start()
+    this.#isOnBus = true
     try {
       await isOver
       return [...names].flatMap((name) => {
@@ -109,7 +118,6 @@ export class Inventory {
       for (const timer of timers) clearTimeout(timer)
       forget()
       presence.stop()
-      await bus.stop()
     }
   }
 }
