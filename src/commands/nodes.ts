@@ -69,7 +69,9 @@ export async function runNodes(request: NodesRequest, io: CommandIo): Promise<bo
       if (request.format === 'table') io.stdout.write('\n')
       print(view, request, session.fleet, io)
     }
-    return view.nodes.every((node) => node.state === 'up')
+    // A heartbeat on the bus says that a node is there; an answer is a session.
+    const answers = (key: string): boolean => session.fleet.nodeDetail(key, 'now', Date.now())?.link.phase === 'open'
+    return view.nodes.every((node) => node.state === 'up' && answers(node.key))
   } finally {
     await session.stop()
   }
