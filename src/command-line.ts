@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
+import { addContextCommands, type ContextRequest } from './context-commands.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { addDoctorCommand, type DoctorRequest } from './doctor-command.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
@@ -57,6 +58,7 @@ export type CommandRequest =
   | IdentityRequest
   | LoginRequest
   | DoctorRequest
+  | ContextRequest
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison or doctor found a fault,
@@ -167,6 +169,7 @@ function grammar(
   addControllerCommands(program, accept)
   addAuditCommand(program, accept, nowMs)
   addIdentityCommands(program, accept)
+  addContextCommands(program, accept)
   addDoctorCommand(program, accept)
 
   program

@@ -38,7 +38,8 @@ interface LoginOptions {
   readonly timeout: number
 }
 
-function controllerUrl(text: string): string {
+/** Address of a controller as somebody typed it, with its port. */
+export function controllerUrl(text: string): string {
   const url = URL.parse(text.includes('://') ? text : `https://${text}`)
   if (url === null || url.protocol !== 'https:' || url.pathname !== '/' || url.username !== '') {
     throw new InvalidArgumentError('Expected an address such as https://controller.example:5444.')
@@ -48,7 +49,8 @@ function controllerUrl(text: string): string {
   return `https://${url.hostname}:${port}`
 }
 
-function pin(text: string): string {
+/** SHA-256 of a root as it is told. */
+export function pin(text: string): string {
   if (FINGERPRINT.test(text)) return text
   throw new InvalidArgumentError('Expected the 43 characters that "edgedeck pki init" told.')
 }

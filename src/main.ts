@@ -103,6 +103,10 @@ async function run(request: CommandRequest, io: CommandIo, endings: (() => Promi
     await writeLogin(place)
     return 0
   }
+  if (request.kind === 'context' || request.kind === 'context-add') {
+    const { runContextRequest } = await import('./context-request.ts')
+    return EXIT_OF_DIAGNOSIS[await runContextRequest(request, { version, hasScreen: hasScreen() }, io)]
+  }
   if (request.kind === 'doctor') {
     const { runDoctor } = await import('./commands/doctor.ts')
     const { identitiesDir } = consolePaths(process.env, homedir())

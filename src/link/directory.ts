@@ -3,13 +3,16 @@ import { LIVE_PATH } from '../../protocol/frames.ts'
 import { type NodeAddress, readAddress } from '../config/node-address.ts'
 
 /**
- * Read a `--node NAME=wss://host:port[/live]`.
+ * Read a `--node [SITE/]NAME=wss://host:port[/live]`. Over TLS the site is held against the node's certificate too.
  * @throws EdgeError `USAGE`
  */
 export function parseNodeFlag(flag: string): NodeAddress {
   const at = flag.indexOf('=')
   if (at <= 0) throw usage(`--node ${flag}: a name and an address are wanted`)
-  const read = readAddress(flag.slice(0, at), flag.slice(at + 1))
+  const [name, address] = [flag.slice(0, at), flag.slice(at + 1)]
+  const [site, node, ...more] = name.split('/')
+  const hasSite = /^wss:/i.test(address) && node !== undefined && more.length === 0
+  const read = hasSite ? readAddress(node, address, site) : readAddress(name, address)
   if (typeof read === 'string') throw usage(`--node ${flag}: ${read}`)
   return read
 }
