@@ -1,5 +1,4 @@
 import { quantileMs } from '../../protocol/histogram.ts'
-import { HEARTBEAT_EVERY_MS } from '../../protocol/presence.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { arrange } from '../fleet/arrange.ts'
@@ -25,8 +24,6 @@ export interface NodesRequest {
 }
 
 const WATCH_EVERY_MS = 1000
-/** By then every node that lives was heard on the bus, and most of them were asked. */
-const FINDING_MS = 1.1 * HEARTBEAT_EVERY_MS + 1500
 
 const COLUMNS: readonly PrintedColumn<NodeView>[] = [
   { title: 'NAME', text: (node) => node.name },
@@ -56,11 +53,10 @@ export async function runNodes(request: NodesRequest, io: CommandIo): Promise<bo
   session.start()
   try {
     const { bus } = request.access
-    // Nodes on the bus are found by their heartbeats, the last of them after one interval.
-    const timeoutMs = Math.max(request.timeoutMs, bus === undefined ? 0 : FINDING_MS)
     const isWhole = (now: FleetView): boolean =>
-      bus === undefined && now.nodes.every((node) => isSettled(node, session.fleet))
-    let view = await session.until(isWhole, timeoutMs, io.signal)
+      // Where there is a bus, one way that fails is not the end.
+      now.nodes.every((node) => isSettled(node, session.fleet, bus !== undefined))
+    let view = await session.until(isWhole, request.timeoutMs, io.signal)
     if (bus !== undefined && bus.fault !== null) io.stderr.write(`edgedeck: ${untrusted(bus.fault)}\n`)
     print(view, request, session.fleet, io)
     while (request.watch && !io.signal.aborted) {
@@ -132,8 +128,9 @@ function print(view: FleetView, request: NodesRequest, fleet: Fleet, io: Command
 }
 
 /** A rate needs two frames; a link that was refused has said enough. */
-function isSettled(node: NodeView, fleet: Fleet): boolean {
+function isSettled(node: NodeView, fleet: Fleet, hasBus: boolean): boolean {
   if (node.state === 'up') return node.inferencesPerSec !== null
+  if (hasBus) return false
   const link = fleet.nodeDetail(node.key, 'now', 0)?.link
   return link?.lastReason != null
 }
