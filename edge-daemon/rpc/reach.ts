@@ -26,7 +26,7 @@ export interface ReachOptions {
 
 /** Share of the time between heartbeats by which each of them is early or late, so that a fleet does not beat in step. */
 const JITTER = 0.1
-/** A roll call is answered within this time, not by the whole fleet at once, and the next one only after as long. */
+/** A roll call is answered within this time, so not by the whole fleet at once; and no sooner than this after the last heartbeat. */
 const ROLL_CALL_MS = 1000
 
 /** This node on the bus: a door for consoles, and a heartbeat for whoever watches (architecture decision 15). */
@@ -38,7 +38,8 @@ export class Reach {
   readonly #up = new Set<Bus>()
   #last: Moment | null = null
   #timer: NodeJS.Timeout | null = null
-  #calledMs = Number.NEGATIVE_INFINITY
+  /** Somebody waits for the next heartbeat. */
+  #isCalled = false
 
   constructor(options: ReachOptions) {
     const { origin, regions, take, maxTunnels, log } = options
@@ -88,16 +89,17 @@ export class Reach {
     }, waitMs)
   }
 
-  /** Bring the next heartbeat forward. */
+  /** Bring the next heartbeat forward, behind the last one by a second at least. */
   #rollCalled(): void {
-    const nowMs = performance.now()
-    if (this.#timer === null || nowMs - this.#calledMs < ROLL_CALL_MS) return
-    this.#calledMs = nowMs
+    if (this.#timer === null || this.#isCalled) return
+    this.#isCalled = true
     clearTimeout(this.#timer)
-    this.#arm(this.#random() * ROLL_CALL_MS)
+    const restMs = Math.max(0, (this.#last?.monotonicMs ?? 0) + ROLL_CALL_MS - performance.now())
+    this.#arm(restMs + this.#random() * ROLL_CALL_MS)
   }
 
   #beat(): void {
+    this.#isCalled = false
     const { origin, snapshot, standing, pace, log } = this.#options
     try {
       const moment = { status: snapshot(), wallMs: Date.now(), monotonicMs: performance.now() }

@@ -26,10 +26,12 @@ export function FleetScreen({ console, size }: { readonly console: Console; read
       const table = { rows, cursorKey: settleCursor(cursor, rows).key, marked, sort }
       const lines = fleetTable(table, look, area, memo)
       console.attention.rowsInSight(visibleRows(table, area).map(({ key }) => key))
-      const nothing = line(look.theme).add('  no node matches the filter', 'muted').done()
-      return rows.length === 0 ? [...lines, nothing] : lines
+      if (rows.length > 0) return lines
+      // Without a list of nodes they are found on the bus.
+      const why = fleet.keys().length === 0 ? 'no node was heard on the bus yet' : 'no node matches the filter'
+      return [...lines, line(look.theme).add(`  ${why}`, 'muted').done()]
     },
-    [console, store, look, memo],
+    [console, store, fleet, look, memo],
   )
   const tableNote = useCallback(() => {
     const { sort, filter, marked } = store.get().fleet
