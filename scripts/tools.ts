@@ -19,8 +19,9 @@ export async function ensureTools(say: (line: string) => void): Promise<void> {
   await ensureNatsServer(say)
 }
 
-/** Lay and overhear the cables between the machines of the private fleet that is tested. */
+/** Lay and overhear the cables between the machines of the private fleet that is tested, and log in there. */
 const FROM_APT = [
+  ['ssh-keygen', 'openssh-client'],
   ['ip', 'iproute2'],
   ['tcpdump', 'tcpdump'],
 ] as const
