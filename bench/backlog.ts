@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { nodeDisk } from '../edge-daemon/store/disk.ts'
 import { LogEngine } from '../edge-daemon/store/engine.ts'
 import { addKey, readKeyFile } from '../edge-daemon/store/key-file.ts'
+import { spread } from './spread.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ROUNDS = 3
@@ -85,12 +86,6 @@ async function start(stateDir: string, keyFile: string): Promise<Start> {
   daemon.kill('SIGTERM')
   await ended
   return { ms, rssBytes }
-}
-
-/** `min/median/max`. */
-function spread(figures: readonly number[], digits: number): string {
-  const sorted = figures.toSorted((a, b) => a - b)
-  return [0, sorted.length >> 1, sorted.length - 1].map((at) => (sorted[at] ?? 0).toFixed(digits)).join('/')
 }
 
 const dir = await mkdtemp(join(positionals[0] ?? tmpdir(), 'edgedeck-bench-backlog-'))

@@ -5,6 +5,7 @@ import { parseArgs, promisify } from 'node:util'
 import { clockTicksPerSec, cpuTimeUsOfTree } from './infer/cpu-time.ts'
 import type { LoadReport } from './infer/load.ts'
 import { type Contender, contenders, pinned, type RunningServer } from './infer/servers.ts'
+import { spread } from './spread.ts'
 
 const CONCURRENCIES = [1, 8, 32]
 const WARM_UP_MS = 4000
@@ -149,13 +150,6 @@ function report(samples: readonly Sample[], servers: readonly Contender[]): stri
     }
   }
   return `${lines.join('\n')}\n\nmin/median/max of the rounds; a ratio is to ${reference} in the same round.`
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2
-  const shown = [sorted[0], middle, sorted.at(-1)]
-  return shown.map((value) => (value ?? 0).toFixed(digits)).join('/')
 }
 
 main().catch((error: unknown) => {

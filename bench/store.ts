@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStore, type Store } from '../edge-daemon/store/store.ts'
+import { spread } from './spread.ts'
 
 const ROUNDS = 5
 const ROUND_MS = 700
@@ -81,12 +82,6 @@ function bareFile(path: string): { append: Append; close: () => void } {
       }),
     close: () => closeSync(fd),
   }
-}
-
-/** `min/median/max`. */
-function spread(values: readonly number[], digits: number): string {
-  const sorted = values.toSorted((a, b) => a - b)
-  return [0, sorted.length >> 1, sorted.length - 1].map((at) => (sorted[at] ?? 0).toFixed(digits)).join('/')
 }
 
 function appendTo(store: Store): Append {
