@@ -25,6 +25,7 @@ import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
 import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
 import { operatorBus } from './link/operator-bus.ts'
+import { DenyFollower } from './pki/deny-follower.ts'
 import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
@@ -252,7 +253,19 @@ function load(flags: FleetFlags, signal: AbortSignal): Loaded {
   const place = { dir: paths.auditDir, context: context.name, identity }
   const shipping = new JournalShipping({ clouds: archives, file: () => currentJournal(place) })
   const journal = operatorJournal(place, { onFault, onWritten: () => shipping.wrote() })
-  const access = { version, identity, journal, ...(bus === null ? {} : { bus }) }
+  const own = () => {
+    const state = identity.current()
+    return state.kind === 'held' ? state.identity.tls : null
+  }
+  const { controller } = context
+  const revocations = controller === null ? null : new DenyFollower({ controller, dir: identityDir, own })
+  const access = {
+    version,
+    identity,
+    journal,
+    ...(bus === null ? {} : { bus }),
+    ...(revocations === null ? {} : { revocations }),
+  }
   const audit = { dir: paths.auditDir, clouds: archives, shipping }
   const inventory = new Inventory({ listed: nodes, configFile, signal, ...(bus === null ? {} : { bus }) })
   return { context, configFile, nodes, inventory, clouds: regions, access, screen, audit }

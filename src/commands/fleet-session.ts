@@ -18,6 +18,7 @@ export class FleetSession {
   readonly fleet: Fleet
   readonly links: ReadonlyMap<string, NodeLink>
   readonly #links: FleetLinks
+  readonly #revocations: FleetAccess['revocations']
 
   constructor(options: FleetSessionOptions) {
     const { nodes, access, interest, maxLogRows } = options
@@ -34,14 +35,16 @@ export class FleetSession {
       onFound: (key) => this.fleet.add(key, { nowMs: Date.now() }),
     })
     this.links = this.#links.byKey
+    this.#revocations = access.revocations
   }
 
   start(): void {
     this.#links.start()
+    this.#revocations?.start()
   }
 
   async stop(): Promise<void> {
-    await this.#links.stop()
+    await Promise.all([this.#links.stop(), this.#revocations?.stop()])
   }
 
   /** Whom somebody looks at now, see {@link FleetLinks.look}. */

@@ -12,4 +12,6 @@ export interface FleetAccess {
   readonly journal?: CommandJournal
   /** The fleet's bus, for nodes that cannot be reached straight; absent = there is none. */
   readonly bus?: FleetBus
+  /** Brings what is revoked to the identity for as long as a session runs; absent = nobody is asked for it. */
+  readonly revocations?: { start(): void; stop(): Promise<void> }
 }

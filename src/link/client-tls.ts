@@ -21,19 +21,23 @@ const MAX_CHAIN = 4
 
 /**
  * TLS 1.3 as an operator to one node (requirement S2): roots are pinned, and the node is known by the name in its
- * certificate, never by the host name that it is reached under. `onKnown` is told who it is before anything is sent.
+ * certificate, never by the host name that it is reached under. `onKnown` is told who it is, and what it showed, before anything is sent.
  */
 export function clientTls(
   identity: OperatorIdentity,
   wanted: WantedNode,
-  { now, onKnown }: { readonly now: () => number; readonly onKnown: (node: CertifiedNode) => void },
+  {
+    now,
+    onKnown,
+  }: { readonly now: () => number; readonly onKnown: (node: CertifiedNode, chain: readonly X509Certificate[]) => void },
 ): ConnectionOptions {
   return {
     ...identity.tls,
     minVersion: 'TLSv1.3',
     rejectUnauthorized: true,
     checkServerIdentity: (_host, peer) => {
-      const verdict = identity.judgeServer(chainOf(peer), now())
+      const chain = chainOf(peer)
+      const verdict = identity.judgeServer(chain, now())
       if (!verdict.ok) return new WrongNodeError(`its certificate does not count: ${verdict.msg}`)
       const { named } = verdict
       if (named.kind !== 'node') return new WrongNodeError(`a ${named.kind} answers there, and no node`)
@@ -41,7 +45,7 @@ export function clientTls(
         const meant = wanted.site === undefined ? wanted.key : `${wanted.site}/${wanted.key}`
         return new WrongNodeError(`it is ${named.site}/${named.node} by its certificate, not ${meant}`)
       }
-      onKnown({ name: named.node, site: named.site })
+      onKnown({ name: named.node, site: named.site }, chain)
       return undefined
     },
   }

@@ -105,10 +105,12 @@ export class Connection {
     const { handshakeTimeoutMs, probeEveryMs, silenceTimeoutMs, now } = this.#options
     const openedMs = now()
     let probedMs = openedMs
-    // One slow timer for all three watches: welcome, silence, probes.
+    // One slow timer for all watches: revocation, welcome, silence, probes.
     this.#watch = setInterval(
       () => {
         const nowMs = now()
+        const revoked = this.dial.revoked()
+        if (revoked !== null) return this.#cut(revoked)
         if (!this.session.welcomed) {
           if (nowMs - openedMs >= handshakeTimeoutMs)
             this.#cut(`connected, but no welcome within ${handshakeTimeoutMs} ms`)

@@ -17,6 +17,10 @@ export interface ControllerCall<Answer> {
   readonly answer: ZodType<Answer>
   /** Whom to believe. Null believes anybody: only for what is signed by itself. */
   readonly trust: (Pick<Trust, 'fleet' | 'revoked'> & { readonly ca: string }) | null
+  /** Certificate and key to show, PEM; absent = none. */
+  readonly own?: { readonly cert: string; readonly key: string }
+  /** What a 304 says; absent where there is none. */
+  readonly unchanged?: Answer
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -47,6 +51,7 @@ export async function callController<Answer>(call: ControllerCall<Answer>): Prom
     if (UNTRUSTED.includes(error.code ?? '')) throw new UntrustedController(messageOf(error), { cause: error })
     throw unreachable(controller, messageOf(error), error)
   })
+  if (status === 304 && call.unchanged !== undefined) return call.unchanged
   const value = jsonOf(text)
   const parsed = answer.safeParse(value)
   if (status === 200 && parsed.success) return parsed.data
@@ -60,7 +65,7 @@ export async function callController<Answer>(call: ControllerCall<Answer>): Prom
   })
 }
 
-function exchange<Answer>({ controller, path, body, trust, timeoutMs, signal }: ControllerCall<Answer>): Promise<{
+function exchange<Answer>({ controller, path, body, trust, own, timeoutMs, signal }: ControllerCall<Answer>): Promise<{
   readonly status: number
   readonly text: string
 }> {
@@ -70,6 +75,7 @@ function exchange<Answer>({ controller, path, body, trust, timeoutMs, signal }: 
     headers: sent === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) },
     minVersion: 'TLSv1.3',
     agent: false,
+    ...(own === undefined ? {} : { cert: own.cert, key: own.key }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     ...(trust === null
       ? { rejectUnauthorized: false }

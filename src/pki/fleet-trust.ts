@@ -116,10 +116,12 @@ export async function callKnown<Answer>(
   } catch (error) {
     if (!(error instanceof UntrustedController)) throw error
   }
+  const { controller, timeoutMs, signal } = call
   const { trust } = await callController({
-    ...call,
+    controller,
+    timeoutMs,
+    signal,
     path: CONTROLLER_PATHS.trust,
-    body: undefined,
     answer: trustAnswerSchema,
     trust: null,
   })

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { newKey, pemOfKey } from '../../identity/keys.ts'
+import { issueLeaf, pemOf } from '../../identity/issue.ts'
+import { newKey, pemOfKey, publicOf } from '../../identity/keys.ts'
 import { makeRequest } from '../../identity/request.ts'
 import { signText } from '../../identity/signing.ts'
 import { CONTROLLER_PATHS, type EnrolmentAnswer, type EnrolmentError, renewText } from '../../protocol/enrolment.ts'
@@ -69,6 +70,20 @@ export class ControllerHome {
     const replaceBy = replace ? this.authority.unlockIssuing(PASSPHRASE) : null
     const { config } = loadController(this.configFile)
     return newToken({ site, node, ttlMs, replaceBy, nowMs }, { config, authority: this.authority }).text
+  }
+
+  /** The identity of an admin of the fleet, put into a folder; resolves with that. */
+  async operator(name: string, dir: string, nowMs = Date.now()): Promise<string> {
+    const key = newKey()
+    const { fleet, bundle } = this.authority
+    const rights = { role: 'admin', permissions: [], sites: '*' } as const
+    const named = { kind: 'operator', fleet, name, rights } as const
+    const issuing = this.authority.unlockIssuing(PASSPHRASE)
+    const leaf = await issueLeaf(issuing, { named, publicKey: publicOf(key), nowMs })
+    writeFileSync(join(dir, 'key.pem'), pemOfKey(key), { mode: 0o600 })
+    writeFileSync(join(dir, 'cert.pem'), pemOf(leaf, issuing.certificate))
+    writeFileSync(join(dir, 'trust.json'), JSON.stringify(bundle))
+    return dir
   }
 
   /** Revoke a name, as `edgedeck pki revoke` does in another process. */

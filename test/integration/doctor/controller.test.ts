@@ -1,26 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { issueLeaf, pemOf } from '../../../identity/issue.ts'
-import { newKey, pemOfKey, publicOf } from '../../../identity/keys.ts'
 import { doctor, troubles } from '../../support/doctor.ts'
 import { FleetAuthority, type IssuedIdentity } from '../../support/fleet-authority.ts'
-import { ControllerHome, LocalController, PASSPHRASE } from '../../support/fleet-controller.ts'
+import { ControllerHome, LocalController } from '../../support/fleet-controller.ts'
 import { secureLiveNode } from '../../support/secure-live-node.ts'
-
-/** The identity of an operator of a controller's fleet, in a folder. */
-async function operatorOf(home: ControllerHome, dir: string): Promise<string> {
-  const key = newKey()
-  const { authority } = home
-  const rights = { role: 'admin', permissions: [], sites: '*' } as const
-  const named = { kind: 'operator', fleet: authority.fleet, name: 'mia', rights } as const
-  const issuing = authority.unlockIssuing(PASSPHRASE)
-  const leaf = await issueLeaf(issuing, { named, publicKey: publicOf(key), nowMs: Date.now() })
-  writeFileSync(join(dir, 'key.pem'), pemOfKey(key), { mode: 0o600 })
-  writeFileSync(join(dir, 'cert.pem'), pemOf(leaf, issuing.certificate))
-  writeFileSync(join(dir, 'trust.json'), JSON.stringify(authority.bundle))
-  return dir
-}
 
 test('tells a controller that is well from one that is stopped, strange, or at another time', {
   timeout: 60_000,
@@ -28,7 +12,7 @@ test('tells a controller that is well from one that is stopped, strange, or at a
   using home = await ControllerHome.create()
   await using controller = await new LocalController(home).start()
   const { port } = controller.client
-  const identityDir = await operatorOf(home, home.dir)
+  const identityDir = await home.operator('mia', home.dir)
   const at = (where: number | string) =>
     `controller: "https://127.0.0.1:${where}"\nnodes: [{ name: a, url: "ws://127.0.0.1:9" }]\n`
   const about = async (config: string, nowMs?: number): Promise<string[]> => {
