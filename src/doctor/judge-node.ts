@@ -25,14 +25,14 @@ export interface NodeFacts {
 
 /** What to do about the conditions that nodes tell, by code. */
 const CURES: Readonly<Record<string, string>> = {
-  store_failing: 'make room on the disk of its state folder, or mend it; edge-daemon doctor, on the node',
+  store_failing: 'make room on the disk of its state folder, or mend it',
   store_keys_missing: 'put the missing key back into its key file, then kill -HUP',
-  model_not_ready: 'see its log: edgedeck logs, and edge-daemon doctor on the node',
+  model_not_ready: 'see its log: edgedeck logs',
   certificate_ending: 'let it reach a controller, or carry a request: edge-daemon join --request FILE',
   clock_off: 'let NTP set its clock',
   clock_unsure: 'set its clock, or let it reach a controller',
-  controller_unreachable: 'open the way from the node to the controller: edge-daemon doctor, on the node',
-  node_exporter_unreachable: 'start node_exporter on the node, or correct health.exporter in its configuration',
+  controller_unreachable: 'open the way from the node to the controller; see edge-daemon identity, on the node',
+  node_exporter_unreachable: 'start node_exporter on the node, or correct health.nodeExporter in its configuration',
   host_unreadable: 'see what /proc the daemon may read',
   same_name: 'two nodes have one name: let one of them join under another',
   rule_failing: 'correct the rule: edge-daemon rules test, on the node',
@@ -101,7 +101,7 @@ function cureOfSilence(reason: string, hasBus: boolean): string {
   if (/revoked/.test(reason)) return 'ask an admin of the fleet'
   if (/by its certificate, not/.test(reason)) return 'correct its name or address in the configuration'
   const route = hasBus ? '' : '; behind NAT it is reached through a bus: nats: in the context'
-  return `see that the node is on and edge-daemon runs: edge-daemon doctor, on the node${route}`
+  return `see that the node is on and edge-daemon runs there (its log, edge-daemon identity)${route}`
 }
 
 /** Whether it goes on by itself when the cloud is gone: what it would need then is its store. */
@@ -146,7 +146,7 @@ function judgeUplink({ detail: { status }, nowMs }: NodeFacts, say: FindingsOf):
       say.fault(
         check,
         `no uplink to ${target.name}${waits}: ${target.error ?? 'it says no reason'}`,
-        'look from the node: edge-daemon doctor',
+        'see its log: edgedeck logs; then from the node: names, ports and credentials',
       )
     } else if (target.backlogRecords > 0 && ageMs > OLD_BACKLOG_MS) {
       const left = target.drainSec == null ? 'it does not shrink' : `it is gone in ${lasting(target.drainSec * 1000)}`
