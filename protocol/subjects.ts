@@ -135,11 +135,12 @@ export function streamSubjects(site = '*'): string[] {
 }
 
 /**
- * Subjects of what people did, for a site (`*` for all): a stream of their own holds them, of which nobody who writes to it
+ * Subjects of what people did, for a site and a node (`*` for all): a stream of their own holds them, of which nobody who writes to it
  * can delete. Consoles publish under the name of their operator.
  */
-export function auditSubjects(site = '*'): string[] {
-  return [`edge.${site === '*' ? '*' : encodeToken(site)}.*.audit`]
+export function auditSubjects(site = '*', node = '*'): string[] {
+  const [siteToken, nodeToken] = [site, node].map((name) => (name === '*' ? '*' : encodeToken(name)))
+  return [`edge.${siteToken}.${nodeToken}.audit`]
 }
 
 /** Subject of what an operator's consoles write down, e.g. `audit.operator.mia`; `*` for all of them. */

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeToken, encodeToken } from '../../protocol/subjects.ts'
 import { JournalFile } from './journal-file.ts'
+import { MARK_SUFFIX } from './shipped-mark.ts'
 
 const SUFFIX = '.ndjson'
 
@@ -14,7 +15,7 @@ export function journalOf(dir: string, { context, operator }: { readonly context
   return new JournalFile(join(dir, encodeToken(context), `${encodeToken(operator)}${SUFFIX}`), operator)
 }
 
-/** Every journal of a context on this machine, by name of the operator. */
+/** Every journal of a context on this machine, by name of the operator; also such as are gone, by the mark they left. */
 export function journalsOf(dir: string, context: string): JournalFile[] {
   let names: string[]
   try {
@@ -23,8 +24,27 @@ export function journalsOf(dir: string, context: string): JournalFile[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
-  return names.sort().flatMap((name) => {
+  const files = new Set(names.map((name) => (name.endsWith(MARK_SUFFIX) ? name.slice(0, -MARK_SUFFIX.length) : name)))
+  return [...files].sort().flatMap((name) => {
     const operator = name.endsWith(SUFFIX) ? decodeToken(name.slice(0, -SUFFIX.length)) : null
     return operator === null ? [] : [journalOf(dir, { context, operator })]
   })
+}
+
+/** Identifiers of the journals of every context on this machine: two contexts may be of one fleet. */
+export function journalIdsIn(dir: string): ReadonlySet<string> {
+  let contexts: string[]
+  try {
+    contexts = readdirSync(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set()
+    throw error
+  }
+  const files = contexts.flatMap((name) => {
+    const context = decodeToken(name)
+    return context === null ? [] : journalsOf(dir, context)
+  })
+  return new Set(
+    files.flatMap((file) => file.read().flatMap(({ record }) => (record === null ? [] : [record.journal]))),
+  )
 }

@@ -9,6 +9,8 @@ export interface NodeChains {
   readonly kept: readonly AuditRecord[] | null
   /** By region; a region without a stream of audit records is left out. */
   readonly streams: readonly { readonly region: string; readonly records: readonly AuditRecord[] }[]
+  /** Every region was read to its end; one that keeps no audit has nothing to be read. */
+  readonly isAllRead: boolean
   /** Last sequence that the node was told is held upstream; null when it does not tell. */
   readonly heldSeq: number | null
 }
@@ -16,11 +18,13 @@ export interface NodeChains {
 /** What was read of one journal of an operator. */
 export interface JournalChains {
   readonly title: string
-  /** Null when it is not on this machine. */
+  /** Null when it is of another machine; empty when it has to be on this one and is not. */
   readonly kept: readonly OperatorAuditRecord[] | null
   /** Lines of the file that are no records. */
   readonly unreadableLines: readonly number[]
   readonly streams: readonly { readonly region: string; readonly records: readonly OperatorAuditRecord[] }[]
+  /** Every region was read to its end, and there is one. */
+  readonly isAllRead: boolean
   /** Number of the last record that the stream is known to have taken; 0 for none. */
   readonly shippedN: number
 }
@@ -39,17 +43,20 @@ export interface AuditFault {
 }
 
 /** Look at the chains of a node: each by itself, then against each other. */
-export function judgeNode({ title, kept, streams, heldSeq }: NodeChains): AuditFault[] {
+export function judgeNode({ title, kept, streams, isAllRead, heldSeq }: NodeChains): AuditFault[] {
   const faults: AuditFault[] = []
   if (kept !== null) faults.push(...told(title, 'node', checkChain(kept).faults))
   for (const { region, records } of streams) {
     const where = `stream in ${region}`
     faults.push(...told(title, where, checkChain(records).faults))
     if (kept === null || records.length === 0) continue
-    const against = checkHeads(kept, records.map(headOf)).map((fault) => ({ ...fault, than: where }))
+    const against = checkHeads(kept, records.map(headOf)).map((fault) => ({
+      ...fault,
+      by: `by what the ${where} holds`,
+    }))
     faults.push(...told(title, 'node', against))
   }
-  if (kept !== null && heldSeq !== null && streams.length > 0) {
+  if (kept !== null && heldSeq !== null && isAllRead) {
     // Regions take turns: together they have what any of them was given.
     const held = new Set(streams.flatMap(({ records }) => records.map(({ chain }) => chain.hash)))
     const lost = kept.filter(({ seq, chain }) => seq <= heldSeq && !held.has(chain.hash)).map(({ chain }) => chain.n)
@@ -59,7 +66,14 @@ export function judgeNode({ title, kept, streams, heldSeq }: NodeChains): AuditF
 }
 
 /** Look at a journal: its lines, its chain, and what the stream has of it. */
-export function judgeJournal({ title, kept, unreadableLines, streams, shippedN }: JournalChains): AuditFault[] {
+export function judgeJournal({
+  title,
+  kept,
+  unreadableLines,
+  streams,
+  isAllRead,
+  shippedN,
+}: JournalChains): AuditFault[] {
   const faults: AuditFault[] = []
   for (const line of unreadableLines) {
     faults.push({
@@ -84,11 +98,16 @@ export function judgeJournal({ title, kept, unreadableLines, streams, shippedN }
       ...told(
         title,
         'file',
-        checkHeads(kept, records.map(headOf)).map((fault) => ({ ...fault, than: where })),
+        checkHeads(kept, records.map(headOf)).map((fault) => ({ ...fault, by: `by what the ${where} holds` })),
       ),
     )
   }
-  if (kept !== null && streams.length > 0 && shippedN > 0) {
+  const last = kept?.reduce((most, { chain }) => Math.max(most, chain.n), 0) ?? shippedN
+  if (shippedN > last) {
+    const by = 'by the mark of what was shipped'
+    faults.push(...told(title, 'file', [{ kind: 'truncated', n: last + 1, through: shippedN, by }]))
+  }
+  if (kept !== null && isAllRead && shippedN > 0) {
     const held = new Set(streams.flatMap(({ records }) => records.map(({ chain }) => chain.hash)))
     const lost = kept.filter(({ chain }) => chain.n <= shippedN && !held.has(chain.hash)).map(({ chain }) => chain.n)
     faults.push(...rangesOf(lost).map((range) => notShipped(title, range, 'the stream has taken it')))
@@ -122,6 +141,7 @@ export function unrecorded(
     }))
 }
 
+/** Of one record; ranges are of what is missing or cut off only. */
 const SAID: Readonly<Record<ChainFault['kind'], string>> = {
   altered: 'was altered',
   missing: 'is missing',
@@ -132,28 +152,21 @@ const SAID: Readonly<Record<ChainFault['kind'], string>> = {
   begun_anew: 'was begun anew beside an older account: the disk was wiped or replaced',
 }
 
-function told(
-  chain: string,
-  where: string,
-  faults: readonly (ChainFault & { readonly than?: string })[],
-): AuditFault[] {
-  return faults.map(({ kind, n, through = n, than }) => {
-    const which = n === through ? `record ${n}` : `records ${n} to ${through}`
-    const as = than === undefined ? '' : `, by what the ${than} holds`
-    return { chain, where, kind, n, through, msg: `${which} ${SAID[kind]}${as}` }
+function told(chain: string, where: string, faults: readonly (ChainFault & { readonly by?: string })[]): AuditFault[] {
+  return faults.map(({ kind, n, through = n, by }) => {
+    const is = n === through ? SAID[kind] : SAID[kind].replace(/^is /, 'are ')
+    return { chain, where, kind, n, through, msg: `${rangeText(n, through)} ${is}${by === undefined ? '' : `, ${by}`}` }
   })
 }
 
 function notShipped(chain: string, { n, through }: { n: number; through: number }, why: string): AuditFault {
-  const which = n === through ? `record ${n}` : `records ${n} to ${through}`
-  return {
-    chain,
-    where: 'stream',
-    kind: 'not_shipped',
-    n,
-    through,
-    msg: `${which} is not in the stream, though ${why}`,
-  }
+  const is = n === through ? 'is' : 'are'
+  const msg = `${rangeText(n, through)} ${is} not in the stream, though ${why}`
+  return { chain, where: 'stream', kind: 'not_shipped', n, through, msg }
+}
+
+function rangeText(n: number, through: number): string {
+  return n === through ? `record ${n}` : `records ${n} to ${through}`
 }
 
 function rangesOf(numbers: readonly number[]): { n: number; through: number }[] {

@@ -86,7 +86,7 @@ export class JournalFile {
       const { last, end } = lastRecord(fd, size)
       if (end < size) ftruncateSync(fd, end)
       const journal = last?.journal ?? randomBytes(16).toString('hex')
-      const said = { journal, operator: this.operator, host: hostname().slice(0, 253), ...entry }
+      const said = { journal, operator: this.operator, host: thisHost(), ...entry }
       const record = link(said, last === null ? AUDIT_GENESIS : headOf(last))
       writeSync(fd, `${JSON.stringify(record)}\n`)
       fsyncSync(fd)
@@ -96,6 +96,11 @@ export class JournalFile {
       closeSync(fd)
     }
   }
+}
+
+/** This machine as journals call it. */
+export function thisHost(): string {
+  return hostname().slice(0, 253)
 }
 
 /** The last line that is a record, and where the last whole line ends. */

@@ -1,25 +1,40 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 
-const markSchema = z.object({ journal: z.string(), n: z.int().nonnegative() })
+/** Journals of one file that are remembered: it was begun anew so often. */
+const MAX_JOURNALS = 16
+const markSchema = z.array(z.object({ journal: z.string(), n: z.int().nonnegative() })).max(MAX_JOURNALS)
 
-/** How far a journal has surely been taken by the stream, beside its file; 0 where nothing is known. */
-export function shippedThrough(journalPath: string, journal: string): number {
+/** What the name of a mark has behind that of its journal. */
+export const MARK_SUFFIX = '.shipped'
+
+/**
+ * How far each journal that was ever in this file has surely been taken by a stream, the newest first; it stands beside
+ * the file, and outlives it. Empty where nothing is known.
+ */
+export function shippedOf(journalPath: string): ReadonlyMap<string, number> {
   try {
     const mark = markSchema.safeParse(JSON.parse(readFileSync(pathOf(journalPath), 'utf8')))
-    return mark.success && mark.data.journal === journal ? mark.data.n : 0
+    return new Map((mark.success ? mark.data : []).map(({ journal, n }) => [journal, n]))
   } catch {
-    return 0
+    return new Map()
   }
+}
+
+/** How far one journal has been taken; 0 where nothing is known. */
+export function shippedThrough(journalPath: string, journal: string): number {
+  return shippedOf(journalPath).get(journal) ?? 0
 }
 
 /** Remember it. One that is lost is found again in the stream. */
 export function markShipped(journalPath: string, journal: string, n: number): void {
   const path = pathOf(journalPath)
-  writeFileSync(`${path}.new`, JSON.stringify({ journal, n }), { mode: 0o600 })
+  const others = Array.from(shippedOf(journalPath), ([its, through]) => ({ journal: its, n: through }))
+  const marks = [{ journal, n }, ...others.filter((its) => its.journal !== journal)].slice(0, MAX_JOURNALS)
+  writeFileSync(`${path}.new`, JSON.stringify(marks), { mode: 0o600 })
   renameSync(`${path}.new`, path)
 }
 
 function pathOf(journalPath: string): string {
-  return `${journalPath}.shipped`
+  return `${journalPath}${MARK_SUFFIX}`
 }

@@ -5,7 +5,7 @@ import {
   type OperatorAuditRecord,
   operatorAuditSchema,
 } from '../../protocol/audit.ts'
-import { EdgeError } from '../../protocol/errors.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
 import { auditSubjects, decodeToken, operatorAuditSubject } from '../../protocol/subjects.ts'
 import type { NodeAudit, OperatorAudit } from '../audit/audit-events.ts'
@@ -32,6 +32,8 @@ export interface RegionAudit {
 export interface AuditQuery {
   /** Sites that may be read; `*` for all. */
   readonly sites: '*' | readonly string[]
+  /** Only nodes called so, `node` or `site/node`; empty for all. */
+  readonly names?: readonly string[]
   /** Unix ms; 0 for all that there is. */
   readonly fromMs: number
   readonly timeoutMs: number
@@ -44,17 +46,14 @@ const LIMIT = 500_000
 /** Read what a region holds of who did what: by nodes, and by operators. Never rejects. */
 export async function readRegionAudit(
   address: CloudAddress,
-  { sites, fromMs, timeoutMs, limit = LIMIT }: AuditQuery,
+  { sites, names = [], fromMs, timeoutMs, limit = LIMIT }: AuditQuery,
   signal: AbortSignal,
 ): Promise<RegionAudit> {
   const nodes: NodeAudit[] = []
   const operators: OperatorAudit[] = []
   const unreadable: RegionAudit['unreadable'][number][] = []
   const found = { region: address.name, nodes, operators, unreadable }
-  const subjects = [
-    ...(sites === '*' ? ['*'] : sites).flatMap((site) => auditSubjects(site)),
-    operatorAuditSubject('*'),
-  ]
+  const subjects = [...nodeSubjects(sites, names), operatorAuditSubject('*')]
   try {
     const reader = await StreamReader.open(address, timeoutMs)
     try {
@@ -72,19 +71,34 @@ export async function readRegionAudit(
     } finally {
       await reader.close()
     }
-    return { ...found, isRead: !signal.aborted, error: null, truncated: false }
+    const error = signal.aborted ? notRead(address, 'it was not read to its end') : null
+    return { ...found, isRead: error === null, error, truncated: false }
   } catch (caught) {
     if (isNoStream(caught)) return { ...found, isRead: false, error: null, truncated: false }
-    const error =
-      caught instanceof EdgeError
-        ? caught
-        : new EdgeError('CLOUD_UNREACHABLE', {
-            message: `${address.name}: stream ${AUDIT_STREAM}: ${caught instanceof Error ? caught.message : String(caught)}`,
-            next: ['look whether you may read it: only operators and admins of a site may'],
-            cause: caught,
-          })
+    const error = caught instanceof EdgeError ? caught : notRead(address, messageOf(caught), caught)
     return { ...found, isRead: false, error, truncated: false }
   }
+}
+
+function notRead({ name }: CloudAddress, why: string, cause?: unknown): EdgeError {
+  return new EdgeError('CLOUD_UNREACHABLE', {
+    message: `${name}: stream ${AUDIT_STREAM}: ${why}`,
+    next: ['look whether you may read it: only operators and admins of a site may'],
+    cause,
+  })
+}
+
+/** Subjects of nodes to read: no more than was asked for, since a fleet's whole audit may be more than can be taken. */
+function nodeSubjects(sites: '*' | readonly string[], names: readonly string[]): string[] {
+  const may = sites === '*' ? ['*'] : sites
+  if (names.length === 0) return may.flatMap((site) => auditSubjects(site))
+  const subjects = names.flatMap((name) => {
+    const slash = name.indexOf('/')
+    if (slash < 0) return may.flatMap((site) => auditSubjects(site, name))
+    const site = name.slice(0, slash)
+    return sites === '*' || sites.includes(site) ? auditSubjects(site, name.slice(slash + 1)) : []
+  })
+  return [...new Set(subjects)]
 }
 
 /** A block of a node; a string says why it is none. */

@@ -1,9 +1,10 @@
 import type { AuditRecord } from '../../protocol/audit.ts'
 import { MAX_TIME_MS } from '../../protocol/bounds.ts'
 import type { NodeAudit, OperatorAudit } from '../audit/audit-events.ts'
-import { journalsOf } from '../audit/audit-folder.ts'
+import { journalIdsIn, journalOf, journalsOf } from '../audit/audit-folder.ts'
 import type { JournalChains, NodeChains } from '../audit/audit-verdict.ts'
-import { shippedThrough } from '../audit/shipped-mark.ts'
+import { thisHost } from '../audit/journal-file.ts'
+import { shippedOf } from '../audit/shipped-mark.ts'
 import type { RegionAudit } from '../cloud/audit-reader.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { NodeStatus } from '../fleet/clean.ts'
@@ -27,6 +28,9 @@ export type KeptAudit =
 /** A journal of this machine as it was read. */
 export interface OwnJournal {
   readonly path: string
+  readonly operator: string
+  /** How far each journal that was ever in the file has been shipped. */
+  readonly shipped: ReadonlyMap<string, number>
   readonly records: readonly OperatorAudit['record'][]
   readonly unreadableLines: readonly number[]
 }
@@ -127,21 +131,28 @@ async function readNode(
   }
 }
 
-/** The last audit record that some target holds; null where no target tells. */
+/** The last audit record that the bus of some region holds; null where none tells. */
 function heldBy(status: NodeStatus | null): number | null {
-  const held = (status?.uplink.targets ?? []).flatMap(({ levels }) => {
+  const held = (status?.uplink.targets ?? []).flatMap(({ kind, levels }) => {
     const level = (levels as Readonly<Record<string, { readonly held: number } | undefined>> | undefined)?.audit
-    return level === undefined ? [] : [level.held]
+    return level === undefined || kind !== 'nats' ? [] : [level.held]
   })
   return held.length === 0 ? null : Math.max(...held)
 }
 
-/** Read the journals of a context on this machine. @throws Error when one cannot be read */
-export function readOwn(dir: string, context: string): OwnJournal[] {
-  return journalsOf(dir, context).map((file) => {
+/**
+ * Read the journals of a context on this machine, and that of `operator`, who must have one here if they ever did
+ * something here. @throws Error when one cannot be read
+ */
+export function readOwn(dir: string, context: string, operator: string | null): OwnJournal[] {
+  const files = journalsOf(dir, context)
+  const isListed = operator === null || files.some((file) => file.operator === operator)
+  return (isListed ? files : [...files, journalOf(dir, { context, operator })]).map((file) => {
     const lines = file.read()
     return {
       path: file.path,
+      operator: file.operator,
+      shipped: shippedOf(file.path),
       records: lines.flatMap(({ record }) => (record === null ? [] : [record])),
       unreadableLines: lines.flatMap(({ line, record }) => (record === null ? [line] : [])),
     }
@@ -168,6 +179,7 @@ export function nodeChains(kept: readonly KeptAudit[], regions: readonly RegionA
     title,
     kept: its?.records ?? null,
     heldSeq: its?.heldSeq ?? null,
+    isAllRead: isAllRead(regions),
     streams: regions
       .filter(({ isRead }) => isRead)
       .map(({ region, nodes }) => ({
@@ -177,19 +189,35 @@ export function nodeChains(kept: readonly KeptAudit[], regions: readonly RegionA
   }))
 }
 
-/** The chains of each journal, from wherever they were read. */
-export function journalChains(own: readonly OwnJournal[], regions: readonly RegionAudit[]): JournalChains[] {
+/**
+ * The chains of each journal, from wherever they were read. One that a stream holds of an operator whose journals are
+ * here, written on this host, must be on this machine: also an emptied file, and one that is gone, are looked at.
+ */
+export function journalChains(
+  own: readonly OwnJournal[],
+  regions: readonly RegionAudit[],
+  dir: string,
+): JournalChains[] {
   const streamed = regions.flatMap(({ operators }) => operators.map(({ record }) => record))
-  const ids = new Set([...own.flatMap(({ records }) => records), ...streamed].map(({ journal }) => journal))
+  const records = [...own.flatMap((file) => file.records), ...streamed]
+  const marked = own.flatMap(({ shipped }) => [...shipped.keys()])
+  const ids = new Set([...records.map(({ journal }) => journal), ...marked])
+  const here = journalIdsIn(dir)
   const chains = Array.from(ids, (id): JournalChains => {
-    const file = own.find(({ records }) => records.some(({ journal }) => journal === id))
-    const kept = file?.records.filter(({ journal }) => journal === id) ?? null
-    const about = kept?.[0] ?? streamed.find(({ journal }) => journal === id)
+    const about = records.find(({ journal }) => journal === id)
+    const file =
+      own.find((its) => its.records.some(({ journal }) => journal === id)) ??
+      own.find(({ shipped }) => shipped.has(id)) ??
+      // A journal of another context is not one of this, and is not gone.
+      own.find(({ operator }) => about?.operator === operator && about.host === thisHost() && !here.has(id))
     return {
-      title: `${about?.operator ?? '?'} on ${about?.host ?? '?'}`,
-      kept,
-      unreadableLines: file?.unreadableLines ?? [],
-      shippedN: file === undefined ? 0 : shippedThrough(file.path, id),
+      title: `${about?.operator ?? file?.operator ?? '?'} on ${about?.host ?? thisHost()}`,
+      kept: file?.records.filter(({ journal }) => journal === id) ?? null,
+      // Told once, whatever journals the file once held.
+      unreadableLines:
+        file !== undefined && id === (file.records[0]?.journal ?? first(file.shipped)) ? file.unreadableLines : [],
+      shippedN: file?.shipped.get(id) ?? 0,
+      isAllRead: isAllRead(regions),
       streams: regions
         .filter(({ isRead }) => isRead)
         .map(({ region, operators }) => ({
@@ -198,8 +226,19 @@ export function journalChains(own: readonly OwnJournal[], regions: readonly Regi
         })),
     }
   })
-  // A file of which nothing can be read names no journal.
-  const illegible = own.filter(({ records, unreadableLines }) => records.length === 0 && unreadableLines.length > 0)
-  const blank = { kept: [], streams: [], shippedN: 0 }
+  // A file of which nothing can be read, and that left no mark, names no journal.
+  const illegible = own.filter(
+    (file) => file.records.length === 0 && file.shipped.size === 0 && file.unreadableLines.length > 0,
+  )
+  const blank = { kept: [], streams: [], isAllRead: false, shippedN: 0 }
   return [...chains, ...illegible.map(({ path, unreadableLines }) => ({ title: path, unreadableLines, ...blank }))]
+}
+
+function first(shipped: ReadonlyMap<string, number>): string | undefined {
+  return [...shipped.keys()][0]
+}
+
+/** Whether what no region is seen to hold is held by none. */
+function isAllRead(regions: readonly RegionAudit[]): boolean {
+  return regions.length > 0 && regions.every(({ error, truncated }) => error === null && !truncated)
 }

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import { headOf } from '../../protocol/audit-chain.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { type AuditEvent, eventsOf, type OperatorAudit } from '../audit/audit-events.ts'
@@ -41,8 +42,12 @@ export interface AuditRequest {
 /** How it ended: all there and sound, something wrong, or somebody did not answer. */
 export type AuditOutcome = 'sound' | 'faulty' | 'unanswered'
 
-/** One chain in one place, and what is wrong with it; a sound one has one row, else there is one a fault. */
+/**
+ * One chain in one place, and what is wrong with it; a sound one has one row, else there is one a fault. `unread` is what
+ * did not answer, and what was not read to its end and shows nothing wrong so far.
+ */
 interface ChainRow {
+  readonly verdict: 'sound' | 'faulty' | 'unread'
   readonly chain: string
   readonly where: string
   readonly first: number | null
@@ -69,7 +74,10 @@ const CHAIN_COLUMNS: readonly PrintedColumn<ChainRow>[] = [
   { title: 'WHERE', text: (row) => untrusted(row.where) },
   { title: 'RECORDS', text: (row) => (row.first === null ? '-' : `${row.first}–${row.last}`) },
   { title: 'HEAD', text: (row) => row.head ?? '-' },
-  { title: 'VERDICT', text: (row) => untrusted(row.fault ?? 'sound') },
+  {
+    title: 'VERDICT',
+    text: (row) => untrusted(row.fault ?? (row.verdict === 'unread' ? 'not read to its end' : 'sound')),
+  },
 ]
 
 /**
@@ -81,15 +89,13 @@ export async function runAudit(request: AuditRequest, io: CommandIo): Promise<Au
   const fromMs = verify ? 0 : request.fromMs
   const reading = { access, fromMs, timeoutMs, signal: io.signal }
   const first = await readNodes(nodes, reading)
-  const own = readOwn(auditDir, context)
   const state = access.identity?.current()
-  const sites = state?.kind === 'held' ? state.identity.rights.sites : '*'
-  const query = { sites, fromMs, timeoutMs }
-  const regions = (await Promise.all(clouds.map((cloud) => readRegionAudit(cloud, query, io.signal)))).map((region) =>
-    onlyOf(region, names),
-  )
+  const identity = state?.kind === 'held' ? state.identity : null
+  const own = readOwn(auditDir, context, identity?.name ?? userInfo().username)
+  const query = { sites: identity?.rights.sites ?? '*', names, fromMs, timeoutMs } as const
+  const regions = await Promise.all(clouds.map((cloud) => readRegionAudit(cloud, query, io.signal)))
   const kept = verify ? await readOn(first, regions, nodes, reading) : first
-  const problems = problemsOf(kept, regions)
+  const problems = problemsOf(kept, regions, verify)
   for (const problem of problems) io.stderr.write(`edgedeck: ${untrusted(problem)}\n`)
   const faulty = verify
     ? printVerdict({ kept, own, regions }, request, io)
@@ -124,8 +130,13 @@ function printEvents(
 }
 
 /** Print what each chain came to; true when something is wrong. */
-function printVerdict({ kept, own, regions }: Read, { format }: AuditRequest, io: CommandIo): boolean {
+function printVerdict({ kept, own, regions }: Read, { auditDir, format }: AuditRequest, io: CommandIo): boolean {
   const rows: ChainRow[] = []
+  const truncated = new Set(regions.filter((its) => its.truncated).map(({ region }) => streamIn(region)))
+  const add = (chain: string, where: string, records: Parameters<typeof rowsOf>[2], faults: AuditFault[]): void => {
+    const found = rowsOf(chain, where, records, faults)
+    rows.push(...(truncated.has(where) ? found.map(asUnread) : found))
+  }
   const sent = [
     ...own.flatMap(({ records }) => records),
     ...regions.flatMap((region) => region.operators.map(({ record }) => record)),
@@ -133,26 +144,29 @@ function printVerdict({ kept, own, regions }: Read, { format }: AuditRequest, io
   for (const its of nodeChains(kept, regions)) {
     const ofNode = sent.filter(({ node }) => node?.name !== undefined && `${node.site}/${node.name}` === its.title)
     const faults = [...judgeNode(its), ...unrecorded(its, ofNode)]
-    rows.push(...rowsOf(its.title, 'node', its.kept, faults))
-    for (const { region, records } of its.streams)
-      rows.push(...rowsOf(its.title, `stream in ${region}`, records, faults))
-    rows.push(...rowsOf(its.title, 'stream', null, faults))
+    add(its.title, 'node', its.kept, faults)
+    for (const { region, records } of its.streams) add(its.title, streamIn(region), records, faults)
+    add(its.title, 'stream', null, faults)
   }
-  for (const its of journalChains(own, regions)) {
+  for (const its of kept) {
+    if (!its.ok) rows.push({ ...NOTHING, chain: its.key, where: 'node', verdict: 'unread', fault: null, kind: null })
+  }
+  for (const its of journalChains(own, regions, auditDir)) {
     const faults = judgeJournal(its)
-    rows.push(...rowsOf(its.title, 'file', its.kept, faults))
-    for (const { region, records } of its.streams)
-      rows.push(...rowsOf(its.title, `stream in ${region}`, records, faults))
-    rows.push(...rowsOf(its.title, 'stream', null, faults))
+    add(its.title, 'file', its.kept, faults)
+    for (const { region, records } of its.streams) add(its.title, streamIn(region), records, faults)
+    add(its.title, 'stream', null, faults)
   }
-  for (const { region, unreadable } of regions) {
+  for (const { region, unreadable, error, truncated: isCut } of regions) {
     for (const { subject, position, msg } of unreadable) {
       const fault = `message ${position} is no record: ${msg}`
-      rows.push({ ...NOTHING, chain: subject, where: `stream in ${region}`, fault, kind: 'unreadable' })
+      rows.push({ ...NOTHING, chain: subject, where: streamIn(region), verdict: 'faulty', fault, kind: 'unreadable' })
     }
+    if (error !== null || isCut)
+      rows.push({ ...NOTHING, chain: '*', where: streamIn(region), verdict: 'unread', fault: null, kind: null })
   }
   io.stdout.write(format === 'table' ? printTable(CHAIN_COLUMNS, rows) : printJson(rows, format))
-  return rows.some(({ fault }) => fault !== null)
+  return rows.some(({ verdict }) => verdict === 'faulty')
 }
 
 const NOTHING = { first: null, last: null, head: null } as const
@@ -169,16 +183,18 @@ function rowsOf(
   const [first, last] = [Math.min(...numbers), Math.max(...numbers)]
   const newest = (records ?? []).find((record) => record.chain.n === last)
   const span = newest === undefined ? NOTHING : { first, last, head: headOf(newest).hash.slice(0, 12) }
-  if (own.length > 0) return own.map(({ msg: fault, kind }) => ({ chain, where, ...span, fault, kind }))
-  return newest === undefined ? [] : [{ chain, where, ...span, fault: null, kind: null }]
+  if (own.length > 0)
+    return own.map(({ msg: fault, kind }) => ({ chain, where, ...span, verdict: 'faulty', fault, kind }))
+  return newest === undefined ? [] : [{ chain, where, ...span, verdict: 'sound', fault: null, kind: null }]
 }
 
-function onlyOf(region: RegionAudit, names: readonly string[]): RegionAudit {
-  if (names.length === 0) return region
-  return {
-    ...region,
-    nodes: region.nodes.filter(({ site, node }) => names.some((name) => isNode(`${site}/${node}`, name))),
-  }
+/** What is not wrong as far as it was read is not known to be sound. */
+function asUnread(row: ChainRow): ChainRow {
+  return row.verdict === 'sound' ? { ...row, verdict: 'unread' } : row
+}
+
+function streamIn(region: string): string {
+  return `stream in ${region}`
 }
 
 /** Whether a node `site/node` is called so. */
@@ -186,12 +202,14 @@ function isNode(title: string, name: string): boolean {
   return title === name || title.endsWith(`/${name}`)
 }
 
-function problemsOf(kept: readonly KeptAudit[], regions: readonly RegionAudit[]): string[] {
+function problemsOf(kept: readonly KeptAudit[], regions: readonly RegionAudit[], verify: boolean): string[] {
+  // A chain is checked from its beginning, whatever the time.
+  const cure = verify ? 'name some nodes' : 'choose a shorter time with --since, or name some nodes'
   return [
     ...kept.flatMap((its) => (its.ok ? [] : [`${its.key}: ${its.reason}`])),
     ...regions.flatMap(({ region, error, truncated }) => [
       ...(error === null ? [] : [error.toLine()]),
-      ...(truncated ? [`${region} holds more than was taken: choose a shorter time with --since`] : []),
+      ...(truncated ? [`${region} holds more than was taken: ${cure}`] : []),
     ]),
   ]
 }

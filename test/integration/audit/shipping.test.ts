@@ -102,6 +102,13 @@ test('a viewer may write down what it does, and read, delete or purge nothing; a
   const read = await readRegionAudit(as(operator), query, signal)
   expect(read).toMatchObject({ isRead: true, error: null, unreadable: [] })
   expect(read.operators.map(({ record }) => record.chain.n)).toEqual([1, 2, 3])
+  // Part of it is not all of it; and who asks for one node is not given the others.
+  expect(await readRegionAudit(as(operator), { ...query, limit: 2 }, signal)).toMatchObject({ truncated: true })
+  const named = await readRegionAudit(as(operator), { ...query, names: ['plant/n1', 'n2', 'other/n1'] }, signal)
+  expect(named).toMatchObject({ isRead: true, error: null, nodes: [] })
+  expect((await readRegionAudit(as(operator), query, AbortSignal.abort())).error?.message).toMatch(
+    /not read to its end/,
+  )
   expect((await readRegionAudit(as(viewer), query, signal)).error?.message).toMatch(/permission/i)
 
   for (const member of [viewer, operator]) {

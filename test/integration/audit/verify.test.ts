@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib'
 import { connect, headers } from 'nats'
@@ -12,6 +12,7 @@ import { runAudit } from '../../../src/commands/audit.ts'
 import { JournalShipping } from '../../../src/commands/journal-shipping.ts'
 import { runResend } from '../../../src/commands/resend.ts'
 import type { CloudAddress } from '../../../src/config/cloud-address.ts'
+import type { IdentityState } from '../../../src/identity/identity-source.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { DaemonHome, eventually } from '../../support/edge-daemon.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
@@ -140,11 +141,11 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
           : lines,
     ],
     [
-      /^mia on .*, stream in eu: records? 3.* is missing/,
+      /^mia on .*, stream in eu: records? 3.* (?:is|are) missing/,
       (lines, subject, at) => (subject.startsWith('audit.') && at === 1 ? null : lines),
     ],
     [
-      /^mia on .*, stream: records 5 to 6 is not in the stream/,
+      /^mia on .*, stream: records 5 to 6 are not in the stream/,
       (lines, subject, at) => (subject.startsWith('audit.') && at === 2 ? null : lines),
     ],
     [
@@ -167,9 +168,9 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
   const asFile = (kept: readonly string[]): void => writeFileSync(file.path, `${kept.join('\n')}\n`)
   const tampered: [what: RegExp, kept: readonly string[]][] = [
     [/mia on .*, file: record 1 was altered/, lines.map((line) => line.replace('a day is missing', 'a drill'))],
-    [/mia on .*, file: records 5 to 6 is cut off at the end, by what the stream in eu holds/, lines.slice(0, 4)],
-    [/mia on .*, file: records 3 to 4 is missing/, [...lines.slice(0, 2), ...lines.slice(4)]],
-    [/mia on .*, file: records 1 to 2 is missing/, lines.slice(2)],
+    [/mia on .*, file: records 5 to 6 are cut off at the end, by what the stream in eu holds/, lines.slice(0, 4)],
+    [/mia on .*, file: records 3 to 4 are missing/, [...lines.slice(0, 2), ...lines.slice(4)]],
+    [/mia on .*, file: records 1 to 2 are missing/, lines.slice(2)],
     [
       /mia on .*, file: record 2 stands behind a later one/,
       [lines[0], lines[2], lines[1], ...lines.slice(3)] as string[],
@@ -181,9 +182,16 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
     asFile(kept)
     expect(await faultsOf()).toContainEqual(expect.stringMatching(what))
   }
-  writeFileSync(file.path, '')
-  expect(await faultsOf()).toEqual([])
   writeFileSync(file.path, whole)
+
+  // What was not read is not called sound, and nothing is missing in it.
+  const dark = { name: 'us', servers: ['nats://127.0.0.1:1'], stream: 'EDGE' }
+  const half = await audit({ clouds: [region, dark] })
+  expect(half).toMatchObject({ outcome: 'unanswered', err: expect.stringMatching(/ us \(/) })
+  expect(JSON.parse(half.out)).toContainEqual(
+    expect.objectContaining({ where: 'stream in us', verdict: 'unread', fault: null }),
+  )
+
 
   // A node that does not answer is told of by the stream; and it is said that it did not answer.
   expect(await daemon.stop()).toMatchObject({ code: 0 })
@@ -192,6 +200,33 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
   expect(JSON.parse(dead.out)).toContainEqual(
     expect.objectContaining({ chain: 'plant-a/press-4', where: 'stream in eu', last: 6, fault: null }),
   )
+  expect(JSON.parse(dead.out)).toContainEqual(
+    expect.objectContaining({ chain: 'press-4', where: 'node', verdict: 'unread', fault: null }),
+  )
+
+  // Emptied, begun anew, or gone: the mark beside it and the stream remember what was in it.
+  const gone = /^mia on .*, file: records 1 to 6 are cut off at the end, by what the stream in eu holds/
+  const marked = /^mia on .*, file: records 1 to 6 are cut off at the end, by the mark of what was shipped/
+  writeFileSync(file.path, '')
+  expect(await faultsOf({ nodes: [] })).toEqual([expect.stringMatching(gone)])
+  expect(await faultsOf({ nodes: [], clouds: [] })).toEqual([expect.stringMatching(marked)])
+  await file.append({ timestamp: Date.now(), phase: 'outcome', verb: 'login', node: null, code: 'OK' })
+  shipping.wrote()
+  expect(await shipping.finish()).toBeNull()
+  expect(await faultsOf({ nodes: [] })).toEqual([expect.stringMatching(gone)])
+  expect(await faultsOf({ nodes: [], clouds: [] })).toEqual([expect.stringMatching(marked)])
+  rmSync(file.path)
+  expect(await faultsOf({ nodes: [], clouds: [] })).toContainEqual(expect.stringMatching(marked))
+  rmSync(`${file.path}.shipped`)
+  const held = { kind: 'held', identity: { name: 'mia', rights: { sites: '*' } } } as IdentityState
+  const mia = { ...VERSION, identity: { current: () => held } }
+  expect(await faultsOf({ nodes: [], access: mia })).toContainEqual(expect.stringMatching(gone))
+  // Somebody else on this machine need not have it, nor whoever works in another context of the same fleet.
+  expect(await faultsOf({ nodes: [] })).toEqual([])
+  writeFileSync(file.path, whole, { mode: 0o600 })
+  expect(await faultsOf({ nodes: [], access: mia, context: 'other' })).toEqual([
+    expect.stringMatching(/^mia on .*, file: record 1 is cut off/),
+  ])
 }, 90_000)
 
 /** The last record as somebody would forge it who knows how: with a sound hash. */

@@ -99,7 +99,7 @@ test('puts a command that nobody signed together by its arguments, each once', (
 
 const judged = (changes: Partial<Parameters<typeof judgeNode>[0]>) => {
   const records = nodeRecords(Array.from({ length: 5 }, (_, n) => ({ verb: `v${n}` })))
-  const whole = { title: 's1/n1', kept: records, streams: [{ region: 'eu', records }], heldSeq: 14 }
+  const whole = { title: 's1/n1', kept: records, streams: [{ region: 'eu', records }], isAllRead: true, heldSeq: 14 }
   return judgeNode({ ...whole, ...changes }).map(({ where, kind, n, through }) => `${where}: ${kind} ${n}–${through}`)
 }
 
@@ -111,6 +111,9 @@ test('compares a node with the stream: what it lost at its end, what differs, wh
   expect(judged({ heldSeq: 13, streams: [{ region: 'eu', records: records.slice(0, 4) }] })).toEqual([])
   expect(judged({ kept: records.slice(0, 3) })).toEqual(['node: truncated 4–5'])
   expect(judged({ streams: [{ region: 'eu', records: records.slice(0, 3) }] })).toEqual(['stream: not_shipped 4–5'])
+  // Of a region that was not read to its end nobody knows what it has; one that keeps no audit has nothing.
+  expect(judged({ isAllRead: false, streams: [{ region: 'eu', records: records.slice(0, 3) }] })).toEqual([])
+  expect(judged({ streams: [] })).toEqual(['stream: not_shipped 1–5'])
   // Regions take turns.
   const [early, late] = [records.slice(0, 3), records.slice(3)]
   expect(judged({ streams: [early, late].map((part, at) => ({ region: `r${at}`, records: part })) })).toEqual([])
@@ -126,6 +129,7 @@ test('judges a journal: nothing takes records from it, so it begins at 1', () =>
     kept,
     unreadableLines: [] as number[],
     streams: [{ region: 'eu', records: kept }],
+    isAllRead: true,
     shippedN: 4,
   }
   const found = (changes: Partial<typeof whole>) =>
@@ -135,6 +139,10 @@ test('judges a journal: nothing takes records from it, so it begins at 1', () =>
   expect(found({ kept: kept.slice(0, 2) })).toEqual(['file: truncated 3–4'])
   expect(found({ kept: [], unreadableLines: [1] })).toEqual(['file: unreadable 1–1', 'file: truncated 1–4'])
   expect(found({ streams: [{ region: 'eu', records: kept.slice(0, 2) }] })).toEqual(['stream: not_shipped 3–4'])
+  expect(found({ isAllRead: false, streams: [{ region: 'eu', records: kept.slice(0, 2) }] })).toEqual([])
+  // The stream was removed: the mark knows.
+  expect(found({ streams: [] })).toEqual(['stream: not_shipped 1–4'])
+  expect(found({ streams: [], isAllRead: false, kept: [] })).toEqual(['file: truncated 1–4'])
 })
 
 test('names a command that a node answered and has no record of', () => {
