@@ -4,7 +4,7 @@ import { ROLES } from './rights.ts'
 
 /**
  * What is written down of whoever acts on a node: one record before a command is carried out and one after it, one for
- * what was refused, one when a session begins and one when it ends. Each names the one before it by its hash
+ * what was refused, one for a picture that somebody was given, one when a session begins and one when it ends. Each names the one before it by its hash
  * (`audit-chain.ts`). Times are Unix ms, durations ms, names snake_case as in all records.
  */
 export const AUDIT_PHASES = ['intent', 'outcome', 'refused', 'opened', 'closed'] as const
@@ -13,6 +13,8 @@ export type AuditPhase = (typeof AUDIT_PHASES)[number]
 
 /** The verb of records that tell of a session and of no command. */
 export const SESSION_VERB = 'session'
+/** The verb of records that tell who was given a picture of a device, or was refused it. */
+export const PICTURE_VERB = 'fetch'
 /** Most characters of arguments that a record repeats; the digest is over all of them. */
 export const MAX_AUDIT_ARGS_CHARS = 2048
 

@@ -1,6 +1,6 @@
 import { digestOf } from '../../identity/signing.ts'
 import type { AuditEntry } from '../../protocol/audit.ts'
-import { SESSION_VERB } from '../../protocol/audit.ts'
+import { PICTURE_VERB, SESSION_VERB } from '../../protocol/audit.ts'
 import { auditArgs } from '../../protocol/audit-args.ts'
 import type { Json } from '../../protocol/canonical-json.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
@@ -15,6 +15,8 @@ import { whoOfAuthor, whoOfPeer, whoOfStranger } from './who.ts'
 /** Somebody who may do nothing fills some 10 MB a day at most with it. */
 const REFUSALS: SumLimits = { burst: 20, perSec: 0.1, everyMs: 60_000, kinds: 8 }
 /** Consoles come and go, and many at once when a link was down. */
+/** An operator who looks through pictures has some ten a minute each for itself. */
+const PICTURES: SumLimits = { burst: 100, perSec: 0.2, everyMs: 60_000, kinds: 32 }
 const SESSIONS: SumLimits = { burst: 200, perSec: 0.5, everyMs: 60_000, kinds: 32 }
 const MAX_MSG_CHARS = 500
 
@@ -22,25 +24,27 @@ const MAX_MSG_CHARS = 500
 export interface AuditWitnessOptions {
   readonly log: Pick<AuditLog, 'write' | 'keep'>
   readonly sessions: SessionBook
-  /** Unix ms, by the clock that the node trusts where it has one. */
+  /** Unix ms, by the clock of all records of the node: what is read by time is found beside them. */
   readonly nowMs: () => number
 }
 
 /**
  * Writes down who acts on the node. What changes something is on the disk before it is done, or it is not done; what
- * became of it is written when that is known, what was refused and who came and went as well, a flood summed up. Local
+ * became of it is written when that is known, what was refused, who came and went, and who was given a picture as well, a flood summed up. Local
  * sessions have no name worth a record; their commands are written all the same.
  */
 export class AuditWitness implements CommandWitness, SessionWitness {
   readonly #options: AuditWitnessOptions
   readonly #refusals: Summed
   readonly #comings: Summed
+  readonly #pictures: Summed
   readonly #begun = new WeakMap<Order, { readonly n: number; readonly atMs: number }>()
 
   constructor(options: AuditWitnessOptions) {
     this.#options = options
     this.#refusals = new Summed(REFUSALS, (entry) => options.log.keep(entry))
     this.#comings = new Summed(SESSIONS, (entry) => options.log.keep(entry))
+    this.#pictures = new Summed(PICTURES, (entry) => options.log.keep(entry))
   }
 
   async intended(order: Order): Promise<void> {
@@ -104,10 +108,25 @@ export class AuditWitness implements CommandWitness, SessionWitness {
     })
   }
 
+  fetched(peer: Peer, seq: number, refusal: EdgeError | null): void {
+    const sums = refusal === null ? this.#pictures : this.#refusals
+    sums.take({
+      timestamp: this.#now(),
+      phase: refusal === null ? 'outcome' : 'refused',
+      verb: PICTURE_VERB,
+      ...argsOf({ seq }),
+      who: whoOfPeer(peer),
+      route: peer.route,
+      address: peer.address,
+      ...(refusal === null ? { code: 'OK' } : failureOf(refusal)),
+    })
+  }
+
   /** Write the sums that wait. */
   stop(): void {
     this.#refusals.flush()
     this.#comings.flush()
+    this.#pictures.flush()
   }
 
   #tell(peer: Peer, said: Pick<AuditEntry, 'phase' | 'duration_ms'>): void {

@@ -1,4 +1,6 @@
 import type { AuditEntry } from '../../protocol/audit.ts'
+import { auditArgs } from '../../protocol/audit-args.ts'
+import type { Json } from '../../protocol/canonical-json.ts'
 
 /** How many records may be written as they come, and how the others are summed up. */
 export interface SumLimits {
@@ -14,6 +16,7 @@ export interface SumLimits {
 
 interface Sum {
   readonly first: AuditEntry
+  last: AuditEntry
   count: number
 }
 
@@ -53,8 +56,12 @@ export class Summed {
     const own = JSON.stringify([entry.phase, entry.verb, entry.who.kind, entry.who.name, entry.code])
     const key = this.#sums.has(own) || this.#sums.size < kinds ? own : ''
     const sum = this.#sums.get(key)
-    if (sum === undefined) this.#sums.set(key, { first: key === '' ? asAnybody(entry) : entry, count: 1 })
-    else sum.count += 1
+    const its = key === '' ? asAnybody(entry) : entry
+    if (sum === undefined) this.#sums.set(key, { first: its, last: its, count: 1 })
+    else {
+      sum.count += 1
+      sum.last = its
+    }
     this.#timer ??= setTimeout(() => this.flush(), everyMs).unref()
   }
 
@@ -62,11 +69,19 @@ export class Summed {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    for (const { first, count } of this.#sums.values()) {
-      this.#write(count === 1 ? first : { ...first, timestamp: Date.now(), count, from: first.timestamp })
-    }
+    for (const sum of this.#sums.values()) this.#write(sum.count === 1 ? sum.first : summedUp(sum))
     this.#sums.clear()
   }
+}
+
+/** One record for many: what is not the same in the first and the last of them is not said of all. */
+function summedUp({ first, last, count }: Sum): AuditEntry {
+  const { args, args_digest, nonce, why, ...alike } = first
+  const told = { ...alike, timestamp: last.timestamp, count, from: first.timestamp }
+  if (args === undefined) return told
+  if (args_digest !== undefined && args_digest === last.args_digest) return { ...told, args, args_digest }
+  const both = auditArgs({ first: args as Json, last: (last.args ?? null) as Json })
+  return { ...told, args: both as NonNullable<AuditEntry['args']> }
 }
 
 /** What is counted together though it is not alike. */

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Verdict } from '../../identity/verify.ts'
+import type { EdgeError } from '../../protocol/errors.ts'
 import type { FrameOf, READ_TOPICS, StatusFrame, Topic } from '../../protocol/frames.ts'
 import type { Rights } from '../../protocol/rights.ts'
 
@@ -62,12 +63,14 @@ export interface Stranger {
   readonly certificate: X509Certificate | null
 }
 
-/** Who is told of sessions: the audit. Nothing here throws. */
+/** Who is told of sessions, and of the pictures that they are given: the audit. Nothing here throws. */
 export interface SessionWitness {
   /** A session began; `key` is its name on this node, `closed` is called at its end. */
   opened(peer: Peer): { readonly key: number; closed(): void }
   /** Somebody was refused at the door, and why. */
   notLetIn(stranger: Stranger, why: string): void
+  /** A picture of a device is on its way to somebody, or was refused and why. */
+  fetched(peer: Peer, seq: number, refusal: EdgeError | null): void
 }
 
 /** One page of kept rows; the daemon maps `topic` to record classes and asks its store. Times are Unix ms, both ends included. */

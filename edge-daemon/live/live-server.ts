@@ -305,6 +305,7 @@ export class LiveServer {
       feed: this.#feed,
       read,
       picture,
+      fetched: (peer, seq, refusal) => this.#options.witness?.fetched(peer, seq, refusal),
       command,
       site: node.site,
       wantFlush: () => this.#wantFlush(),

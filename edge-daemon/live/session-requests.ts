@@ -3,6 +3,7 @@ import type { ClientFrame, CommandFrame, FrameOf } from '../../protocol/frames.t
 import { missingRight, REQUESTS } from '../../protocol/rights.ts'
 import {
   type CommandResult,
+  type KeptPicture,
   LIVE_LIMITS,
   type LiveLog,
   nameOf,
@@ -30,6 +31,8 @@ export interface RequestSources {
   readonly feed: StatusFeed
   readonly read: PageReader
   readonly picture: PictureReader
+  /** Told of every picture that was asked for, before it goes. */
+  readonly fetched: (peer: Peer, seq: number, refusal: EdgeError | null) => void
   /** The site that this node belongs to, for rights that end at one. */
   readonly site: string
   /** Carries a verb out, if the peer may. */
@@ -129,13 +132,18 @@ export class SessionRequests {
     }
   }
 
-  #mayAsk({ t, id }: { readonly t: keyof typeof REQUESTS; readonly id: string }): boolean {
+  #mayAsk(frame: RequestFrame & { readonly t: keyof typeof REQUESTS }): boolean {
+    const { t, id } = frame
     const missing = missingRight(this.#peer.rights, REQUESTS[t], this.#sources.site)
     if (missing === null) return true
     const who = nameOf(this.#peer)
     const msg = `${t} needs ${missing}, which ${who} has not`
+    const next = ['ask an admin of the fleet for it']
+    if (frame.t === 'fetch') {
+      this.#sources.fetched(this.#peer, frame.seq, new EdgeError('RIGHT_MISSING', { message: msg, next }))
+    }
     this.#sources.log.warn('live.request_refused', msg, { who, code: 'RIGHT_MISSING' })
-    this.#outlet.refuse(id, 'RIGHT_MISSING', msg, ['ask an admin of the fleet for it'])
+    this.#outlet.refuse(id, 'RIGHT_MISSING', msg, next)
     return false
   }
 
@@ -202,9 +210,20 @@ export class SessionRequests {
 
   #fetch(frame: FrameOf<ClientFrame, 'fetch'>): void {
     this.#answer(frame, async (credit) => {
-      const picture = await this.#sources.picture(frame.seq)
+      const picture = await this.#picture(frame.seq)
       await sendPicture(frame, picture, { credit, send: (text) => this.#outlet.sendSlowly(text) })
     })
+  }
+
+  async #picture(seq: number): Promise<KeptPicture> {
+    try {
+      const picture = await this.#sources.picture(seq)
+      this.#sources.fetched(this.#peer, seq, null)
+      return picture
+    } catch (error) {
+      if (error instanceof EdgeError) this.#sources.fetched(this.#peer, seq, error)
+      throw error
+    }
   }
 
   /** Answer with as many frames as it takes, at the pace of the reader's credit. */

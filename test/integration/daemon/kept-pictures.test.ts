@@ -44,6 +44,13 @@ test('the picture of an abnormal result can be fetched, also after kill -9, and 
     { seq: seven.seq, reason: 'seven' },
     { seq: one.seq },
   ])
+  console.send({ t: 'read', id: 'a', topic: 'audit', fromMs: 0, toMs: 2e14, limit: 10 })
+  await console.until(() => console.of('end').length === 2)
+  expect(console.rows('a')).toMatchObject([
+    { phase: 'outcome', verb: 'fetch', args: { seq: odd.seq }, code: 'OK', who: { kind: 'local' } },
+    { phase: 'outcome', verb: 'fetch', args: { seq: seven.seq }, code: 'OK' },
+    { phase: 'refused', verb: 'fetch', args: { seq: one.seq }, code: 'PICTURE_NOT_KEPT' },
+  ])
   console.close()
   await daemon.stop()
 })

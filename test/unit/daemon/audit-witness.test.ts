@@ -96,6 +96,20 @@ test('sums up a flood of refusals, each kind for itself, and leaves room for oth
   expect(records.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(570)
 })
 
+test('writes who was given which picture of a device, and who was refused it; many are summed up from first to last', async () => {
+  witness.fetched({ kind: 'local', rights: RIGHTS, route: 'direct', address: '127.0.0.1' }, 7, null)
+  witness.fetched(peer('vic'), 8, new EdgeError('RIGHT_MISSING', { message: 'fetch needs the permission data' }))
+  for (let seq = 1; seq <= 150; seq += 1) witness.fetched(peer('mia'), seq, null)
+  const records = await written()
+  expect(records).toMatchObject([
+    { phase: 'outcome', verb: 'fetch', args: { seq: 7 }, code: 'OK', who: { name: 'local' } },
+    { phase: 'refused', verb: 'fetch', args: { seq: 8 }, code: 'RIGHT_MISSING', who: { name: 'vic', serial: '0a1b' } },
+    ...Array.from({ length: 99 }, (_, at) => ({ verb: 'fetch', args: { seq: at + 1 }, who: { name: 'mia' } })),
+    { verb: 'fetch', args: { first: { seq: 100 }, last: { seq: 150 } }, count: 51, code: 'OK', who: { name: 'mia' } },
+  ])
+  expect(records.at(-1)).not.toHaveProperty('args_digest')
+})
+
 test('writes when people come and go, and nothing of local sessions but their commands', async () => {
   const local: Peer = { kind: 'local', rights: RIGHTS, route: 'direct', address: '127.0.0.1' }
   const [mine, hers] = [witness.opened(local), witness.opened(peer('mia'))]
