@@ -1,6 +1,12 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AuditRecord } from '../../../protocol/audit.ts'
 import { checkChain } from '../../../protocol/audit-chain.ts'
+import type { AuditEvent } from '../../../src/audit/audit-events.ts'
+import { runAudit } from '../../../src/commands/audit.ts'
+import { CapturedIo } from '../../support/command-io.ts'
 import { DaemonHome } from '../../support/edge-daemon.ts'
 import { TestConsole } from '../../support/live-node.ts'
 
@@ -60,3 +66,33 @@ test('writes every command before it is done, and one chain over a kill -9', { t
   console.close()
   expect(await daemon.stop()).toEqual({ code: 0, signal: null })
 })
+
+test('what was begun when the node died stands in the audit as begun, and the chain goes on', async () => {
+  await using home = new DaemonHome()
+  home.configure({ 'node.name': 'n1', 'node.site': 'plant', 'faults.allow': true })
+  const writer = fork(new URL('../../support/intent-writer.ts', import.meta.url), [join(home.stateDir, 'store'), 'n1'])
+  expect(await once(writer, 'exit')).toEqual([null, 'SIGKILL'])
+
+  const { daemon, liveUrl } = await home.serve()
+  const console = await TestConsole.open(liveUrl)
+  console.send({ t: 'command', id: 'c', verb: 'fault.slow', args: { ms: 1 } })
+  await console.until(() => console.of('done').length === 1)
+  console.close()
+  const where = { nodes: [{ key: 'n1', url: liveUrl }], clouds: [], access: { version: '0.0.0' }, context: 'default' }
+  const wish = { auditDir: home.dir, names: [], operator: null, fromMs: 0, timeoutMs: 5000 }
+  const asked = async (verify: boolean, format: 'json' | 'table') => {
+    const io = new CapturedIo()
+    expect(await runAudit({ ...where, ...wish, verify, format }, io)).toBe('sound')
+    return io.out()
+  }
+  const events = JSON.parse(await asked(false, 'json')) as AuditEvent[]
+  expect(events).toMatchObject([
+    { who: 'mia', verb: 'resend', result: 'NO_OUTCOME' },
+    { who: 'local', verb: 'fault.slow', result: 'OK' },
+  ])
+  expect(await asked(false, 'table')).toMatch(
+    /mia \(operator\) +plant\/n1 +resend .* begun, and no end was written +direct/,
+  )
+  expect(await asked(true, 'table')).toMatch(/plant\/n1 +node +1–3 .* sound/)
+  expect(await daemon.stop()).toMatchObject({ code: 0 })
+}, 60_000)
