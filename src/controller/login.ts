@@ -69,12 +69,18 @@ export class Login {
       return refuse('IDENTITY_REVOKED', `${name} was revoked`, cure)
     }
     const asked = await readRequest(request.csr)
-    if (!asked.ok) return refuse('REQUEST_MALFORMED', asked.msg)
-    if (!this.#logins.take(name, performance.now()))
+    const key = sshFingerprintOf(read.key)
+    if (!asked.ok) {
+      log.log('warn', 'login.refused', asked.msg, { name, key, address })
+      return refuse('REQUEST_MALFORMED', asked.msg)
+    }
+    if (!this.#logins.take(name, performance.now())) {
+      log.log('warn', 'login.refused', 'the operator logs in too often', { name, key, address })
       return refuse('RATE_LIMITED', `${name} logs in too often`, 'wait a minute')
+    }
     log.log('info', 'login.proved', 'an operator proved who they are', {
       name,
-      key: sshFingerprintOf(read.key),
+      key,
       address,
     })
     return enrolment.give(named, asked.publicKey, request.natsKey, address)

@@ -192,7 +192,6 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
     expect.objectContaining({ where: 'stream in us', verdict: 'unread', fault: null }),
   )
 
-
   // A node that does not answer is told of by the stream; and it is said that it did not answer.
   expect(await daemon.stop()).toMatchObject({ code: 0 })
   const dead = await audit()
