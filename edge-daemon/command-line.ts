@@ -22,6 +22,8 @@ export type Request =
 /** Configuration that is read when no `--config` is given, if it exists. */
 export const DEFAULT_CONFIG_FILE = '/etc/edgedeck/edge-daemon.yaml'
 
+const COMMANDS: ReadonlySet<string> = new Set(['keys', 'join', 'identity', 'rules'])
+
 /** Width that settings are aligned to at most. */
 const MAX_ALIGNED_CHARS = 72
 
@@ -60,12 +62,14 @@ Exit codes: 0 ended as asked, 64 wrong usage, 69 cannot serve here (port, lock, 
  * @throws EdgeError `USAGE`, or `CONFIG_UNREADABLE` when the named file cannot be read.
  */
 export function readCommandLine(args: readonly string[], env: ConfigSources['env']): Request {
-  if (args[0] === 'keys' && !args.includes('--help')) return readKeysCommand(args.slice(1))
-  if (args[0] === 'join' && !args.includes('--help')) return identityRequest(readJoinCommand(args.slice(1), env), env)
-  if (args[0] === 'identity' && !args.includes('--help'))
-    return identityRequest(readIdentityCommand(args.slice(1)), env)
-  if (args[0] === 'rules' && !args.includes('--help')) {
-    const { test, config, stateDir } = readRulesCommand(args.slice(1), Date.now())
+  const [first, ...rest] = args
+  // Whoever asks how a command is used has no use for being told that it cannot be used so.
+  if (first !== undefined && COMMANDS.has(first) && rest.includes('--help')) return { kind: 'help' }
+  if (first === 'keys') return readKeysCommand(rest)
+  if (first === 'join') return identityRequest(readJoinCommand(rest, env), env)
+  if (first === 'identity') return identityRequest(readIdentityCommand(rest), env)
+  if (first === 'rules') {
+    const { test, config, stateDir } = readRulesCommand(rest, Date.now())
     return { kind: 'rules-test', test, sources: sourcesOf(config, stateDir, env) }
   }
   const options = parse(args)

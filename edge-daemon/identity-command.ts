@@ -34,7 +34,7 @@ export async function runIdentityTask(task: IdentityTask, config: DaemonConfig, 
       return `the request is in ${task.file}; have it signed: edgedeck pki sign ${task.file} --site S --node N --out FILE\nthen here: edge-daemon join --answer FILE\n`
     }
     case 'show':
-      return shown(NodeIdentity.load(files), files, task.output)
+      return shown(NodeIdentity.load(files), files, { output: task.output, config })
   }
 }
 
@@ -60,7 +60,11 @@ function welcome({ identity, before, clockAheadMs }: Joined, { control, node }: 
   return `${lines.join('\n')}\n`
 }
 
-function shown(identity: NodeIdentity | null, files: IdentityFiles, output: 'table' | 'json'): string {
+function shown(
+  identity: NodeIdentity | null,
+  files: IdentityFiles,
+  { output, config }: { readonly output: 'table' | 'json'; readonly config: DaemonConfig },
+): string {
   if (identity === null) {
     throw new EdgeError('IDENTITY_UNUSABLE', {
       message: files.key() === null ? 'this node has not joined a fleet' : 'a join was begun here and not finished',
@@ -97,12 +101,22 @@ function shown(identity: NodeIdentity | null, files: IdentityFiles, output: 'tab
     ['deny list', deny === null ? 'none' : `version ${deny.version}, signed ${instant(new Date(deny.issuedAt))}`],
     ['clock', `not before ${instant(new Date(identity.clock.floorMs))}`],
     ['controllers', facts.controllers.join(', ') || 'none: carry a request by hand before the certificate ends'],
-    [
-      'bus',
-      nats === null ? 'no credentials' : `${nats.name}${facts.natsUntil === null ? '' : `, until ${facts.natsUntil}`}`,
-    ],
+    ['bus', busText(nats, config.upstream.nats)],
   ]
   return rows.map(([what = '', value = '']) => `${what.padEnd(14)}${value}\n`).join('')
+}
+
+/** Who the node is on the bus; the file of the configuration goes before what the controller gave. */
+function busText(
+  own: ReturnType<typeof readCredentials>,
+  { credentials, servers }: DaemonConfig['upstream']['nats'],
+): string {
+  if (credentials !== null) return `credentials of upstream.nats.credentials, ${credentials}`
+  if (own !== null) {
+    return `${own.name}${own.expiresAtMs === null ? '' : `, until ${instant(new Date(own.expiresAtMs))}`}`
+  }
+  if (servers.length === 0) return 'no credentials'
+  return 'no credentials: a controller gives them, or edgedeck nats user node makes them for upstream.nats.credentials'
 }
 
 function answerIn(file: string) {

@@ -66,6 +66,18 @@ export function readPath(text: string): string | null {
   return [kind, ...parts.map(encode)].join('/')
 }
 
+/**
+ * A path of {@link pathOf} as people read and type it, e.g. `node/仓库/press-4`; what would make it another path, or would
+ * not show, stays percent-encoded. {@link readPath} takes both.
+ */
+export function readablePath(path: string): string {
+  const parts = path.split('/').map((part) => {
+    const plain = decode(part)
+    return plain === null || /[/%\p{C}\p{Z}]/u.test(plain) ? part : plain
+  })
+  return parts.join('/')
+}
+
 /** A name for people, e.g. `mia`, `plant-a/press-4`. */
 export function titleOf(named: Named): string {
   return named.kind === 'node' ? `${named.site}/${named.node}` : named.name

@@ -54,7 +54,7 @@ export interface BusOptions {
 export function addBusOptions(setup: Command): Command {
   return setup
     .option('--out <folder>', 'write down a whole bus for a nats-server of your own: keys, accounts, configuration')
-    .option('--fleet <name>', 'with --out: the fleet it is for', fleetName)
+    .option('--fleet <name>', 'with --out: the fleet it is for; that of --pki when not given', fleetName)
     .option('--region <name>', 'with --out: where it stands; hub when not given')
     .option('--listen <host:port>', 'with --out: where the server listens; 0.0.0.0:4222 when not given', listen)
     .option('--pki <folder>', 'with --out: folder of the authority whose certificates it takes')

@@ -96,7 +96,11 @@ export function addPkiCommands(
       'issuing key',
     )
       .argument('<NAME>', 'what it is called', holder)
-      .option('--dns <names>', 'host names that it answers to, separated by commas; may be repeated', more)
+      .option(
+        '--dns <names>',
+        'host names or IP addresses that it answers to, separated by commas; may be repeated',
+        more,
+      )
       .option('--ip <addresses>', 'IP addresses that it answers to, separated by commas; may be repeated', more)
       .option('--out <folder>', 'where key and certificate go; ./NAME when not given')
   }

@@ -64,10 +64,16 @@ const EVENT_COLUMNS: readonly PrintedColumn<AuditEvent>[] = [
   { title: 'NODE', text: (row) => untrusted(row.node ?? '') },
   { title: 'WHAT', text: (row) => untrusted(whatText(row)) },
   { title: 'RESULT', text: (row) => untrusted(resultText(row)) },
-  { title: 'FROM', text: (row) => untrusted([row.route, row.address].filter((part) => part !== null).join(' ')) },
+  { title: 'FROM', text: (row) => untrusted(fromText(row)) },
   { title: 'TOLD BY', text: (row) => row.sources.join('+') },
   { title: 'WHY', text: (row) => untrusted(row.why ?? '') },
 ]
+
+/** Over which link and from which address; through the bus nobody sees an address. */
+function fromText({ route, address }: AuditEvent): string {
+  if (route === 'nats') return 'bus'
+  return [route, address].filter((part) => part !== null).join(' ')
+}
 
 const CHAIN_COLUMNS: readonly PrintedColumn<ChainRow>[] = [
   { title: 'CHAIN', text: (row) => untrusted(row.chain) },

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 import { credentialsText, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
 import type { BusUser } from '../../protocol/bus-users.ts'
-import { EdgeError } from '../../protocol/errors.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { STREAM_KINDS, STREAMS, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { setUpStream } from '../cloud/stream-setup.ts'
@@ -10,6 +11,7 @@ import { BusFolder } from '../nats-accounts/folder.ts'
 import { natsUserJwt } from '../nats-accounts/issuer.ts'
 import { replaceFile } from '../nats-accounts/private-file.ts'
 import { openIssuer, revokeUsers, type SetUp, setUpBus, streamWishesOf } from '../nats-accounts/set-up.ts'
+import { openAuthority } from '../pki/authority-folder.ts'
 import type { CommandIo } from './output.ts'
 
 /** Users that credentials are made for by hand. */
@@ -75,38 +77,54 @@ export async function runNatsBus(task: BusTask, io: CommandIo, nowMs = Date.now(
 
 async function setUp(task: Extract<BusTask, { what: 'set-up' }>, io: CommandIo): Promise<void> {
   const { out, pki, ca, wishes, apply } = task
-  const caFile = ca ?? (pki === undefined ? undefined : join(pki, 'root.pem'))
+  const authority = pki === undefined ? null : openAuthority(pki)
+  const fleet = task.fleet ?? authority?.fleet
+  const roots = ca === undefined ? authority?.rootsPem() : rootsIn(ca)
   const maxBytes = STREAM_KINDS.map((kind) => STREAMS[kind]({ ...wishes[kind] }).max_bytes)
   const bounded = STREAM_KINDS.some((kind) => wishes[kind].maxBytes !== undefined)
   const made = await setUpBus({
     out,
-    ...('fleet' in task ? { fleet: task.fleet } : {}),
+    ...(fleet === undefined ? {} : { fleet }),
     ...('region' in task ? { region: task.region } : {}),
     ...('sites' in task ? { sites: task.sites } : {}),
     ...('listen' in task ? { listen: task.listen } : {}),
     ...('servers' in task ? { servers: task.servers } : {}),
-    ...(caFile === undefined ? {} : { caFile }),
+    ...(roots === undefined ? {} : { roots }),
     // Some room beside what the streams hold: a server refuses streams that together want more than the account has.
     ...(bounded ? { diskBytes: Math.ceil(maxBytes.reduce((sum, bytes) => sum + bytes, 0) * DISK_ROOM) } : {}),
   })
-  io.stdout.write(described(made))
+  io.stdout.write(described(made, authority?.dir ?? null))
   if (apply) await applyStreams(made, task, io)
 }
 
 const DISK_ROOM = 1.1
 
-function described({ folder, facts, isNew, missing }: SetUp): string {
-  const { fleet, region, sites, port, servers } = facts
+function rootsIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new EdgeError('USAGE', {
+      message: `${file} cannot be read: ${messageOf(cause)}`,
+      next: ['name a PEM file with the roots of the fleet, or the folder of edgedeck pki init with --pki'],
+      cause,
+    })
+  }
+}
+
+function described({ folder, facts, isNew, missing }: SetUp, pkiDir: string | null): string {
+  const { fleet, region, sites, host: listening, port, servers } = facts
   const where = sites.length === 0 ? 'all sites' : `the sites ${sites.join(', ')}`
   const dir = folder.dir
   const tls = folder.path('tls')
-  const [address = `tls://HOST:${port}`] = servers
+  const isAny = listening === '0.0.0.0' || listening === '::'
+  const [address = `tls://${isAny ? 'HOST' : listening.includes(':') ? `[${listening}]` : listening}:${port}`] = servers
+  const host = isAny && servers.length === 0 ? 'HOST' : (URL.parse(address)?.hostname ?? 'HOST').replace(/^\[|\]$/g, '')
   const steps = [
     ...(missing.length === 0
       ? []
       : [
           `give the server a certificate of the fleet (missing: ${missing.map((path) => path.slice(dir.length + 1)).join(', ')}):`,
-          `  edgedeck pki service nats-${region} --dns ${URL.parse(address)?.hostname ?? 'HOST'} --out ${tls}`,
+          `  edgedeck pki service nats-${region} ${isIP(host) === 0 ? '--dns' : '--ip'} ${host} --out ${tls}${pkiDir === null ? '' : ` --dir ${pkiDir}`}`,
         ]),
     'start it:',
     `  nats-server --config ${folder.configFile}`,

@@ -7,7 +7,16 @@ import type { NodeFilter } from '../fleet/filter.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { FleetView, NodeDetail, NodeView } from '../fleet/view.ts'
 import type { FleetAccess } from '../link/access.ts'
-import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../ui/format.ts'
+import {
+  formatAge,
+  formatByteRate,
+  formatCount,
+  formatMs,
+  formatPct,
+  formatRate,
+  formatSaved,
+  UNKNOWN,
+} from '../ui/format.ts'
 import { FleetSession } from './fleet-session.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
 
@@ -36,7 +45,7 @@ const COLUMNS: readonly PrintedColumn<NodeView>[] = [
   { title: 'P99', align: 'right', text: (node) => formatMs(node.p99Ms) },
   { title: 'RAW IN', align: 'right', text: (node) => formatByteRate(node.rawBytesPerSec) },
   { title: 'SENT UP', align: 'right', text: (node) => formatByteRate(node.upBytesPerSec) },
-  { title: 'SAVED', align: 'right', text: (node) => formatPct(node.savedPct) },
+  { title: 'SAVED', align: 'right', text: (node) => formatSaved(node.savedPct) },
   { title: 'BACKLOG', align: 'right', text: (node) => formatCount(node.backlogRecords) },
   { title: 'MODEL', text: (node) => node.model ?? UNKNOWN },
   { title: 'AGE', align: 'right', text: (node) => formatAge(node.ageMs) },

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { fingerprintOf } from '../../identity/fingerprint.ts'
 import { type Issuer, isHostName } from '../../identity/issue.ts'
@@ -39,8 +40,11 @@ export async function issueOperator(
 /** Make key and certificate of a server. @throws EdgeError */
 export async function issueServer(
   at: Issuing,
-  { what: kind, name, dns, ips, out }: Extract<PkiTask, { what: 'service' | 'controller' }>,
+  { what: kind, name, dns: asked, ips: addresses, out }: Extract<PkiTask, { what: 'service' | 'controller' }>,
 ): Promise<void> {
+  // An address counts only where certificates carry addresses: as a host name no client would take it.
+  const dns = asked.filter((host) => isIP(host) === 0)
+  const ips = [...new Set([...addresses, ...asked.filter((host) => isIP(host) !== 0)])]
   const strange = dns.find((host) => !isHostName(host))
   if (strange !== undefined) {
     throw new EdgeError('USAGE', {

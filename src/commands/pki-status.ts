@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../identity/fingerprint.ts'
-import { readUri } from '../../identity/names.ts'
+import { readablePath, readUri } from '../../identity/names.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { AuthorityFolder } from '../pki/authority-folder.ts'
 import type { IssuedRecord } from '../pki/issued-log.ts'
@@ -82,9 +82,9 @@ function rightsOf({ uri }: IssuedRecord): string {
 }
 
 function columns(nowMs: number): readonly PrintedColumn<Row>[] {
-  const left = (ms: number): string => (ms < nowMs ? 'over' : `in ${formatAge(ms - nowMs)}`)
+  const left = (ms: number): string => (ms < nowMs ? 'over' : formatAge(ms - nowMs))
   return [
-    { title: 'NAME', text: ({ name }) => untrusted(name) },
+    { title: 'NAME', text: ({ name }) => untrusted(readablePath(name)) },
     { title: 'STATE', text: ({ state, why }) => untrusted(why === '' ? state : `${state}: ${why}`) },
     { title: 'ENDS', text: ({ notAfter }) => `${new Date(notAfter).toISOString().slice(0, 16).replace('T', ' ')} UTC` },
     { title: 'LEFT', align: 'right', text: ({ notAfter }) => left(notAfter) },

@@ -77,6 +77,8 @@ async function init(
   const issuingPassphrase = await issuingPassphraseOf(source, issuingPassphraseFile, rootPassphrase)
   const authority = await createAuthority({ dir, fleet, rootPassphrase, issuingPassphrase, nowMs: place.nowMs })
   const [root] = authority.roots
+  // Where nobody would look for it by themselves, every later command has to be told.
+  const where = dir === join(place.pkiDir, fleet) ? '' : ` --dir ${dir}`
   io.stdout.write(
     [
       `The authority of the fleet ${fleet} is in ${dir}.`,
@@ -86,8 +88,8 @@ async function init(
       'What to do now:',
       `  1. Copy the folder to a second place that does not burn down with this one.`,
       `  2. Move ${AUTHORITY_FILES.rootKey} offline, e.g. to a stick in a safe. Only "edgedeck pki rotate" needs it.`,
-      '  3. Get yourself in: edgedeck pki operator NAME --role admin',
-      '  4. Let nodes in: edgedeck controller, or edgedeck pki sign for sites without a network.',
+      `  3. Get yourself in: edgedeck pki operator NAME --role admin${where}`,
+      `  4. Let nodes in: edgedeck controller with pki: { dir: ${dir} }, or edgedeck pki sign for sites without a network.`,
       '',
     ].join('\n'),
   )

@@ -23,7 +23,10 @@ function readIssuer(file: string, fleet: string): NatsIssuer {
   const why = read.success ? `is of the fleet ${read.data.fleet}, not ${fleet}` : 'holds no signing keys for NATS'
   throw new EdgeError('CONFIG_UNSERVABLE', {
     message: `${file} ${why}`,
-    next: ['set nats.issuer to the file that "edgedeck nats setup --out" made for a controller, or leave it out'],
+    next: [
+      `set nats.issuer to the issuer.json of this fleet's own bus: edgedeck nats setup --out DIR --fleet ${fleet} makes one`,
+      'or leave it out',
+    ],
   })
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { encodeUser } from '@nats-io/jwt'
 import { fromPublic } from '@nats-io/nkeys'
@@ -26,8 +26,8 @@ export interface SetUpWishes {
   readonly servers?: readonly string[]
   /** Most bytes of all streams together. */
   readonly diskBytes?: number
-  /** PEM file of the fleet's roots; copied into the folder. */
-  readonly caFile?: string
+  /** The fleet's roots in PEM; written into the folder. */
+  readonly roots?: string
 }
 
 /** What came of it. */
@@ -56,7 +56,7 @@ export async function setUpBus(wishes: SetUpWishes): Promise<SetUp> {
   const seeds = folder.seeds()
   // From here on the seeds are not made again, whatever else fails.
   folder.writeFacts(facts)
-  if (wishes.caFile !== undefined) copyRoots(wishes.caFile, folder.tls.ca)
+  if (wishes.roots !== undefined) writeRoots(wishes.roots, folder.tls.ca)
   await writeServer(folder, facts, seeds)
   const everything = issuerOf(seeds, issuerFacts(facts))
   folder.writeSecret(
@@ -176,11 +176,10 @@ function writeStreams(folder: BusFolder, facts: BusFacts): void {
   }
 }
 
-function copyRoots(from: string, to: string): void {
-  const pem = existsSync(from) ? readFileSync(from, 'utf8') : ''
+function writeRoots(pem: string, to: string): void {
   if (certificatesIn(pem) === 0) {
     throw new EdgeError('USAGE', {
-      message: `${from} holds no certificate`,
+      message: 'what should hold the roots of the fleet holds no certificate',
       next: ['name the folder of edgedeck pki init with --pki, or the roots of the fleet with --ca'],
     })
   }

@@ -48,6 +48,11 @@ export function formatPct(value: number | null): string {
   return `${Math.abs(value) < 10 ? value.toFixed(1) : Math.round(value)} %`
 }
 
+/** What was saved of what came in; below nothing it is called so: how many times as much went out tells `sent up`. */
+export function formatSaved(pct: number | null): string {
+  return pct !== null && pct < 0 ? 'none' : formatPct(pct)
+}
+
 /** A time span from ms, in whole units: `0s`, `42s`, `3m 5s`, `2h 4m`, `3d 1h`. */
 export function formatAge(ms: number | null): string {
   if (ms === null) return UNKNOWN

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,7 +93,12 @@ export async function natsBus(
   const authority = await FleetAuthority.create()
   const out = join(dir, 'bus')
   const [server, client] = [await authority.service('nats'), await authority.node('plant', 'n1')]
-  const { folder } = await setUpBus({ out, fleet: authority.fleet, caFile: authority.rootFile, ...wishes })
+  const { folder } = await setUpBus({
+    out,
+    fleet: authority.fleet,
+    roots: readFileSync(authority.rootFile, 'utf8'),
+    ...wishes,
+  })
   mkdirSync(folder.path('tls'), { recursive: true })
   copyFileSync(server.certFile, folder.tls.cert)
   copyFileSync(server.keyFile, folder.tls.key)

@@ -1,6 +1,6 @@
 import type { SeriesPoint } from '../../fleet/series.ts'
 import type { TelemetryRates } from '../../fleet/view.ts'
-import { formatByteRate, formatMs, formatPct } from '../format.ts'
+import { formatByteRate, formatMs, formatSaved } from '../format.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { line } from '../widgets/line-builder.ts'
 import { lineChart } from '../widgets/line-chart.ts'
@@ -47,7 +47,7 @@ export function bandwidthCharts(
   const up = [{ name: 'sent up', token: 'series4', values: points.map((point) => point.upBytesPerSec) }] as const
   const saved = line(look.theme)
     .add(' saved ', 'muted')
-    .add(formatPct(savedPct), 'ok')
+    .add(formatSaved(savedPct), 'ok')
     .add(' of the last minute', 'muted')
   if (telemetry !== null) saved.rest(telemetryText(telemetry), size.columns, 'muted')
   if (size.rows < 8) {

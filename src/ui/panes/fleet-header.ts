@@ -2,7 +2,7 @@ import { safe } from '../../fleet/clean.ts'
 import type { ReplayClock } from '../../fleet/replay-clock.ts'
 import type { FleetTotals, FleetView } from '../../fleet/view.ts'
 import { endingText, type Standing } from '../../identity/standing.ts'
-import { formatByteRate, formatClock, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
+import { formatByteRate, formatClock, formatCount, formatMs, formatRate, formatSaved, UNKNOWN } from '../format.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
@@ -68,7 +68,7 @@ function figuresLine(totals: FleetTotals, look: Look, columns: number): Line {
   const late = (totals.p99Ms ?? 0) > 50
   const figures: [string, string, 'text' | 'warning' | 'ok'][] = [
     ['p99 of 10 s ', formatMs(totals.p99Ms).padStart(7), late ? 'warning' : 'text'],
-    ['saved of 1 min ', formatPct(totals.savedPct).padStart(7), 'text'],
+    ['saved of 1 min ', formatSaved(totals.savedPct).padStart(7), 'text'],
     ['inferences ', perSec(totals.inferencesPerSec).padStart(7), 'text'],
     ['sent up ', formatByteRate(totals.upBytesPerSec).padStart(9), 'text'],
     ['raw in ', formatByteRate(totals.rawBytesPerSec).padStart(9), 'text'],

@@ -1,6 +1,15 @@
 import type { NodeSort } from '../../fleet/arrange.ts'
 import type { NodeView } from '../../fleet/view.ts'
-import { formatAge, formatByteRate, formatCount, formatMs, formatPct, formatRate, UNKNOWN } from '../format.ts'
+import {
+  formatAge,
+  formatByteRate,
+  formatCount,
+  formatMs,
+  formatPct,
+  formatRate,
+  formatSaved,
+  UNKNOWN,
+} from '../format.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import type { Token } from '../theme.ts'
@@ -186,7 +195,7 @@ function columnsFor(widths: Widths, look: Look, hasLink: boolean): TableColumn<N
     ),
     number('raw', 'RAW IN', 11, 10, (node) => formatByteRate(node.rawBytesPerSec)),
     number('up', 'SENT UP', 5, 10, (node) => formatByteRate(node.upBytesPerSec)),
-    number('saved', 'SAVED', 7, 8, (node) => formatPct(node.savedPct)),
+    number('saved', 'SAVED', 7, 8, (node) => formatSaved(node.savedPct)),
     number(
       'backlog',
       'BACKLOG',
@@ -211,15 +220,15 @@ const linkColumn: TableColumn<NodeView> = {
   id: 'link',
   title: 'LINK',
   rank: 1,
-  minColumns: 8,
+  minColumns: 12,
   idealColumns: 14,
   cell: (node) => (node.insecure ? { text: 'insecure', token: 'danger' } : { text: routeText(node), token: 'muted' }),
 }
 
-/** Which way a node is reached, and how far it is: `bus 84 ms`. */
+/** Which way a node is reached, and how far it is, in whole milliseconds, so that nothing of it is cut: `bus 84 ms`. */
 function routeText({ route, rttMs }: NodeView): string {
   if (route === null) return ''
-  return `${route === 'nats' ? 'bus' : 'direct'}${rttMs === null ? '' : ` ${formatMs(rttMs).trim()}`}`
+  return `${route === 'nats' ? 'bus' : 'direct'}${rttMs === null ? '' : ` ${rttMs < 1 ? '<1' : Math.round(rttMs)} ms`}`
 }
 
 /** Somebody else is no figure among others: it stays when most of them go, and says who acts before it is cut. */

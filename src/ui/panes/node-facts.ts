@@ -7,6 +7,7 @@ import {
   formatMs,
   formatPct,
   formatRate,
+  formatSaved,
   UNKNOWN,
 } from '../format.ts'
 import type { Token } from '../theme.ts'
@@ -109,7 +110,7 @@ function sentFacts({ node, status, upBytesPerSecByClass }: NodeDetail): Fact[] {
     },
     { label: 'sent up', value: formatByteRate(node.upBytesPerSec).padStart(9) },
     ...(cap == null ? [] : [{ label: 'cap', value: formatByteRate(cap).padStart(9) }]),
-    { label: 'saved', value: `${formatPct(node.savedPct).padStart(9)}  in 1 min` },
+    { label: 'saved', value: `${formatSaved(node.savedPct).padStart(9)}  in 1 min` },
     ...classes,
   ]
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isNatsUserKey, newNatsKey, readCredentials } from '../../../identity/nats-key.ts'
 import { type BusTask, runNatsBus } from '../../../src/commands/nats-bus.ts'
 import { startNatsServer } from '../../../src/demo/nats-server.ts'
+import { createAuthority } from '../../../src/pki/create-authority.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { FleetAuthority } from '../../support/fleet-authority.ts'
 
@@ -122,4 +123,22 @@ test('a folder of another fleet, seeds that others may read, and seeds that are 
   })
   renameSync(`${seeds}.away`, seeds)
   await expect(told(user({ dir: join(dir, 'nothing') }))).rejects.toMatchObject({ code: 'BUS_UNUSABLE' })
+})
+
+test('the folder of an authority says which fleet the bus is for, and what is told next can be done as it stands', async () => {
+  const pki = join(dir, 'pki')
+  await createAuthority({
+    dir: pki,
+    fleet: 'plants',
+    rootPassphrase: 'a'.repeat(16),
+    issuingPassphrase: 'b'.repeat(16),
+    nowMs: Date.now(),
+  })
+  const own = join(dir, 'own')
+  const said = await told(setUp({ out: own, pki, listen: { host: '10.0.0.3', port: 4222 } }))
+  expect(said).toContain('Set up: the bus of plants')
+  expect(said).toContain(`edgedeck pki service nats-hub --ip 10.0.0.3 --out ${join(own, 'tls')} --dir ${pki}`)
+  expect(said).toContain('--servers tls://10.0.0.3:4222 --apply')
+  expect(readFileSync(join(own, 'tls', 'ca.pem'), 'utf8')).toBe(readFileSync(join(pki, 'root.pem'), 'utf8'))
+  await expect(told(setUp({ out: join(dir, 'none'), ca: join(dir, 'missing.pem') }))).rejects.toThrow('cannot be read')
 })

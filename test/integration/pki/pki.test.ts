@@ -119,6 +119,25 @@ describe('edgedeck pki', () => {
     expect(await sign('--replace')).toContain('PKI_REFUSED')
   })
 
+  it('takes an address among host names for what it is, and names people and nodes as they are typed', async () => {
+    const out = join(home, 'hub')
+    await pki('service', 'hub', '--dns', 'hub.example,10.0.0.3', '--ip', '10.0.0.3', '--out', out)
+    const [leaf] = readPem(readFileSync(join(out, 'cert.pem'), 'utf8'))
+    expect(leaf?.checkIP('10.0.0.3')).toBe('10.0.0.3')
+    expect(leaf?.checkHost('hub.example')).toBe('hub.example')
+
+    const request = join(home, 'other.pem')
+    writeFileSync(request, await makeRequest(newKey()))
+    await pki('sign', request, '--site', '仓库', '--node', 'a/b', '--out', join(home, 'other.json'))
+    expect(await pkiWith(undefined, 'status')).toMatch(/^node\/仓库\/a%2Fb +in force .* UTC +\d+d \d+h /m)
+  })
+
+  it('tells whoever keeps an authority elsewhere to say so in what comes next', async () => {
+    const dir = join(home, 'elsewhere')
+    const told = await pkiWith(ROOT, 'init', '--fleet', 'acme', '--dir', dir)
+    expect(told).toContain(`pki operator NAME --role admin --dir ${dir}`)
+  })
+
   it('shows who was issued what, and that what was taken back counts no more', async () => {
     const out = join(home, 'mia')
     const issued = await pki(

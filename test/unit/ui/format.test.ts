@@ -8,6 +8,7 @@ import {
   formatMs,
   formatPct,
   formatRate,
+  formatSaved,
 } from '../../../src/ui/format.ts'
 
 test('what is not known is never shown as a figure', () => {
@@ -34,6 +35,8 @@ test.each([
   [formatBytes, 999_600, '1.0 MB'],
   [formatByteRate, 55_400_000, '55.4 MB/s'],
   [formatPct, 4.25, '4.3 %'],
+  [formatSaved, 97.2, '97 %'],
+  [formatSaved, -3490, 'none'],
   [formatPct, 42.4, '42 %'],
   [formatPct, 99.24, '99.2 %'],
   [formatPct, 99.999, '99.99 %'],
