@@ -94,7 +94,8 @@ const read = z.object({
   id,
   topic: z.enum(READ_TOPICS),
   fromMs: at,
-  toMs: at,
+  /** Later than any record is fine: it means to the end. */
+  toMs: z.int().nonnegative(),
   limit: z.int().min(1).max(10_000),
   afterSeq: z.int().nonnegative().optional(),
   credits: z.int().min(1).max(10_000).optional(),

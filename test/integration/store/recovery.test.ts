@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { encodeCommit } from '../../../edge-daemon/store/commit.ts'
 import { FRAME_MAGIC } from '../../../edge-daemon/store/frame.ts'
+import { UPSTREAM_CLASSES } from '../../../protocol/subjects.ts'
 import { engineOptions, ledgerOf, plain, readAll, storeFolder, withEngine } from '../../support/store-folder.ts'
 
 /** Write `count` commits of one record each and return the epoch. */
@@ -193,7 +194,7 @@ describe('the store after a restart', () => {
     for (let start = 0; start < 2; start += 1) {
       withEngine(engineOptions(folder.dir), (engine) => {
         expect(engine.targets.backlogs().nats?.byClass.abnormal).toBe(4)
-        expect(ledgerOf(engine).filter(({ reason }) => reason === 'cursor').length).toBe(6)
+        expect(ledgerOf(engine).filter(({ reason }) => reason === 'cursor').length).toBe(UPSTREAM_CLASSES.length)
       })
     }
   })
