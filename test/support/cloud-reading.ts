@@ -2,10 +2,10 @@ import { type CloudBlock, decodeBlock } from '../../src/cloud/block.ts'
 import { type Merged, merge } from '../../src/cloud/merge.ts'
 import type { NatsFixture } from './nats-server.ts'
 
-/** Every block that a server's stream holds, as a reader in the cloud opens it. */
-export async function blocksOf(nats: NatsFixture, region = 'cloud'): Promise<CloudBlock[]> {
+/** Every block that a server's stream holds, or that is held of one subject, as a reader in the cloud opens it. */
+export async function blocksOf(nats: NatsFixture, region = 'cloud', subject?: string): Promise<CloudBlock[]> {
   const blocks: CloudBlock[] = []
-  for (const message of await nats.messages()) {
+  for (const message of await nats.messages(subject)) {
     const decoded = await decodeBlock({
       region,
       subject: message.subject,

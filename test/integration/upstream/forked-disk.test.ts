@@ -1,10 +1,13 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { AuditLog } from '../../../edge-daemon/audit/audit-log.ts'
 import { openStore, type Store, type StoredRecord } from '../../../edge-daemon/store/store.ts'
 import { DiskEpoch } from '../../../edge-daemon/upstream/disk-epoch.ts'
+import type { AuditRecord } from '../../../protocol/audit.ts'
+import { checkChain } from '../../../protocol/audit-chain.ts'
 import type { Merged } from '../../../src/cloud/merge.ts'
-import { readOf } from '../../support/cloud-reading.ts'
+import { blocksOf, readOf } from '../../support/cloud-reading.ts'
 import { HUBS, wireTo } from '../../support/nats-bus.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { storeFolder } from '../../support/store-folder.ts'
@@ -129,6 +132,57 @@ test.each(HUBS)(
     expect(JSON.parse(entry?.line ?? '')).toMatchObject({ event: 'new_epoch', reason: 'restored' })
     await its.stop()
   },
+)
+
+/** Write down that somebody wants something, so many times, in the account of a node. */
+async function act(store: Store, verb: string, count: number): Promise<void> {
+  const log = new AuditLog({ store, nodeName: 'n1' })
+  await log.start()
+  const who = { kind: 'operator', name: 'mia', role: 'operator' } as const
+  for (let n = 0; n < count; n += 1) {
+    await log.write({ timestamp: Date.now(), phase: 'intent', verb, who, route: 'direct', address: '10.0.0.9' })
+  }
+  await log.stop()
+}
+
+test.each(HUBS.slice(1))(
+  'the audit of a copied and of a restored disk goes on, and the fork stands in the stream, %s',
+  async (_name, hub) => {
+    await using nats = await hub()
+    await nats.addAuditStream()
+    using folder = storeFolder()
+    const first = await node(folder.dir, nats)
+    await act(first.store, 'before', 5)
+    await first.drained()
+    await nats.kill()
+    await act(first.store, 'waiting', 3)
+    await first.stop()
+    const [copy, old] = [join(folder.dir, '..', 'copy'), join(folder.dir, '..', 'old')]
+    cpSync(folder.dir, copy, { recursive: true })
+    cpSync(folder.dir, old, { recursive: true })
+    await nats.restart()
+
+    const [a, b] = [await node(folder.dir, nats), await node(copy, nats)]
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([act(a.store, 'a', 2), act(b.store, 'b', 3)])
+      await Promise.all([a.drained(), b.drained()])
+    }
+    await Promise.all([a.stop(), b.stop()])
+    const c = await node(old, nats)
+    await act(c.store, 'c', 4)
+    await c.drained()
+    await c.stop()
+
+    const blocks = await blocksOf(nats, 'cloud', 'edge.plant.n1.audit')
+    const held = new Map(
+      blocks.flatMap(({ records }) => records.map(({ line }) => [line, JSON.parse(line) as AuditRecord] as const)),
+    )
+    const records = [...held.values()]
+    const counts = ['before', 'waiting', 'a', 'b', 'c'].map((verb) => records.filter((its) => its.verb === verb).length)
+    expect(counts).toEqual([5, 3, 6, 9, 4])
+    expect(checkChain(records).faults.map(({ kind, n }) => `${kind} ${n}`)).toEqual(['forked 9'])
+  },
+  60_000,
 )
 
 test('a disk that was wiped begins anew, and the ledger and the console are told', async () => {
