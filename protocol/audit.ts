@@ -15,6 +15,8 @@ export type AuditPhase = (typeof AUDIT_PHASES)[number]
 export const SESSION_VERB = 'session'
 /** The verb of records that tell who was given a picture of a device, or was refused it. */
 export const PICTURE_VERB = 'fetch'
+/** The verb of the record behind which an account goes on that could not go on where it ended. */
+export const BREAK_VERB = 'audit.break'
 /** Most characters of arguments that a record repeats; the digest is over all of them. */
 export const MAX_AUDIT_ARGS_CHARS = 2048
 

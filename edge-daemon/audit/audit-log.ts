@@ -2,6 +2,7 @@ import type { AuditEntry, AuditRecord } from '../../protocol/audit.ts'
 import { AUDIT_GENESIS, type AuditHead, headOf, link } from '../../protocol/audit-chain.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { NewRecord, Store } from '../store/contract.ts'
+import { chainBreak } from './chain-break.ts'
 
 /** What an {@link AuditLog} is made of. */
 export interface AuditLogOptions {
@@ -58,6 +59,8 @@ export class AuditLog {
    */
   async start(): Promise<void> {
     this.#head = await this.#newest()
+    const broken = await chainBreak(this.#options.store, this.#options.nodeName)
+    if (broken !== null) this.keep(broken)
   }
 
   /** Resolves when what waits is on the disk or was refused once more. */

@@ -1,4 +1,4 @@
-import type { AuditRecord, OperatorAuditRecord } from '../../protocol/audit.ts'
+import { type AuditRecord, BREAK_VERB, type OperatorAuditRecord } from '../../protocol/audit.ts'
 import { type ChainFault, checkChain, checkHeads, headOf } from '../../protocol/audit-chain.ts'
 
 /** What was read of one node, in the order in which it was found. */
@@ -35,7 +35,7 @@ export interface AuditFault {
   readonly chain: string
   /** Where it was seen: `node`, `file`, or the stream of a region. */
   readonly where: string
-  readonly kind: ChainFault['kind'] | 'unreadable' | 'not_shipped' | 'unrecorded'
+  readonly kind: ChainFault['kind'] | 'unreadable' | 'not_shipped' | 'unrecorded' | 'broken'
   /** Numbers in the chain (lines of the file for what is unreadable). */
   readonly n: number
   readonly through: number
@@ -55,6 +55,11 @@ export function judgeNode({ title, kept, streams, isAllRead, heldSeq }: NodeChai
       by: `by what the ${where} holds`,
     }))
     faults.push(...told(title, 'node', against))
+  }
+  for (const { verb, chain, msg = '' } of kept ?? []) {
+    if (verb === BREAK_VERB) {
+      faults.push({ chain: title, where: 'node', kind: 'broken', n: chain.n, through: chain.n, msg })
+    }
   }
   if (kept !== null && heldSeq !== null && isAllRead) {
     // Regions take turns: together they have what any of them was given.
