@@ -74,6 +74,12 @@ test('nobody else gets one, and is told no more than that', async () => {
   ]
   expect(answers.map(refused)).toEqual(Array(7).fill('LOGIN_REFUSED'))
   expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+  // The log says who it was said to be, from where, and why not.
+  const logged = controller.events('login.refused')
+  expect(logged).toHaveLength(7)
+  for (const line of logged)
+    expect(line).toMatchObject({ name: expect.stringMatching(/^(?:mia|eve)$/), address: '127.0.0.1' })
+  expect(logged[1]).toMatchObject({ name: 'eve', msg: 'there is no such operator' })
   const late = await login('mia', 'mia', { at: Date.now() - 360_000 })
   expect([refused(late), late.text]).toEqual(['LOGIN_REFUSED', expect.stringContaining('set the clock')])
 })
