@@ -54,13 +54,15 @@ async function readOnce(request: LogsRequest, io: CommandIo): Promise<boolean> {
     interest: { status: false, alertBacklog: null, logs: null },
   })
   const book = new LogBook(request.tail * request.nodes.length + READ_LIMIT)
+  // Where there is a bus, one way that fails is not the end: the bus itself may only be on its way.
+  const isFinal = request.access.bus === undefined
+  const isSettled = (key: string): boolean => {
+    const link = linkOf(session, key)
+    return link?.phase === 'open' || (isFinal && link?.lastReason != null)
+  }
   session.start()
   try {
-    await session.until(
-      (view) => view.nodes.every((node) => node.state === 'up' || linkOf(session, node.key)?.lastReason != null),
-      request.timeoutMs,
-      io.signal,
-    )
+    await session.until((view) => view.nodes.every((node) => isSettled(node.key)), request.timeoutMs, io.signal)
     const answers = await Promise.all(request.nodes.map(({ key }) => readNode(key, session, request, book)))
     answers.forEach((problem) => {
       if (problem !== null) io.stderr.write(`edgedeck: ${problem}\n`)

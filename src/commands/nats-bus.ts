@@ -126,7 +126,7 @@ function described({ folder, facts, isNew, missing }: SetUp, pkiDir: string | nu
           `give the server a certificate of the fleet (missing: ${missing.map((path) => path.slice(dir.length + 1)).join(', ')}):`,
           `  edgedeck pki service nats-${region} ${isIP(host) === 0 ? '--dns' : '--ip'} ${host} --out ${tls}${pkiDir === null ? '' : ` --dir ${pkiDir}`}`,
         ]),
-    'start it:',
+    isNew ? 'start it:' : 'start it, or let a running one read it again (kill -HUP, or nats-server --signal reload):',
     `  nats-server --config ${folder.configFile}`,
     'make its streams (again after sites were added):',
     `  edgedeck nats setup --out ${dir}${servers.length > 0 ? '' : ` --servers ${address}`} --apply`,

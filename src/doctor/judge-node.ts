@@ -99,6 +99,8 @@ function cureOfSilence(reason: string, hasBus: boolean): string {
   if (/not from this fleet|older TLS|no TLS/.test(reason))
     return 'let it join this fleet: edgedeck pki token, then edge-daemon join on the node'
   if (/revoked/.test(reason)) return 'ask an admin of the fleet'
+  if (/not one of yours/.test(reason))
+    return 'take it out of the list, or ask an admin for its site in operators.yaml, then edgedeck login'
   if (/by its certificate, not/.test(reason)) return 'correct its name or address in the configuration'
   const route = hasBus ? '' : '; behind NAT it is reached through a bus: nats: in the context'
   return `see that the node is on and edge-daemon runs there (its log, edge-daemon identity)${route}`

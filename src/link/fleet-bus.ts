@@ -194,6 +194,6 @@ function reasonOf(error: unknown): string {
   const name = error instanceof Error ? `${error.name} ${error.message}` : String(error)
   if (/no ?responders/i.test(name)) return 'no node of that name listens on the bus'
   if (/timeout/i.test(name)) return 'the node does not answer on the bus'
-  if (/permission/i.test(name)) return 'the bus does not let you ask this node'
+  if (/permission/i.test(name)) return 'the bus does not let you ask this node: its site is not one of yours'
   return error instanceof Error ? error.message : String(error)
 }
