@@ -50,7 +50,7 @@ describe('edgedeck', () => {
   it('without any node says how to point it at a fleet and that there is a demo', async () => {
     const { code, stderr } = await edgedeck([])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^edgedeck: USAGE: no node is known → .*--node NAME=ws:.*config\.yaml.*edgedeck demo\n$/)
+    expect(stderr).toMatch(/^edgedeck: USAGE: no node is known → .*--node NAME=wss:.*config\.yaml.*edgedeck demo\n$/)
   })
 
   it('reads its nodes from a file, and exits 78 with every line to correct when the file is wrong', async () => {
