@@ -25,7 +25,7 @@ export async function makeCommandPath(
   const audit = new AuditLog({ store, nodeName: options.node.name })
   await begin(audit)
   const sessions = new SessionBook()
-  const witness = new AuditWitness({ log: audit, sessions, nowMs: () => Date.now() })
+  const witness = new AuditWitness({ log: audit, sessions, nowMs: () => options.identity?.nowMs() ?? Date.now() })
   await begin({ start: () => undefined, stop: () => witness.stop() })
   const desk = new CommandDesk({ ...options, witness, before: await commandsBefore(store) })
   return { audit, sessions, witness, desk }

@@ -54,7 +54,8 @@ export function signDenyList(
 /**
  * Whether a list may take the place of the held one (null = none yet). It must be signed by an issuing certificate of the
  * fleet that was valid when the list says it was issued. Neither `version` nor `issuedAt` goes back, and one version
- * denies one thing: so a stolen issuing key whose time is over cannot give rights back.
+ * denies one thing: so a stolen issuing key whose time is over cannot give rights back. A held list whose issuer counts no
+ * more holds up no other: a taken controller may have written any version and any time into it.
  */
 export function verifyDenyList(
   value: unknown,
@@ -73,7 +74,7 @@ export function verifyDenyList(
   if (!isSignedBy(denyText(list), list.signature, issuer.publicKey)) {
     return refuse('untrusted', 'the signature of the deny list is wrong')
   }
-  if (held === null) return { ok: true, list }
+  if (held === null || !isIssuerGood(held, trust)) return { ok: true, list }
   if (list.version < held.version || list.issuedAt < held.issuedAt) {
     return refuse('older', `the deny list is of version ${list.version}, and ${held.version} is held`)
   }
@@ -81,6 +82,25 @@ export function verifyDenyList(
     return refuse('older', `another deny list of version ${list.version} is held`)
   }
   return { ok: true, list }
+}
+
+/**
+ * Read the list that is held, in a file of one's own: it was verified when it was taken and only has to be whole. Its issuer
+ * may count no more since, and what was revoked stays so until there is another list.
+ */
+export function readHeldDenyList(value: unknown, fleet: string): DenyRead {
+  const parsed = denyListSchema.safeParse(value)
+  if (!parsed.success) return refuse('damaged', 'the deny list is damaged or of a later version of edgedeck')
+  const list = parsed.data
+  if (list.fleet !== fleet) return refuse('other_fleet', `the deny list is of the fleet ${list.fleet}, not ${fleet}`)
+  const [issuer] = readChain(list.chain)
+  const isWhole = issuer !== undefined && isSignedBy(denyText(list), list.signature, issuer.publicKey)
+  return isWhole ? { ok: true, list } : refuse('damaged', 'the signature of the deny list is wrong')
+}
+
+/** Whether what signed a list still counts. */
+export function isIssuerGood({ chain, issuedAt }: DenyList, trust: Omit<Trust, 'revoked'>): boolean {
+  return verifyIssuer(readChain(chain), { trust, nowMs: issuedAt }) === null
 }
 
 /** What a list says of a certificate; null lists say nothing. Fits {@link Trust.revoked}. */

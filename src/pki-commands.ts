@@ -124,23 +124,28 @@ export function addPkiCommands(
     .option('--out <file>', 'where the answer goes; standard output when not given')
 
   secret(
-    add('revoke', 'Let somebody or a certificate count no more.', ({ serial = null, why }: RevokeOptions, [typed]) => {
-      const name = typed === undefined ? null : readPath(typed)
-      if (typed !== undefined && name === null) {
-        throw new InvalidArgumentError(
-          `"${typed}" names nobody: write operator/NAME, node/SITE/NODE, service/NAME or controller/NAME`,
-        )
-      }
-      if ((name === null) === (serial === null)) {
-        throw new InvalidArgumentError('say either whom, e.g. operator/mia, or a certificate by --serial')
-      }
-      return { what: 'revoke', name, serial, why }
-    }),
+    add(
+      'revoke',
+      'Let somebody or a certificate count no more.',
+      ({ serial = null, why, bus = null }: RevokeOptions, [typed]) => {
+        const name = typed === undefined ? null : readPath(typed)
+        if (typed !== undefined && name === null) {
+          throw new InvalidArgumentError(
+            `"${typed}" names nobody: write operator/NAME, node/SITE/NODE, service/NAME or controller/NAME`,
+          )
+        }
+        if ((name === null) === (serial === null)) {
+          throw new InvalidArgumentError('say either whom, e.g. operator/mia, or a certificate by --serial')
+        }
+        return { what: 'revoke', name, serial, why, bus }
+      },
+    ),
     'issuing key',
   )
     .argument('[WHOM]', 'operator/NAME, node/SITE/NODE, service/NAME or controller/NAME')
     .option('--serial <hex>', 'one certificate instead, by its serial number', serialNumber)
     .option('--why <text>', 'told to whoever is refused', sentence, 'taken back')
+    .option('--bus <folder>', 'folder of edgedeck nats setup --out: take their credentials for the bus back too')
 
   ofIssuing(
     secret(
@@ -195,6 +200,7 @@ interface SignOptions {
 }
 interface RevokeOptions {
   readonly serial?: string | null
+  readonly bus?: string | null
   readonly why: string
 }
 interface RotateOptions {

@@ -25,16 +25,18 @@ const UNREACHABLE_MS = 10 * MINUTE_MS
 
 /** What is wrong with the certificate, the clock and the way to the controllers of a node. Pure but for the clocks. */
 export function findingsOf(
-  identity: Pick<NodeIdentity, 'leaf' | 'clock' | 'deny' | 'files'>,
+  identity: Pick<NodeIdentity, 'leaf' | 'clock' | 'deny' | 'files' | 'ownFault'>,
   standing: Standing,
   wallMs: number = Date.now(),
 ): Finding[] {
-  const { clock, leaf } = identity
+  const { clock, leaf, ownFault } = identity
   const found: Finding[] = []
   const leftMs = leaf.validToDate.getTime() - clock.nowMs()
   const overdueMs = clock.nowMs() - renewalDueMs(leaf)
   const why = reasonOf(identity, standing)
-  if (leftMs < 0 && !clock.isConfirmed) {
+  if (ownFault !== null) {
+    found.push({ code: 'certificate_ending', severity: 'critical', msg: `${ownFault}, ${why}` })
+  } else if (leftMs < 0 && !clock.isConfirmed) {
     const msg = `by the clock of this machine the certificate ended ${lasting(-leftMs)} ago, and no controller has told the time since the start (${why}): the clock or the certificate is wrong, and nobody is let in by a newer one`
     found.push({ code: 'clock_unsure', severity: 'critical', msg })
   } else if (

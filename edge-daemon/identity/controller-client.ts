@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
+import { shownChain } from '../../identity/shown-chain.ts'
 import {
   CONTROLLER_PATHS,
   CONTROLLER_PORT,
@@ -44,7 +45,6 @@ export class ControllerRefusal extends Error {
 }
 
 const TIMEOUT_MS = 10_000
-const MAX_CHAIN = 4
 
 /**
  * The HTTP API of a controller as a node asks it, over TLS 1.3 on one connection that is kept. Whether the controller's
@@ -181,7 +181,7 @@ export class ControllerClient {
       })
       socket.once('secureConnect', () => {
         clearTimeout(timer)
-        const why = judge(chainOf(socket))
+        const why = judge(shownChain(socket))
         if (why === null) return resolve(socket)
         socket.destroy()
         reject(new Error(why))
@@ -211,17 +211,6 @@ function hostOf(url: URL): string {
 /** As it was written: `URL` forgets a 443 that somebody chose. */
 function portIn(url: string): number {
   return Number(/:(\d{1,5})\/?$/.exec(url)?.[1] ?? CONTROLLER_PORT)
-}
-
-/** What a server showed, leaf first. */
-function chainOf(socket: TLSSocket): X509Certificate[] {
-  const chain: X509Certificate[] = []
-  let next = socket.getPeerX509Certificate()
-  while (next !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(next)
-    next = next.issuerCertificate
-  }
-  return chain
 }
 
 async function bodyOf(response: IncomingMessage): Promise<string> {

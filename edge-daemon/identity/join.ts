@@ -1,5 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
-import { verifyDenyList } from '../../identity/deny-list.ts'
+import { type DenyList, verifyDenyList } from '../../identity/deny-list.ts'
 import { isSameKey, newKey, pemOfKey, readKey } from '../../identity/keys.ts'
 import { titleOf } from '../../identity/names.ts'
 import { credentialsText, type NatsKey, natsKeyOf, newNatsKey } from '../../identity/nats-key.ts'
@@ -41,12 +41,18 @@ export async function joinByToken(token: JoinToken, files: IdentityFiles, timeou
   const before = NodeIdentity.load(files)
   if (before !== null) {
     if (before.site !== token.s || before.node !== token.n || before.fleet !== token.f) throw hasJoined(before, files)
-    const isOver = before.leaf.validToDate.getTime() < before.nowMs()
-    if (!isOver) return { identity: before, before: true, clockAheadMs: null }
+  }
+  const shared = { url: token.u, own: () => null, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+  if (before !== null && !(await mustJoinAnew(before, token, shared))) {
+    return { identity: before, before: true, clockAheadMs: null }
   }
   const keys = ownKeys(files)
-  const shared = { url: token.u, own: () => null, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
   const believed = await refusalsTold(() => pinnedTrust(token, shared))
+  if (before !== null && believed.bundle.version < before.bundle.version) {
+    throw unfit(
+      `the controller believes roots of version ${believed.bundle.version}, and ${before.bundle.version} is held`,
+    )
+  }
   const trust = trustOf(believed, null)
   const early = new ControllerClient({ ...shared, judge: (chain) => faultOfControllerAtAnyTime(chain, trust) })
   const { nowMs, clockAheadMs } = await refusalsTold(async () => {
@@ -63,7 +69,11 @@ export async function joinByToken(token: JoinToken, files: IdentityFiles, timeou
     if (said.ok && titleOf(said.named) !== `${token.s}/${token.n}`) {
       throw damaged(files.path('cert.pem'), `the controller gave a certificate for ${titleOf(said.named)}`)
     }
-    return { identity: settle(answer, believed, keys, files), before: false, clockAheadMs }
+    return {
+      identity: settle(answer, { ...believed, denied: before?.deny ?? null }, keys, files),
+      before: false,
+      clockAheadMs,
+    }
   } finally {
     client.close()
   }
@@ -94,13 +104,17 @@ export function takeAnswer(answer: EnrolmentAnswer, files: IdentityFiles, pin: s
   }
   const read = firstBundle(answer, pin)
   if (!read.ok) throw unfit(read.msg)
-  return { identity: settle(answer, read, ownKeys(files), files), before: false, clockAheadMs: null }
+  return {
+    identity: settle(answer, { ...read, denied: null }, ownKeys(files), files),
+    before: false,
+    clockAheadMs: null,
+  }
 }
 
 /** Verify all of an answer, then keep it, the certificate last. */
 function settle(
   answer: EnrolmentAnswer,
-  believed: Believed,
+  believed: Believed & { readonly denied: DenyList | null },
   { key, nats }: OwnKeys,
   files: IdentityFiles,
 ): NodeIdentity {
@@ -111,7 +125,7 @@ function settle(
   if (!verdict.ok) throw unfit(verdict.msg)
   if (verdict.named.kind !== 'node') throw unfit(`the certificate names ${titleOf(verdict.named)}, no node`)
   if (leaf === undefined || !isSameKey(leaf.publicKey, key)) throw unfit('the certificate is for another key')
-  const deny = answer.deny === null ? null : verifyDenyList(answer.deny, { trust, held: null })
+  const deny = answer.deny === null ? null : verifyDenyList(answer.deny, { trust, held: believed.denied })
   if (deny?.ok === false) throw unfit(deny.msg)
 
   files.writeTrust(believed.bundle)
@@ -130,6 +144,23 @@ function settle(
   const identity = NodeIdentity.load(files)
   if (identity === null) throw damaged(files.dir, 'what was written is not there')
   return identity
+}
+
+/**
+ * Whether a node that has joined needs what a token gives: its certificate has ended or counts no more. The fleet may have
+ * given up who issued it without the node knowing yet; where no controller answers, what is known here decides.
+ */
+async function mustJoinAnew(
+  before: NodeIdentity,
+  token: JoinToken,
+  shared: { readonly url: string; readonly own: () => null },
+): Promise<boolean> {
+  try {
+    before.takeTrust((await pinnedTrust(token, shared)).bundle)
+  } catch (error) {
+    if (!(error instanceof EdgeError || error instanceof ControllerRefusal)) throw error
+  }
+  return before.ownFault !== null || before.leaf.validToDate.getTime() < before.nowMs()
 }
 
 async function pinnedTrust(

@@ -1,11 +1,11 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { type DenyList, verifyDenyList } from '../../identity/deny-list.ts'
+import { type DenyList, isIssuerGood, readHeldDenyList, verifyDenyList } from '../../identity/deny-list.ts'
 import { isSameKey, pemOfKey, readKey } from '../../identity/keys.ts'
 import { titleOf } from '../../identity/names.ts'
 import { trustOf } from '../../identity/trust.ts'
 import { readHeldBundle, type TrustBundle, verifyTrustBundle } from '../../identity/trust-bundle.ts'
-import { readPem, type Trust, type Verdict, verifyChain } from '../../identity/verify.ts'
+import { namedBy, readPem, type Trust, type Verdict, verifyChain } from '../../identity/verify.ts'
 import type { ControlIdentity, Peer, Route } from '../live/contract.ts'
 import { damaged, type IdentityFiles } from './files.ts'
 import { PeerChains } from './peer-chain.ts'
@@ -64,23 +64,20 @@ export class NodeIdentity implements ControlIdentity {
     this.#roots = roots
     this.fleet = bundle.fleet
     const [leaf] = chain
-    const own = verifyChain(chain, {
-      trust: trustOf(held, null),
-      // Whether its time is over is looked at later: a node that was off for weeks still has to start and renew.
-      nowMs: leaf.validFromDate.getTime(),
-      use: 'server',
-    })
-    if (!own.ok) throw damaged(files.path('cert.pem'), own.msg)
-    if (own.named.kind !== 'node') throw damaged(files.path('cert.pem'), `it names ${titleOf(own.named)}, no node`)
+    const named = namedBy(leaf)
+    // Whether it still counts is looked at later: a node that was off for weeks, or whose issuer counts no more, still has to
+    // start, to serve and to renew.
+    if (named === null || named.fleet !== bundle.fleet) throw damaged(files.path('cert.pem'), 'it is of another fleet')
+    if (named.kind !== 'node') throw damaged(files.path('cert.pem'), `it names ${titleOf(named)}, no node`)
     if (!isSameKey(leaf.publicKey, key))
       throw damaged(files.path('cert.pem'), `it is not for the key in ${files.keyPath}`)
-    this.site = own.named.site
-    this.node = own.named.node
+    this.site = named.site
+    this.node = named.node
 
     this.#deny = null
     const list = files.deny()
     if (list !== null) {
-      const read = verifyDenyList(list, { trust: trustOf(held, null), held: null })
+      const read = readHeldDenyList(list, bundle.fleet)
       if (!read.ok) throw damaged(files.path('deny.json'), read.msg)
       this.#deny = read.list
     }
@@ -92,7 +89,7 @@ export class NodeIdentity implements ControlIdentity {
       floorMs: this.#floorKeptMs,
       onFloor: (floorMs) => this.#keepFloor(floorMs),
     })
-    this.clock.raiseFloor(Math.max(leaf.validFromDate.getTime(), this.#deny?.issuedAt ?? 0))
+    this.clock.raiseFloor(this.#signedMs(this.#trust))
   }
 
   /**
@@ -132,6 +129,13 @@ export class NodeIdentity implements ControlIdentity {
 
   get deny(): DenyList | null {
     return this.#deny
+  }
+
+  /** Why the own certificate counts no more, its time aside: its issuer or root was given up, or it was revoked. */
+  get ownFault(): string | null {
+    const nowMs = this.leaf.validFromDate.getTime()
+    const verdict = verifyChain(this.#chain, { trust: this.#trust, nowMs, use: 'server' })
+    return verdict.ok ? null : verdict.msg
   }
 
   tls(): { readonly key: string; readonly cert: string; readonly ca: string } {
@@ -193,6 +197,9 @@ export class NodeIdentity implements ControlIdentity {
     const read = verifyTrustBundle(value, { fleet: this.fleet, trusted: this.#roots, held: this.#bundle })
     if (!read.ok) return read
     if (read.bundle.version === this.#bundle.version) return { ok: true }
+    const known = new Set(this.#bundle.distrusted.map(({ issuing }) => issuing))
+    const isLess = read.bundle.distrusted.some(({ issuing }) => !known.has(issuing))
+    if (isLess) this.#forgetTime(read)
     this.files.writeTrust(read.bundle)
     this.#bundle = read.bundle
     this.#roots = read.roots
@@ -222,6 +229,30 @@ export class NodeIdentity implements ControlIdentity {
     return { ok: true }
   }
 
+  /**
+   * An issuing certificate counts no more, and it may have said that it is years later: the floor stands on what the others
+   * signed. Kept before the bundle, so that a crash between the two does it again.
+   */
+  #forgetTime(believed: { readonly bundle: TrustBundle; readonly roots: readonly X509Certificate[] }): void {
+    const floorMs = this.#signedMs(trustOf(believed, null))
+    if (floorMs >= this.clock.floorMs && !this.clock.isConfirmed) return
+    this.clock.startAnew(floorMs)
+    this.#floorKeptMs = this.clock.floorMs
+    this.files.writeClockFloor(this.#floorKeptMs)
+  }
+
+  /** The latest time that is signed in what is held, Unix ms, by those that count. */
+  #signedMs(trust: Trust): number {
+    const startMs = this.leaf.validFromDate.getTime()
+    const isOwnGood = verifyChain(this.#chain, { trust, nowMs: startMs, use: 'server' }).ok
+    const deniedMs = this.#deny !== null && isIssuerGood(this.#deny, trust) ? this.#deny.issuedAt : 0
+    return Math.max(
+      isOwnGood ? startMs : 0,
+      deniedMs,
+      ...trust.roots.map(({ validFromDate }) => validFromDate.getTime()),
+    )
+  }
+
   /** A certificate that the fleet's CA signed began when it was signed, or before: so it is that late at least. */
   #learnTime(chain: readonly X509Certificate[]): void {
     const startMs = chain[0]?.validFromDate.getTime() ?? 0
@@ -236,7 +267,10 @@ export class NodeIdentity implements ControlIdentity {
   }
 
   #currentTrust(): Trust {
-    return trustOf({ bundle: this.#bundle, roots: this.#roots }, this.#deny)
+    const trust = trustOf({ bundle: this.#bundle, roots: this.#roots }, this.#deny)
+    if (this.#deny === null || isIssuerGood(this.#deny, trust)) return trust
+    // What was revoked stays so until the next list, but for controllers: they bring it, and a taken one may have shut out the rest.
+    return { ...trust, revoked: (leaf, named) => (named.kind === 'controller' ? null : trust.revoked(leaf, named)) }
   }
 
   #tell(): void {

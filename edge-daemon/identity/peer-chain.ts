@@ -1,25 +1,15 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { shownChain } from '../../identity/shown-chain.ts'
 
-/** Certificates that are looked at of a peer, however many it sends. */
-const MAX_CHAIN = 4
-
-/**
- * What the other ends of finished handshakes showed, leaf first; nothing for whoever showed nothing. Node gives away what
- * stands above the leaf only to the first who asks (nodejs/node#65579), so it is remembered.
- */
+/** What the other ends of finished handshakes showed, remembered since it can be asked for only once. */
 export class PeerChains {
   readonly #chains = new WeakMap<TLSSocket, readonly X509Certificate[]>()
 
   of(socket: TLSSocket): readonly X509Certificate[] {
     const known = this.#chains.get(socket)
     if (known !== undefined) return known
-    const chain: X509Certificate[] = []
-    let next = socket.getPeerX509Certificate()
-    while (next !== undefined && chain.length < MAX_CHAIN) {
-      chain.push(next)
-      next = next.issuerCertificate
-    }
+    const chain = shownChain(socket)
     this.#chains.set(socket, chain)
     return chain
   }

@@ -55,6 +55,15 @@ export class TrustedClock {
     this.#onFloor(atMs)
   }
 
+  /**
+   * Begin anew at an earlier floor, with nothing told: what had said the time before is trusted no more, which only a root
+   * of the fleet can say.
+   */
+  startAnew(floorMs: number): void {
+    this.#floorMs = Math.min(this.#floorMs, floorMs)
+    this.#anchor = null
+  }
+
   /** A controller said that it is this time now (Unix ms), and proved who it is. */
   confirm(atMs: number): void {
     this.#anchor = { atMs, monotonicMs: this.#monotonicMs() }

@@ -50,6 +50,8 @@ export class IdentityUpkeep {
   #renewAgainMs = Number.NEGATIVE_INFINITY
   #refusals = 0
   #denyRefusals = 0
+  /** Whether who answered last was no controller of this fleet, as far as is known here. */
+  #notBelieved = false
   #standing: Standing = { unreachableSince: null, unreachable: null, notRenewed: null }
 
   constructor(options: UpkeepOptions) {
@@ -81,6 +83,7 @@ export class IdentityUpkeep {
         await this.#serveBy(url)
       } catch (error) {
         if (this.#stop.signal.aborted) return
+        if (this.#notBelieved && (await this.#takesRootsFrom(url))) continue
         this.#turn += 1
         const { unreachableSince } = this.#standing
         this.#standing = {
@@ -98,12 +101,16 @@ export class IdentityUpkeep {
   /** Go on with one controller until it does not answer, which throws. */
   async #serveBy(url: string): Promise<void> {
     const { identity, log, timeoutMs } = this.#options
+    this.#notBelieved = false
     const client = new ControllerClient({
       url,
-      judge: (chain) =>
-        identity.clock.isConfirmed
+      judge: (chain) => {
+        const why = identity.clock.isConfirmed
           ? faultOfController(chain, identity.trust, identity.nowMs())
-          : faultOfControllerAtAnyTime(chain, identity.trust),
+          : faultOfControllerAtAnyTime(chain, identity.trust)
+        this.#notBelieved = why !== null
+        return why
+      },
       own: () => identity.tls(),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
@@ -125,6 +132,40 @@ export class IdentityUpkeep {
     }
   }
 
+  /**
+   * Whoever is not below the roots that are held may be below the next ones, when they were changed while this node slept:
+   * the new ones are believed for the signature of the old ones, whoever hands them on.
+   */
+  async #takesRootsFrom(url: string): Promise<boolean> {
+    const { timeoutMs } = this.#options
+    const client = new ControllerClient({
+      url,
+      judge: () => null,
+      own: () => null,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    })
+    const abort = (): void => client.close()
+    this.#stop.signal.addEventListener('abort', abort, { once: true })
+    // One that does not answer is no controller at all; what it was refused for is told.
+    const bundle = await client.trust().catch(() => null)
+    this.#stop.signal.removeEventListener('abort', abort)
+    client.close()
+    return bundle !== null && this.#takesRoots(bundle)
+  }
+
+  /** Whether other roots, or fewer issuing certificates, are believed from now on. */
+  #takesRoots(value: unknown): boolean {
+    const { identity } = this.#options
+    const before = identity.bundle.version
+    const taken = identity.takeTrust(value)
+    if (identity.bundle.version === before && taken.ok) return false
+    this.#note('trust bundle', taken, 'identity.trust_taken')
+    if (!taken.ok) return false
+    // Who is not trusted any more may have told the time, too.
+    this.#timeAskedMs = Number.NEGATIVE_INFINITY
+    return true
+  }
+
   async #learnTime(client: ControllerClient): Promise<void> {
     const { identity, log } = this.#options
     if (performance.now() - this.#timeAskedMs < TIME_EVERY_MS) return
@@ -136,14 +177,13 @@ export class IdentityUpkeep {
       const aheadMs = Math.round(identity.clock.wallAheadMs)
       log.info('identity.time_told', 'a controller told the time', { aheadMs })
     }
-    if (trustVersion > identity.bundle.version) {
-      this.#note('trust bundle', identity.takeTrust(await client.trust()), 'identity.trust_taken')
-    }
+    if (trustVersion > identity.bundle.version && this.#takesRoots(await client.trust())) await this.#learnTime(client)
   }
 
   async #renewIfDue(client: ControllerClient): Promise<void> {
     const { identity, log } = this.#options
-    if (identity.nowMs() < renewalDueMs(identity.leaf) || performance.now() < this.#renewAgainMs) return
+    const isDue = identity.ownFault !== null || identity.nowMs() >= renewalDueMs(identity.leaf)
+    if (!isDue || performance.now() < this.#renewAgainMs) return
     let why: string | null
     try {
       const taken = await renew(identity, (request) => client.renew(request))
@@ -151,7 +191,7 @@ export class IdentityUpkeep {
     } catch (error) {
       // Who does not answer is asked again like everything else; who says no is not asked so soon.
       if (!(error instanceof ControllerRefusal)) throw error
-      why = `the controller refuses it: ${error.message}`
+      why = [`the controller refuses it: ${error.message}`, ...error.next].join('; ')
     }
     this.#standing = { ...this.#standing, notRenewed: why }
     if (why === null) {

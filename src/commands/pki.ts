@@ -54,19 +54,41 @@ export async function runPki(
     case 'sign':
       return signNode({ authority, unlock: unlocked, nowMs: place.nowMs, say }, task, io)
     case 'revoke': {
-      const { why, name, serial } = task
+      const { why, name, serial, bus } = task
       const revoked =
         name === null ? ({ what: 'serial', serial: serial ?? '' } as const) : ({ what: 'name', name } as const)
-      const { list, known } = revoke(authority, await unlocked(), { revoked, why, nowMs: place.nowMs })
+      const { list, known, busKeys } = revoke(authority, await unlocked(), { revoked, why, nowMs: place.nowMs })
       if (!known) say(`nothing like that was issued from this folder: look at the spelling of ${name ?? serial}`)
       say(`${name ?? serial} counts no more: deny list version ${list.version} in ${authority.path('deny')}`)
       say('a controller on this folder hands it out by itself, and nodes that are online have it within 60 s')
       say('where none runs, copy it to identity/deny.json in the state directory of each node, and start that again')
-      return
+      return endOnBus(busKeys, { dir: bus, nowMs: place.nowMs, say })
     }
     case 'rotate':
       return rotate(authority, task, { source, place, say })
   }
+}
+
+/** Take back credentials for the bus, which no deny list ends, or tell how. */
+async function endOnBus(
+  keys: readonly string[],
+  { dir, nowMs, say }: { readonly dir: string | null; readonly nowMs: number; readonly say: (text: string) => void },
+): Promise<void> {
+  if (keys.length === 0) {
+    if (dir !== null)
+      say('nothing is known here of credentials for the bus of theirs; "edgedeck nats revoke KEY" ends others')
+    return
+  }
+  if (dir === null) {
+    say(
+      `their credentials for the bus count until they end; to end them now: edgedeck nats revoke ${keys.join(' ')} --in BUS`,
+    )
+    return
+  }
+  const { revokeUsers } = await import('../nats-accounts/set-up.ts')
+  const folder = await revokeUsers(dir, keys, nowMs)
+  say(`${keys.length} of their credentials for the bus are taken back in ${folder.configFile}`)
+  say('to cut them off now, let the server read it again: nats-server --signal reload')
 }
 
 async function init(

@@ -86,6 +86,14 @@ export class Authority {
     return this.#trust
   }
 
+  /**
+   * Whom a renewal is believed by: also what was issued below a root that was given up meanwhile, since a node may have slept
+   * through the change. Issuing certificates that were distrusted count here neither.
+   */
+  get trustForRenewal(): Trust {
+    return { ...this.#trust, roots: [...this.#trust.roots, ...this.#issuers] }
+  }
+
   /** Version of what is denied. */
   get denyVersion(): number {
     return this.#denied.version
@@ -113,8 +121,9 @@ export class Authority {
   async issue(
     wish: { readonly named: Named; readonly publicKey: KeyObject; readonly dns?: string[]; readonly ips?: string[] },
     how: IssuedRecord['how'],
+    bus: string | null = null,
   ): Promise<{ readonly certificate: X509Certificate; readonly chainPem: string }> {
-    const issued = await this.#folder.issue(this.#issuer, { ...wish, nowMs: this.#options.now() }, how)
+    const issued = await this.#folder.issue(this.#issuer, { ...wish, nowMs: this.#options.now() }, how, bus)
     this.#log.follow()
     return issued
   }

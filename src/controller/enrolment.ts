@@ -118,7 +118,8 @@ export class Enrolment {
     this.#lookAround()
     const endedMs = leaf.validToDate.getTime()
     // An ended certificate is judged as of its end; how long ago that is, is asked beside.
-    const verdict = verifyChain(chain, { trust: authority.trust, nowMs: Math.min(now(), endedMs), use: 'client' })
+    const at = { nowMs: Math.min(now(), endedMs), use: 'client' } as const
+    const verdict = verifyChain(chain, { ...at, trust: authority.trustForRenewal })
     const key = keyDigestOf(leaf.publicKey)
     const who = { name: named.kind === 'node' ? `${named.site}/${named.node}` : named.name, key, address }
     const no = (code: 'IDENTITY_REFUSED' | 'IDENTITY_REVOKED' | 'RATE_LIMITED', message: string, next: string) => {
@@ -130,6 +131,10 @@ export class Enrolment {
     }
     if (named.kind !== 'node')
       return no('IDENTITY_REFUSED', 'only nodes renew here; operators log in', 'run edgedeck login')
+    const isRootGone = !verifyChain(chain, { ...at, trust: authority.trust }).ok
+    if (isRootGone && ledger.ownerOf(named.site, named.node) !== key) {
+      return no('IDENTITY_REFUSED', 'the certificate is below a root that counts no more', JOIN_ANEW)
+    }
     if (now() - endedMs > RENEWAL_GRACE_MS) {
       const days = Math.floor((now() - endedMs) / DAY_MS)
       return no('IDENTITY_REFUSED', `the certificate ended ${days} days ago; after 90 it is not renewed`, JOIN_ANEW)
@@ -165,7 +170,7 @@ export class Enrolment {
     const { authority, controllers, log } = this.#options
     const { named, publicKey, natsKey, how, who } = wish
     try {
-      const { certificate, chainPem } = await authority.issue({ named, publicKey }, how)
+      const { certificate, chainPem } = await authority.issue({ named, publicKey }, how, natsKey ?? null)
       const expiresAt = certificate.validToDate.getTime()
       const nats = natsKey === undefined ? null : await this.#credentials({ named, natsKey, expiresAt })
       const until = certificate.validToDate.toISOString()

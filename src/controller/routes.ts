@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
+import { shownChain } from '../../identity/shown-chain.ts'
 import { signText } from '../../identity/signing.ts'
 import { verifyChain } from '../../identity/verify.ts'
 import {
@@ -204,7 +205,7 @@ export class Routes {
   #strange(request: IncomingMessage, response: ServerResponse): boolean {
     const { authority, now } = this.#options
     // Node gives a server the leaf alone (nodejs/node#65579): what issued it is known here.
-    const shown = peerChain(request.socket as TLSSocket)
+    const shown = shownChain(request.socket as TLSSocket)
     const chain = shown.length === 0 ? [] : [...shown, ...authority.issuers.slice(0, MAX_CHAIN)]
     const verdict = verifyChain(chain, { trust: authority.trust, nowMs: now(), use: 'client' })
     if (verdict.ok) return false
@@ -220,17 +221,6 @@ export class Routes {
 }
 
 const MAX_CHAIN = 4
-
-/** What the other end showed, leaf first. */
-function peerChain(socket: TLSSocket): X509Certificate[] {
-  const chain: X509Certificate[] = []
-  let next = socket.getPeerX509Certificate()
-  while (next !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(next)
-    next = next.issuerCertificate
-  }
-  return chain
-}
 
 function base64Of(certificate: X509Certificate): string {
   return certificate.raw.toString('base64')

@@ -42,13 +42,18 @@ export function clientTls(
       const { named } = verdict
       if (named.kind !== 'node') return new WrongNodeError(`a ${named.kind} answers there, and no node`)
       if (named.node !== wanted.key || (wanted.site !== undefined && named.site !== wanted.site)) {
-        const meant = wanted.site === undefined ? wanted.key : `${wanted.site}/${wanted.key}`
-        return new WrongNodeError(`it is ${named.site}/${named.node} by its certificate, not ${meant}`)
+        return new WrongNodeError(`it is ${named.site}/${named.node} by its certificate, not ${titleOf(wanted)}`)
       }
       onKnown({ name: named.node, site: named.site }, chain)
       return undefined
     },
   }
+}
+
+/** A slash in a name is part of the name, which looks like a site in front of it. */
+function titleOf({ key, site }: WantedNode): string {
+  if (site !== undefined) return `${site}/${key}`
+  return key.includes('/') ? `a node whose name is "${key}": write its name alone, and its site as "site"` : key
 }
 
 function chainOf(peer: PeerCertificate): X509Certificate[] {

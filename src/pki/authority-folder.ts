@@ -111,19 +111,21 @@ export class AuthorityFolder {
 
   /**
    * Issue a certificate; it is written down before it is handed out.
+   * @param bus public key on the bus that credentials are given out for with it
    * @throws EdgeError `PKI_REFUSED` when it cannot be issued so, `PKI_UNUSABLE` when it cannot be written down
    */
   async issue(
     issuing: Issuer,
     wish: Omit<LeafWish, 'denied'>,
     how: IssuedRecord['how'],
+    bus: string | null = null,
   ): Promise<{ readonly certificate: X509Certificate; readonly chainPem: string; readonly record: IssuedRecord }> {
     const certificate = await issueLeaf(issuing, { ...wish, denied: this.denied() }).catch((cause: unknown) => {
       if (!(cause instanceof RangeError)) throw cause
       const next = isOver(issuing.certificate, wish.nowMs) ? ['make a new one: edgedeck pki rotate issuing'] : []
       throw new EdgeError('PKI_REFUSED', { message: messageOf(cause), next, cause })
     })
-    const record = issuedRecord(certificate, { named: wish.named, nowMs: wish.nowMs, how })
+    const record = issuedRecord(certificate, { named: wish.named, nowMs: wish.nowMs, how, bus })
     recordIssued(this.path('issued'), record)
     return { certificate, chainPem: pemOf(certificate, issuing.certificate), record }
   }

@@ -24,6 +24,8 @@ export const issuedRecordSchema = z.object({
   notBefore: z.int(),
   notAfter: z.int(),
   how: z.enum(ISSUED_HOW),
+  /** Public key on the bus that credentials were given out for with it; they count until the certificate's end. */
+  bus: z.string().max(64).optional(),
 })
 /** A line of `issued.ndjson`: one certificate that was issued. */
 export type IssuedRecord = z.infer<typeof issuedRecordSchema>
@@ -38,7 +40,17 @@ export function keyDigestOf(key: KeyObject): string {
 /** What is written down of a certificate. */
 export function issuedRecord(
   certificate: X509Certificate,
-  { named, nowMs, how }: { readonly named: Named; readonly nowMs: number; readonly how: IssuedRecord['how'] },
+  {
+    named,
+    nowMs,
+    how,
+    bus = null,
+  }: {
+    readonly named: Named
+    readonly nowMs: number
+    readonly how: IssuedRecord['how']
+    readonly bus?: string | null
+  },
 ): IssuedRecord {
   return {
     v: 1,
@@ -51,6 +63,7 @@ export function issuedRecord(
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
     how,
+    ...(bus === null ? {} : { bus }),
   }
 }
 

@@ -2,6 +2,7 @@ import type { DenyList } from '../../identity/deny-list.ts'
 import { type Issuer, LIFE_MS } from '../../identity/issue.ts'
 import { RENEWAL_GRACE_MS } from '../../protocol/enrolment.ts'
 import type { AuthorityFolder } from './authority-folder.ts'
+import type { IssuedRecord } from './issued-log.ts'
 
 /** What is to count no more: everything that a name holds until now, or one certificate. */
 export type Revoked =
@@ -18,13 +19,14 @@ export type Revoked =
 
 /**
  * Take back a name or a certificate: both count no more from now on, and a name that is issued anew counts again.
- * `known` tells whether something like that was written down as issued here.
+ * `known` tells whether something like that was written down as issued here; `busKeys` are the public keys of credentials
+ * for the bus that were given out with what is revoked and have not ended: a NATS server knows no deny list of ours.
  */
 export function revoke(
   authority: AuthorityFolder,
   issuing: Issuer,
   { revoked, why, nowMs }: { readonly revoked: Revoked; readonly why: string; readonly nowMs: number },
-): { readonly list: DenyList; readonly known: boolean } {
+): { readonly list: DenyList; readonly known: boolean; readonly busKeys: readonly string[] } {
   const { records } = authority.issued()
   if (revoked.what === 'serial') {
     const { serial } = revoked
@@ -39,7 +41,11 @@ export function revoke(
       }),
       nowMs,
     )
-    return { list: change, known: record !== undefined }
+    return {
+      list: change,
+      known: record !== undefined,
+      busKeys: busKeysOf(record === undefined ? [] : [record], nowMs),
+    }
   }
   const { name } = revoked
   const issued = records.filter((one) => one.name === name)
@@ -51,5 +57,9 @@ export function revoke(
     ({ serials, names }) => ({ serials, names: [...names.filter((one) => one.name !== name), { name, before, why }] }),
     nowMs,
   )
-  return { list, known: issued.length > 0 }
+  return { list, known: issued.length > 0, busKeys: busKeysOf(issued, nowMs) }
+}
+
+function busKeysOf(records: readonly IssuedRecord[], nowMs: number): string[] {
+  return [...new Set(records.flatMap(({ bus, notAfter }) => (bus === undefined || notAfter <= nowMs ? [] : [bus])))]
 }

@@ -34,7 +34,14 @@ export type PkiTask =
       readonly replace: boolean
       readonly out: string | null
     }
-  | { readonly what: 'revoke'; readonly name: string | null; readonly serial: string | null; readonly why: string }
+  | {
+      readonly what: 'revoke'
+      readonly name: string | null
+      readonly serial: string | null
+      readonly why: string
+      /** Folder of `edgedeck nats setup --out`, where their credentials are taken back too; null for none. */
+      readonly bus: string | null
+    }
   | {
       readonly what: 'rotate'
       readonly which: 'issuing' | 'root'

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newKey } from '../../../identity/keys.ts'
+import { newKey, publicOf } from '../../../identity/keys.ts'
+import { newNatsKey } from '../../../identity/nats-key.ts'
 import { makeRequest } from '../../../identity/request.ts'
 import { readPem, verifyChain } from '../../../identity/verify.ts'
 import { enrolmentAnswerSchema } from '../../../protocol/enrolment.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { readCommandLine } from '../../../src/command-line.ts'
 import { runPki } from '../../../src/commands/pki.ts'
+import { BusFolder } from '../../../src/nats-accounts/folder.ts'
+import { setUpBus } from '../../../src/nats-accounts/set-up.ts'
 import { openAuthority } from '../../../src/pki/authority-folder.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { PtyProcess } from '../../support/pty.ts'
@@ -136,6 +139,20 @@ describe('edgedeck pki', () => {
     const dir = join(home, 'elsewhere')
     const told = await pkiWith(ROOT, 'init', '--fleet', 'acme', '--dir', dir)
     expect(told).toContain(`pki operator NAME --role admin --dir ${dir}`)
+  })
+
+  it('takes back on the bus what came with a certificate, or says how', async () => {
+    const authority = openAuthority(folder)
+    const { publicKey: busKey } = newNatsKey()
+    const rights = { role: 'viewer', permissions: [], sites: '*' } as const
+    const named = { kind: 'operator', fleet: authority.fleet, name: 'eve', rights } as const
+    const wish = { named, publicKey: publicOf(newKey()), nowMs: Date.now() }
+    await authority.issue(authority.unlockIssuing(ISSUING), wish, 'login', busKey)
+    expect(await pki('revoke', 'operator/eve')).toContain(`edgedeck nats revoke ${busKey} --in`)
+    const bus = join(home, 'bus')
+    await setUpBus({ out: bus, fleet: authority.fleet, caFile: authority.path('root') })
+    expect(await pki('revoke', 'operator/eve', '--bus', bus)).toContain('1 of their credentials for the bus')
+    expect(Object.keys(new BusFolder(bus).facts()?.revoked ?? {})).toEqual([busKey])
   })
 
   it('shows who was issued what, and that what was taken back counts no more', async () => {
