@@ -14,7 +14,7 @@ import { type ControllerHome, LocalController, PASSPHRASE, refused } from '../..
 import { homeOnPort, tokenIn } from '../../support/joining.ts'
 
 const DAY_MS = 86_400_000
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 120_000 }
 const open: (Disposable | AsyncDisposable)[] = []
 
 afterEach(async () => {
