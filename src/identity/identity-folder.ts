@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { verifyDenyList } from '../../identity/deny-list.ts'
+import { readHeldDenyList } from '../../identity/deny-list.ts'
 import { isSameKey, readKey } from '../../identity/keys.ts'
 import { trustOf } from '../../identity/trust.ts'
 import { readHeldBundle, type TrustRead } from '../../identity/trust-bundle.ts'
@@ -41,7 +41,7 @@ export function readIdentityFolder(dir: string): OperatorIdentity | null {
   if (!held.ok) throw unusable(`${path('trust')}: ${held.msg}`)
   if (held.bundle.fleet !== named.fleet) throw unusable(`${path('trust')} is of another fleet than ${path('cert')}`)
   const deny = jsonOf(path('deny'))
-  const read = deny === null ? null : verifyDenyList(deny, { trust: trustOf(held, null), held: null })
+  const read = deny === null ? null : readHeldDenyList(deny, held.bundle.fleet)
   if (read?.ok === false) throw unusable(`${path('deny')}: ${read.msg}`)
   return new OperatorIdentity({
     named,

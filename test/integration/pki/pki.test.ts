@@ -150,7 +150,7 @@ describe('edgedeck pki', () => {
     await authority.issue(authority.unlockIssuing(ISSUING), wish, 'login', busKey)
     expect(await pki('revoke', 'operator/eve')).toContain(`edgedeck nats revoke ${busKey} --in`)
     const bus = join(home, 'bus')
-    await setUpBus({ out: bus, fleet: authority.fleet, caFile: authority.path('root') })
+    await setUpBus({ out: bus, fleet: authority.fleet, roots: authority.rootsPem() })
     expect(await pki('revoke', 'operator/eve', '--bus', bus)).toContain('1 of their credentials for the bus')
     expect(Object.keys(new BusFolder(bus).facts()?.revoked ?? {})).toEqual([busKey])
   })
