@@ -42,7 +42,8 @@ export function readOwn(path: string, secretMask: number = GROUP_AND_OTHERS): st
     }
   } catch (cause) {
     if (cause instanceof EdgeError) throw cause
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    // A state folder that is none is for the store to refuse.
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return null
     throw new EdgeError('IDENTITY_UNUSABLE', {
       message: `${path} cannot be read: ${messageOf(cause)}`,
       next: ['give it to the user that edge-daemon runs as'],
