@@ -135,7 +135,7 @@ describe('the demo on a terminal', () => {
   it('enter opens the node, l its logs, ? the help, : the palette, and esc goes back', async () => {
     await demo.moveTo('node-3')
     type('\r')
-    await demo.until((screen) => screen.includes('inference stages') && /epoch +[0-9a-f]{8}/.test(screen))
+    await demo.until((screen) => screen.includes('inference stages') && /process +pid \d+/.test(screen))
     expect(demo.pty.emulator.screen()).toContain('digits@')
     type('l')
     await demo.until((screen) => /logs of node-3/.test(screen) && /INFO +listening/.test(screen))
