@@ -22,7 +22,11 @@ export async function makeCommandPath(
   options: Omit<CommandDeskOptions, 'witness' | 'before'>,
   begin: (part: { start(): unknown; stop(): unknown }) => Promise<void>,
 ): Promise<CommandPath> {
-  const audit = new AuditLog({ store, nodeName: options.node.name })
+  const audit = new AuditLog({
+    store,
+    nodeName: options.node.name,
+    onFault: (msg) => options.log.warn('audit.failing', `no command is carried out: ${msg}`),
+  })
   await begin(audit)
   const sessions = new SessionBook()
   const witness = new AuditWitness({ log: audit, sessions, nowMs: () => options.identity?.nowMs() ?? Date.now() })

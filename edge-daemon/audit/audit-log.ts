@@ -11,6 +11,8 @@ export interface AuditLogOptions {
   readonly nodeName: string
   /** Time until what the disk refused is tried again, ms. */
   readonly retryMs?: number
+  /** Told at the start why nothing can be written down now. */
+  readonly onFault?: (msg: string) => void
 }
 
 /** A record as it is hashed and appended, without what the store adds. */
@@ -43,6 +45,8 @@ export class AuditLog {
   #running: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
   #isStopped = false
+  /** The end of the chain is known. */
+  #hasBegun = false
 
   constructor(options: AuditLogOptions) {
     this.#options = options
@@ -54,13 +58,17 @@ export class AuditLog {
   }
 
   /**
-   * Find where the chain goes on.
-   * @throws EdgeError `STORE_FAILING` when the store cannot be read
+   * Find where the chain goes on. A node whose newest record cannot be read now, since its key is missing, serves all the
+   * same and carries out no command: it is looked for again before each write.
    */
   async start(): Promise<void> {
-    this.#head = await this.#newest()
-    const broken = await chainBreak(this.#options.store, this.#options.nodeName)
-    if (broken !== null) this.keep(broken)
+    try {
+      await this.#begin()
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      this.#options.onFault?.(error.message)
+    }
+    if (this.#waiting.length > 0) this.#run()
   }
 
   /** Resolves when what waits is on the disk or was refused once more. */
@@ -116,10 +124,19 @@ export class AuditLog {
     }
   }
 
+  async #begin(): Promise<void> {
+    if (this.#hasBegun) return
+    this.#head = await this.#newest()
+    const broken = await chainBreak(this.#options.store, this.#options.nodeName)
+    this.#hasBegun = true
+    if (broken !== null) this.#waiting.unshift({ entry: broken, answer: null })
+  }
+
   /** Append what waits. Null when it is kept, or why not. */
   async #writeNext(): Promise<string | null> {
     let batch: readonly Waiting[] = []
     try {
+      await this.#begin()
       await this.#settle()
       batch = this.#waiting.slice(0, MAX_BATCH)
       if (batch.length === 0) return null

@@ -61,3 +61,37 @@ test('an account that nobody can read any more begins anew and says so; what is 
   expect(rotated.map(({ chain }) => chain.n)).toEqual([4, 5])
   expect(broken(rotated)).toEqual([])
 })
+
+test('while the key of its end is only missing, an account begins, takes nothing, and goes on when the key is back', async () => {
+  using folder = storeFolder()
+  await account(folder.dir, { keys: [A], lost: [] }, 1)
+  await account(folder.dir, { keys: [A, B], lost: [] }, 2)
+  const store = await openStore({
+    dir: folder.dir,
+    nodeName: 'n1',
+    maxBytes: 1e8,
+    segmentBytes: 1e6,
+    keys: { keys: [A], lost: [] },
+  })
+  const faults: string[] = []
+  const log = new AuditLog({ store, nodeName: 'n1', retryMs: 5, onFault: (msg) => faults.push(msg) })
+  try {
+    await log.start()
+    expect(faults).toEqual([expect.stringContaining('key 2')])
+    const who = { kind: 'operator', name: 'mia', role: 'operator' } as const
+    const intent = {
+      timestamp: Date.now(),
+      phase: 'intent',
+      verb: 'resend',
+      who,
+      route: 'direct',
+      address: 'x',
+    } as const
+    await expect(log.write(intent)).rejects.toMatchObject({ code: 'AUDIT_FAILING' })
+    await store.changeKeys({ keys: [A, B], lost: [] })
+    expect(await log.write(intent)).toBe(4)
+  } finally {
+    await log.stop()
+    await store.close()
+  }
+})
