@@ -120,8 +120,16 @@ test('a controller hands on what an operator signed, by the right of the operato
   const session = await connect(eu)
   const mia = await acme.operator('mia', { role: 'operator', permissions: [], sites: [NODE.site] })
   expect(await answerOf(session, handedOn(signedCommand(mia, NODE), mia))).toMatchObject({ code: null })
-  await eventually(() =>
-    served.daemon.lines.some((line) => line.includes('mia ran fault.slow') && line.includes('"through":"eu"')),
+  // The log sums up what it has said often; the audit has every one.
+  session.send({ t: 'read', id: 'audit', topic: 'audit', fromMs: 0, toMs: Date.now() + 60_000, limit: 10_000 })
+  await session.until(() => session.of('end').some(({ id }) => id === 'audit'))
+  const written = session.of('rows').flatMap((frame) => (frame.topic === 'audit' ? frame.rows : []))
+  expect(written).toContainEqual(
+    expect.objectContaining({
+      verb: 'fault.slow',
+      who: expect.objectContaining({ name: 'mia' }),
+      carrier: expect.objectContaining({ name: 'eu' }),
+    }),
   )
   const viewer = await acme.operator('ben', { role: 'viewer' })
   expect(await answerOf(session, handedOn(signedCommand(viewer, NODE), viewer))).toMatchObject({
