@@ -9,12 +9,12 @@ it.each([
   ['servers in short', { EDGE_UPSTREAM_NATS_SERVERS: 'nats://hub:4222' }, [['nats']]],
   [
     'one region and HTTP',
-    { EDGE_UPSTREAM_REGIONS: 'eu=nats://eu:4222', EDGE_UPSTREAM_HTTP_URL: 'http://hub/' },
+    { EDGE_UPSTREAM_REGIONS: 'eu=nats://eu:4222', EDGE_UPSTREAM_HTTP_URL: 'https://hub/' },
     [['eu'], ['http']],
   ],
   [
     'regions that stand in for each other',
-    { EDGE_UPSTREAM_REGIONS: REGIONS, EDGE_UPSTREAM_HTTP_URL: 'http://hub/' },
+    { EDGE_UPSTREAM_REGIONS: REGIONS, EDGE_UPSTREAM_HTTP_URL: 'https://hub/' },
     [['eu', 'us'], ['http']],
   ],
   [
