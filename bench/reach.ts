@@ -123,6 +123,12 @@ async function main(): Promise<void> {
   const untilUp = async (fleet: FleetSession, of: number): Promise<void> => {
     while (!isUp(fleet, of)) await pause(20)
   }
+  const sentKbPerSec = async (way: 'direct' | 'nats'): Promise<string> => {
+    const start = await nodes.bytes()
+    await pause(STATUS_SEC * 1000)
+    const end = await nodes.bytes()
+    return ((end[way] - start[way]) / STATUS_SEC / 1000).toFixed(1)
+  }
   const signal = AbortSignal.timeout(600_000)
   signal.addEventListener('abort', () => process.exit(1))
 
@@ -151,24 +157,10 @@ async function main(): Promise<void> {
     await pause(2000)
     fleet.look(new Set(['n1']))
     await pause(12_000)
-    const start = await nodes.bytes()
-    await pause(STATUS_SEC * 1000)
-    const end = await nodes.bytes()
-    note(
-      `${count} links, one looked at: nodes send, kB/s`,
-      way,
-      ((end[way] - start[way]) / STATUS_SEC / 1000).toFixed(1),
-    )
+    note(`${count} links, one looked at: nodes send, kB/s`, way, await sentKbPerSec(way))
     fleet.look(new Set(addresses.map(({ key }) => key)))
     await pause(3000)
-    const fastStart = await nodes.bytes()
-    await pause(STATUS_SEC * 1000)
-    const fastEnd = await nodes.bytes()
-    note(
-      `${count} links, all looked at: nodes send, kB/s`,
-      way,
-      ((fastEnd[way] - fastStart[way]) / STATUS_SEC / 1000).toFixed(1),
-    )
+    note(`${count} links, all looked at: nodes send, kB/s`, way, await sentKbPerSec(way))
     const link = fleet.links.get('n1')
     if (link === undefined) throw new Error('there is no link')
     fleet.look(new Set(['n1']))

@@ -241,10 +241,10 @@ function load(flags: FleetFlags, signal: AbortSignal): Loaded {
   mustNotBeExposed(nodes, context)
   const { keymapFile, picturesDir } = paths
   const screen = { config, keymapFile, picturesDir, assetsDir: ASSETS_DIR }
-  const identity = new IdentityFolder(join(paths.identitiesDir, context.name))
+  const identityDir = join(paths.identitiesDir, context.name)
+  const identity = new IdentityFolder(identityDir)
   const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)
   const { nats } = context
-  const identityDir = join(paths.identitiesDir, context.name)
   const busAccess = () => readOperatorBus({ nats: nats ?? OWN_ACCESS, configFile, identityDir, identity })
   const bus = nats && operatorBus({ servers: nats.servers, access: busAccess, identity })
   const regions = mergeClouds(flags.cloud, context.clouds).map((region) => ({ access: busAccess, ...region }))

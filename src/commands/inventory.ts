@@ -1,3 +1,4 @@
+import type { Origin } from '../../protocol/bus-subjects.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { FleetBus } from '../link/fleet-bus.ts'
@@ -24,7 +25,7 @@ const ANSWERS_MS = 1500
  */
 export class Inventory {
   readonly #options: InventoryOptions
-  #heard: Promise<readonly NodeAddress[]> | null = null
+  #heard: Promise<readonly Origin[]> | null = null
   #isOnBus = false
 
   constructor(options: InventoryOptions) {
@@ -36,7 +37,7 @@ export class Inventory {
    * @throws EdgeError `USAGE` when none is listed and there is no bus, `NODE_UNREACHABLE` when none answers there.
    */
   async all(): Promise<readonly NodeAddress[]> {
-    const { listed, bus, configFile } = this.#options
+    const { bus, configFile } = this.#options
     const all = await this.everybody()
     if (all.length > 0) return all
     if (bus !== undefined) {
@@ -48,7 +49,7 @@ export class Inventory {
         ],
       })
     }
-    return listed.length > 0 ? listed : nobody(configFile)
+    return nobody(configFile)
   }
 
   /**
@@ -86,8 +87,7 @@ export class Inventory {
   async everybody(): Promise<readonly NodeAddress[]> {
     const { listed } = this.#options
     this.#heard ??= this.#callRoll()
-    const heard = await this.#heard
-    return [...listed, ...heard.filter(({ key }) => !listed.some((node) => node.key === key))]
+    return [...listed, ...heardNodes(listed, await this.#heard)]
   }
 
   /** The command is done. */
@@ -96,11 +96,11 @@ export class Inventory {
     this.#isOnBus = false
   }
 
-  async #callRoll(): Promise<readonly NodeAddress[]> {
+  async #callRoll(): Promise<readonly Origin[]> {
     const { bus, signal } = this.#options
     if (bus === undefined) return []
-    const names = new Set<string>()
-    const presence = new Presence(bus, ({ node }) => names.add(node))
+    const heard = new Map<string, Origin>()
+    const presence = new Presence(bus, (origin) => heard.set(`${origin.site}\n${origin.node}`, origin))
     const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
     const timers = [setTimeout(end, BUS_MS)]
     const forget = bus.onUp(() => timers.push(setTimeout(end, ANSWERS_MS)))
@@ -110,16 +110,27 @@ export class Inventory {
     this.#isOnBus = true
     try {
       await isOver
-      return [...names].flatMap((name) => {
-        const origin = presence.originOf(name)
-        return typeof origin === 'string' ? [] : [{ key: name, url: null, site: origin.site }]
-      })
+      return [...heard.values()]
     } finally {
       for (const timer of timers) clearTimeout(timer)
       forget()
       presence.stop()
     }
   }
+}
+
+/**
+ * What was heard and is in no list, reached through the bus: by its name, or as `site/name` where another has that name
+ * too. A listed node without a site is the one of its name wherever that is.
+ */
+export function heardNodes(listed: readonly NodeAddress[], heard: readonly Origin[]): NodeAddress[] {
+  const isListed = ({ site, node }: Origin): boolean =>
+    listed.some((address) => address.key === node && (address.site === undefined || address.site === site))
+  const others = heard.filter((origin) => !isListed(origin))
+  return others.map(({ site, node }) => {
+    const isTaken = listed.some(({ key }) => key === node) || others.filter((other) => other.node === node).length > 1
+    return isTaken ? { key: `${site}/${node}`, url: null, site, node } : { key: node, url: null, site }
+  })
 }
 
 function nobody(configFile: string): never {

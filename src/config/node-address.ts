@@ -9,6 +9,8 @@ export interface NodeAddress {
   readonly url: string | null
   /** Where it must belong to by its certificate; absent = wherever. */
   readonly site?: string
+  /** Its name on the bus where that is not the key, since several sites have one of that name. */
+  readonly node?: string
 }
 
 const MAX_KEY_LENGTH = 253

@@ -47,7 +47,7 @@ export class FleetLinks {
     this.byKey = this.#links
     const { bus = null } = options.access
     this.#presence = bus === null ? null : new Presence(bus, (...heard) => this.#hear(...heard))
-    for (const node of options.nodes) this.#add(node.key, straightTo(node), node.site)
+    for (const node of options.nodes) this.#add(node.key, straightTo(node), node.site, node.node)
   }
 
   start(): void {
@@ -103,7 +103,7 @@ export class FleetLinks {
     const known = this.#keys.get(mark)
     if (known !== undefined) return known
     const listed = this.#options.nodes.find(
-      (address) => address.key === node && (address.site === undefined || address.site === site),
+      (address) => (address.node ?? address.key) === node && (address.site === undefined || address.site === site),
     )
     const key = listed?.key ?? (this.#links.has(node) ? `${site}/${node}` : node)
     if (listed === undefined) {
