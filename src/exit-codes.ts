@@ -1,0 +1,24 @@
+import type { ErrorCode } from '../protocol/errors.ts'
+
+/** A node or region did not answer. */
+export const EXIT_UNREACHABLE = 1
+/** Of a comparison: of a node with the cloud, of journals with each other. */
+export const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
+/** Of `edgedeck doctor`. */
+export const EXIT_OF_DIAGNOSIS = { fine: 0, untested: EXIT_UNREACHABLE, faulty: 3 } as const
+/** A fault of edgedeck itself. */
+export const EXIT_BUG = 70
+/** Of errors that end a command; {@link EXIT_UNREACHABLE} for the rest. */
+export const EXIT_OF: Partial<Record<ErrorCode, number>> = {
+  USAGE: 2,
+  NODE_UNREACHABLE: EXIT_UNREACHABLE,
+  CONFIG_INVALID: 78,
+  CONFIG_UNREADABLE: 78,
+  CONFIG_UNSERVABLE: 78,
+  TOOL_MISSING: 69,
+  PKI_UNUSABLE: 78,
+  PORT_IN_USE: 69,
+  CONTROLLER_FAILING: 69,
+  CONTROLLER_LOCKED: 69,
+  OUTPUT_REFUSED: 69,
+}
