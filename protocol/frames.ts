@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { auditRecordSchema } from './audit.ts'
 import { envelopeSchema } from './envelope.ts'
 import { type JsonShape, readJson } from './json-shape.ts'
+import { logFilterSchema } from './log-filter.ts'
 import {
   alertRecordSchema,
+  LOG_LEVELS,
   ledgerRecordSchema,
   logLevelSchema,
   logRecordSchema,
@@ -29,6 +31,8 @@ export const MAX_FRAME_BYTES = 256 * 1024
 export const DAEMON_FRAME_SHAPE: JsonShape = { depth: 32, values: 65_536 }
 /** Shape of a frame from a console: a command with arguments is the largest. */
 export const CLIENT_FRAME_SHAPE: JsonShape = { depth: 32, values: 4096 }
+/** Most steps of time in one answer to a `tally`. */
+export const MAX_TALLY_STEPS = 2000
 /** Most frames a second a daemon takes from one console; over it the session is closed with `FRAME_RATE`. */
 export const MAX_CLIENT_FRAMES_PER_SEC = 100
 
@@ -62,6 +66,8 @@ const subscribe = z.object({
   credits: z.int().min(0).max(10_000),
   level: logLevelSchema.optional(),
   contains: z.string().max(256).optional(),
+  /** Topic `logs`: which lines, on top of `level` and `contains`. */
+  filter: logFilterSchema.optional(),
   abnormalOnly: z.boolean().optional(),
   backlog: z.int().min(0).max(1000).optional(),
   /** Of the backlog only rows with `seq > afterSeq`: what came while the reader was away. What does not fit is told in a `gap`. */
@@ -98,7 +104,25 @@ const read = z.object({
   toMs: z.int().nonnegative(),
   limit: z.int().min(1).max(10_000),
   afterSeq: z.int().nonnegative().optional(),
+  /** Newest first: the `limit` newest rows, falling; `seq < beforeSeq` goes on from there. */
+  newestFirst: z.boolean().optional(),
+  beforeSeq: z.int().positive().optional(),
+  /** Topic `logs`: only lines that pass; `progress` frames tell how far a long search has got. */
+  filter: logFilterSchema.optional(),
   credits: z.int().min(1).max(10_000).optional(),
+})
+/**
+ * Count kept log lines by level over time, for a histogram. Answered by one `tallied`, or by an `error`.
+ * @example {"t":"tally","id":"h1","fromMs":1793000000000,"toMs":1793003600000,"stepMs":60000,"filter":{"level":"error"}}
+ */
+const tally = z.object({
+  t: z.literal('tally'),
+  id,
+  fromMs: at,
+  toMs: z.int().nonnegative(),
+  /** Width of a step, ms; at most {@link MAX_TALLY_STEPS} steps are counted. */
+  stepMs: z.int().min(1000).max(86_400_000),
+  filter: logFilterSchema.optional(),
 })
 /**
  * Fetch the kept picture of a result (requirement L4a). Answered by `picture` frames, the last of which says so, or by an
@@ -204,6 +228,24 @@ const gap = z.object({
  */
 const end = z.object({ t: z.literal('end'), id, truncated: z.boolean(), lastSeq: count.nullable().optional() })
 /**
+ * How far a filtered read has got, at most once a second: it looked at records up to this time (from this time on when it
+ * goes newest first), so many bytes of them. @example {"t":"progress","id":"r1","atMs":1793000000000,"lookedAtBytes":52000000}
+ */
+const progress = z.object({ t: z.literal('progress'), id, atMs: at, lookedAtBytes: bytes })
+/**
+ * Log lines by time and level; steps in which there are none are left out. `fromMs` is the time from which on everything
+ * is known: older lines are no longer kept.
+ * @example {"t":"tallied","id":"h1","stepMs":60000,"fromMs":1793000000000,"steps":[{"startMs":1793000000000,"lines":[0,0,0,4,0]}]}
+ */
+const tallied = z.object({
+  t: z.literal('tallied'),
+  id,
+  stepMs: z.int().positive(),
+  fromMs: at,
+  /** `lines` by level, in the order of `LOG_LEVELS`. */
+  steps: z.array(z.object({ startMs: at, lines: z.array(count).length(LOG_LEVELS.length) })).max(MAX_TALLY_STEPS),
+})
+/**
  * A stretch of a kept picture, in order; `data` is base64.
  * @example {"t":"picture","id":"p1","seq":41,"contentType":"image/png","sizeBytes":4,"offset":0,"data":"iVBORw==","last":true}
  */
@@ -242,6 +284,7 @@ export const clientFrameSchema = z.discriminatedUnion('t', [
   pace,
   unsubscribe,
   read,
+  tally,
   fetch,
   command,
   ping,
@@ -249,7 +292,7 @@ export const clientFrameSchema = z.discriminatedUnion('t', [
 ])
 /** Frames a console accepts. */
 export const daemonFrameSchema = z.union([
-  z.discriminatedUnion('t', [status, welcome, gap, end, picture, done, error, ping, pong]),
+  z.discriminatedUnion('t', [status, welcome, gap, end, progress, tallied, picture, done, error, ping, pong]),
   rows,
 ])
 

@@ -101,9 +101,10 @@ export const logLevelSchema = z.enum(LOG_LEVELS)
 export type LogLevel = z.infer<typeof logLevelSchema>
 
 /**
- * One log line. `fields` are its structured parts.
+ * One log line. `fields` are its structured parts, `origin` says where it stood in what the daemon follows (a file and the
+ * offset behind the line, a journal's cursor), `before` are the lines of its source just before it, on a line that goes up.
  *
- * @example {"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"edge-daemon","msg":"uplink lost","fields":{"target":"nats"}}
+ * @example {"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"nginx","msg":"upstream timed out","fields":{"camera":"7"},"origin":"f3a9:40213","before":[{"timestamp":1792999999000,"level":"info","msg":"GET /infer"}]}
  */
 export const logRecordSchema = z.object({
   ...envelope,
@@ -111,6 +112,13 @@ export const logRecordSchema = z.object({
   source: z.string().max(256),
   msg: sentence,
   fields: fewOf(z.union([sentence, z.number(), z.boolean(), z.null()]), { most: 64, nameChars: 256 }).optional(),
+  origin: z.string().max(256).optional(),
+  /** Characters that a line over the bound lost at its end. */
+  cut_chars: z.int().positive().optional(),
+  before: z
+    .array(z.object({ timestamp: unixMs, level: logLevelSchema, msg: z.string().max(4096) }))
+    .max(32)
+    .optional(),
 })
 
 /**

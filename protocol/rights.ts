@@ -43,6 +43,7 @@ export type Verb = keyof typeof VERBS
 export const REQUESTS = {
   subscribe: looking,
   read: looking,
+  tally: looking,
   fetch: { role: 'viewer', permission: 'data', changes: false },
 } as const satisfies Record<string, Need>
 

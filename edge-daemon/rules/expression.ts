@@ -1,5 +1,5 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js'
-import { compileRegex, type LinearRegex } from '../regex/linear-regex.ts'
+import { compileRegex, type LinearRegex } from '../../regex/linear-regex.ts'
 
 /** Types that a variable's field may have; a field without a value is missing, and `has(…)` tells. */
 export type FieldType = 'int' | 'double' | 'string' | 'bool'

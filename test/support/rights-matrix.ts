@@ -119,6 +119,8 @@ function requestOf(
       return { t: 'subscribe', id, topic: 'status', credits: 1 }
     case 'read':
       return { t: 'read', id, topic: 'logs', fromMs: 0, toMs: 1, limit: 1 }
+    case 'tally':
+      return { t: 'tally', id, fromMs: 0, toMs: 1000, stepMs: 1000 }
     case 'fetch':
       return { t: 'fetch', id, seq: 999_999 }
     default:

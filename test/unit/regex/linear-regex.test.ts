@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest'
-import {
-  compileRegex,
-  type LinearRegex,
-  MAX_PATTERN_CHARS,
-  MAX_SUBJECT_CHARS,
-} from '../../../edge-daemon/regex/linear-regex.ts'
+import { compileRegex, type LinearRegex, MAX_PATTERN_CHARS, MAX_SUBJECT_CHARS } from '../../../regex/linear-regex.ts'
 
 function regex(pattern: string): LinearRegex {
   const compiled = compileRegex(pattern)

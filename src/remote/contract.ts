@@ -1,0 +1,73 @@
+/** Size of a terminal, in cells. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** Which of a program's outputs; a program on a terminal has one alone. */
+export type OutputName = 'stdout' | 'stderr'
+
+/** How a channel ended: the program did, or what carried it broke off. `reason` is safe to show. */
+export type ChannelEnd =
+  | { readonly kind: 'exited'; readonly code: number; readonly signal: string | null }
+  | { readonly kind: 'dropped'; readonly reason: string }
+
+/**
+ * A program that runs on another machine, by its input and output. Nothing is read before {@link RemoteChannel.onOutput}
+ * was called once, so that no first byte is lost.
+ */
+export interface RemoteChannel {
+  /** Bytes for the program's input; false asks to wait for {@link onDrain}. */
+  write(chunk: Uint8Array): boolean
+  /** Hear when more may be written. */
+  onDrain(listener: () => void): void
+  /** The program's input is at its end. */
+  endInput(): void
+  /** The terminal changed its size; without a terminal nothing happens. */
+  resize(size: TerminalSize): void
+  /** Take what the program writes; to be called once. */
+  onOutput(listener: (chunk: Buffer, output: OutputName) => void): void
+  /** Stop reading, so that the program waits; {@link resume} goes on. */
+  pause(): void
+  resume(): void
+  /** Break off; {@link ended} settles soon after. May be called at any time. */
+  close(): void
+  /** Settles once, after the last output was handed over. Never rejects. */
+  readonly ended: Promise<ChannelEnd>
+}
+
+/** A place where programs can be run: a node over SSH, or a container of a pod. */
+export interface RemoteHost {
+  readonly how: 'ssh' | 'pod'
+  /** For people and the audit: `mia@10.0.0.4:22`, `vision/camera-7 (app)`. Safe to show. */
+  readonly label: string
+  /**
+   * An interactive shell on a terminal of its own.
+   * @throws EdgeError that says what is missing and what to do
+   */
+  openShell(terminal: { readonly term: string; readonly size: TerminalSize }): Promise<RemoteChannel>
+  /**
+   * Run a command without a terminal. Over SSH it is a line for the login shell there; in a container it is given to `sh -c`.
+   * @throws EdgeError as {@link openShell}
+   */
+  run(command: string): Promise<RemoteChannel>
+  /** Let go of the connection; open channels are broken off. */
+  close(): Promise<void>
+}
+
+/** What the operator is asked while a connection is made. Texts may quote the other side: they are made safe before they are shown. */
+export interface Prompter {
+  /** An answer, not shown as it is typed when `secret`; null when the operator gives none or nobody is there to ask. */
+  ask(question: { readonly text: string; readonly secret: boolean }): Promise<string | null>
+  /** Yes or no; no when nobody is there to ask. */
+  confirm(text: string): Promise<boolean>
+  /** Something to know, such as a banner. */
+  tell(text: string): void
+}
+
+/** Nobody is there: for commands that run on many nodes at once. */
+export const NOBODY_TO_ASK: Prompter = {
+  ask: async () => null,
+  confirm: async () => false,
+  tell: () => undefined,
+}
