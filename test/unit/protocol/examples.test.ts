@@ -14,8 +14,33 @@ function examplesOf(file: string): [name: string, json: string][] {
 }
 
 const frames = examplesOf('frames.ts')
-const CLIENT = ['hello', 'subscribe', 'tallied', 'tally', 'credit', 'pace', 'unsubscribe', 'read', 'fetch', 'command', 'ping', 'pong']
-const DAEMON = ['welcome', 'status', 'rows', 'gap', 'end', 'picture', 'done', 'error', 'ping', 'pong']
+const CLIENT = [
+  'hello',
+  'subscribe',
+  'tally',
+  'credit',
+  'pace',
+  'unsubscribe',
+  'read',
+  'fetch',
+  'command',
+  'ping',
+  'pong',
+]
+const DAEMON = [
+  'welcome',
+  'status',
+  'rows',
+  'gap',
+  'end',
+  'progress',
+  'tallied',
+  'picture',
+  'done',
+  'error',
+  'ping',
+  'pong',
+]
 
 test('every frame has an example', () => {
   expect(frames.map(([name]) => name).toSorted()).toEqual([...new Set([...CLIENT, ...DAEMON])].toSorted())
