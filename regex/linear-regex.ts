@@ -11,6 +11,14 @@ export const MAX_SUBJECT_CHARS = 16_384
 export interface LinearRegex {
   /** Whether it is found anywhere in the text; null when the text is longer than {@link MAX_SUBJECT_CHARS}. */
   test(text: string): boolean | null
+  /** Where it is found, first to last without overlaps, at most so many; empty when the text is longer than {@link MAX_SUBJECT_CHARS}. */
+  ranges(text: string, most: number): TextRange[]
+}
+
+/** A stretch of a text in code units, `to` not included; never empty. */
+export interface TextRange {
+  readonly from: number
+  readonly to: number
 }
 
 /** Outcome of compiling; `part` is the piece of the pattern that is wrong, where it is one. */
@@ -38,5 +46,21 @@ export function compileRegex(pattern: string): CompiledRegex {
   if (compiled.programSize() > MAX_PATTERN_SIZE) {
     return { ok: false, message: 'the pattern becomes too large when its repetitions are written out', part: null }
   }
-  return { ok: true, regex: { test: (text) => (text.length > MAX_SUBJECT_CHARS ? null : compiled.test(text)) } }
+  return {
+    ok: true,
+    regex: {
+      test: (text) => (text.length > MAX_SUBJECT_CHARS ? null : compiled.test(text)),
+      ranges: (text, most) => (text.length > MAX_SUBJECT_CHARS ? [] : rangesOf(compiled, text, most)),
+    },
+  }
+}
+
+function rangesOf(compiled: RE2JS, text: string, most: number): TextRange[] {
+  const found: TextRange[] = []
+  const matcher = compiled.matcher(text)
+  while (found.length < most && matcher.find()) {
+    const [from, to] = [matcher.start(), matcher.end()]
+    if (to > from) found.push({ from, to })
+  }
+  return found
 }

@@ -46,3 +46,16 @@ test('does not look at a text that is too long', () => {
   expect(regex('x').test('x'.repeat(MAX_SUBJECT_CHARS))).toBe(true)
   expect(regex('x').test('x'.repeat(MAX_SUBJECT_CHARS + 1))).toBe(null)
 })
+
+test('tells where a pattern is found, without empty finds, overlaps or more than was asked', () => {
+  expect(regex('o+').ranges('foo boo', 9)).toEqual([
+    { from: 1, to: 3 },
+    { from: 5, to: 7 },
+  ])
+  expect(regex('x*').ranges('axb', 9)).toEqual([{ from: 1, to: 2 }])
+  expect(regex('.').ranges('质量ok', 2)).toEqual([
+    { from: 0, to: 1 },
+    { from: 1, to: 2 },
+  ])
+  expect(regex('a').ranges('a'.repeat(MAX_SUBJECT_CHARS + 1), 9)).toEqual([])
+})
