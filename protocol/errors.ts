@@ -74,6 +74,9 @@ export const ERROR_CODES = {
   BUS_UNUSABLE: ['user', 'The folder or the credentials of a bus are missing, damaged or open to others.'],
   CLOUD_UNREACHABLE: ['peer', "A region's NATS servers do not answer, or hold no such stream."],
   NODE_UNREACHABLE: ['peer', 'A node does not answer on its address.'],
+  SHELL_REFUSED: ['user', 'A shell on a node is not opened here: its place, a reason or a confirmation is missing.'],
+  RECORDING_FAILING: ['environment', 'A session cannot be recorded where that is asked for, so it is not opened.'],
+  RECORDING_UNUSABLE: ['user', 'A file is no recording of a session, or cannot be read.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
 } as const satisfies Record<string, readonly [ErrorKind, string]>
 

@@ -35,6 +35,8 @@ export const VERBS = {
   'fault.slow': acting,
   resend: acting,
   'resend.status': looking,
+  'shell.begin': { role: 'operator', permission: 'shell', changes: true },
+  'shell.end': { role: 'operator', permission: 'shell', changes: true },
 } as const satisfies Record<string, Need>
 /** @see VERBS */
 export type Verb = keyof typeof VERBS

@@ -160,6 +160,8 @@ const sessionFact = z.object({
   since: at,
   /** The last command of it that changed something; `by` when it was handed on for somebody else. */
   last: z.object({ verb: z.string().max(64), at, by: z.string().max(64).optional() }).optional(),
+  /** Shells on this node, over SSH or in pods, that its operator's consoles tell of. */
+  shells: z.object({ open: z.int().positive(), since: at }).optional(),
   /** When it ended; who had changed something is named for some minutes more. */
   left: at.optional(),
 })

@@ -6,6 +6,9 @@ export const MAX_TOLD_SESSIONS = 16
 /** How long who has left is still named when they had changed something, ms. */
 const REMEMBERED_MS = 300_000
 const MAX_NAME_CHARS = 64
+/** Most shells that are remembered, and how long one whose end nobody tells, ms. */
+const MAX_SHELLS = 256
+const SHELL_REMEMBERED_MS = 24 * 3_600_000
 
 /** What a status says of who acts on the node. */
 export interface ToldSessions {
@@ -17,6 +20,8 @@ export interface ToldSessions {
 export class SessionBook {
   readonly #nowMs: () => number
   readonly #sessions = new Map<number, { readonly peer: Peer; fact: SessionFact }>()
+  /** By its console's own name for it. */
+  readonly #shells = new Map<string, { readonly by: string; readonly at: number }>()
   #nextKey = 1
 
   /** @param nowMs wall clock, Unix ms */
@@ -43,6 +48,18 @@ export class SessionBook {
     }
   }
 
+  /** An operator's console has opened a shell on this node. */
+  shellBegan({ id, by }: { readonly id: string; readonly by: string }): void {
+    const [oldest] = this.#shells.keys()
+    if (this.#shells.size >= MAX_SHELLS && oldest !== undefined) this.#shells.delete(oldest)
+    this.#shells.set(id, { by, at: this.#nowMs() })
+  }
+
+  /** It has ended; only whoever began it says so. */
+  shellEnded({ id, by }: { readonly id: string; readonly by: string }): void {
+    if (this.#shells.get(id)?.by === by) this.#shells.delete(id)
+  }
+
   /** A session ended. */
   close(key: number): void {
     const session = this.#sessions.get(key)
@@ -60,10 +77,21 @@ export class SessionBook {
     for (const [key, { fact }] of this.#sessions) {
       if (fact.left !== undefined && nowMs - fact.left > REMEMBERED_MS) this.#sessions.delete(key)
     }
-    const facts = Array.from(this.#sessions.values(), ({ fact }) => fact)
+    const facts = Array.from(this.#sessions.values(), ({ peer, fact }) => this.#withShells(fact, nameOf(peer)))
     if (facts.length < 2 && facts.every(({ last }) => last === undefined)) return {}
     facts.sort((a, b) => (b.last?.at ?? 0) - (a.last?.at ?? 0) || b.since - a.since)
     const more = facts.length - MAX_TOLD_SESSIONS
     return { sessions: facts.slice(0, MAX_TOLD_SESSIONS), ...(more > 0 ? { moreSessions: more } : {}) }
+  }
+
+  /** Told by name: a console may reach the node by another way when the shell ends than when it began. */
+  #withShells(fact: SessionFact, name: string): SessionFact {
+    if (fact.left !== undefined) return fact
+    const since: number[] = []
+    for (const [id, { by, at }] of this.#shells) {
+      if (this.#nowMs() - at > SHELL_REMEMBERED_MS) this.#shells.delete(id)
+      else if (by === name) since.push(at)
+    }
+    return since.length === 0 ? fact : { ...fact, shells: { open: since.length, since: Math.min(...since) } }
   }
 }

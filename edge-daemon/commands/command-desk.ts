@@ -84,10 +84,10 @@ export class CommandDesk {
       witness?.refused(peer, frame, error)
       throw error
     }
-    if (!order.changes) return table[order.verb](order.args)
+    if (!order.changes) return table[order.verb](order.args, order.by)
     await witness?.intended(order)
     try {
-      const result = await table[order.verb](order.args)
+      const result = await table[order.verb](order.args, order.by)
       this.#done(order)
       await this.#told(order, witness?.ended(order, { ok: true, result }))
       return result

@@ -8,8 +8,8 @@ import type { CommandResult, JsonValue, Peer } from '../live/contract.ts'
 /** Arguments of a command as they came: any JSON. */
 export type CommandArgs = Readonly<Record<string, JsonValue>>
 
-/** Carries out one verb; throws EdgeError (`COMMAND_REFUSED`) that the console then sees. */
-export type CommandHandler = (args: CommandArgs) => CommandResult | Promise<CommandResult>
+/** Carries out one verb for whoever wants it; throws EdgeError (`COMMAND_REFUSED`) that the console then sees. */
+export type CommandHandler = (args: CommandArgs, by: Author) => CommandResult | Promise<CommandResult>
 
 /** Verbs of one part of a node and what carries each out. */
 export type CommandTable = Readonly<Partial<Record<Verb, CommandHandler>>>

@@ -168,7 +168,8 @@ function unsigned(
 }
 
 /** What the console was answered, where the node itself tells no outcome. */
-function withAnswer(event: AuditEvent, { code = 'OK', msg, duration_ms }: OperatorAuditRecord): AuditEvent {
+function withAnswer(event: AuditEvent, { code = 'OK', msg, duration_ms, args }: OperatorAuditRecord): AuditEvent {
+  if (isOwnAct(event.verb)) return ownOutcome(event, code, { msg, duration_ms, args })
   if (event.result !== 'NOT_RECORDED' && event.result !== 'NO_OUTCOME') return event
   const isUnrecorded = event.result === 'NOT_RECORDED' && code === 'OK'
   return {
@@ -177,6 +178,22 @@ function withAnswer(event: AuditEvent, { code = 'OK', msg, duration_ms }: Operat
     msg: isUnrecorded ? 'the console was told that it is done' : (msg ?? event.msg),
     durationMs: event.durationMs ?? duration_ms ?? null,
   }
+}
+
+/** What consoles do by themselves, over SSH or in pods: no node is asked, so the operator's journal is the record of it. */
+const OWN_ACTS: readonly string[] = ['shell', 'exec']
+
+function isOwnAct(verb: string): boolean {
+  return OWN_ACTS.includes(verb)
+}
+
+function ownOutcome(
+  event: AuditEvent,
+  result: string,
+  { msg, duration_ms, args }: Pick<OperatorAuditRecord, 'msg' | 'duration_ms' | 'args'>,
+): AuditEvent {
+  const known = args === undefined ? event.args : { ...event.args, ...args }
+  return { ...event, result, msg: msg ?? null, durationMs: duration_ms ?? null, args: known }
 }
 
 function ownEvent(record: OperatorAuditRecord): AuditEvent {
@@ -191,7 +208,7 @@ function ownEvent(record: OperatorAuditRecord): AuditEvent {
     node: named ?? null,
     verb,
     args: args ?? null,
-    result: phase === 'intent' ? 'NOT_RECORDED' : (code ?? 'OK'),
+    result: phase === 'intent' ? (isOwnAct(verb) ? 'NO_OUTCOME' : 'NOT_RECORDED') : (code ?? 'OK'),
     msg: msg ?? null,
     durationMs: duration_ms ?? null,
     why: why ?? null,

@@ -20,6 +20,21 @@ export interface OperatorJournalOptions {
   readonly nowMs?: () => number
 }
 
+/** What this console is about to do to a node by itself. */
+export interface BegunEntry {
+  readonly verb: string
+  readonly node: NonNullable<OperatorAuditEntry['node']>
+  readonly args: Readonly<Record<string, Json>>
+  /** Why, in the operator's words. */
+  readonly why?: string
+}
+
+/** Something that was begun and written down. */
+export interface BegunAct {
+  /** Write what came of it: `OK` or an error code, a sentence, and what became known. Never throws. */
+  ended(outcome: { readonly code: string; readonly msg?: string; readonly args?: Readonly<Record<string, Json>> }): void
+}
+
 /** Writes down what this console sends: before it goes, and what came of it. A command that cannot be written is not sent. */
 export class OperatorJournal implements CommandJournal {
   readonly #options: OperatorJournalOptions
@@ -56,6 +71,39 @@ export class OperatorJournal implements CommandJournal {
       duration_ms: Math.round(performance.now() - sent.atMs),
     }
     this.#write(sent.file, entry)
+  }
+
+  /**
+   * Write down what this console itself is about to do to a node, such as to open a shell there. It must not be done when
+   * this rejects.
+   * @throws EdgeError `AUDIT_FAILING`
+   */
+  async begins(entry: BegunEntry): Promise<BegunAct> {
+    const file = this.#options.file()
+    const atMs = performance.now()
+    const { verb, node } = entry
+    const { chain } = await file.append({
+      timestamp: this.#now(),
+      phase: 'intent',
+      ...entry,
+      args: auditArgs(entry.args) as NonNullable<OperatorAuditEntry['args']>,
+      args_digest: digestOf(entry.args),
+    })
+    this.#options.onWritten?.()
+    return {
+      ended: ({ code, msg, args }) =>
+        this.#write(file, {
+          timestamp: this.#now(),
+          phase: 'outcome',
+          verb,
+          node,
+          of: chain.n,
+          code,
+          ...(msg === undefined ? {} : { msg: msg.slice(0, MAX_MSG_CHARS) }),
+          ...(args === undefined ? {} : { args: auditArgs(args) as NonNullable<OperatorAuditEntry['args']> }),
+          duration_ms: Math.round(performance.now() - atMs),
+        }),
+    }
   }
 
   /** Write something that is no command to a node, such as a login, once it has happened. */

@@ -8,7 +8,7 @@ export type OtherSession = NonNullable<NodeStatus['sessions']>[number]
 export interface OthersView {
   /** Whoever acted or came last, and how many more there are: `mia`, `mia +2`; null when nobody is there. */
   readonly others: UntrustedText | null
-  /** What one of them changed a moment ago; null when nobody did. */
+  /** `shell` while one of them has a shell there, else what one changed a moment ago; null when nobody did. */
   readonly othersAct: UntrustedText | null
 }
 
@@ -24,13 +24,17 @@ export function othersIn(status: NodeStatus | null): readonly OtherSession[] {
 /** What a row says of them: who is here, or who acted a moment ago and has left. */
 export function othersView(status: NodeStatus | null): OthersView {
   const all = othersIn(status)
-  const acting = all.find(({ last }) => last !== undefined && (status?.at ?? 0) - last.at < ACTING_MS)
+  const inShell = all.find(({ shells, left }) => shells !== undefined && left === undefined)
+  // A shell is the greater matter: it goes on, and may change anything.
+  const acting = inShell ?? all.find(({ last }) => last !== undefined && (status?.at ?? 0) - last.at < ACTING_MS)
   const here = all.filter(({ left }) => left === undefined)
   const first = acting ?? here[0]
   if (first === undefined) return { others: null, othersAct: null }
   const more = here.filter((other) => other !== first).length + (status?.moreSessions ?? 0)
   return {
-    others: safe(`${acting?.last?.by ?? first.who}${more === 0 ? '' : ` +${more}`}`),
-    othersAct: acting?.last?.verb ?? null,
+    others: safe(
+      `${(inShell === undefined ? acting?.last?.by : undefined) ?? first.who}${more === 0 ? '' : ` +${more}`}`,
+    ),
+    othersAct: inShell === undefined ? (acting?.last?.verb ?? null) : safe('shell'),
   }
 }

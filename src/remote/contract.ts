@@ -55,6 +55,34 @@ export interface RemoteHost {
   close(): Promise<void>
 }
 
+/** One place that belongs to a node and takes a shell: the node itself, or a container of a pod on it. Every text is safe to show. */
+export interface RemotePlace {
+  readonly how: 'ssh' | 'pod'
+  /** As it is chosen and written down: `mia@10.0.0.4:22`, `vision/camera-7 (app)`. */
+  readonly label: string
+  /** What helps to choose: how it is reached, an image, a state. */
+  readonly detail: string
+  /**
+   * Connect.
+   * @throws EdgeError that says what is missing and what to do; also when `signal` aborts
+   */
+  open(prompter: Prompter, signal: AbortSignal): Promise<RemoteHost>
+  /**
+   * What a container writes, from its last lines on; absent where there is no such thing.
+   * @throws EdgeError as {@link open}
+   */
+  logs?(signal: AbortSignal): Promise<RemoteChannel>
+}
+
+/** The places of a node, and why others could not be found out; each a sentence that is safe to show. */
+export interface FoundPlaces {
+  readonly places: readonly RemotePlace[]
+  readonly faults: readonly string[]
+}
+
+/** Find the places of a node by the operator's name for it. Never rejects: what goes wrong is a fault. */
+export type FindPlaces = (nodeKey: string, signal: AbortSignal) => Promise<FoundPlaces>
+
 /** What the operator is asked while a connection is made. Texts may quote the other side: they are made safe before they are shown. */
 export interface Prompter {
   /** An answer, not shown as it is typed when `secret`; null when the operator gives none or nobody is there to ask. */

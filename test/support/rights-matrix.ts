@@ -31,6 +31,8 @@ const ARGS: Record<Verb, CommandFrame['args']> = {
   'fault.slow': { ms: 0 },
   resend: { requestId: 'matrix', fromMs: 0, toMs: 1 },
   'resend.status': { requestId: 'matrix' },
+  'shell.begin': { id: 'matrix', how: 'ssh', where: 'mia@matrix:22' },
+  'shell.end': { id: 'matrix' },
 }
 
 /** A command that somebody signed for a node; `change` what the body says. */

@@ -186,7 +186,13 @@ test("signs what changes something with the session's key, in the node's time, a
   const frames: FrameOf<{ t: 'command'; envelope?: unknown }, 'command'>[] = []
   const desk = new CommandDesk({
     node: { site: 'plant-a', name: 'n1' },
-    table: { 'fault.slow': ({ ms }) => ({ slowMs: ms ?? null }), resend: () => ({}), 'resend.status': () => ({}) },
+    table: {
+      'fault.slow': ({ ms }) => ({ slowMs: ms ?? null }),
+      resend: () => ({}),
+      'resend.status': () => ({}),
+      'shell.begin': () => ({}),
+      'shell.end': () => ({}),
+    },
     identity,
     log: { info: () => undefined, warn: () => undefined },
   })

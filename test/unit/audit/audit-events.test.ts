@@ -157,3 +157,16 @@ test('names a command that a node answered and has no record of', () => {
   const evicted = kept.map((record) => ({ ...record, timestamp: 3000, chain: { ...record.chain, n: 7 } }))
   expect(unrecorded({ title: 's1/n1', kept: evicted }, sent)).toEqual([])
 })
+
+test('what a console does over SSH or in a pod is told by its own journal, with what became known at the end', () => {
+  const about = { verb: 'shell', why: 'line 4 is slow' }
+  const sent = journal([
+    { ...about, args: { how: 'ssh', where: 'mia@press-4:22' } },
+    { ...about, args: { how: 'ssh', where: 'mia@press-5:22' } },
+    { phase: 'outcome', verb: 'shell', of: 1, code: 'OK', duration_ms: 61_000, args: { exit: 3 } },
+  ])
+  expect(eventsOf([], own(sent))).toMatchObject([
+    { verb: 'shell', result: 'OK', durationMs: 61_000, args: { how: 'ssh', where: 'mia@press-4:22', exit: 3 } },
+    { verb: 'shell', result: 'NO_OUTCOME', why: 'line 4 is slow', args: { where: 'mia@press-5:22' } },
+  ])
+})

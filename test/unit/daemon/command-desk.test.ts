@@ -52,6 +52,8 @@ function desk(identity = true, before: readonly { author: string; nonce: string 
       },
       resend: () => ({}),
       'resend.status': () => ({ state: 'done' }),
+      'shell.begin': () => ({}),
+      'shell.end': () => ({}),
     },
     identity: identity ? { nowMs: () => wallMs, judgeChain } : null,
     log: { info: () => undefined, warn: (event) => told.push(event) },
@@ -113,7 +115,7 @@ test('names its verbs to who asks for one it does not know', async () => {
   const frame: CommandFrame = { t: 'command', id: 'c1', verb: 'toString', args: {} }
   await expect(desk().carryOut(local, frame)).rejects.toMatchObject({
     code: 'COMMAND_REFUSED',
-    next: ['the verbs are: fault.slow, resend, resend.status'],
+    next: ['the verbs are: fault.slow, resend, resend.status, shell.begin, shell.end'],
   })
 })
 

@@ -86,3 +86,18 @@ test('the node screen lists them, with a long 中文 name whole and what a termi
   expect(text).toMatch(/more +7 sessions/)
   expect(text).not.toContain('\u001b')
 })
+
+test('who has a shell on a node is told before who did something, for as long as it is open', () => {
+  const shell = session(2, 'mia', { shells: { open: 1, since: AT - 3_600_000 } })
+  const fleet = fleetOf({
+    'node-1': [me, session(3, 'ann', { last: { verb: 'fault.slow', at: AT - 5000 } }), shell],
+    'node-2': [me, { ...shell, left: AT - 1000, last: { verb: 'shell.end', at: AT - 1000 } }],
+  })
+  const [, first, second] = tableOf(fleet, 80)
+  expect(first).toContain('mia +1 shell')
+  expect(second).toContain('mia shell.end')
+  const detail = fleet.nodeDetail('node-1', 'now', AT)
+  if (detail === null) throw new Error('the node is not known')
+  const [group] = othersGroup(detail)
+  expect(group?.facts.at(-1)?.value ?? '').toContain('shell for 1h')
+})
