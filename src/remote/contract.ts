@@ -30,6 +30,8 @@ export interface RemoteChannel {
   /** Stop reading, so that the program waits; {@link resume} goes on. */
   pause(): void
   resume(): void
+  /** Ask that the program is sent a signal; not every server does it. Absent where there is no way to ask. */
+  signal?(name: 'INT' | 'TERM'): void
   /** Break off; {@link ended} settles soon after. May be called at any time. */
   close(): void
   /** Settles once, after the last output was handed over. Never rejects. */

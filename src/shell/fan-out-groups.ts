@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { isOk, type NodeOutcome } from './fan-out-outcome.ts'
+
+/** Nodes of which nothing tells apart how the command went there: the same end and the same outputs. */
+export interface OutcomeGroup {
+  /** The same for the same end and outputs. */
+  readonly id: string
+  readonly outcomes: readonly [NodeOutcome, ...NodeOutcome[]]
+}
+
+/** Fold outcomes that are alike together: the largest group first, among equals what went well, then as they came. */
+export function groupOutcomes(outcomes: readonly NodeOutcome[]): OutcomeGroup[] {
+  const groups = new Map<string, [NodeOutcome, ...NodeOutcome[]]>()
+  for (const outcome of outcomes) {
+    const id = likeness(outcome)
+    const group = groups.get(id)
+    if (group === undefined) groups.set(id, [outcome])
+    else group.push(outcome)
+  }
+  return Array.from(groups, ([id, members]) => ({ id, outcomes: members })).sort(
+    (a, b) => b.outcomes.length - a.outcomes.length || Number(isOk(b.outcomes[0])) - Number(isOk(a.outcomes[0])),
+  )
+}
+
+/** What outcomes must have in common. Why nodes were not reached differs by their addresses; its code is what counts. */
+function likeness({ end, stdout, stderr }: NodeOutcome): string {
+  const how = end.kind === 'unreachable' ? end.code : end.kind === 'dropped' ? '' : JSON.stringify(end)
+  const hash = createHash('sha256')
+  for (const { text, totalBytes } of [stdout, stderr]) hash.update(`${totalBytes}\n`).update(text).update('\0')
+  return `${end.kind} ${how} ${hash.digest('hex')}`
+}
