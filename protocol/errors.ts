@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   UPLINK_REFUSED: ['peer', 'The upstream receiver answered, and refused a block.'],
   FRAME_INVALID: ['peer', 'A live frame is not of the protocol.'],
   FRAME_TOO_LARGE: ['peer', 'A live frame is over the size limit.'],
+  PATTERN_INVALID: ['user', 'A regular expression of a filter is not one of RE2, or becomes too large.'],
   FRAME_RATE: ['peer', 'A peer sends more frames than it may.'],
   COMMAND_REFUSED: ['user', 'The node does not allow this command as it is configured.'],
   RIGHT_MISSING: ['user', 'Whoever asks has not the role, the permission or the site that this needs.'],

@@ -217,13 +217,18 @@ const gap = z.object({
   id,
   topic: z.enum(READ_TOPICS),
   missed: z.int().positive(),
-  /** `away`: they came while the console had no session, and were too many to be read back. */
-  reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large', 'away']),
+  /**
+   * `away`: they came while the console had no session, and were too many to be read back. The last three are told only
+   * to who gave a `filter`, and nobody looked whether these rows would have passed it: `over_quota` when matching took
+   * more of the node than it may, `damaged` for rows that the disk no longer gives, `sealed` for rows whose key is missing.
+   */
+  reason: z.enum(['no_credit', 'slow_reader', 'evicted', 'too_large', 'away', 'over_quota', 'damaged', 'sealed']),
   fromMs: at,
   toMs: at,
 })
 /**
- * A read is complete; `truncated` when the limit stopped it. Read on with `afterSeq` = `lastSeq`.
+ * A read is complete; `truncated` when the limit stopped it. Read on with `afterSeq` = `lastSeq`, or with `beforeSeq` =
+ * `lastSeq` where it goes newest first.
  * @example {"t":"end","id":"r1","truncated":true,"lastSeq":512}
  */
 const end = z.object({ t: z.literal('end'), id, truncated: z.boolean(), lastSeq: count.nullable().optional() })

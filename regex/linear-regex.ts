@@ -9,9 +9,11 @@ export const MAX_SUBJECT_CHARS = 16_384
 
 /** A regular expression that costs time in proportion to the text, whatever the text (RE2, Cox 2007). */
 export interface LinearRegex {
-  /** Whether it is found anywhere in the text; null when the text is longer than {@link MAX_SUBJECT_CHARS}. */
+  /** Instructions of the compiled pattern: a test costs this times the length of the text, at worst. */
+  readonly size: number
+  /** Whether it is found anywhere in the text; null when the text is longer than it was compiled for. */
   test(text: string): boolean | null
-  /** Where it is found, first to last without overlaps, at most so many; empty when the text is longer than {@link MAX_SUBJECT_CHARS}. */
+  /** Where it is found, first to last without overlaps, at most so many; empty when the text is longer than it was compiled for. */
   ranges(text: string, most: number): TextRange[]
 }
 
@@ -19,6 +21,13 @@ export interface LinearRegex {
 export interface TextRange {
   readonly from: number
   readonly to: number
+}
+
+/** How a pattern is to be used. */
+export interface RegexUse {
+  /** Longest text that is looked at, characters; {@link MAX_SUBJECT_CHARS} when it is left out. */
+  readonly maxSubjectChars?: number
+  readonly ignoreCase?: boolean
 }
 
 /** Outcome of compiling; `part` is the piece of the pattern that is wrong, where it is one. */
@@ -31,26 +40,31 @@ export type CompiledRegex =
  * The host's own expressions backtrack, and one message can hold them for minutes: nothing that runs on what others wrote
  * may use them with a pattern that somebody else wrote. Never throws.
  */
-export function compileRegex(pattern: string): CompiledRegex {
+export function compileRegex(
+  pattern: string,
+  { maxSubjectChars = MAX_SUBJECT_CHARS, ignoreCase = false }: RegexUse = {},
+): CompiledRegex {
   if (pattern.length > MAX_PATTERN_CHARS) {
     return { ok: false, message: `a pattern of ${pattern.length} characters is over ${MAX_PATTERN_CHARS}`, part: null }
   }
   let compiled: RE2JS
   try {
-    compiled = RE2JS.compile(pattern)
+    compiled = RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0)
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     if (!(error instanceof RE2JSSyntaxException)) return { ok: false, message: error.message, part: null }
     return { ok: false, message: error.getDescription(), part: error.getPattern() }
   }
-  if (compiled.programSize() > MAX_PATTERN_SIZE) {
+  const size = compiled.programSize()
+  if (size > MAX_PATTERN_SIZE) {
     return { ok: false, message: 'the pattern becomes too large when its repetitions are written out', part: null }
   }
   return {
     ok: true,
     regex: {
-      test: (text) => (text.length > MAX_SUBJECT_CHARS ? null : compiled.test(text)),
-      ranges: (text, most) => (text.length > MAX_SUBJECT_CHARS ? [] : rangesOf(compiled, text, most)),
+      size,
+      test: (text) => (text.length > maxSubjectChars ? null : compiled.test(text)),
+      ranges: (text, most) => (text.length > maxSubjectChars ? [] : rangesOf(compiled, text, most)),
     },
   }
 }

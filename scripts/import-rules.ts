@@ -8,7 +8,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   settings: ['protocol'],
   identity: ['protocol'],
   tunnel: ['protocol'],
-  regex: [],
+  regex: ['protocol'],
 
   'edge-daemon/rules': ['regex', 'settings', 'protocol'],
   'edge-daemon/config': ['edge-daemon/rules', 'identity', 'settings', 'protocol'],

@@ -8,13 +8,15 @@ const PAGE_ROWS = 500
 /** At least one row of any size that a frame holds, and little more: a read that waits for credit keeps its page. */
 const PAGE_BYTES = MAX_FRAME_BYTES / 2
 
-/** A range that a console asked for. Times are Unix ms, both ends included; only rows with `seq > afterSeq`. */
+/** A range that a console asked for. Times are Unix ms, both ends included; only rows with `afterSeq < seq < beforeSeq`. */
 export interface RangeRequest {
   readonly id: string
   readonly topic: ReadTopic
   readonly fromMs: number
   readonly toMs: number
   readonly afterSeq?: number | undefined
+  readonly beforeSeq?: number | undefined
+  readonly newestFirst?: boolean | undefined
   readonly limit: number
 }
 
@@ -31,17 +33,25 @@ export interface RangeOutlet {
 export type RangeEnd = Pick<FrameOf<DaemonFrame, 'end'>, 'truncated'> & { readonly lastSeq: number | null }
 
 /**
- * Send a range, oldest first, page by page. Each rows frame takes a credit, and the next page is read only when the
- * frames of the last one have left for the kernel, so a slow reader slows the read and one page is all that gathers. A
- * row that no frame holds is told in a `gap`.
+ * Send a range, oldest first or newest first, page by page. Each rows frame takes a credit, and the next page is read only
+ * when the frames of the last one have left for the kernel, so a slow reader slows the read and one page is all that
+ * gathers. A row that no frame holds is told in a `gap`.
  */
-export async function sendRange(read: PageReader, request: RangeRequest, outlet: RangeOutlet): Promise<RangeEnd> {
-  const { id, topic, fromMs, toMs } = request
+export async function sendRange(
+  read: PageReader,
+  request: RangeRequest,
+  outlet: RangeOutlet,
+  passes: (row: LiveRow) => boolean = () => true,
+): Promise<RangeEnd> {
+  const { id, topic } = request
   let left = request.limit
-  let lastSeq = request.afterSeq ?? null
+  let at = request.newestFirst ? request.beforeSeq : request.afterSeq
+  let lastSeq = at ?? null
   for (;;) {
-    const page = await read(pageRequest({ topic, fromMs, toMs }, lastSeq, left))
-    const wanted = page.slice(0, left)
+    const page = await read(pageRequest(request, at, left))
+    at = page.at(-1)?.seq ?? at
+    const passing = page.filter(passes)
+    const wanted = passing.slice(0, left)
     for (const rows of framesOf(wanted, outlet.frameBytes)) {
       const text = rowsFrame(
         id,
@@ -53,20 +63,27 @@ export async function sendRange(read: PageReader, request: RangeRequest, outlet:
     }
     for (const row of wanted) if (isTooLarge(row)) await outlet.send(gapFrame(id, topic, row))
     lastSeq = wanted.at(-1)?.seq ?? lastSeq
-    if (page.length > left) return { truncated: true, lastSeq }
+    if (passing.length > left) return { truncated: true, lastSeq }
     if (page.length === 0) return { truncated: false, lastSeq }
-    left -= page.length
+    left -= wanted.length
   }
 }
 
-function pageRequest(
-  range: Pick<ReadRequest, 'topic' | 'fromMs' | 'toMs'>,
-  lastSeq: number | null,
-  left: number,
-): ReadRequest {
-  const after = lastSeq === null ? {} : { afterSeq: lastSeq }
-  // One more than is wanted tells whether the limit cut the range.
-  return { ...range, ...after, limit: Math.min(PAGE_ROWS, left + 1), maxBytes: PAGE_BYTES, newestFirst: false }
+function pageRequest(request: RangeRequest, at: number | undefined, left: number): ReadRequest {
+  const { topic, fromMs, toMs, afterSeq, beforeSeq, newestFirst = false } = request
+  const after = newestFirst ? afterSeq : at
+  const before = newestFirst ? at : beforeSeq
+  return {
+    topic,
+    fromMs,
+    toMs,
+    ...(after === undefined ? {} : { afterSeq: after }),
+    ...(before === undefined ? {} : { throughSeq: before - 1 }),
+    // One more than is wanted tells whether the limit cut the range.
+    limit: Math.min(PAGE_ROWS, left + 1),
+    maxBytes: PAGE_BYTES,
+    newestFirst,
+  }
 }
 
 function gapFrame(id: string, topic: ReadTopic, row: LiveRow): string {

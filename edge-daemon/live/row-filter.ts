@@ -1,9 +1,14 @@
 import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
+import type { FilteredLine } from '../../protocol/log-filter.ts'
 import { LOG_LEVELS } from '../../protocol/records.ts'
+import type { LogMatcher } from '../../regex/log-matcher.ts'
 import type { LiveRow } from './contract.ts'
 
 /** What a subscription wants of its topic. */
-export type RowWish = Pick<FrameOf<ClientFrame, 'subscribe'>, 'level' | 'contains' | 'abnormalOnly'>
+export interface RowWish extends Pick<FrameOf<ClientFrame, 'subscribe'>, 'level' | 'contains' | 'abnormalOnly'> {
+  /** Of log lines. */
+  readonly matcher?: LogMatcher
+}
 
 /** A row whose record is parsed at most once, and only when some filter asks. */
 export class SharedRow {
@@ -25,6 +30,7 @@ export class SharedRow {
 export function wants(wish: RowWish, shared: SharedRow): boolean {
   if (wish.abnormalOnly === true && shared.record.reason === undefined) return false
   if (wish.level !== undefined && rank(shared.record.level) < rank(wish.level)) return false
+  if (wish.matcher !== undefined && !matches(wish.matcher, shared.record)) return false
   if (wish.contains === undefined || wish.contains === '') return true
   const msg = shared.record.msg
   return typeof msg === 'string' && msg.toLowerCase().includes(wish.contains.toLowerCase())
@@ -32,7 +38,14 @@ export function wants(wish: RowWish, shared: SharedRow): boolean {
 
 /** Whether every row passes, so that nothing has to be parsed. */
 export function wantsAll(wish: RowWish): boolean {
-  return wish.abnormalOnly !== true && wish.level === undefined && (wish.contains ?? '') === ''
+  const { abnormalOnly, level, contains, matcher } = wish
+  return abnormalOnly !== true && level === undefined && (contains ?? '') === '' && matcher === undefined
+}
+
+function matches(matcher: LogMatcher, record: Readonly<Record<string, unknown>>): boolean {
+  const { msg } = record
+  // What the daemon keeps as a line is one.
+  return typeof msg === 'string' && matcher.matches(record as unknown as FilteredLine)
 }
 
 function rank(level: unknown): number {

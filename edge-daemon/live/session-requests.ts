@@ -1,20 +1,25 @@
 import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
-import type { ClientFrame, CommandFrame, FrameOf } from '../../protocol/frames.ts'
+import { type ClientFrame, type CommandFrame, type FrameOf, MAX_TALLY_STEPS } from '../../protocol/frames.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import { missingRight, REQUESTS } from '../../protocol/rights.ts'
+import type { LogMatcher } from '../../regex/log-matcher.ts'
+import { readyFilter } from './compile-filter.ts'
 import {
   type CommandResult,
   type KeptPicture,
   LIVE_LIMITS,
   type LiveLog,
+  type LiveRow,
   nameOf,
   type Peer,
   type RowTopic,
   type TelemetryPace,
 } from './contract.ts'
 import { type Backlog, type PageReader, readBacklog } from './history.ts'
+import { hasTooManySteps, LogTally } from './log-tally.ts'
 import { type PictureReader, sendPicture } from './picture.ts'
 import { sendRange } from './range-read.ts'
-import type { SharedRow } from './row-filter.ts'
+import { SharedRow, wants } from './row-filter.ts'
 import { type RowOutlet, RowSubscription } from './row-subscription.ts'
 import { SendCredit } from './send-credit.ts'
 import { type StatusFeed, type StatusOutlet, StatusSubscription } from './status-feed.ts'
@@ -121,6 +126,9 @@ export class SessionRequests {
       case 'read':
         this.#read(frame)
         return
+      case 'tally':
+        this.#tally(frame)
+        return
       case 'fetch':
         this.#fetch(frame)
         return
@@ -166,7 +174,10 @@ export class SessionRequests {
     }
     const { afterSeq } = frame
     const count = frame.backlog ?? (afterSeq === undefined ? 0 : AWAY_ROWS)
+    const matcher = this.#matcher(frame)
+    if (matcher === null) return
     const wish = {
+      ...(matcher === undefined ? {} : { matcher }),
       ...(frame.level === undefined ? {} : { level: frame.level }),
       ...(frame.contains === undefined ? {} : { contains: frame.contains }),
       ...(frame.abnormalOnly === undefined ? {} : { abnormalOnly: frame.abnormalOnly }),
@@ -200,12 +211,55 @@ export class SessionRequests {
       this.#outlet.refuse(id, 'FRAME_INVALID', 'fromMs is after toMs')
       return
     }
+    const matcher = this.#matcher(frame)
+    if (matcher === null) return
     this.#answer(frame, async (credit) => {
       const { rowsFrameBytes: frameBytes } = this.#outlet.pace
       const outlet = { frameBytes, credit, send: (text: string) => this.#outlet.sendSlowly(text) }
-      const { truncated, lastSeq } = await sendRange(this.#sources.read, frame, outlet)
+      const passes = matcher === undefined ? undefined : (row: LiveRow) => wants({ matcher }, new SharedRow(row))
+      const { truncated, lastSeq } = await sendRange(this.#sources.read, frame, outlet, passes)
       this.#outlet.send(JSON.stringify({ t: 'end', id, truncated, lastSeq }))
     })
+  }
+
+  #tally(frame: FrameOf<ClientFrame, 'tally'>): void {
+    const { id, fromMs, toMs, stepMs } = frame
+    if (fromMs > toMs || hasTooManySteps(frame)) {
+      const msg = fromMs > toMs ? 'fromMs is after toMs' : `more than ${MAX_TALLY_STEPS} steps`
+      this.#outlet.refuse(id, 'FRAME_INVALID', msg, ['ask for a shorter time, or wider steps'])
+      return
+    }
+    const matcher = this.#matcher(frame)
+    if (matcher === null) return
+    this.#answer(frame, async () => {
+      const tally = new LogTally(frame)
+      const count = (row: LiveRow): boolean => {
+        const shared = new SharedRow(row)
+        if (matcher === undefined || wants({ matcher }, shared)) tally.add(row.timestamp, shared.record.level)
+        return false
+      }
+      const outlet = { frameBytes: 1, credit: new SendCredit(0), send: async () => true }
+      await sendRange(this.#sources.read, { ...frame, topic: 'logs', limit: 1 }, outlet, count)
+      this.#outlet.send(JSON.stringify({ t: 'tallied', id, stepMs, fromMs, steps: tally.steps() }))
+    })
+  }
+
+  /** The filter of a request, made ready; undefined without one, null when it was refused. */
+  #matcher({
+    id,
+    filter,
+  }: {
+    readonly id: string
+    readonly filter?: LogFilter | undefined
+  }): LogMatcher | undefined | null {
+    if (filter === undefined) return undefined
+    try {
+      return readyFilter(filter)
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      this.#outlet.refuse(id, error.code, error.message, error.next)
+      return null
+    }
   }
 
   #fetch(frame: FrameOf<ClientFrame, 'fetch'>): void {
