@@ -9,7 +9,7 @@ const config = loadConsoleConfig(process.argv[2] ?? '', true)
 const session = new FleetSession({
   nodes: config.nodes,
   access: { version: '0' },
-  interest: { status: true, alertBacklog: 100, logs: { level: config.logLevel, backlog: 100 } },
+  interest: { status: true, alertBacklog: 100, logs: { filter: { level: config.logLevel }, backlog: 100 } },
 })
 session.start()
 process.stdin.setRawMode(true)

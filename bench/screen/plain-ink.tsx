@@ -26,7 +26,7 @@ const config = loadConsoleConfig(configFile, true)
 const session = new FleetSession({
   nodes: config.nodes,
   access: { version: '0' },
-  interest: { status: true, alertBacklog: 100, logs: { level: config.logLevel, backlog: 100 } },
+  interest: { status: true, alertBacklog: 100, logs: { filter: { level: config.logLevel }, backlog: 100 } },
 })
 const { promise: left, resolve: leave } = Promise.withResolvers<void>()
 const schedule: Schedule = (fn, delayMs) => {

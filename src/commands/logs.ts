@@ -111,7 +111,7 @@ async function follow(request: LogsRequest, io: CommandIo): Promise<boolean> {
       status: true,
       alertBacklog: null,
       // The text is looked for here: a node searches messages alone, we search fields and names too.
-      logs: { level, backlog },
+      logs: { filter: { level }, backlog },
     },
     maxLogRows: 20_000,
   })

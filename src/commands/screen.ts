@@ -40,7 +40,11 @@ export async function runScreen(
   const session = new FleetSession({
     nodes,
     access,
-    interest: { status: true, alertBacklog: ALERT_BACKLOG, logs: { level: config.logLevel, backlog: LOG_BACKLOG } },
+    interest: {
+      status: true,
+      alertBacklog: ALERT_BACKLOG,
+      logs: { filter: { level: config.logLevel }, backlog: LOG_BACKLOG },
+    },
   })
   try {
     const { runConsole } = await import('../ui/start.tsx')

@@ -8,7 +8,7 @@ import { watchParent } from './parent-watch.ts'
 import type { DemoControls } from './scenario.ts'
 import { DEMO_NODES, DemoFleet } from './supervisor.ts'
 
-const SCREEN_INTEREST = { status: true, alertBacklog: 100, logs: { level: 'info', backlog: 100 } } as const
+const SCREEN_INTEREST = { status: true, alertBacklog: 100, logs: { filter: { level: 'info' }, backlog: 100 } } as const
 const HEADLESS_INTEREST = { status: true, alertBacklog: null, logs: null } as const
 const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 

@@ -30,6 +30,23 @@ export function safe(text: string): UntrustedText {
   return PLAIN.test(shown) ? (shown as UntrustedText) : untrusted(shown)
 }
 
+/** {@link safe} for what is kept whole, such as a log line: its length was bounded when it was decoded. */
+export function safeWhole(text: string): UntrustedText {
+  return PLAIN.test(text) ? (text as UntrustedText) : untrusted(text)
+}
+
+/** The fields of a log line, whole. */
+export function cleanWhole<V extends string | number | boolean | null>(
+  fields: Readonly<Record<string, V>>,
+): Readonly<Record<string, UntrustedText | Exclude<V, string>>> {
+  const cleaned: Record<string, UntrustedText | Exclude<V, string>> = {}
+  for (const name in fields) {
+    const value = fields[name] as V
+    cleaned[safe(name)] = typeof value === 'string' ? safeWhole(value) : (value as Exclude<V, string>)
+  }
+  return cleaned
+}
+
 /** Make every text in a decoded value safe, keys of mappings too (decision 13). */
 export function clean<T>(value: T): Clean<T> {
   return walk(value) as Clean<T>

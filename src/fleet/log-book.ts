@@ -1,7 +1,8 @@
 import type { GapFrame } from '../../protocol/frames.ts'
 import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
-import { clean, safe } from './clean.ts'
 import { type Shares, shed } from './fair-share.ts'
+import { logMatch } from './log-match.ts'
+import { logGap, logLine } from './log-row.ts'
 import type { LogQuery, LogRow } from './view.ts'
 
 /** Whose row it is and how its clock stands to ours. */
@@ -48,32 +49,17 @@ export class LogBook {
         this.#known.add(mark)
         this.#marks.set(this.#nextId, mark)
       }
-      this.#insert({
-        kind: 'line',
-        id: this.#nextId,
-        key: origin.key,
-        name: safe(origin.key),
-        atMs: this.#timeOf(origin, record.timestamp),
-        level: record.level,
-        source: safe(record.source),
-        msg: safe(record.msg),
-        fields: clean(record.fields ?? {}),
-      })
+      const atMs = this.#timeOf(origin, record.timestamp)
+      const { key, offsetMs } = origin
+      this.#insert(logLine(record, { id: this.#nextId, key, atMs, late: false, offsetMs }))
     }
     this.#settle()
   }
 
   /** Take the news that lines did not come. */
   addGap(origin: RowOrigin, gap: Pick<GapFrame, 'missed' | 'reason' | 'toMs'>): void {
-    this.#insert({
-      kind: 'gap',
-      id: this.#nextId,
-      key: origin.key,
-      name: safe(origin.key),
-      atMs: Math.min(origin.receivedMs, gap.toMs - origin.offsetMs),
-      missed: gap.missed,
-      reason: gap.reason,
-    })
+    const atMs = Math.min(origin.receivedMs, Math.round(gap.toMs - origin.offsetMs))
+    this.#insert(logGap(gap, { id: this.#nextId, key: origin.key, atMs }))
     this.#settle()
   }
 
@@ -147,11 +133,13 @@ function matcher(query: LogQuery): (row: LogRow) => boolean {
   const minRank = query.minLevel === undefined ? 0 : LOG_LEVELS.indexOf(query.minLevel)
   const needle = query.contains?.toLowerCase() ?? ''
   const afterId = query.afterId ?? 0
+  const matches = query.filter === undefined ? null : logMatch(query.filter)
   return (row) => {
     if (row.id <= afterId) return false
     if (query.keys !== undefined && !query.keys.has(row.key)) return false
     if (row.kind === 'gap') return true
     if (LOG_LEVELS.indexOf(row.level) < minRank) return false
+    if (matches !== null && !matches(row)) return false
     return needle === '' || textOf(row).includes(needle)
   }
 }

@@ -1,4 +1,6 @@
+import type { GapFrame } from '../../protocol/frames.ts'
 import type { HistogramData } from '../../protocol/histogram.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import type { AlertRecord, LogLevel, Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import type { NodeIdentity, NodeStatus } from './clean.ts'
@@ -162,31 +164,52 @@ export interface NodeDetail {
   readonly alerts: readonly AlertView[]
 }
 
+/** A log line, safe to show. Texts are whole: whoever draws them bounds what is drawn. */
+export interface LogLine {
+  readonly kind: 'line'
+  /** Names a row for good; rises in the order in which rows were shown. */
+  readonly id: number
+  readonly key: string
+  readonly name: UntrustedText
+  /** Its place in time, Unix ms on our clock; rows of one node keep the node's order by it. */
+  readonly atMs: number
+  /** What the node wrote, Unix ms on its own clock. */
+  readonly nodeMs: number
+  /** The node's number of it; 0 when its disk refused to keep it. */
+  readonly seq: number
+  /** A later line was shown before it came. */
+  readonly late: boolean
+  readonly level: LogLevel
+  readonly source: UntrustedText
+  readonly msg: UntrustedText
+  readonly fields: Readonly<Record<string, UntrustedText | number | boolean | null>>
+  /** Characters that the node cut off at its end; 0 when it is whole. */
+  readonly cutChars: number
+  /** Lines of its source just before it, oldest first, where they came with it. */
+  readonly before: readonly { readonly atMs: number; readonly level: LogLevel; readonly msg: UntrustedText }[]
+}
+
+/**
+ * Why lines are not there: a reason of the protocol; `let_go` by this console, which keeps only so many; `new_log` when the
+ * node began anew on another disk or lost the end of its log.
+ */
+export type LogGapReason = GapFrame['reason'] | 'let_go' | 'new_log'
+
+/** Lines that are not there, and why. */
+export interface LogGap {
+  readonly kind: 'gap'
+  readonly id: number
+  readonly key: string
+  readonly name: UntrustedText
+  /** End of the gap, Unix ms on our clock. */
+  readonly atMs: number
+  /** How many; null when nobody knows. */
+  readonly missed: number | null
+  readonly reason: LogGapReason
+}
+
 /** A row of the log pane. */
-export type LogRow =
-  | {
-      readonly kind: 'line'
-      /** Rises with arrival; keys a row for good. */
-      readonly id: number
-      readonly key: string
-      readonly name: UntrustedText
-      /** Unix ms on our clock. */
-      readonly atMs: number
-      readonly level: LogLevel
-      readonly source: UntrustedText
-      readonly msg: UntrustedText
-      readonly fields: Readonly<Record<string, UntrustedText | number | boolean | null>>
-    }
-  | {
-      /** Lines that did not come, and why. */
-      readonly kind: 'gap'
-      readonly id: number
-      readonly key: string
-      readonly name: UntrustedText
-      readonly atMs: number
-      readonly missed: number
-      readonly reason: string
-    }
+export type LogRow = LogLine | LogGap
 
 /** One inference of a node. */
 export interface ResultView {
@@ -222,6 +245,8 @@ export interface LogQuery {
   /** Node keys; absent = all. */
   readonly keys?: ReadonlySet<string>
   readonly minLevel?: LogLevel
+  /** What nodes are asked with, applied to what is held. A pattern that is none lets every line pass. */
+  readonly filter?: LogFilter
   /** Case-insensitive, in message, source, node name and fields. */
   readonly contains?: string
   readonly asOf?: AsOf

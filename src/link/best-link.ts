@@ -15,6 +15,8 @@ import type {
   ReadOutcome,
   ReadRequest,
   ResultFollow,
+  TallyOutcome,
+  TallyRequest,
 } from './link.ts'
 import { unreachable } from './request-book.ts'
 import { chooseRoute, FIRST_PROVING_MS, provingAfter, ROUTES, type Route } from './route-choice.ts'
@@ -158,6 +160,10 @@ export class BestLink implements NodeLink {
     signal: AbortSignal,
   ): Promise<RangeOutcome> {
     return this.#link()?.stream(request, sink, signal) ?? Promise.resolve(NOT_CONNECTED)
+  }
+
+  tally(request: TallyRequest, signal: AbortSignal): Promise<TallyOutcome> {
+    return this.#link()?.tally(request, signal) ?? Promise.resolve(NOT_CONNECTED)
   }
 
   fetchPicture(seq: number, signal: AbortSignal): Promise<PictureOutcome> {

@@ -1,10 +1,10 @@
 import type { AuditRecord } from '../../protocol/audit.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
-import type { GapFrame } from '../../protocol/frames.ts'
+import type { DaemonFrame, FrameOf, GapFrame } from '../../protocol/frames.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import type {
   AlertRecord,
   LedgerRecord,
-  LogLevel,
   LogRecord,
   MetricRecord,
   ResultRecord,
@@ -16,10 +16,9 @@ import type { LinkEvent } from '../fleet/link-event.ts'
 /** Where links deliver what they hear; never throws into a link. */
 export type LinkSink = (key: string, event: LinkEvent) => void
 
-/** Which log lines to follow: the lowest level, and how many kept lines to get first. */
+/** Which log lines to follow: what the node lets pass, and how many kept lines that pass to get first (at most 1000). */
 export interface LogFollow {
-  readonly level: LogLevel
-  readonly contains?: string
+  readonly filter: LogFilter
   readonly backlog: number
 }
 
@@ -70,6 +69,10 @@ export interface ReadRequest<T extends keyof ReadableRows> {
   readonly fromMs: number
   readonly toMs: number
   readonly limit: number
+  /** The `limit` newest rows, falling. */
+  readonly newestFirst?: boolean
+  /** Topic `logs`: only lines that pass. */
+  readonly filter?: LogFilter
 }
 
 /** Outcome of a read: the rows, oldest first, whether the limit cut them, and how many the node could not send. */
@@ -81,13 +84,31 @@ export type ReadOutcome<Row> =
 export interface RangeRequest<T extends keyof ReadableRows> extends ReadRequest<T> {
   /** Only rows with a higher sequence. */
   readonly afterSeq?: number
+  /** Newest first: only rows with a lower sequence. */
+  readonly beforeSeq?: number
 }
 
 /** Takes rows of a range as they come; the node sends more only when they were taken. */
 export interface RangeSink<T extends keyof ReadableRows> {
   rows(rows: readonly ReadableRows[T][]): void | Promise<void>
   gap(gap: GapFrame): void
+  /** How far a search has got that finds little. */
+  progress?(progress: FrameOf<DaemonFrame, 'progress'>): void
 }
+
+/** Kept log lines counted by level in steps of time; times are Unix ms on the node's clock. */
+export interface TallyRequest {
+  readonly fromMs: number
+  readonly toMs: number
+  /** Width of a step, 1 s to 1 d; at most `MAX_TALLY_STEPS` of them. */
+  readonly stepMs: number
+  readonly filter?: LogFilter
+}
+
+/** Outcome of a count; steps in which there are no lines are left out. */
+export type TallyOutcome =
+  | { readonly ok: true; readonly fromMs: number; readonly steps: FrameOf<DaemonFrame, 'tallied'>['steps'] }
+  | RequestFailure
 
 /** What became of a range: whether the limit cut it, and the last sequence that came (null when none did). */
 export type RangeOutcome =
@@ -150,6 +171,8 @@ export interface NodeLink {
     sink: RangeSink<T>,
     signal: AbortSignal,
   ): Promise<RangeOutcome>
+  /** Count kept log lines. */
+  tally(request: TallyRequest, signal: AbortSignal): Promise<TallyOutcome>
   /** Fetch the kept picture of the result with this sequence. */
   fetchPicture(seq: number, signal: AbortSignal): Promise<PictureOutcome>
 }

@@ -147,9 +147,7 @@ export class LiveSession {
   /** Change which logs are followed. */
   followLogs(follow: LogFollow | null): void {
     this.#wishes.logs = follow
-    const contains = follow?.contains
-    const wish = follow && { level: follow.level, backlog: follow.backlog }
-    this.#follow('logs', wish && (contains === undefined ? wish : { ...wish, contains }))
+    this.#follow('logs', follow && logWish(follow))
   }
 
   /** Change which results are followed. */
@@ -159,7 +157,7 @@ export class LiveSession {
   }
 
   /** Send a frame, for requests. */
-  ask(frame: FrameOf<ClientFrame, 'read' | 'command' | 'fetch' | 'credit' | 'unsubscribe'>): void {
+  ask(frame: FrameOf<ClientFrame, 'read' | 'tally' | 'command' | 'fetch' | 'credit' | 'unsubscribe'>): void {
     this.#send(frame)
   }
 
@@ -317,6 +315,12 @@ export class LiveSession {
   #send(frame: ClientFrame): void {
     if (!this.#over) this.#port.send(JSON.stringify(frame))
   }
+}
+
+/** The level is said in the old way, which every daemon knows. */
+function logWish({ filter, backlog }: LogFollow): SubscribeWish {
+  const { level = 'debug', ...more } = filter
+  return { level, backlog, ...(Object.keys(more).length === 0 ? {} : { filter: more }) }
 }
 
 function isCalled({ name, site }: ExpectedNode, expected: ExpectedNode): boolean {

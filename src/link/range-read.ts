@@ -1,4 +1,4 @@
-import type { GapFrame, RowsFrame } from '../../protocol/frames.ts'
+import type { DaemonFrame, FrameOf, GapFrame, RowsFrame } from '../../protocol/frames.ts'
 import type { RangeOutcome, RequestFailure } from './link.ts'
 
 /** What a range read needs of its session. */
@@ -6,6 +6,7 @@ export interface RangePort {
   /** Take rows off our hands; what it returns is waited for. */
   rows(rows: RowsFrame['rows']): void | Promise<void>
   gap(gap: GapFrame): void
+  progress(progress: FrameOf<DaemonFrame, 'progress'>): void
   /** Let the node send one more frame. */
   grant(): void
   /** How long to wait before the next grant, ms. */
@@ -59,6 +60,13 @@ export class RangeRead {
 
   gap(frame: GapFrame): void {
     this.#port.gap(frame)
+  }
+
+  /** It finds nothing to send, but works. */
+  progress(frame: FrameOf<DaemonFrame, 'progress'>): void {
+    if (this.#over) return
+    if (this.#untaken === 0) this.#watch()
+    this.#port.progress(frame)
   }
 
   /** The node sent everything: answered when the last rows are taken. */

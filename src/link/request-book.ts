@@ -1,5 +1,13 @@
 import type { DaemonFrame, FrameOf, RowsFrame } from '../../protocol/frames.ts'
-import type { CommandOutcome, PictureOutcome, RangeOutcome, ReadableRows, ReadOutcome, RequestFailure } from './link.ts'
+import type {
+  CommandOutcome,
+  PictureOutcome,
+  RangeOutcome,
+  ReadableRows,
+  ReadOutcome,
+  RequestFailure,
+  TallyOutcome,
+} from './link.ts'
 import { PictureFetch } from './picture-fetch.ts'
 import { type RangePort, RangeRead } from './range-read.ts'
 
@@ -14,6 +22,12 @@ type Pending =
       readonly settle: (outcome: ReadOutcome<AnyRow>) => void
       readonly rows: AnyRow[]
       missed: number
+    }
+  | {
+      readonly kind: 'tally'
+      readonly timer: NodeJS.Timeout
+      readonly settle: (outcome: TallyOutcome) => void
+      readonly unheed: () => void
     }
   | { readonly kind: 'range'; readonly range: RangeRead; readonly unheed: () => void }
   | {
@@ -77,6 +91,7 @@ export class RequestBook {
       const range = new RangeRead(wanted.topic, wanted.silenceMs, {
         rows: (rows) => port.rows(rows),
         gap: (gap) => port.gap(gap),
+        progress: (progress) => port.progress(progress),
         pauseMs: () => port.pauseMs(),
         grant: () => port.grant(id),
         settle: (outcome) => {
@@ -90,6 +105,17 @@ export class RequestBook {
         },
       })
       this.#pending.set(id, { kind: 'range', range, unheed })
+      send(id)
+    })
+  }
+
+  /** Open a count; `send` is called with its id. The node may be silent for `silenceMs`. */
+  tally(wanted: { readonly silenceMs: number } & Cancelling, send: (id: string) => void): Promise<TallyOutcome> {
+    if (wanted.signal.aborted) return Promise.resolve(cancelled())
+    return new Promise((resolve) => {
+      const id = this.#id('h')
+      const timer = this.#expire(id, wanted.silenceMs)
+      this.#pending.set(id, { kind: 'tally', settle: resolve, timer, unheed: this.#heed(id, wanted) })
       send(id)
     })
   }
@@ -140,6 +166,16 @@ export class RequestBook {
         if (pending.kind !== 'read') return false
         this.#forget(frame.id, pending)
         pending.settle({ ok: true, rows: pending.rows, truncated: frame.truncated, missed: pending.missed })
+        return true
+      case 'progress':
+        if (pending.kind === 'range') pending.range.progress(frame)
+        else if (pending.kind === 'tally' || pending.kind === 'read') pending.timer.refresh()
+        else return false
+        return true
+      case 'tallied':
+        if (pending.kind !== 'tally') return false
+        this.#forget(frame.id, pending)
+        pending.settle({ ok: true, fromMs: frame.fromMs, steps: frame.steps })
         return true
       case 'picture':
         if (pending.kind !== 'picture') return false
@@ -196,7 +232,7 @@ export class RequestBook {
 
   #forget(id: string, pending: Pending): void {
     if (pending.kind !== 'range') clearTimeout(pending.timer)
-    if (pending.kind === 'range' || pending.kind === 'picture') pending.unheed()
+    if ('unheed' in pending) pending.unheed()
     this.#pending.delete(id)
   }
 

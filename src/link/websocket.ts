@@ -22,6 +22,8 @@ import type {
   ReadOutcome,
   ReadRequest,
   ResultFollow,
+  TallyOutcome,
+  TallyRequest,
 } from './link.ts'
 import type { LiveSession } from './live-session.ts'
 import { unreachable } from './request-book.ts'
@@ -57,6 +59,8 @@ export interface WebSocketLinkOptions {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
+/** A count that looks at every line of days takes a while, and an older node does not say how far it is. */
+const TALLY_TIMEOUT_MS = 60_000
 /** Frames of a range that may be under way, 64 KiB each: enough for a link of 100 ms at 20 Mbit/s. */
 const RANGE_CREDITS = 4
 
@@ -184,11 +188,20 @@ export class WebSocketLink implements NodeLink {
         // The book hands on only rows of the topic that was asked for.
         rows: (rows) => sink.rows(rows as unknown as readonly ReadableRows[T][]),
         gap: (gap) => sink.gap(gap),
+        progress: (progress) => sink.progress?.(progress),
         grant: (id) => session.ask({ t: 'credit', id, n: 1 }),
         pauseMs: () => session.pauseMs(),
       },
       (id) => session.ask({ t: 'read', id, credits: RANGE_CREDITS, ...request }),
     )
+  }
+
+  async tally(request: TallyRequest, signal: AbortSignal): Promise<TallyOutcome> {
+    const session = this.#session()
+    if (session === null) return unreachable('the node is not connected')
+    const tell = (id: string): void => session.ask({ t: 'unsubscribe', id })
+    const wanted = { silenceMs: TALLY_TIMEOUT_MS, signal, tell }
+    return session.requests.tally(wanted, (id) => session.ask({ t: 'tally', id, ...request }))
   }
 
   async fetchPicture(seq: number, signal: AbortSignal): Promise<PictureOutcome> {

@@ -83,7 +83,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     standing: options.standing,
     demo: options.controls,
     followLogs: (level) => {
-      for (const key of fleet.keys()) options.link(key)?.followLogs({ level, backlog: LOG_BACKLOG })
+      for (const key of fleet.keys()) options.link(key)?.followLogs({ filter: { level }, backlog: LOG_BACKLOG })
     },
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     link: options.link,

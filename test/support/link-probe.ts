@@ -12,7 +12,7 @@ export class LinkProbe {
       { key: 'n1', url, ...(site === undefined ? {} : { site }) },
       {
         client: { name: 'test', version: '0' },
-        interest: { status: true, alertBacklog: 10, logs: { level: 'debug', backlog: 10 } },
+        interest: { status: true, alertBacklog: 10, logs: { filter: { level: 'debug' }, backlog: 10 } },
         backoff: { minMs: 20, maxMs: 80 },
         sink: (_key, event) => {
           this.events.push(event)

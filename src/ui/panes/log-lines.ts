@@ -39,7 +39,8 @@ export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
   if (style.time !== 'off') lead.add(`${formatClock(row.atMs, style.time)} `, 'muted')
   if (style.nodeColumns > 0) lead.cell(row.name, style.nodeColumns, 'accent').add(' ')
   if (row.kind === 'gap') {
-    const text = `${look.ascii ? '---' : '┄┄┄'} ${row.missed} line${row.missed === 1 ? '' : 's'} did not come: ${gapReason(row.reason)}`
+    const missed = row.missed === null ? 'lines' : `${row.missed} line${row.missed === 1 ? '' : 's'}`
+    const text = `${look.ascii ? '---' : '┄┄┄'} ${missed} did not come: ${gapReason(row.reason)}`
     return [lead.rest(text, style.columns, 'warning').done()]
   }
   const [word, token] = LEVELS[row.level]

@@ -78,7 +78,7 @@ class Cable {
   }
 }
 
-const INTEREST: LinkInterest = { status: true, alertBacklog: 10, logs: { level: 'info', backlog: 50 } }
+const INTEREST: LinkInterest = { status: true, alertBacklog: 10, logs: { filter: { level: 'info' }, backlog: 50 } }
 
 /** A link that may go both ways, with what the fleet would be told. */
 function bestLink(bus: FleetBus, cable: Cable | null, interest = INTEREST) {

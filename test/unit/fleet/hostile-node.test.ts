@@ -127,11 +127,14 @@ describe('a node that says as much as it can', () => {
     expect(fleet.view('now', 303_000).nodes[0]?.misbehaves).toBe(null)
   })
 
-  it('has its texts cut to what a person can read', () => {
+  it('has its texts cut to what a person can read, and its log lines kept whole in bounded room', () => {
     const fleet = fleetOf('mad')
-    fleet.apply('mad', rows(1, 1000, 'y'.repeat(60_000)), 1000)
-    const [line] = fleet.logs({})
-    expect(line?.kind === 'line' && line.msg.length).toBe(4097)
+    fleet.apply('mad', { kind: 'refused', reason: 'y'.repeat(60_000), retryInMs: null }, 1000)
+    expect(fleet.nodeDetail('mad', 'now', 1000)?.link.lastReason?.length).toBe(4097)
+    for (let seq = 1; seq <= 200; seq += 1) fleet.apply('mad', rows(seq, 1000, 'y'.repeat(60_000)), 1000)
+    const lines = fleet.logs({}).flatMap((row) => (row.kind === 'line' ? row.msg.length : []))
+    expect(new Set(lines)).toEqual(new Set([60_000]))
+    expect(lines.length).toBeLessThan(100)
   })
 })
 

@@ -33,6 +33,7 @@ class Range {
           this.taken.push(...(rows as LogRecord[]).map((row) => row.seq))
           return new Promise<void>((resolve) => this.#take.push(resolve))
         },
+        progress: () => undefined,
         gap: () => undefined,
         grant: () => {
           this.granted += 1
