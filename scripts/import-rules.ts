@@ -11,7 +11,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   regex: ['protocol'],
 
   'edge-daemon/rules': ['regex', 'settings', 'protocol'],
-  'edge-daemon/config': ['edge-daemon/rules', 'identity', 'settings', 'protocol'],
+  'edge-daemon/config': ['regex', 'edge-daemon/rules', 'identity', 'settings', 'protocol'],
   'edge-daemon/models': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/health': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/store': ['edge-daemon/config', 'identity', 'settings', 'protocol'],

@@ -19,6 +19,7 @@ import { setting, type Values } from '../../settings/table.ts'
 import { ABNORMAL_METRICS, METRIC_VARIABLES } from '../rules/metric-rules.ts'
 import { ABNORMAL_RESULTS, RESULT_VARIABLES, RULE_ERROR } from '../rules/result-rules.ts'
 import { ruleList } from '../rules/rule.ts'
+import { followedFiles, patternList } from './followed-logs.ts'
 import { regionList } from './regions.ts'
 
 const DAY_MS = 86_400_000
@@ -273,6 +274,54 @@ export const SETTINGS = {
     level: setting(oneOf(...LOG_LEVELS), 'info', 'Least severe level that is logged.'),
     maxBytes: setting(size({ minBytes: 10_000, maxBytes: 1e9 }), 10e6, 'Size at which the log file is rotated.'),
     files: setting(number({ min: 1, max: 100, integer: true }), 5, 'Rotated log files that are kept.'),
+  },
+  logs: {
+    files: setting(
+      followedFiles(),
+      [],
+      'Log files to follow: [{path: /var/log/nginx/*.log, source: nginx, format: auto, multiline: "^START"}], all but path optional.',
+    ),
+    containers: {
+      dir: setting(optionalText(), null, 'Folder of container logs to follow, /var/log/containers; null for none.'),
+      format: setting(
+        oneOf('auto', 'cri', 'docker'),
+        'auto',
+        'How the container runtime writes lines; auto looks at each.',
+      ),
+    },
+    journald: {
+      units: setting(textList(), [], 'Units whose journal is followed, e.g. ["nginx.service"]; ["*"] for all of it.'),
+    },
+    from: setting(
+      oneOf('end', 'start'),
+      'end',
+      'Where to begin in what is there when the daemon follows it for the first time; files that appear later are read from their start.',
+    ),
+    forward: setting(
+      oneOf(...LOG_LEVELS, 'none'),
+      'error',
+      'Least severe level of lines that go up; others stay on the node.',
+    ),
+    before: setting(
+      number({ min: 0, max: 32, integer: true }),
+      5,
+      'Lines of its source that a line which goes up takes along, of those just before it that did not go up.',
+    ),
+    redact: setting(
+      patternList(),
+      [],
+      'Patterns (RE2) of secrets to cut out of lines, besides the built-in list: passwords, tokens, keys, cookies.',
+    ),
+    maxLine: setting(
+      size({ minBytes: 1024, maxBytes: 65_536 }),
+      32_768,
+      'Most that is kept of a line; the rest is counted in `cut_chars`.',
+    ),
+    bytesPerSec: setting(
+      size({ minBytes: 10_000, maxBytes: 1e9 }),
+      4e6,
+      'Most that is read of all logs each second, so that inference comes first; lines beyond wait in their files.',
+    ),
   },
   faults: {
     allow: setting(flag(), false, 'Let a console set declared faults, for demos and drills. They are always shown.'),
