@@ -46,7 +46,7 @@ export function followedFiles(): Kind<readonly FollowedFiles[]> {
 export function patternList(): Kind<readonly string[]> {
   return {
     read: (raw) => {
-      const list = typeof raw === 'string' ? parsedJson(raw) : raw
+      const list = typeof raw === 'string' ? (raw.trim() === '' ? [] : parsedJson(raw)) : raw
       const isList = Array.isArray(list) && list.every((item) => typeof item === 'string' && item !== '')
       if (!isList) return wrong('expected a list of patterns (RE2) such as ["tok_[a-z0-9]{20}"]')
       if (list.length > MAX_ENTRIES) return wrong(`expected at most ${MAX_ENTRIES} patterns`)

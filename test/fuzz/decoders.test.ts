@@ -5,6 +5,7 @@ import { fileDecoders } from './decoders/files.ts'
 import { fleetFileDecoders } from './decoders/fleet-files.ts'
 import { frameDecoders } from './decoders/frames.ts'
 import { identityDecoders } from './decoders/identity.ts'
+import { logLineDecoders } from './decoders/log-lines.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
 import { storeDecoders } from './decoders/store.ts'
 
@@ -13,6 +14,7 @@ const decoders = [
   ...busDecoders(),
   ...fileDecoders(),
   ...storeDecoders(),
+  ...logLineDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),

@@ -2,7 +2,7 @@ import type { LogLevel } from '../../../protocol/records.ts'
 import { FieldBag } from './fields.ts'
 import { pairsIn, unquoted } from './logfmt-line.ts'
 import type { ParsedLine } from './parsed.ts'
-import { nearestYear } from './time.ts'
+import { lastYear } from './time.ts'
 
 const KLOG =
   /^([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6}) {1,8}(\d{1,10}) ([^\s:\]]{1,128}:\d{1,7})\] ?([\s\S]*)$/
@@ -20,11 +20,7 @@ export function parseKlogLine(text: string, nowMs: number): ParsedLine | null {
   const pairs = quoted === undefined ? null : pairsIn(rest, quoted.length)
   for (const [name, value] of Object.entries(pairs ?? {})) fields.add(name, value)
   return {
-    timestamp: nearestYear(
-      [Number(month), Number(day), Number(hour), Number(minute), Number(second)],
-      micros,
-      nowMs,
-    ),
+    timestamp: lastYear([Number(month), Number(day), Number(hour), Number(minute), Number(second)], micros, nowMs),
     level: LEVEL_OF[letter] ?? null,
     msg: quoted === undefined || pairs === null ? rest : unquoted(quoted),
     fields: fields.take(),

@@ -31,12 +31,12 @@ export function pairsIn(text: string, offset: number): Record<string, unknown> |
     if (raw === undefined) return null
     at += raw.length
     if (at < text.length && text[at] !== ' ') return null
-    pairs[name.slice(0, -1)] = valueOf(raw)
+    pairs[name.slice(0, -1)] = readValue(raw)
   }
   return pairs
 }
 
-function valueOf(raw: string): unknown {
+function readValue(raw: string): unknown {
   if (raw.startsWith('"')) return unquoted(raw)
   if (raw === 'true' || raw === 'false') return raw === 'true'
   return /^-?\d{1,15}(?:\.\d{1,12})?$/.test(raw) ? Number(raw) : raw

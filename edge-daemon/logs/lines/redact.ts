@@ -1,9 +1,13 @@
-import { compileRegex, type LinearRegex } from '../../../regex/linear-regex.ts'
+import { compileRegex, type LinearRegex, MAX_SUBJECT_CHARS, type TextRange } from '../../../regex/linear-regex.ts'
 import type { FieldValue } from './fields.ts'
 import { KEY_BEGIN, KEY_END, MAY_HOLD_SECRET, REDACTED, SECRET_FIELD, SECRET_KINDS } from './secrets.ts'
 
 /** A key of more lines than this is none: the block was never ended. */
 const MAX_KEY_LINES = 200
+/** Matches of one pattern in one text; what stands behind so many goes as a whole. */
+const MAX_MATCHES = 256
+/** A text that is longer than a pattern may look at is looked at in pieces that overlap by so much. */
+const OVERLAP_CHARS = 1024
 
 /** Cuts secrets out of lines, by a built-in list and the operator's own, before anything is stored or sent. */
 export class Redactor {
@@ -36,9 +40,9 @@ export class Redactor {
       }
     }
     for (const regex of this.#own) {
-      const { text: replaced, count } = regex.replaceAll(clean, REDACTED)
-      this.#count += count
-      clean = replaced
+      const ranges = rangesIn(clean, regex)
+      this.#count += ranges.length
+      clean = without(clean, ranges)
     }
     return clean
   }
@@ -93,4 +97,31 @@ export class KeyBlocks {
     }
     return 'whole'
   }
+}
+
+/** Where a pattern is found, first to last, without overlaps. */
+function rangesIn(text: string, regex: LinearRegex): readonly TextRange[] {
+  const found: TextRange[] = []
+  for (let from = 0; from === 0 || from + OVERLAP_CHARS < text.length; from += MAX_SUBJECT_CHARS - OVERLAP_CHARS) {
+    for (const range of regex.ranges(text.slice(from, from + MAX_SUBJECT_CHARS), MAX_MATCHES + 1 - found.length)) {
+      const [start, end] = [from + range.from, from + range.to]
+      const last = found.at(-1)
+      if (last === undefined || start >= last.to) found.push({ from: start, to: end })
+      else if (end > last.to) found[found.length - 1] = { from: last.from, to: end }
+    }
+    if (found.length > MAX_MATCHES)
+      return [...found.slice(0, MAX_MATCHES), { from: found[MAX_MATCHES]?.from ?? 0, to: text.length }]
+  }
+  return found
+}
+
+function without(text: string, ranges: readonly TextRange[]): string {
+  if (ranges.length === 0) return text
+  let out = ''
+  let at = 0
+  for (const { from, to } of ranges) {
+    out += text.slice(at, from) + REDACTED
+    at = to
+  }
+  return out + text.slice(at)
 }

@@ -27,7 +27,7 @@ export const SECRET_KINDS: readonly SecretKind[] = [
   { pattern: /((?:set-)?cookie\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^"'\\\r\n]+/gi, keep: '$1' },
   { pattern: new RegExp(String.raw`((?:${NAMES})${NAME_END}\\?["']?\s{0,4}[:=]\s{0,4})${VALUE}`, 'gi'), keep: '$1' },
   { pattern: new RegExp(String.raw`(--(?:[a-z]{1,20}-)?(?:${NAMES})[ \t]{1,4})${VALUE}`, 'gi'), keep: '$1' },
-  { pattern: /(:\/\/)[^\s/@"'<>]{1,512}@/g, keep: '$1' },
+  { pattern: /(:\/\/)[^\s/@"'<>]{1,512}(?=@)/g, keep: '$1' },
   { pattern: /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])/g, keep: '' },
   { pattern: /(?<![\w-])eyJ[\w-]{8,8192}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?/g, keep: '' },
   {

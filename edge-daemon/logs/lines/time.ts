@@ -35,7 +35,7 @@ const COMMON_LOG = /^\[?(\d\d)\/([A-Z][a-z]{2})\/(\d{4}):(\d\d):(\d\d):(\d\d) ([
 
 /**
  * The time that a text begins with: ISO 8601 and what is like it, syslog (RFC 3164), Apache's two forms. Without a zone it
- * is this machine's own time, as who writes a log beside us means it; without a year, the year that makes it nearest to now.
+ * is this machine's own time, as who writes a log beside us means it; without a year it is the last that is not in the future.
  */
 export function leadingTime(text: string, nowMs: number): LeadingTime | null {
   const iso = ISO.exec(text)
@@ -49,7 +49,7 @@ export function leadingTime(text: string, nowMs: number): LeadingTime | null {
     const [all, name = '', day, hour, minute, second, fraction] = syslog
     const month = monthNamed(name)
     if (month === null) return null
-    return found(all, nearestYear([month, Number(day), Number(hour), Number(minute), Number(second)], fraction, nowMs))
+    return found(all, lastYear([month, Number(day), Number(hour), Number(minute), Number(second)], fraction, nowMs))
   }
   const apache = APACHE_ERROR.exec(text)
   if (apache !== null) {
@@ -66,19 +66,18 @@ export function leadingTime(text: string, nowMs: number): LeadingTime | null {
   return found(all, atZone([year, month, day, hour, minute, second].map(Number) as Parts, undefined, zone))
 }
 
-/** Local time without a year, the one of last year, this one and next that is nearest to now; Unix ms, null for a day there is not. */
-export function nearestYear(
+/** Local time without a year: the last one that is not in the future, as far as a line may be; Unix ms, null for a day there is not. */
+export function lastYear(
   [month, day, hour, minute, second]: readonly [number, number, number, number, number],
   fraction: string | undefined,
   nowMs: number,
 ): number | null {
   const thisYear = new Date(nowMs).getFullYear()
-  let best: number | null = null
-  for (const year of [thisYear - 1, thisYear, thisYear + 1]) {
+  for (const year of [thisYear + 1, thisYear, thisYear - 1]) {
     const at = atZone([year, month, day, hour, minute, second], fraction, undefined)
-    if (at !== null && (best === null || Math.abs(at - nowMs) < Math.abs(best - nowMs))) best = at
+    if (at === null || at <= nowMs + AHEAD_MS) return at
   }
-  return best
+  return null
 }
 
 type Parts = [number, number, number, number, number, number]
