@@ -28,14 +28,18 @@ const FROM_APT = [
 /** System programs that a user's PATH may leave out. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
-function ensureFromApt(program: string, debianPackage: string, say: (line: string) => void): void {
+/**
+ * See that a program is there, as root by installing its package.
+ * @throws Error that says which package to install
+ */
+export function ensureFromApt(program: string, debianPackage: string, say: (line: string) => void): void {
   const find = () =>
     spawnSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8', env: { ...process.env, PATH } })
   if (find().status !== 0 && process.getuid?.() === 0) {
     say(`${program}: not found, installing the package ${debianPackage}`)
     const quiet: { stdio: StdioOptions } = { stdio: ['ignore', 'ignore', 'inherit'] }
     spawnSync('apt-get', ['update', '-qq'], quiet)
-    spawnSync('apt-get', ['install', '-y', '-qq', debianPackage], quiet)
+    spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '-qq', debianPackage], quiet)
   }
   const found = find()
   if (found.status !== 0) throw new Error(`${program} is needed by the tests: apt-get install ${debianPackage}`)

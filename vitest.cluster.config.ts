@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests against a real Kubernetes control plane with a real kubelet: `npm run test:cluster`. One cluster serves them all. */
+export default defineConfig({
+  test: {
+    include: ['test/cluster/**/*.test.ts'],
+    globalSetup: ['test/support/cluster/global-setup.ts'],
+    environment: 'node',
+    env: { TZ: 'UTC' },
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 60_000,
+  },
+})
