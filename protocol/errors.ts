@@ -78,6 +78,15 @@ export const ERROR_CODES = {
   SHELL_REFUSED: ['user', 'A shell on a node is not opened here: its place, a reason or a confirmation is missing.'],
   RECORDING_FAILING: ['environment', 'A session cannot be recorded where that is asked for, so it is not opened.'],
   RECORDING_UNUSABLE: ['user', 'A file is no recording of a session, or cannot be read.'],
+  SSH_ADDRESS_MISSING: ['user', 'Nobody has written down where a node is reached over SSH.'],
+  SSH_CONFIG_INVALID: ['user', "A file of OpenSSH's client cannot be read, or asks for what cannot be done."],
+  SSH_UNREACHABLE: ['peer', 'No SSH server answers at an address, or it breaks off before it has shown who it is.'],
+  SSH_HOST_KEY_UNKNOWN: ['user', "An SSH server's key is in no known_hosts file, and nobody said that it is right."],
+  SSH_HOST_KEY_CHANGED: ['peer', 'An SSH server shows another key than the one that is known of it.'],
+  SSH_HOST_KEY_REVOKED: ['peer', 'An SSH server shows a key that known_hosts calls revoked.'],
+  SSH_LOGIN_REFUSED: ['user', 'An SSH server takes none of the keys and answers that it was given.'],
+  SSH_REFUSED: ['peer', 'An SSH server opens no shell, runs no command or forwards to no further host.'],
+  SSH_DROPPED: ['peer', 'An SSH connection broke off.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
 } as const satisfies Record<string, readonly [ErrorKind, string]>
 

@@ -22,6 +22,7 @@ export async function ensureTools(say: (line: string) => void): Promise<void> {
 /** Lay and overhear the cables between the machines of the private fleet that is tested, and log in there. */
 const FROM_APT = [
   ['ssh-keygen', 'openssh-client'],
+  ['sshd', 'openssh-server'],
   ['ip', 'iproute2'],
   ['tcpdump', 'tcpdump'],
 ] as const

@@ -4,6 +4,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
 import { CONTEXT_SHAPE, DEFAULT_CONTEXT, type FleetContext, type NamedContext, refuseExposed } from './context.ts'
+import { SSH_KEYS } from './ssh-access.ts'
 
 /** What a console's configuration file says; what it leaves out has its default. Its own keys are the context `default`. */
 export interface ConsoleConfig extends FleetContext {
@@ -24,7 +25,7 @@ const CONTEXT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 const contexts = z
   .record(z.string(), z.strictObject(CONTEXT_SHAPE).superRefine(refuseExposed), {
-    error: 'expected contexts by name, each with nodes, clouds, nats, controller, production, insecure',
+    error: 'expected contexts by name, each with nodes, clouds, nats, controller, ssh, production, insecure',
   })
   .superRefine((named, { addIssue }) => {
     for (const name of Object.keys(named)) {
@@ -55,9 +56,15 @@ const schema = z
     }
   })
 
-const NODE_KEYS = ['name', 'url', 'site'] as const
+const NODE_KEYS = ['name', 'url', 'site', 'ssh'] as const
 const CLOUD_KEYS = ['name', 'servers', 'stream'] as const
 const NATS_KEYS = ['servers', 'credentials', 'ca'] as const
+const SECTION_KEYS: Readonly<Record<string, readonly string[]>> = {
+  nodes: NODE_KEYS,
+  clouds: CLOUD_KEYS,
+  nats: NATS_KEYS,
+  ssh: SSH_KEYS,
+}
 
 /**
  * Read a configuration from YAML text; `file` is for messages.
@@ -100,8 +107,8 @@ export function loadConsoleConfig(file: string, asked: boolean): ConsoleConfig {
 export function chooseContext(config: ConsoleConfig, asked: string | null): NamedContext {
   const name = asked ?? config.context
   if (name === DEFAULT_CONTEXT) {
-    const { nodes, clouds, nats, controller, production, insecure } = config
-    return { name, nodes, clouds, nats, controller, production, insecure }
+    const { nodes, clouds, nats, controller, ssh, production, insecure } = config
+    return { name, nodes, clouds, nats, controller, ssh, production, insecure }
   }
   const found = Object.hasOwn(config.contexts, name) ? config.contexts[name] : undefined
   if (found !== undefined) return { name, ...found }
@@ -126,5 +133,5 @@ function keysBeside(path: readonly string[]): readonly string[] {
   const inContext = path[0] === 'contexts'
   const [section, ...rest] = inContext ? path.slice(2) : path
   if (rest.length === 0) return inContext ? Object.keys(CONTEXT_SHAPE) : Object.keys(schema.shape)
-  return section === 'clouds' ? CLOUD_KEYS : section === 'nats' ? NATS_KEYS : NODE_KEYS
+  return SECTION_KEYS[section ?? ''] ?? NODE_KEYS
 }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { EdgeError } from '../../protocol/errors.ts'
 import { type CloudAddress, DEFAULT_STREAM, readCloud } from './cloud-address.ts'
 import { isExposed, type NodeAddress, readAddress } from './node-address.ts'
+import { type SshAccess, sshAccess } from './ssh-access.ts'
+import { readSshDestination } from './ssh-destination.ts'
 
 /** Name of the context that stands at the top of the file and not under `contexts`. */
 export const DEFAULT_CONTEXT = 'default'
@@ -25,6 +27,8 @@ export interface FleetContext {
   readonly nats: NatsAccess | null
   /** `https://host:5444` of its controller; null where there is none. */
   readonly controller: string | null
+  /** How its nodes are reached over SSH where they do not say so themselves; null = as OpenSSH's files say. */
+  readonly ssh: SshAccess | null
   /** Shown, so that nobody takes it for a fleet to try things on. */
   readonly production: boolean
   /** Take plain connections off this machine; shown wherever it is used. */
@@ -36,11 +40,21 @@ export interface NamedContext extends FleetContext {
   readonly name: string
 }
 
+const sshDestination = z.string().superRefine((text, context) => {
+  const read = readSshDestination(text)
+  if (typeof read === 'string') context.addIssue({ code: 'custom', message: read })
+})
+
 const node = z
-  .strictObject({ name: z.string(), url: z.string().nullable().default(null), site: z.string().optional() })
-  .transform((value, context): NodeAddress => {
-    const read = readAddress(value.name, value.url, value.site)
-    if (typeof read !== 'string') return read
+  .strictObject({
+    name: z.string(),
+    url: z.string().nullable().default(null),
+    site: z.string().optional(),
+    ssh: sshDestination.optional(),
+  })
+  .transform(({ name, url, site, ...elsewhere }, context): NodeAddress => {
+    const read = readAddress(name, url, site)
+    if (typeof read !== 'string') return { ...read, ...(elsewhere.ssh === undefined ? {} : { ssh: elsewhere.ssh }) }
     context.addIssue({ code: 'custom', message: read, path: [/^the (name|site)/.exec(read)?.[1] ?? 'url'] })
     return z.NEVER
   })
@@ -91,6 +105,7 @@ export const CONTEXT_SHAPE = {
     }),
   nats: nats.nullable().default(null),
   controller: controller.nullable().default(null),
+  ssh: sshAccess.nullable().default(null),
   production: yesOrNo.default(false),
   insecure: yesOrNo.default(false),
 } as const

@@ -11,6 +11,8 @@ export interface NodeAddress {
   readonly site?: string
   /** Its name on the bus where that is not the key, since several sites have one of that name. */
   readonly node?: string
+  /** Where it is reached over SSH: `[user@]host[:port]`, or an alias of `~/.ssh/config`; absent = by its url or the context. */
+  readonly ssh?: string
 }
 
 const MAX_KEY_LENGTH = 253

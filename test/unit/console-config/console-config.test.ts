@@ -13,6 +13,7 @@ const DEFAULTS = {
   clouds: [],
   nats: null,
   controller: null,
+  ssh: null,
   production: false,
   insecure: false,
   context: 'default',

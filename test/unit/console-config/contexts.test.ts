@@ -23,6 +23,7 @@ test('reads fleets by name, and what stands at the top as the default one', () =
     name: 'acme',
     production: true,
     insecure: false,
+    ssh: null,
     controller: 'https://controller.example:5444',
     nats: { servers: ['tls://hub-1.example:4222', 'tls://hub-2.example:4222'], credentials: null, ca: 'hub.pem' },
     clouds: [{ name: 'eu', servers: ['tls://hub-1.example:4222'], stream: 'EDGE' }],
