@@ -80,12 +80,13 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
 
-  'src/config': ['identity', 'settings', 'protocol'],
+  'src/config': ['regex', 'identity', 'settings', 'protocol'],
   'src/fleet': ['regex', 'protocol'],
   'src/remote': ['protocol'],
   'src/ssh': ['src/remote', 'src/config', 'settings', 'protocol'],
   'src/kube': ['src/remote', 'src/config', 'settings', 'protocol'],
   'src/shell': [
+    'regex',
     'src/kube',
     'src/ssh',
     'src/remote',

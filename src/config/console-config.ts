@@ -4,6 +4,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
 import { CONTEXT_SHAPE, DEFAULT_CONTEXT, type FleetContext, type NamedContext, refuseExposed } from './context.ts'
+import { RECORD_KEYS, type RecordSettings, recordSettings } from './record-settings.ts'
 import { SSH_KEYS } from './ssh-access.ts'
 
 /** What a console's configuration file says; what it leaves out has its default. Its own keys are the context `default`. */
@@ -18,6 +19,8 @@ export interface ConsoleConfig extends FleetContext {
   readonly ascii: boolean | null
   /** The lowest level of log lines that are followed at start. */
   readonly logLevel: LogLevel
+  /** How sessions on nodes are recorded. */
+  readonly record: RecordSettings
 }
 
 /** A context's name is the name of a folder too. */
@@ -47,6 +50,7 @@ const schema = z
     theme: z.string().min(1).default('dark'),
     ascii: z.boolean({ error: 'expected true or false' }).nullable().default(null),
     logLevel: z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+    record: recordSettings,
   })
   .superRefine(refuseExposed)
   .superRefine(({ context, contexts }, { addIssue }) => {
@@ -64,6 +68,7 @@ const SECTION_KEYS: Readonly<Record<string, readonly string[]>> = {
   clouds: CLOUD_KEYS,
   nats: NATS_KEYS,
   ssh: SSH_KEYS,
+  record: RECORD_KEYS,
 }
 
 /**

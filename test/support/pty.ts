@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Emulator } from './emulator.ts'
 
@@ -18,13 +19,19 @@ export class PtyProcess {
   /** Settles when the command has ended. */
   readonly ended: Promise<PtyEnd>
   private readonly runner: ChildProcess
+  private answers = false
 
   constructor(command: readonly string[], options: { columns?: number; rows?: number; env?: NodeJS.ProcessEnv } = {}) {
     const { columns = 80, rows = 24, env = process.env } = options
     this.emulator = new Emulator(columns, rows)
     const runner = fileURLToPath(new URL('run-on-pty.py', import.meta.url))
-    this.runner = spawn('python3', [runner, String(columns), String(rows), ...command], { env })
+    this.runner = spawn('python3', [runner, String(columns), String(rows), ...command], {
+      env,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    })
     this.runner.stdout?.on('data', (data: Buffer) => this.emulator.write(data))
+    // It has ended before us, which is what its end tells.
+    for (const pipe of this.runner.stdio) pipe?.on('error', () => undefined)
     let errors = ''
     this.pid = new Promise((resolve, reject) => {
       this.runner.stderr?.on('data', (data: Buffer) => {
@@ -42,9 +49,23 @@ export class PtyProcess {
     })
   }
 
+  /** From now on the emulator's answers to questions (colours, place of the cursor) are typed, as terminals do. */
+  answer(): void {
+    if (this.answers) return
+    this.answers = true
+    this.emulator.terminal.onData((data) => this.type(data))
+  }
+
   /** Type on the terminal. */
   type(keys: string): void {
     this.runner.stdin?.write(keys)
+  }
+
+  /** Change the size of the terminal, as a window does. */
+  resize(columns: number, rows: number): void {
+    this.emulator.terminal.resize(columns, rows)
+    const sizes = this.runner.stdio[3] as Writable
+    sizes.write(`${columns} ${rows}\n`)
   }
 
   /** Send a signal to the command. */

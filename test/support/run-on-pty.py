@@ -3,7 +3,8 @@
 Usage: run-on-pty.py COLUMNS ROWS COMMAND...
 What the command writes goes to stdout, stdin goes to the command. The last line on stderr is
 `exit CODE` or `signal NUMBER`, and before it `termios same|changed`: whether the command left the
-terminal's modes as it found them.
+terminal's modes as it found them. Where file descriptor 3 is open, a line `COLUMNS ROWS` on it
+changes the size.
 """
 
 import fcntl
@@ -22,6 +23,10 @@ def main() -> None:
     before = termios.tcgetattr(follower)
     pid = os.fork()
     if pid == 0:
+        try:
+            os.close(3)
+        except OSError:
+            pass
         os.setsid()
         fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
         for target in (0, 1, 2):
@@ -30,6 +35,12 @@ def main() -> None:
     sys.stderr.write(f"pid {pid}\n")
     sys.stderr.flush()
     sources = [leader, 0]
+    try:
+        os.fstat(3)
+        os.set_inheritable(3, False)
+        sources.append(3)
+    except OSError:
+        pass
     status = None
     while True:
         # Asked before reading: what the command wrote last is then surely read after it has ended.
@@ -42,6 +53,13 @@ def main() -> None:
             os.write(1, os.read(leader, 65536))
         elif had_ended:
             break
+        if 3 in ready:
+            line = os.read(3, 256).decode()
+            if line:
+                size = [int(part) for part in line.strip().split("\n")[-1].split()]
+                fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            else:
+                sources.remove(3)
         if 0 in ready:
             data = os.read(0, 65536)
             if data:

@@ -5,6 +5,10 @@ const PASTE_BEGIN = '\x1b[200~'
 const PASTE_END = '\x1b[201~'
 /** Longest sequence waited for; anything longer is no key. */
 const MAX_SEQUENCE = 64
+/** Longest string of a terminal waited for. */
+const MAX_STRING = 4096
+/** How long the rest of a reply may take to come, ms. */
+const REPLY_DELAY_MS = 1000
 
 /** How a splitter is made. */
 export interface EscapeSplitterOptions {
@@ -36,7 +40,17 @@ export class EscapeSplitter {
     this.held += this.decoder.write(chunk)
     const ready = this.take()
     if (ready !== '') this.options.deliver(ready)
-    if (this.held !== '') this.timer = setTimeout(() => this.expire(), this.options.delayMs)
+    if (this.held === '') return
+    // A reply of the terminal that is on its way is no key whose rest never comes.
+    const delayMs = isReply(this.held) ? REPLY_DELAY_MS : this.options.delayMs
+    this.timer = setTimeout(() => this.expire(), delayMs)
+  }
+
+  /** Hand out what is held back, as it came. */
+  release(): Buffer {
+    const held = Buffer.from(this.held)
+    this.clear()
+    return held
   }
 
   /** Forget what is held back. */
@@ -52,7 +66,7 @@ export class EscapeSplitter {
     const rest = this.held
     this.held = ''
     // A lone ESC is the key; half a sequence that never became whole is noise, except a letter after ESC (alt).
-    if (rest === ESC) this.options.deliver(ESC)
+    if (rest === ESC || (rest.length === 2 && isString(rest))) this.options.deliver(rest)
     else if (this.pasting && rest !== '') this.options.deliver(plain(rest))
   }
 
@@ -84,7 +98,7 @@ export class EscapeSplitter {
       const sequence = this.held.slice(0, length)
       this.held = this.held.slice(length)
       if (sequence === PASTE_BEGIN) this.pasting = true
-      else if (!isReport(sequence)) ready += sequence
+      else if (!isReport(sequence) && !isReply(sequence)) ready += sequence
     }
     return ready
   }
@@ -102,6 +116,7 @@ function sequenceLength(text: string): number {
   if (kind === 'O') return text.length >= 3 ? 3 : 0
   // ESC ESC: the first is a key of its own.
   if (kind === ESC) return 1
+  if (isString(text)) return stringLength(text)
   if (kind !== '[') return 2
   if (text.startsWith('\x1b[M')) return text.length >= 6 ? 6 : 0
   // Function keys of the Linux console: ESC [ [ A.
@@ -114,9 +129,26 @@ function sequenceLength(text: string): number {
   return 0
 }
 
+/** Whether a text begins a string of the terminal, as it answers for its colours and its name: OSC, DCS, APC, PM, SOS. */
+function isString(text: string): boolean {
+  return text[0] === ESC && /[\]P_^X]/.test(text[1] ?? '')
+}
+
+/** Whether a text is such a string or its beginning, and no key with alt. */
+function isReply(text: string): boolean {
+  return text.length > 2 && isString(text)
+}
+
+/** Length of the string at the start of the text; 0 while its end is not there. */
+function stringLength(text: string): number {
+  const end = /\x07|\x1b\\/.exec(text)
+  if (end !== null) return end.index + end[0].length
+  return text.length > MAX_STRING ? text.length : 0
+}
+
 /** Whether a sequence tells of the mouse, the focus or the terminal itself, and is no key. */
 function isReport(sequence: string): boolean {
-  return /^\x1b\[(?:M|<[\d;]*[Mm]|\d+;\d+;\d+M|[IO]$|[?>][\d;]*|20[01]~|\d+;\d+R)/.test(sequence)
+  return /^\x1b\[(?:M|<[\d;]*[Mm]|\d+;\d+;\d+M|[IO]$|[?>][\d;]*|20[01]~|\d+;\d+R|[03]n$|[\d;]*t$)/.test(sequence)
 }
 
 /** How many characters at the end may be the beginning of the mark. */

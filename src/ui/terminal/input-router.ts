@@ -68,18 +68,29 @@ export class InputRouter {
   }
 
   /**
-   * Give raw input to somebody else until the work is done; Ink sees none of it.
+   * Give raw input to somebody else until the work is done, half a key that waited for its rest included; Ink sees none
+   * of it.
    * @throws Error when it is already lent
    */
   async lend<T>(sink: (chunk: Buffer) => void, work: () => Promise<T>): Promise<T> {
     if (this.borrower) throw new Error('the terminal input is already lent')
-    this.splitter.clear()
+    const held = this.splitter.release()
     this.borrower = sink
+    if (held.length > 0) sink(held)
     try {
       return await work()
     } finally {
       this.borrower = null
     }
+  }
+
+  /** Let the terminal keep what is typed until {@link resume}. */
+  pause(): void {
+    this.terminal.pause()
+  }
+
+  resume(): void {
+    if (this.started) this.terminal.resume()
   }
 
   private readonly received = (chunk: Buffer): void => {

@@ -21,6 +21,7 @@ const DEFAULTS = {
   theme: 'dark',
   ascii: null,
   logLevel: 'info',
+  record: { input: false, maxBytes: 50_000_000, redact: [] },
 }
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
@@ -81,6 +82,22 @@ describe('the configuration of the console', () => {
     expect(readCloudFlag('nats://hub:4222')).toEqual({ name: 'hub:4222', servers: ['nats://hub:4222'], stream: 'EDGE' })
     expect(readCloudFlag('east=nats://hub')).toMatchObject({ name: 'east', servers: ['nats://hub'] })
     expect(readCloudFlag('hub')).toMatch(/^expected an address/)
+  })
+
+  it('reads how sessions are recorded, and names what is wrong with it', () => {
+    const text = 'record: {input: true, maxBytes: 2GB, redact: ["badge [0-9]+"]}'
+    expect(parseConsoleConfig(text, 'c.yaml').record).toEqual({
+      input: true,
+      maxBytes: 2_000_000_000,
+      redact: ['badge [0-9]+'],
+    })
+    expect(parseConsoleConfig('record: {maxBytes: 1MB}', 'c.yaml').record).toMatchObject({ input: false })
+    const faults = faultsOf('record:\n  maxBytes: 1KB\n  redact: ["(?=x)"]\n  inputs: true')
+    expect(faults).toContainEqual(
+      expect.stringMatching(/^c\.yaml:2: record\.maxBytes: expected a size of 64KB or more/),
+    )
+    expect(faults).toContainEqual(expect.stringMatching(/^c\.yaml:3: record\.redact\.0: this is no RE2 pattern/))
+    expect(faults).toContain('c.yaml:4: record.inputs: unknown key; did you mean "input"?')
   })
 
   it('names every fault with its line and what to write instead', () => {

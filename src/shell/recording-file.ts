@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+
+/** What waits to be written is behind from here on, bytes. */
+const BEHIND_BYTES = 1024 * 1024
+
+/** What became of a file. */
+export interface WrittenFile {
+  readonly bytes: number
+  /** SHA-256 of them, hex. */
+  readonly sha256: string
+  /** Why it is not whole; null when it is. */
+  readonly fault: string | null
+}
+
+/**
+ * A new file of the owner's alone that is appended to without waiting. It is synced when it is finished. A disk that
+ * refuses is told there, and what comes after it is dropped.
+ */
+export class RecordingFile {
+  readonly path: string
+  readonly #handle: FileHandle
+  readonly #hash = createHash('sha256')
+  #waiting: string[] = []
+  #waitingBytes = 0
+  #bytes = 0
+  #fault: string | null = null
+  #writing: Promise<void> | null = null
+  #caughtUp: () => void = () => undefined
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path
+    this.#handle = handle
+  }
+
+  /** @throws EdgeError `RECORDING_FAILING` when there is no such file to be had */
+  static async create(path: string): Promise<RecordingFile> {
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      return new RecordingFile(path, await open(path, 'wx', 0o600))
+    } catch (error) {
+      throw new EdgeError('RECORDING_FAILING', {
+        message: `the session cannot be recorded in ${path}: ${messageOf(error)}`,
+        next: ['make room on the disk, or let the folder be writable'],
+        cause: error,
+      })
+    }
+  }
+
+  /** Why nothing more is written; null while all is well. */
+  get fault(): string | null {
+    return this.#fault
+  }
+
+  /** More waits than should: whoever writes should wait for {@link onCaughtUp}. */
+  get isBehind(): boolean {
+    return this.#waitingBytes > BEHIND_BYTES
+  }
+
+  /** Hear when nothing waits any more; the last listener counts. */
+  onCaughtUp(listener: () => void): void {
+    this.#caughtUp = listener
+  }
+
+  append(text: string): void {
+    if (this.#fault !== null) return
+    this.#waiting.push(text)
+    this.#waitingBytes += Buffer.byteLength(text)
+    this.#writing ??= this.#writeAll()
+  }
+
+  /** Bring everything to the disk and close. Never rejects. */
+  async finish(): Promise<WrittenFile> {
+    await this.#writing
+    try {
+      await this.#handle.sync()
+    } catch (error) {
+      this.#fault ??= messageOf(error)
+    }
+    await this.#handle.close().catch(() => undefined)
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex'), fault: this.#fault }
+  }
+
+  async #writeAll(): Promise<void> {
+    // What comes in this turn is one write.
+    await null
+    while (this.#waiting.length > 0 && this.#fault === null) {
+      const data = Buffer.from(this.#waiting.join(''))
+      this.#waiting = []
+      await this.#write(data)
+      this.#waitingBytes -= data.length
+    }
+    if (this.#fault !== null) {
+      this.#waiting = []
+      this.#waitingBytes = 0
+    }
+    this.#writing = null
+    this.#caughtUp()
+  }
+
+  async #write(data: Buffer): Promise<void> {
+    try {
+      for (let at = 0; at < data.length; ) {
+        const { bytesWritten } = await this.#handle.write(data, at)
+        this.#hash.update(data.subarray(at, at + bytesWritten))
+        this.#bytes += bytesWritten
+        at += bytesWritten
+      }
+    } catch (error) {
+      this.#fault = messageOf(error)
+    }
+  }
+}
