@@ -1,5 +1,6 @@
 import { isExposed, type NodeAddress } from '../config/node-address.ts'
 import { Fleet } from '../fleet/fleet.ts'
+import { LOG_WINDOW_MS } from '../fleet/log-merge.ts'
 import type { FleetView } from '../fleet/view.ts'
 import type { FleetAccess } from '../link/access.ts'
 import { FleetLinks } from '../link/fleet-links.ts'
@@ -22,7 +23,11 @@ export class FleetSession {
 
   constructor(options: FleetSessionOptions) {
     const { nodes, access, interest, maxLogRows } = options
-    this.fleet = new Fleet({ schedule, ...(maxLogRows === undefined ? {} : { maxLogRows }) })
+    this.fleet = new Fleet({
+      schedule,
+      logWindowMs: LOG_WINDOW_MS,
+      ...(maxLogRows === undefined ? {} : { maxLogRows }),
+    })
     for (const node of nodes) {
       const { key, url } = node
       this.fleet.add(key, { ...(url === null ? {} : { url }), insecure: isExposed(node), nowMs: Date.now() })

@@ -53,7 +53,7 @@ async function readOnce(request: LogsRequest, io: CommandIo): Promise<boolean> {
     access: request.access,
     interest: { status: false, alertBacklog: null, logs: null },
   })
-  const book = new LogBook(request.tail * request.nodes.length + READ_LIMIT)
+  const book = new LogBook({ maxRows: request.tail * request.nodes.length + READ_LIMIT })
   // Where there is a bus, one way that fails is not the end: the bus itself may only be on its way.
   const isFinal = request.access.bus === undefined
   const isSettled = (key: string): boolean => {
@@ -93,8 +93,8 @@ async function readNode(
       return `${untrusted(key)}: ${linkOf(session, key)?.lastReason ?? untrusted(outcome.message)}`
     }
     const origin = { key, offsetMs, receivedMs: Date.now() }
-    book.addLines(origin, outcome.rows)
-    if (outcome.missed > 0) book.addGap(origin, { missed: outcome.missed, reason: 'too_large', toMs: nodeNowMs })
+    book.intake.addLines(origin, outcome.rows)
+    if (outcome.missed > 0) book.intake.addGap(origin, { missed: outcome.missed, reason: 'too_large', toMs: nodeNowMs })
     const lastMs = outcome.rows.at(-1)?.timestamp
     if (!outcome.truncated || lastMs === undefined || lastMs <= fromMs) return null
     fromMs = lastMs

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { Fleet } from '../fleet/fleet.ts'
+import { LOG_WINDOW_MS } from '../fleet/log-merge.ts'
 import type { LogFollow, NodeLink } from '../link/link.ts'
 import { FleetLinks } from './fleet-links.ts'
 import { runHeadless } from './headless.ts'
@@ -48,7 +49,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const { runConsole, version, stdin = process.stdin, stdout = process.stdout, stderr = process.stderr } = options
   const abort = new AbortController()
   const notices = new Set<(text: string) => void>()
-  const fleet = new Fleet({ schedule })
+  const fleet = new Fleet({ schedule, logWindowMs: LOG_WINDOW_MS })
   for (const { name } of DEMO_NODES) fleet.add(name, { nowMs: Date.now() })
   const interest = runConsole === null ? HEADLESS_INTEREST : SCREEN_INTEREST
   const links = new FleetLinks({ fleet, version, interest })

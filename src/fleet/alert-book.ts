@@ -3,7 +3,7 @@ import type { ActiveAlert } from '../../protocol/status.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { type Clean, safe } from './clean.ts'
 import { shed } from './fair-share.ts'
-import type { RowOrigin } from './log-book.ts'
+import type { RowOrigin } from './log-intake.ts'
 import type { AlertCounts, AlertView, NodeView } from './view.ts'
 
 const SEVERITY_RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 }

@@ -30,6 +30,8 @@ export interface FleetOptions {
   /** Seconds that charts and past views reach back. */
   readonly historySec?: number
   readonly maxLogRows?: number
+  /** How long log lines wait for those of other nodes, ms; absent or 0 to show them as they come. */
+  readonly logWindowMs?: number
   readonly maxAlertRows?: number
   /** Of each node. */
   readonly maxResultRows?: number
@@ -45,6 +47,8 @@ export interface FleetOptions {
 const DEFAULT_CADENCE: Cadence = { minGapMs: 200, maxGapMs: 1000 }
 /** A view is the same for this long unless something changed, ms. */
 const TICK_MS = 100
+/** Log lines that wait are not looked at more often than this, ms. */
+const MIN_LOG_WAIT_MS = 50
 /** Counters of what consoles are told. */
 const TELEMETRY = /^sent\.(telemetry(?:Nats)?)$/
 /** By then every node that reports once a second has told of a second. */
@@ -66,15 +70,20 @@ export class Fleet {
   readonly #results: ResultBook
   readonly #series: Series
   readonly #coalescer: Coalescer
+  readonly #schedule: Schedule
   readonly #viewer = new NodeViewer()
   #version = 0
+  /** When log lines that wait will be shown whatever comes, our clock; null while none wait. */
+  #logsDueMs: number | null = null
   #memo: { readonly mark: string; readonly view: FleetView } | null = null
 
   constructor(options: FleetOptions) {
     this.#historySec = options.historySec ?? 600
     this.#keyframeEveryMs = options.keyframeEveryMs
     this.#toldLater = options.toldLater ?? false
-    this.#logs = new LogBook(options.maxLogRows ?? 5000, options.firstLogId)
+    const { maxLogRows = 5000, logWindowMs = 0, firstLogId = 1 } = options
+    this.#logs = new LogBook({ maxRows: maxLogRows, windowMs: logWindowMs, firstId: firstLogId })
+    this.#schedule = options.schedule
     this.#alerts = new AlertBook(options.maxAlertRows ?? 1000)
     this.#results = new ResultBook(options.maxResultRows ?? 1000)
     this.#series = new Series(this.#historySec, SETTLE_MS)
@@ -87,6 +96,7 @@ export class Fleet {
     const { url = null, insecure = false, nowMs } = options
     const often = this.#keyframeEveryMs === undefined ? {} : { keyframeEveryMs: this.#keyframeEveryMs }
     this.#nodes.set(key, new NodeModel(key, { url, insecure, addedMs: nowMs, historySec: this.#historySec, ...often }))
+    this.#logs.intake.join(key, nowMs)
     this.#touch()
   }
 
@@ -98,7 +108,9 @@ export class Fleet {
 
   /** Take a node out of the inventory. */
   remove(key: string): void {
-    if (this.#nodes.delete(key)) this.#touch()
+    if (!this.#nodes.delete(key)) return
+    this.#logs.intake.leave(key)
+    this.#touch()
   }
 
   /** Keys of the inventory in its order. */
@@ -116,6 +128,7 @@ export class Fleet {
       this.#series.addLatency(contribution.atMs ?? nowMs, contribution.latency, windowMs)
       if (amounts !== null) this.#series.addAmounts(amounts.fromMs, amounts.toMs, amounts, windowMs)
     }
+    this.#takeLogs(model, event, nowMs)
     if (event.kind === 'frame') this.#takeRows(model, event.frame, nowMs)
     this.#touch()
   }
@@ -228,11 +241,40 @@ export class Fleet {
     return telemetryOf(up.map((model) => ratesOf(model, (name) => TELEMETRY.exec(name)?.[1] ?? null)))
   }
 
+  /** Log lines wait for those of nodes that are there; who is gone is not waited for. */
+  #takeLogs(model: NodeModel, event: LinkEvent, nowMs: number): void {
+    const { key, offsetMs } = model
+    const { intake } = this.#logs
+    const origin = { key, offsetMs, receivedMs: nowMs }
+    if (event.kind === 'opened') intake.join(key, nowMs)
+    if (event.kind === 'refused' || event.kind === 'closed') intake.leave(key)
+    if (event.kind === 'frame') {
+      const { frame } = event
+      if (frame.t === 'rows' && frame.topic === 'logs') intake.addLines(origin, frame.rows)
+      if (frame.t === 'gap' && frame.topic === 'logs') intake.addGap(origin, frame)
+      if (frame.t === 'status') intake.heard(origin, { atMs: frame.at, epoch: frame.store.epoch })
+    }
+    intake.release(nowMs)
+    this.#watchLogs(nowMs)
+  }
+
+  /** Lines that wait are shown in time, also when nothing else happens. */
+  #watchLogs(nowMs: number): void {
+    const { dueMs } = this.#logs.intake
+    if (dueMs === null || this.#logsDueMs !== null) return
+    const atMs = Math.max(dueMs, nowMs + MIN_LOG_WAIT_MS)
+    this.#logsDueMs = atMs
+    this.#schedule(() => {
+      this.#logsDueMs = null
+      this.#logs.intake.release(atMs)
+      this.#touch()
+      this.#watchLogs(atMs)
+    }, atMs - nowMs)
+  }
+
   #takeRows(model: NodeModel, frame: DaemonFrame, nowMs: number): void {
     const origin = { key: model.key, offsetMs: model.offsetMs, receivedMs: nowMs }
-    if (frame.t === 'gap' && frame.topic === 'logs') this.#logs.addGap(origin, frame)
     if (frame.t !== 'rows') return
-    if (frame.topic === 'logs') this.#logs.addLines(origin, frame.rows)
     if (frame.topic === 'results') this.#results.add(origin, frame.rows)
     if (frame.topic === 'alerts') this.#alerts.add({ ...origin, site: model.identity?.site ?? null }, frame.rows)
   }

@@ -1,17 +1,17 @@
-import type { GapFrame } from '../../protocol/frames.ts'
-import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
+import { LOG_LEVELS } from '../../protocol/records.ts'
+import { safe } from './clean.ts'
 import { type Shares, shed } from './fair-share.ts'
+import { LogIntake } from './log-intake.ts'
 import { logMatch } from './log-match.ts'
-import { logGap, logLine } from './log-row.ts'
-import type { LogQuery, LogRow } from './view.ts'
+import type { LogGap, LogLine, LogQuery, LogRow } from './view.ts'
 
-/** Whose row it is and how its clock stands to ours. */
-export interface RowOrigin {
-  readonly key: string
-  /** The node's clock minus ours, ms. */
-  readonly offsetMs: number
-  /** Our clock at receipt, ms; a row cannot be from later. */
-  readonly receivedMs: number
+/** How much a log book holds and how long lines wait for those of other nodes. */
+export interface LogBookOptions {
+  readonly maxRows: number
+  /** Rows are numbered from here on, so that those of two books can stand in one list; 1 when absent. */
+  readonly firstId?: number
+  /** How long lines wait for those of other nodes, ms; absent or 0 to show them as they come. */
+  readonly windowMs?: number
 }
 
 /** Text that all rows may hold together, by row that may be kept: an honest line is a tenth of it. */
@@ -19,89 +19,54 @@ const CHARS_PER_ROW = 1024
 
 /**
  * The newest log rows of the fleet in time order on our clock, bounded in number and in text, and shared between nodes: who
- * says much loses its own old rows. A row that comes again after a reconnect is kept once.
+ * says much loses its own old rows, and a row says how many. A row that comes again after a reconnect is kept once.
  */
 export class LogBook {
+  /** What lines go through before they are rows here. */
+  readonly intake: LogIntake
   readonly #maxRows: number
   readonly #rows: LogRow[] = []
-  /** Marks of kept lines, so that a backlog after a reconnect repeats nothing. */
-  readonly #marks = new Map<number, string>()
-  readonly #known = new Set<string>()
-  /** The newest line of each node, its time on the node's clock and on ours. */
-  readonly #newest = new Map<string, { readonly timestamp: number; readonly atMs: number }>()
-  #nextId: number
+  /** By node, what stands for rows that were let go. */
+  readonly #letGo = new Map<string, LogGap & { readonly missed: number }>()
   #chars = 0
-  /** Whether a row came that is older than one before it. */
-  #isLate = false
 
-  /** Rows are numbered from `firstId`, so that those of two books can stand in one list. */
-  constructor(maxRows: number, firstId = 1) {
+  constructor({ maxRows, firstId = 1, windowMs = 0 }: LogBookOptions) {
     this.#maxRows = maxRows
-    this.#nextId = firstId
-  }
-
-  /** Take lines of one node. */
-  addLines(origin: RowOrigin, records: readonly LogRecord[]): void {
-    for (const record of records) {
-      const mark = `${origin.key}\n${record.seq}\n${record.timestamp}`
-      if (record.seq > 0) {
-        if (this.#known.has(mark)) continue
-        this.#known.add(mark)
-        this.#marks.set(this.#nextId, mark)
-      }
-      const atMs = this.#timeOf(origin, record.timestamp)
-      const { key, offsetMs } = origin
-      this.#insert(logLine(record, { id: this.#nextId, key, atMs, late: false, offsetMs }))
-    }
-    this.#settle()
-  }
-
-  /** Take the news that lines did not come. */
-  addGap(origin: RowOrigin, gap: Pick<GapFrame, 'missed' | 'reason' | 'toMs'>): void {
-    const atMs = Math.min(origin.receivedMs, Math.round(gap.toMs - origin.offsetMs))
-    this.#insert(logGap(gap, { id: this.#nextId, key: origin.key, atMs }))
-    this.#settle()
+    const onRows = (rows: readonly LogRow[]): void => this.#keep(rows)
+    this.intake = new LogIntake({ windowMs, maxHeldChars: maxRows * CHARS_PER_ROW, firstId, onRows }, true)
   }
 
   /** Rows that match, oldest first. Gaps match whatever the level and the text: what is missing may have matched. */
   query(query: LogQuery): LogRow[] {
-    const limit = query.limit ?? this.#maxRows
+    const limit = query.limit ?? Number.POSITIVE_INFINITY
     const untilMs = query.asOf === undefined || query.asOf === 'now' ? Number.POSITIVE_INFINITY : query.asOf
     const found: LogRow[] = []
     const wanted = matcher(query)
+    const gone = [...this.#letGo.values()].sort((a, b) => a.atMs - b.atMs)
+    const take = (row: LogRow): void => {
+      if (found.length < limit && row.atMs <= untilMs && wanted(row)) found.push(row)
+    }
     for (let i = this.#rows.length - 1; i >= 0 && found.length < limit; i -= 1) {
       const row = this.#rows[i]
-      if (row !== undefined && row.atMs <= untilMs && wanted(row)) found.push(row)
+      if (row === undefined) continue
+      for (let last = gone.at(-1); last !== undefined && last.atMs > row.atMs; last = gone.at(-1))
+        take(gone.pop() ?? last)
+      take(row)
     }
+    while (gone.length > 0) take(gone.pop() as LogGap)
     return found.reverse()
   }
 
-  /** A line's time on our clock. A better measured offset must not put a node's lines out of their own order. */
-  #timeOf(origin: RowOrigin, timestamp: number): number {
-    const before = this.#newest.get(origin.key)
-    const atMs = Math.round(Math.min(origin.receivedMs, timestamp - origin.offsetMs))
-    if (before === undefined) {
-      this.#newest.set(origin.key, { timestamp, atMs })
-      return atMs
+  /** Put rows in their places and shed what is too much: once for all rows of a frame, and in steps. */
+  #keep(rows: readonly LogRow[]): void {
+    let isOrdered = true
+    for (const row of rows) {
+      this.#chars += charsOf(row)
+      isOrdered &&= (this.#rows.at(-1)?.atMs ?? 0) <= row.atMs
+      this.#rows.push(row)
     }
-    if (timestamp < before.timestamp) return Math.min(atMs, before.atMs)
-    const kept = Math.max(atMs, before.atMs)
-    this.#newest.set(origin.key, { timestamp, atMs: kept })
-    return kept
-  }
-
-  #insert(row: LogRow): void {
-    this.#nextId += 1
-    this.#chars += charsOf(row)
-    this.#rows.push(row)
-    if ((this.#rows.at(-2)?.atMs ?? 0) > row.atMs) this.#isLate = true
-  }
-
-  /** Put what was taken in its place and shed what is too much: once for all rows of a frame, and in steps. */
-  #settle(): void {
     // Sorting is stable and quick where two rising runs are joined; each late row in its place would cost all rows.
-    if (this.#isLate) this.#rows.sort((a, b) => a.atMs - b.atMs)
-    this.#isLate = false
+    if (!isOrdered) this.#rows.sort((a, b) => a.atMs - b.atMs)
     const keyOf = (row: LogRow): string => row.key
     const maxChars = this.#maxRows * CHARS_PER_ROW
     if (this.#rows.length > this.#maxRows * 1.1) this.#forget({ keyOf, weightOf: () => 1, limit: this.#maxRows })
@@ -111,9 +76,10 @@ export class LogBook {
   #forget(shares: Shares<LogRow>): void {
     for (const old of shed(this.#rows, shares)) {
       this.#chars -= charsOf(old)
-      const mark = this.#marks.get(old.id)
-      this.#marks.delete(old.id)
-      if (mark !== undefined) this.#known.delete(mark)
+      if (old.kind === 'line' && old.seq > 0) this.intake.forget(old.key, old.seq)
+      const missed = (this.#letGo.get(old.key)?.missed ?? 0) + (old.kind === 'line' ? 1 : (old.missed ?? 0))
+      const { id, key, atMs } = old
+      this.#letGo.set(key, { kind: 'gap', id, key, name: safe(key), atMs, missed, reason: 'let_go' })
     }
   }
 }
@@ -126,6 +92,7 @@ function charsOf(row: LogRow): number {
     const value = row.fields[name]
     chars += name.length + (typeof value === 'string' ? value.length : 8)
   }
+  for (const line of row.before) chars += 100 + line.msg.length
   return chars
 }
 
@@ -144,7 +111,7 @@ function matcher(query: LogQuery): (row: LogRow) => boolean {
   }
 }
 
-function textOf(row: LogRow & { kind: 'line' }): string {
+function textOf(row: LogLine): string {
   const fields = Object.entries(row.fields).map(([name, value]) => `${name}=${value}`)
   return [row.name, row.source, row.msg, ...fields].join(' ').toLowerCase()
 }

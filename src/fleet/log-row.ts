@@ -1,4 +1,3 @@
-import type { GapFrame } from '../../protocol/frames.ts'
 import type { LogRecord } from '../../protocol/records.ts'
 import { cleanWhole, safe, safeWhole } from './clean.ts'
 import type { LogGap, LogLine } from './view.ts'
@@ -38,7 +37,7 @@ export function logLine(record: LogRecord, { id, key, atMs, late, offsetMs }: Lo
 
 /** News of lines that are not there, as a row. */
 export function logGap(
-  gap: Pick<GapFrame, 'missed' | 'reason'>,
+  gap: Pick<LogGap, 'missed' | 'reason'>,
   { id, key, atMs }: Pick<LogGap, 'id' | 'key' | 'atMs'>,
 ): LogGap {
   return { kind: 'gap', id, key, name: safe(key), atMs, missed: gap.missed, reason: gap.reason }

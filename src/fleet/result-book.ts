@@ -1,6 +1,6 @@
 import type { ResultRecord } from '../../protocol/records.ts'
 import { safe } from './clean.ts'
-import type { RowOrigin } from './log-book.ts'
+import type { RowOrigin } from './log-intake.ts'
 import type { ResultQuery, ResultView } from './view.ts'
 
 /** Nodes whose results are kept at a time; an operator looks at one after the other. */

@@ -51,6 +51,7 @@ type SubscribeWish = Omit<FrameOf<ClientFrame, 'subscribe'>, 't' | 'id' | 'topic
 
 interface Subscription {
   readonly id: string
+  readonly topic: Topic
   readonly credits: number
   used: number
 }
@@ -68,6 +69,10 @@ export class LiveSession {
   readonly #subscriptions = new Map<string, Subscription>()
   /** Subscriptions that the operator changes, by topic. */
   readonly #followed = new Map<'logs' | 'results', string>()
+  /** By topic, what was followed until a moment ago. */
+  readonly #fading = new Map<string, string>()
+  /** Rows are asked for when the next status has told where to go on. */
+  #rowsWait = false
   /** The subscription to status; null while there is none. */
   #statusId: string | null = null
   #everyMs: number | null
@@ -134,6 +139,8 @@ export class LiveSession {
     for (const id of this.#subscriptions.keys()) this.#send({ t: 'unsubscribe', id })
     this.#subscriptions.clear()
     this.#followed.clear()
+    this.#fading.clear()
+    this.#rowsWait = false
     this.#statusId = null
   }
 
@@ -248,22 +255,40 @@ export class LiveSession {
   #takeSubscribed(frame: DaemonFrame, sizeBytes: number): void {
     if (this.requests.take(frame)) return
     const subscription = 'id' in frame && frame.id !== null ? this.#subscriptions.get(frame.id) : undefined
-    // Rows of a subscription that was just ended may still be under way; they are nobody's.
-    if (subscription === undefined) return
+    if (subscription === undefined) {
+      this.#takeFading(frame, sizeBytes)
+      return
+    }
     if (frame.t === 'rows') this.#cursor.took(frame)
-    if (frame.t === 'status') this.#cursor.reached(frame.store.lastSeq)
+    if (frame.t === 'status') this.#cursor.reached(frame.store.lastSeq, frame.store.epoch)
+    this.#fading.delete(subscription.topic)
     this.#port.emit({ kind: 'frame', frame, sizeBytes })
+    if (this.#rowsWait && frame.t === 'status') this.#askForRows()
     subscription.used += 1
     if (subscription.used * 2 < subscription.credits) return
     this.#send({ t: 'credit', id: subscription.id, n: subscription.used })
     subscription.used = 0
   }
 
+  /** What was under way when something else was asked for comes before the first answer to that, and is not lost. */
+  #takeFading(frame: DaemonFrame, sizeBytes: number): void {
+    if ((frame.t !== 'rows' && frame.t !== 'gap') || this.#fading.get(frame.topic) !== frame.id) return
+    this.#port.emit({ kind: 'frame', frame, sizeBytes })
+  }
+
   #askForAll(): void {
-    const { status, alertBacklog } = this.#options.interest
+    const { status } = this.#options.interest
     this.probe()
     const pace = this.#everyMs === null ? {} : { everyMs: this.#everyMs }
     if (status) this.#statusId = this.#subscribe('status', STATUS_CREDITS, pace)
+    // Where to go on is known when a status tells that the log is the same.
+    this.#rowsWait = status && this.#cursor.inDoubt
+    if (!this.#rowsWait) this.#askForRows()
+  }
+
+  #askForRows(): void {
+    const { alertBacklog } = this.#options.interest
+    this.#rowsWait = false
     if (alertBacklog !== null) this.#subscribeRows('alerts', { backlog: alertBacklog })
     this.followLogs(this.#wishes.logs)
     this.followResults(this.#wishes.results)
@@ -271,12 +296,14 @@ export class LiveSession {
 
   #follow(topic: 'logs' | 'results', wish: SubscribeWish | null): void {
     if (wish === null) this.#cursor.forget(topic)
-    if (!this.#welcomed || !this.#attends) return
+    if (!this.#welcomed || !this.#attends || this.#rowsWait) return
     const before = this.#followed.get(topic)
     if (before !== undefined) {
       this.#send({ t: 'unsubscribe', id: before })
       this.#subscriptions.delete(before)
       this.#followed.delete(topic)
+      if (wish === null) this.#fading.delete(topic)
+      else this.#fading.set(topic, before)
     }
     if (wish !== null) this.#followed.set(topic, this.#subscribeRows(topic, wish))
   }
@@ -291,7 +318,7 @@ export class LiveSession {
   #subscribe(topic: Topic, credits: number, more: SubscribeWish): string {
     const id = `${topic}-${this.#nextSubscription}`
     this.#nextSubscription += 1
-    this.#subscriptions.set(id, { id, credits, used: 0 })
+    this.#subscriptions.set(id, { id, topic, credits, used: 0 })
     this.#send({ t: 'subscribe', id, topic, credits, ...more })
     return id
   }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Fleet } from '../../../src/fleet/fleet.ts'
 import { LinkProbe } from '../../support/link-probe.ts'
-import { LiveNode, logBody } from '../../support/live-node.ts'
+import { LiveNode, logBody, statusBody } from '../../support/live-node.ts'
 import { ManualSchedule } from '../../support/manual-schedule.ts'
 
 const stops: (() => Promise<unknown>)[] = []
@@ -57,6 +57,50 @@ describe('a link to a real live server', () => {
     node.publish('logs', logBody('unheard', 'error'))
     expect(await link.link.command('fault.slow', { ms: 1 })).toMatchObject({ ok: true })
     expect(link.logs()).toHaveLength(before)
+  })
+
+  it('loses no line that is under way while it changes what it follows', async () => {
+    const node = await serve()
+    const link = probe(node.url, {
+      interest: { status: false, alertBacklog: null, logs: { filter: { level: 'info' }, backlog: 100 } },
+    })
+    await link.until(() => link.frames().includes('welcome'))
+    for (let i = 1; i <= 400; i += 1) {
+      for (let part = 1; part <= 3; part += 1) node.publish('logs', logBody(`${i}.${part} ${'x'.repeat(8000)}`))
+      if (i % 40 === 0) link.link.followLogs({ filter: { level: i % 80 === 0 ? 'info' : 'debug' }, backlog: 100 })
+      if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (i % 100 === 0) await link.until(() => link.logs().some((msg) => msg.startsWith(`${i}.3 `)))
+    }
+    const seen = new Set(link.logs().map((msg) => msg.split(' ')[0]))
+    const missed = link
+      .of('frame')
+      .flatMap(({ frame }) => (frame.t === 'gap' ? frame.missed : []))
+      .reduce((sum, count) => sum + count, 0)
+    expect(seen.size + missed).toBeGreaterThanOrEqual(1200)
+  })
+
+  it('goes on behind the last line when the node starts anew with the same log, and begins anew with another', async () => {
+    const first = await serve()
+    for (let i = 1; i <= 20; i += 1) first.keep('logs', logBody(`line ${i}`))
+    const listen = { host: '127.0.0.1', port: Number(new URL(first.url).port) }
+    const link = probe(first.url)
+    await link.until(() => link.logs().length === 10 && link.frames().includes('status'))
+    await first.server.stop()
+    const anew = (instance: string) => ({ name: 'n1', site: 's1', version: '0.1.0', instance, startedAt: 2 })
+    const second = new LiveNode({ node: anew('i2'), listen })
+    for (let i = 1; i <= 90; i += 1) second.keep('logs', logBody(`line ${i}`))
+    stops.push(() => second.server.stop())
+    await second.start()
+    await link.until(() => link.logs().includes('line 90'))
+    expect(link.logs()).toEqual(Array.from({ length: 80 }, (_, index) => `line ${index + 11}`))
+    await second.server.stop()
+    const other = { ...statusBody(), store: { ...statusBody().store, epoch: 'another' } }
+    const third = new LiveNode({ node: anew('i3'), listen, snapshot: () => other })
+    for (let i = 1; i <= 30; i += 1) third.keep('logs', logBody(`new ${i}`))
+    stops.push(() => third.server.stop())
+    await third.start()
+    await link.until(() => link.logs().includes('new 30'))
+    expect(link.logs().slice(80)).toEqual(Array.from({ length: 10 }, (_, index) => `new ${index + 21}`))
   })
 
   it('reads back and commands, and tells a refusal in the words of the node', async () => {

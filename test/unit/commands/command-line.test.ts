@@ -168,11 +168,11 @@ describe('printed output', () => {
   })
 
   it('shows a log line with its fields, hostile text made harmless, and a gap as a row', () => {
-    const book = new LogBook(10)
+    const book = new LogBook({ maxRows: 10 })
     const origin = { key: 'n1', offsetMs: 0, receivedMs: 1e13 }
     const record = { ...logRecord(1, 1_793_000_000_000, 'bad \u001b[31mred', 'error'), fields: { target: 'nats' } }
-    book.addLines(origin, [record])
-    book.addGap(origin, { missed: 3, reason: 'no_credit', toMs: 1_793_000_000_001 })
+    book.intake.addLines(origin, [record])
+    book.intake.addGap(origin, { missed: 3, reason: 'no_credit', toMs: 1_793_000_000_001 })
     const [line, gap] = book.query({})
     if (line === undefined || gap === undefined) throw new Error('rows are missing')
     expect(logRowAsText(line)).toBe('2026-10-26T07:33:20.000Z n1 ERROR edge-daemon: bad ␛[31mred target=nats')
@@ -185,6 +185,11 @@ describe('printed output', () => {
       source: 'edge-daemon',
       msg: 'bad ␛[31mred',
       fields: { target: 'nats' },
+      nodeMs: 1_793_000_000_000,
+      seq: 1,
+      late: false,
+      cutChars: 0,
+      before: [],
     })
   })
 })

@@ -131,7 +131,7 @@ describe('a node that says as much as it can', () => {
     const fleet = fleetOf('mad')
     fleet.apply('mad', { kind: 'refused', reason: 'y'.repeat(60_000), retryInMs: null }, 1000)
     expect(fleet.nodeDetail('mad', 'now', 1000)?.link.lastReason?.length).toBe(4097)
-    for (let seq = 1; seq <= 200; seq += 1) fleet.apply('mad', rows(seq, 1000, 'y'.repeat(60_000)), 1000)
+    for (let at = 1000; at < 1200; at += 1) fleet.apply('mad', rows(1, at, 'y'.repeat(60_000)), at)
     const lines = fleet.logs({}).flatMap((row) => (row.kind === 'line' ? row.msg.length : []))
     expect(new Set(lines)).toEqual(new Set([60_000]))
     expect(lines.length).toBeLessThan(100)
