@@ -53,8 +53,8 @@ export function chooseFleet(flags: FleetFlags, { version, assetsDir }: Program, 
   const context = chooseContext(config, flags.context)
   const nodes = mergeNodes(flags.node.map(parseNodeFlag), context.nodes)
   mustNotBeExposed(nodes, context)
-  const { keymapFile, picturesDir } = paths
-  const screen = { config, keymapFile, picturesDir, assetsDir }
+  const { keymapFile, picturesDir, logsDir } = paths
+  const screen = { config, keymapFile, picturesDir, logsDir, assetsDir }
   const identityDir = join(paths.identitiesDir, context.name)
   const identity = new IdentityFolder(identityDir)
   const onFault = (msg: string): void => void process.stderr.write(`edgedeck: ${msg}\n`)

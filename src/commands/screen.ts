@@ -11,12 +11,16 @@ import { FleetSession } from './fleet-session.ts'
 
 const ALERT_BACKLOG = 100
 const LOG_BACKLOG = 100
+/** What the links of a demo follow by themselves. */
+const DEMO_LOGS = { level: 'info' } as const
 
 /** How the screen is to look and where its files are. */
 export interface ScreenSettings {
   readonly config: Pick<ConsoleConfig, 'theme' | 'ascii' | 'logLevel'>
   /** Folder for pictures that the operator saves. */
   readonly picturesDir: string
+  /** Folder for log lines that the operator saves. */
+  readonly logsDir: string
   /** The user's key map; may be absent on disk. */
   readonly keymapFile: string
   /** Folder that holds `keymaps/` and `themes/`. */
@@ -50,6 +54,7 @@ export async function runScreen(
     const { runConsole } = await import('../ui/start.tsx')
     const left = runConsole({
       ...options,
+      firstLogs: { level: config.logLevel },
       fleet: session.fleet,
       link: (key) => session.links.get(key),
       watch: (keys) => session.look(keys),
@@ -76,6 +81,7 @@ export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Pro
     await runConsole({
       ...settings,
       ...demo,
+      firstLogs: DEMO_LOGS,
       archives,
       context: 'demo',
       production: false,

@@ -8,6 +8,8 @@ export interface ConsolePaths {
   readonly keymapFile: string
   /** `$XDG_STATE_HOME/edgedeck/pictures`, for pictures that the operator saves. */
   readonly picturesDir: string
+  /** `$XDG_STATE_HOME/edgedeck/logs`, for log lines that the operator saves. */
+  readonly logsDir: string
   /** `$XDG_STATE_HOME/edgedeck/identities`, a folder a context. */
   readonly identitiesDir: string
   /** `$XDG_DATA_HOME/edgedeck/pki`, the certificate authorities, a folder a fleet. */
@@ -27,6 +29,7 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
     configFile: join(base, 'config.yaml'),
     keymapFile: join(base, 'keymap.yaml'),
     picturesDir: join(state, 'pictures'),
+    logsDir: join(state, 'logs'),
     identitiesDir: join(state, 'identities'),
     pkiDir: join(xdgData?.startsWith('/') ? xdgData : join(home, '.local', 'share'), 'edgedeck', 'pki'),
     auditDir: join(state, 'audit'),

@@ -10,5 +10,7 @@ export interface FleetReader {
   logs(query: LogQuery): LogRow[]
   alertHistory(asOf: AsOf, nowMs: number, limit?: number, key?: string | null): AlertView[]
   results(query: ResultQuery): ResultView[]
+  /** A node's clock minus ours, ms; 0 while it is not measured. */
+  offsetMs(key: string): number
   subscribe(listener: () => void): () => void
 }

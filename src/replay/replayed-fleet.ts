@@ -60,6 +60,10 @@ export class ReplayedFleet implements FleetReader {
     return this.#live.subscribe(listener)
   }
 
+  offsetMs(key: string): number {
+    return this.#live.offsetMs(key)
+  }
+
   /** Who tells what a node was at a time. */
   teller(key: string, atMs: number): Teller {
     if (this.#live.knows(key, atMs)) return 'console'

@@ -92,8 +92,8 @@ export function App({
 }
 
 /** What lies over the screen; a filter and a time are typed in the footer. */
-function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' | 'time' }> | null {
-  return overlay?.name === 'filter' || overlay?.name === 'time' ? null : overlay
+function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' | 'find' | 'time' }> | null {
+  return overlay?.name === 'filter' || overlay?.name === 'find' || overlay?.name === 'time' ? null : overlay
 }
 
 function Screen({ console, size }: { readonly console: Console; readonly size: Size }) {

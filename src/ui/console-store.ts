@@ -1,8 +1,8 @@
-import type { LogLevel } from '../../protocol/records.ts'
 import type { NodeSort } from '../fleet/arrange.ts'
 import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
 import { REPLAY_SPANS_MS, type ReplayClock } from '../fleet/replay-clock.ts'
 import type { AsOf } from '../fleet/view.ts'
+import { type LogChoices, START_LOGS } from './logs/choices.ts'
 
 /** Which screen is open. */
 export type ScreenName =
@@ -21,6 +21,14 @@ export type Overlay =
   | { readonly name: 'help'; readonly first: number }
   | { readonly name: 'palette'; readonly text: string; readonly row: number }
   | { readonly name: 'filter'; readonly text: string; readonly fault: string | null }
+  /** What to look for in logs is being typed: to mark it, or to hide all else. `before` is what esc goes back to. */
+  | {
+      readonly name: 'find'
+      readonly mode: 'search' | 'filter'
+      readonly text: string
+      readonly fault: string | null
+      readonly before: string
+    }
   /** A time to go to is being typed. */
   | { readonly name: 'time'; readonly text: string; readonly fault: string | null }
 
@@ -32,18 +40,6 @@ export interface FleetChoices {
   readonly filter: string
   /** Until then (our clock, ms) rows keep their order, so that the row under a moving cursor stays the row it was. */
   readonly holdOrderUntilMs: number
-}
-
-/** How logs are read. */
-export interface LogChoices {
-  readonly minLevel: LogLevel
-  readonly contains: string
-  readonly wrap: boolean
-  readonly time: 'local' | 'utc' | 'off'
-  /** The row that the cursor is on; null follows the end. */
-  readonly cursorId: number | null
-  /** The newest row when it was paused; null = not paused. */
-  readonly pausedAtId: number | null
 }
 
 /** How results are read. */
@@ -91,7 +87,7 @@ const START: ConsoleState = {
   replay: null,
   spanMs: REPLAY_SPANS_MS[0],
   fleet: { cursor: START_CURSOR, marked: new Set(), sort: 'problems', filter: '', holdOrderUntilMs: 0 },
-  logs: { minLevel: 'info', contains: '', wrap: false, time: 'local', cursorId: null, pausedAtId: null },
+  logs: START_LOGS,
   results: { abnormalOnly: true, cursorSeq: null },
   nodeScroll: 0,
   notices: [],

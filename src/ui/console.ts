@@ -1,4 +1,4 @@
-import type { LogLevel } from '../../protocol/records.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import type { Keymap } from '../actions/keymap.ts'
 import type { ActingFor, ActionContextName } from '../actions/table.ts'
 import { arrange } from '../fleet/arrange.ts'
@@ -6,13 +6,15 @@ import type { Schedule } from '../fleet/coalescer.ts'
 import { settleCursor } from '../fleet/cursor.ts'
 import { parseFilter } from '../fleet/filter.ts'
 import type { FleetReader } from '../fleet/fleet-reader.ts'
-import type { AsOf, FleetView, LogQuery, LogRow, NodeView, ResultView } from '../fleet/view.ts'
+import type { AsOf, FleetView, NodeView, ResultView } from '../fleet/view.ts'
 import type { Standing } from '../identity/standing.ts'
 import type { NodeLink } from '../link/link.ts'
 import type { Replay } from '../replay/replay.ts'
 import { Attention } from './attention.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
+import { LogCounts } from './logs/counts.ts'
+import { LogReader } from './logs/reader.ts'
 import type { Look } from './panes/look.ts'
 import { PictureViewer } from './picture-viewer.ts'
 import { PlayHead } from './play-head.ts'
@@ -37,8 +39,12 @@ export interface ConsoleParts {
   readonly standing: () => Standing
   /** Null outside a demo. */
   readonly demo: DemoPanel | null
-  /** Ask the nodes for log lines of this level and above. */
-  readonly followLogs: (level: LogLevel) => void
+  /** Which log lines links follow by themselves. */
+  readonly firstLogs: LogFilter
+  /** Put a text into the clipboard of the operator's terminal; answers what to tell them. */
+  readonly copy: (text: string) => string
+  /** Folder for log lines that the operator saves. */
+  readonly logsDir: string
   /** Told which nodes are looked at; absent where all of them tell all the time. */
   readonly watch?: (keys: ReadonlySet<string>) => void
   /** The link to a node; undefined while there is none. */
@@ -60,6 +66,8 @@ export class Console {
   readonly head: PlayHead
   readonly picture: PictureViewer
   readonly attention: Attention
+  readonly logs: LogReader
+  readonly logCounts: LogCounts
   #listeners = 0
   #seen: { readonly asOf: AsOf; readonly view: FleetView } | null = null
   #arranged: { readonly mark: readonly unknown[]; readonly rows: readonly NodeView[] } | null = null
@@ -69,6 +77,8 @@ export class Console {
     this.head = new PlayHead({ ...parts, toast: (text) => this.toast(text) })
     const { store, schedule, watch } = parts
     this.attention = new Attention({ screen: () => store.screen(), schedule, look: watch ?? null })
+    this.logs = new LogReader({ ...parts, firstFilter: parts.firstLogs })
+    this.logCounts = new LogCounts({ changed: () => store.set({}), now: parts.now })
     this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 
@@ -77,6 +87,7 @@ export class Console {
     this.#listeners += 1
     const changed = (): void => {
       this.#seen = null
+      this.logs.invalidate()
       listener()
     }
     const { fleet, replay, store } = this.parts
@@ -159,6 +170,8 @@ export class Console {
   currentKey(): string | null {
     const screen = this.screen()
     if (screen.name === 'node' || screen.name === 'results' || screen.name === 'picture') return screen.key
+    if (screen.name === 'logs')
+      return this.logs.current()?.key ?? (screen.keys?.size === 1 ? [...screen.keys][0] : null) ?? null
     return settleCursor(this.parts.store.get().fleet.cursor, this.rows()).key
   }
 
@@ -169,20 +182,6 @@ export class Console {
     if (key === null) return []
     const until = asOf === 'now' ? {} : { toMs: asOf }
     return this.parts.fleet.results({ key, abnormalOnly: results.abnormalOnly, ...until })
-  }
-
-  /** Log rows of the open screen as the operator chose them, oldest first; a pause holds its last row. */
-  logRows(): { readonly rows: readonly LogRow[]; readonly newer: number } {
-    const { logs, asOf } = this.parts.store.get()
-    const screen = this.screen()
-    const keys = screen.name === 'logs' ? screen.keys : null
-    const query: LogQuery = { minLevel: logs.minLevel, asOf, ...(keys === null ? {} : { keys }) }
-    const wanted = logs.contains.trim()
-    const all = this.parts.fleet.logs(wanted === '' ? query : { ...query, contains: wanted })
-    const { pausedAtId } = logs
-    if (pausedAtId === null) return { rows: all, newer: 0 }
-    const rows = all.filter((row) => row.id <= pausedAtId)
-    return { rows, newer: all.length - rows.length }
   }
 }
 

@@ -10,6 +10,7 @@ import type { Console } from './console.ts'
 import type { Overlay, ScreenName } from './console-store.ts'
 import { demoHandlers } from './handlers/demo.ts'
 import { fleetHandlers } from './handlers/fleet.ts'
+import { acceptFind, cancelFind, goToTyped, toggleFind, typeFind } from './handlers/log-input.ts'
 import { logHandlers } from './handlers/logs.ts'
 import { nodeHandlers } from './handlers/node.ts'
 import { replayHandlers } from './handlers/replay.ts'
@@ -44,7 +45,7 @@ export class Keys {
     const meaning = keymap.actionFor(key, this.#console.contexts())
     if (meaning === 'app.interrupt') {
       this.run(meaning)
-    } else if (overlay?.name === 'palette' || overlay?.name === 'filter' || overlay?.name === 'time') {
+    } else if (overlay !== null && 'text' in overlay) {
       this.#type(overlay, key)
     } else if (overlay?.name === 'help') {
       this.#leafHelp(overlay.first, meaning)
@@ -82,7 +83,7 @@ export class Keys {
       'nav.last': () => store.toggleLast(),
       'app.palette': () => store.set({ overlay: { name: 'palette', text: '', row: 0 } }),
       'app.help': () => store.set({ overlay: { name: 'help', first: 0 } }),
-      'app.filter': () => store.set({ overlay: { name: 'filter', text: this.#filterText(), fault: null } }),
+      'app.filter': () => store.set({ overlay: { name: 'filter', text: store.get().fleet.filter, fault: null } }),
       'app.redraw': redraw,
       'app.quit': quit,
       'app.interrupt': quit,
@@ -117,16 +118,16 @@ export class Keys {
     })
   }
 
-  #filterText(): string {
-    const { fleet, logs } = this.#console.parts.store.get()
-    return this.#console.screen().name === 'logs' ? logs.contains : fleet.filter
-  }
-
   #type(overlay: Extract<Overlay, { text: string }>, key: KeyName): void {
     const { store } = this.#console.parts
     if (key === 'esc') {
       if (overlay.name === 'filter') this.#applyFilter('')
+      if (overlay.name === 'find') cancelFind(this.#console, overlay)
       store.set({ overlay: null })
+      return
+    }
+    if (overlay.name === 'find' && key === 'tab') {
+      toggleFind(this.#console, overlay)
       return
     }
     if (overlay.name === 'palette' && (key === 'up' || key === 'down' || key === 'tab')) {
@@ -143,6 +144,7 @@ export class Keys {
     if (text === null) return
     if (overlay.name === 'palette') store.set({ overlay: { ...overlay, text, row: 0 } })
     else if (overlay.name === 'time') store.set({ overlay: { ...overlay, text, fault: null } })
+    else if (overlay.name === 'find') typeFind(this.#console, overlay, text)
     else store.set({ overlay: { ...overlay, text, fault: this.#applyFilter(text) } })
   }
 
@@ -154,6 +156,10 @@ export class Keys {
       this.#goTo(overlay)
       return
     }
+    if (overlay.name === 'find') {
+      acceptFind(this.#console, overlay)
+      return
+    }
     store.set({ overlay: null })
     if (chosen) this.run(chosen.action)
   }
@@ -163,6 +169,13 @@ export class Keys {
     const refuse = (fault: string): void => store.set({ overlay: { ...overlay, fault } })
     if (overlay.text.trim() === '') {
       store.set({ overlay: null })
+      return
+    }
+    // Lines of then are looked at among their neighbours, without taking the whole console back.
+    if (this.#console.screen().name === 'logs' && store.get().replay === null) {
+      store.set({ overlay: null })
+      const fault = goToTyped(this.#console, overlay.text)
+      if (fault !== null) refuse(fault)
       return
     }
     const parsed = parseTime(overlay.text, this.#console.nowMs())
@@ -181,10 +194,6 @@ export class Keys {
   /** Filter as it is typed; answers what is wrong with the text, null when nothing is. */
   #applyFilter(text: string): string | null {
     const { store } = this.#console.parts
-    if (this.#console.screen().name === 'logs') {
-      store.setLogs({ contains: text })
-      return null
-    }
     const parsed = parseFilter(text)
     if (!parsed.ok) return parsed.message
     store.setFleet({ filter: text })

@@ -17,6 +17,7 @@ export function mountConsole(console: Console, compositor: Compositor, input: In
   input.on('data', (chunk: Buffer | string) => {
     for (const key of decodeKeys(chunk.toString())) keys.press(key)
   })
+  const stopReading = console.parts.store.subscribe(() => console.logs.settle())
   const ink = render(
     <CompositorContext.Provider value={compositor}>
       <App console={console} keys={keys} sizes={sizesOf(compositor)} />
@@ -31,6 +32,9 @@ export function mountConsole(console: Console, compositor: Compositor, input: In
     },
   )
   return () => {
+    stopReading()
+    console.logs.close()
+    console.logCounts.stop()
     console.head.stop()
     console.parts.replay.stop()
     ink.unmount()

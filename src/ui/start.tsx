@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import type { LogLevel } from '../../protocol/records.ts'
 import { loadKeymap } from '../actions/keymap-file.ts'
 import type { Schedule } from '../fleet/coalescer.ts'
@@ -13,6 +14,7 @@ import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import { mountConsole } from './mount.tsx'
 import { detectCapabilities } from './terminal/capabilities.ts'
+import { clipboardText } from './terminal/clipboard.ts'
 import { Compositor } from './terminal/compositor.ts'
 import { InputRouter } from './terminal/input-router.ts'
 import { TerminalSession } from './terminal/session.ts'
@@ -36,8 +38,12 @@ export interface ConsoleOptions {
   readonly config: { readonly theme: string; readonly ascii: boolean | null; readonly logLevel: LogLevel }
   /** The user's key map; may be absent on disk. */
   readonly keymapFile: string
+  /** Which log lines links follow by themselves. */
+  readonly firstLogs: LogFilter
   /** Folder for pictures that the operator saves. */
   readonly picturesDir: string
+  /** Folder for log lines that the operator saves. */
+  readonly logsDir: string
   /** Folder that holds `keymaps/` and `themes/`. */
   readonly assetsDir: string
   /** Null outside a demo. */
@@ -47,8 +53,6 @@ export interface ConsoleOptions {
   /** The screen ends when this is aborted. */
   readonly signal: AbortSignal
 }
-
-const LOG_BACKLOG = 200
 
 const schedule: Schedule = (fn, delayMs) => {
   const timer = setTimeout(fn, delayMs)
@@ -82,9 +86,14 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     production: options.production,
     standing: options.standing,
     demo: options.controls,
-    followLogs: (level) => {
-      for (const key of fleet.keys()) options.link(key)?.followLogs({ filter: { level }, backlog: LOG_BACKLOG })
+    firstLogs: options.firstLogs,
+    copy: (text) => {
+      const copied = clipboardText(text, process.env)
+      if (!copied.ok) return copied.message
+      compositor.send(copied.sequence)
+      return `copied ${copied.bytes} bytes${copied.needs === null ? '' : `; ${copied.needs}`}`
     },
+    logsDir: options.logsDir,
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     link: options.link,
     picturesDir: options.picturesDir,

@@ -35,6 +35,7 @@ export interface ConsoleScreenOptions {
   readonly sources?: readonly HistorySource[]
   readonly links?: ReadonlyMap<string, NodeLink>
   readonly picturesDir?: string
+  readonly logsDir?: string
   readonly production?: boolean
   /** Who the operator is. */
   readonly standing?: Standing
@@ -51,6 +52,8 @@ export class ConsoleScreen {
   /** Nodes that say nothing. */
   readonly silent = new Set<string>()
   hasQuit = false
+  /** What was put into the clipboard. */
+  readonly copied: string[] = []
   readonly #clock = new ManualSchedule()
   readonly #compositor: Compositor
   readonly #input = new FakeInput()
@@ -86,7 +89,12 @@ export class ConsoleScreen {
       production: options.production ?? false,
       standing: () => options.standing ?? LOCAL_STANDING,
       demo: options.demo ?? null,
-      followLogs: () => undefined,
+      firstLogs: { level: 'info' },
+      copy: (text) => {
+        this.copied.push(text)
+        return `copied ${text.length}`
+      },
+      logsDir: options.logsDir ?? '/nonexistent',
       link: (key) => options.links?.get(key),
       colour: depth !== 'none',
       picturesDir: options.picturesDir ?? '/nonexistent',

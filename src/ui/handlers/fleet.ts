@@ -2,6 +2,7 @@ import type { ActionHandlers } from '../../actions/run.ts'
 import { nextSort } from '../../fleet/arrange.ts'
 import { type Cursor, moveCursor, settleCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
+import { openLogs } from './log-places.ts'
 import { openResults } from './results.ts'
 
 /** Rows keep their order for so long after the cursor moved. */
@@ -52,7 +53,7 @@ export function fleetHandlers(console: Console, pageRows: () => number): ActionH
       const { marked } = store.get().fleet
       const key = console.currentKey()
       const keys = marked.size > 0 ? marked : key === null ? null : new Set([key])
-      store.open({ name: 'logs', keys })
+      openLogs(console, keys)
     },
     'view.sort': () => {
       const sort = nextSort(store.get().fleet.sort)

@@ -1,6 +1,7 @@
 import type { ActionHandlers } from '../../actions/run.ts'
 import { moveCursor } from '../../fleet/cursor.ts'
 import type { Console } from '../console.ts'
+import { openLogs } from './log-places.ts'
 import { openResults } from './results.ts'
 
 /** Lines that half a page of facts moves. */
@@ -31,7 +32,7 @@ export function nodeHandlers(console: Console): ActionHandlers {
     'nav.back': () => store.back(),
     'logs.open': () => {
       const key = console.currentKey()
-      if (key !== null) store.open({ name: 'logs', keys: new Set([key]) })
+      if (key !== null) openLogs(console, new Set([key]))
     },
     'results.open': () => {
       const key = console.currentKey()

@@ -4,6 +4,7 @@ import type { Notice } from '../console-store.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
+import { findHint } from './log-notes.ts'
 
 /**
  * The notice that the last line shows, of those that are still to be read, oldest first: the answer to the last key before
@@ -27,12 +28,23 @@ export function footerLine(console: Console, columns: number): Line {
     const help = overlay.fault ?? 'enter keeps it, esc clears it'
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
+  if (overlay?.name === 'find') {
+    out
+      .add(overlay.mode === 'search' ? ' /' : ' &', 'key')
+      .add(overlay.text)
+      .add(look.ascii ? '_' : '█', 'accent')
+    return out.rest(`  ${findHint(console, overlay)}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
+  }
   if (overlay?.name === 'time') {
     out
       .add(' look at ', 'key')
       .add(overlay.text)
       .add(look.ascii ? '_' : '█', 'accent')
-    const help = overlay.fault ?? '10:32, 10:32:07, -4m, 2026-11-25 10:32; enter goes there'
+    const isLogs = console.screen().name === 'logs' && store.get().replay === null
+    const examples = isLogs
+      ? '10:32, -4m, 2026-11-25 10:32, or a range 10:00..10:30'
+      : '10:32, 10:32:07, -4m, 2026-11-25 10:32'
+    const help = overlay.fault ?? `${examples}; enter goes there`
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
   const notice = noticeShown(notices)

@@ -14,6 +14,11 @@ export class Frame {
     this.#look = look
   }
 
+  /** Columns that a note may take. */
+  noteRoom(columns: number): number {
+    return Math.max(0, columns - widthOf(truncate(this.#title, columns - 4)) - 8)
+  }
+
   /**
    * The pane with its title; `note` stands muted after the title when there is room. What shows the past is ruled double and
    * in another colour.

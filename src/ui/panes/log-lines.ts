@@ -1,22 +1,34 @@
 import type { LogLevel } from '../../../protocol/records.ts'
-import type { LogRow } from '../../fleet/view.ts'
-import { formatClock } from '../format.ts'
+import type { LogPattern } from '../../fleet/log-pattern.ts'
+import type { LogGap, LogLine, LogRow } from '../../fleet/view.ts'
+import { formatAge, formatClock } from '../format.ts'
+import type { LogTime } from '../logs/choices.ts'
 import type { Line } from '../terminal/line.ts'
-import { clustersOf, widthOf } from '../terminal/text.ts'
+import { fitText, truncate, widthOf } from '../terminal/text.ts'
 import type { Token } from '../theme.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
+import { inlineFields, unfoldedFields } from './log-fields.ts'
 import type { Look } from './look.ts'
+import { layPieces, type Piece } from './styled-text.ts'
 
 /** How log rows are drawn. */
 export interface LogStyle {
   readonly columns: number
-  readonly time: 'local' | 'utc' | 'off'
+  readonly time: LogTime
+  /** Thousandths of a second too. */
+  readonly precise?: boolean
+  /** Now, or the time that is looked at (Unix ms): what is of another day says which. */
+  readonly nowMs: number
   /** Columns of the node's name; 0 leaves it out. */
   readonly nodeColumns: number
   readonly wrap: boolean
-  /** Shown as a match wherever it stands; empty for none. */
-  readonly match: string
+  /** Shown as a match wherever it stands; null for nothing. */
+  readonly search: LogPattern | null
   readonly selectedId: number | null
+  /** The row that the operator marked. */
+  readonly markedId?: number | null
+  /** Whether the fields of a row have lines of their own. */
+  readonly isUnfolded?: (row: LogLine) => boolean
 }
 
 const LEVELS: Readonly<Record<LogLevel, readonly [string, Token]>> = {
@@ -26,112 +38,167 @@ const LEVELS: Readonly<Record<LogLevel, readonly [string, Token]>> = {
   error: ['ERROR', 'danger'],
   fatal: ['FATAL', 'danger'],
 }
-/** Most lines that one wrapped row may take, so that a 90 000-character line harms nobody. */
+/** Most lines that one wrapped text may take, so that a 90 000-character line harms nobody. */
 const MAX_WRAPPED_LINES = 20
+/** Matches that are marked in one row. */
+const MAX_MARKED = 100
+/** The daemon's own log says so by having no source before its lines. */
+const OWN_SOURCE = 'edge-daemon'
+const MAX_SOURCE_COLUMNS = 28
 
-/** One row as one line, or several when it is wrapped. */
+/** One row as one line, or several when it is wrapped or unfolded. */
 export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
-  const selected = row.id === style.selectedId
-  const under: Token[] = selected ? ['selection'] : []
-  const lead = line(look.theme, ...under)
-  // Without a cursor there is no column for one: a tail looks the same, one column further left.
-  if (style.selectedId !== null) lead.add(selected ? (look.ascii ? '>' : '▌') : ' ', 'accent')
-  if (style.time !== 'off') lead.add(`${formatClock(row.atMs, style.time)} `, 'muted')
-  if (style.nodeColumns > 0) lead.cell(row.name, style.nodeColumns, 'accent').add(' ')
-  if (row.kind === 'gap') {
-    const missed = row.missed === null ? 'lines' : `${row.missed} line${row.missed === 1 ? '' : 's'}`
-    const text = `${look.ascii ? '---' : '┄┄┄'} ${missed} did not come: ${gapReason(row.reason)}`
-    return [lead.rest(text, style.columns, 'warning').done()]
-  }
+  const lead = leadOf(row, style, look)
+  if (row.kind === 'gap')
+    return [lead.rest(gapText(row, look), style.columns, 'warning').padTo(padOf(row, style)).done()]
   const [word, token] = LEVELS[row.level]
   lead.add(`${word} `, token)
-  const text = textOf(row)
-  if (!style.wrap) {
-    addMatched(lead, cutTo(text, style.columns - lead.columns, look), style.match)
-    if (selected) lead.padTo(style.columns)
-    return [lead.done()]
-  }
   const indent = lead.columns
-  const parts = wrapTo(text, Math.max(10, style.columns - indent))
-  return parts.map((part, index) => {
-    const out = index === 0 ? lead : line(look.theme, ...under).padTo(indent)
-    addMatched(out, part, style.match)
-    if (selected) out.padTo(style.columns)
-    return out.done()
+  const unfolded = style.isUnfolded?.(row) === true
+  const pieces = unfolded ? [...introOf(row), { text: row.msg, token: 'text' } as const] : foldedPieces(row, style)
+  const first = laid(pieces, style, look, indent, style.wrap || unfolded)
+  const more = unfolded ? unfoldedLines(row, style, look, indent) : []
+  return [...first, ...more].map((part, index) => {
+    const out = index === 0 ? lead : line(look.theme, ...under(row, style)).padTo(indent)
+    for (const piece of part) out.add(piece.text, piece.isMatch ? 'match' : piece.token)
+    return out.padTo(padOf(row, style)).done()
   })
 }
 
 /** What stands where there is no line of a level to show. */
-export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past', contains = ''): Line {
-  const wanted = contains === '' ? '' : ` with "${contains}"`
+export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past', filter = ''): Line {
+  const wanted = filter === '' ? '' : ` with "${filter}"`
   return line(look.theme)
     .add(` no line of level ${minLevel} or above${wanted} ${when === 'now' ? 'yet' : 'is known of this time'}`, 'muted')
     .done()
 }
 
-/** Message and fields as one text, the way it is searched. */
-export function textOf(row: Extract<LogRow, { kind: 'line' }>): string {
-  const fields = Object.entries(row.fields)
-    .filter(([name]) => name !== 'event')
-    .map(([name, value]) => `${name}=${value}`)
-  return fields.length === 0 ? row.msg : `${row.msg}  ${fields.join(' ')}`
+/** A row as a line of plain text, for the clipboard and for files: nothing is cut or folded. */
+export function plainText(row: LogRow, zone: 'local' | 'utc'): string {
+  const when = zone === 'utc' ? new Date(row.atMs).toISOString() : localStamp(row.atMs)
+  if (row.kind === 'gap') return `${when} ${row.name} --- ${gapText(row, null)}`
+  const fields = Object.entries(row.fields).map(([name, value]) => ` ${name}=${value}`)
+  const cut = row.cutChars > 0 ? ` (${row.cutChars} characters were cut by the node)` : ''
+  return `${when} ${row.name} ${LEVELS[row.level][0]} ${row.source}: ${row.msg}${fields.join('')}${cut}`
 }
 
-function gapReason(reason: string): string {
-  const reasons: Record<string, string> = {
-    no_credit: 'this console was too slow',
-    slow_reader: 'the link to this console was too slow',
-    away: 'they came while there was no link',
-    evicted: 'the node no longer keeps them',
-    too_large: 'they are too large to send',
-  }
-  return reasons[reason] ?? reason
+/** How a time is shown before a line. */
+export function timeText(atMs: number, style: Pick<LogStyle, 'time' | 'precise' | 'nowMs'>): string {
+  const { time, nowMs, precise = false } = style
+  if (time === 'off') return ''
+  if (time === 'relative') return fitText(`${formatAge(nowMs - atMs)} ago`, 11, 'right')
+  const thousandths = precise ? `.${String(Math.floor(atMs) % 1000).padStart(3, '0')}` : ''
+  const day = dayOf(atMs, time)
+  const date = day === dayOf(nowMs, time) ? '' : `${day.slice(5)} `
+  return `${date}${formatClock(atMs, time)}${thousandths}${time === 'utc' ? 'Z' : ''}`
 }
 
-function cutTo(text: string, columns: number, look: Look): string {
-  // What cannot be seen is not measured: no more than one code unit a column, with room for joined characters.
-  const head = text.slice(0, columns * 4 + 64)
-  if (head.length === text.length && widthOf(text) <= columns) return text
-  const end = look.ascii ? '>' : '…'
-  let out = ''
-  let used = 0
-  for (const cluster of clustersOf(head)) {
-    if (used + cluster.columns > columns - 1) return out + end
-    out += cluster.text
-    used += cluster.columns
-  }
-  return head.length < text.length ? out + end : out
+/** What is known of lines that are not there. */
+export function gapText(row: LogGap, look: Look | null): string {
+  const rule = look === null ? '' : look.ascii ? '--- ' : '┄┄┄ '
+  const count = row.missed === null ? 'lines' : row.missed === 1 ? '1 line' : `${spaced(row.missed)} lines`
+  const gone = row.reason === 'let_go' ? 'are no longer held here' : 'did not come'
+  return `${rule}${count} of ${row.name} ${gone}: ${REASONS[row.reason] ?? row.reason}`
 }
 
-function wrapTo(text: string, columns: number): string[] {
-  const parts: string[] = []
-  let part = ''
-  let used = 0
-  for (const cluster of clustersOf(text.slice(0, columns * 4 * MAX_WRAPPED_LINES))) {
-    if (used + cluster.columns > columns) {
-      parts.push(part)
-      if (parts.length === MAX_WRAPPED_LINES) return parts
-      part = ''
-      used = 0
-    }
-    part += cluster.text
-    used += cluster.columns
-  }
-  parts.push(part)
-  return parts
+const REASONS: Readonly<Record<string, string>> = {
+  no_credit: 'this console was too slow',
+  slow_reader: 'the link to this console was too slow',
+  away: 'they came while there was no link',
+  evicted: 'the node no longer keeps them',
+  too_large: 'they are too large to send',
+  over_quota: 'too many for what the node may spend on looking; some may have matched',
+  let_go: 'this console keeps only so many; scroll up to read them from the node again',
+  new_log: 'the node began a new log',
 }
 
-function addMatched(out: LineBuilder, text: string, match: string): void {
-  if (match === '') {
-    out.add(text)
-    return
+function leadOf(row: LogRow, style: LogStyle, look: Look): LineBuilder {
+  const selected = row.id === style.selectedId
+  const lead = line(look.theme, ...under(row, style))
+  const marked = row.id === style.markedId
+  // Without a cursor there is no column for one: a tail looks the same, one column further left.
+  if (style.selectedId !== null || (style.markedId ?? null) !== null) {
+    const [bar, mark] = look.ascii ? ['>', '*'] : ['▌', '◆']
+    lead.add(selected ? bar : marked ? mark : ' ', selected ? 'accent' : 'marked')
   }
-  const lower = text.toLowerCase()
-  const wanted = match.toLowerCase()
-  let from = 0
-  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
-    out.add(text.slice(from, at)).add(text.slice(at, at + match.length), 'match')
-    from = at + match.length
+  const time = timeText(row.atMs, style)
+  if (time !== '') lead.add(`${time} `, 'muted')
+  if (style.nodeColumns > 0) lead.cell(row.name, style.nodeColumns, 'accent').add(' ')
+  return lead
+}
+
+function under(row: LogRow, style: LogStyle): Token[] {
+  return row.id === style.selectedId ? ['selection'] : []
+}
+
+/** The selected row is inverse to the edge, so that it is seen without colours too. */
+function padOf(row: LogRow, style: LogStyle): number {
+  return row.id === style.selectedId ? style.columns : 0
+}
+
+/** What stands before a message: that it came late, and whose it is. */
+function introOf(row: LogLine): Piece[] {
+  const pieces: Piece[] = row.late ? [{ text: 'late ', token: 'warning' }] : []
+  if (row.source !== '' && row.source !== OWN_SOURCE) {
+    pieces.push({ text: `${truncate(row.source, MAX_SOURCE_COLUMNS)}: `, token: 'muted' })
   }
-  out.add(text.slice(from))
+  return pieces
+}
+
+function foldedPieces(row: LogLine, style: LogStyle): Piece[] {
+  const pieces: Piece[] = [...introOf(row), { text: row.msg, token: 'text' }]
+  pieces.push(...inlineFields(row, (text) => style.search?.test(text) === true))
+  if (row.cutChars > 0) pieces.push({ text: ` (${spaced(row.cutChars)} characters cut)`, token: 'warning' })
+  if (row.before.length > 0) pieces.push({ text: ` (${row.before.length} lines before)`, token: 'muted' })
+  return pieces
+}
+
+function unfoldedLines(row: LogLine, style: LogStyle, look: Look, indent: number): Piece[][] {
+  const lines: Piece[][] = []
+  const add = (pieces: readonly Piece[]): void => {
+    lines.push(...laid(pieces, style, look, indent, true))
+  }
+  if (row.cutChars > 0)
+    add([{ text: `${spaced(row.cutChars)} more characters were cut by the node`, token: 'warning' }])
+  if (row.source !== '' && widthOf(row.source) > MAX_SOURCE_COLUMNS) add([{ text: row.source, token: 'muted' }])
+  for (const field of unfoldedFields(row)) add(field)
+  if (row.before.length > 0) add([{ text: 'before it:', token: 'muted' }])
+  for (const earlier of row.before) {
+    const [word, token] = LEVELS[earlier.level]
+    const time = timeText(earlier.atMs, style)
+    add([
+      { text: `${time}${time === '' ? '' : ' '}`, token: 'muted' },
+      { text: `${word} `, token },
+      { text: earlier.msg, token: 'text' },
+    ])
+  }
+  return lines
+}
+
+function laid(pieces: readonly Piece[], style: LogStyle, look: Look, indent: number, wrap: boolean): Piece[][] {
+  const { search } = style
+  return layPieces(pieces, {
+    columns: Math.max(10, style.columns - indent),
+    lines: wrap ? MAX_WRAPPED_LINES : 1,
+    ellipsis: look.ascii ? '>' : '…',
+    ...(search === null ? {} : { ranges: (text: string) => search.ranges(text, MAX_MARKED) }),
+  })
+}
+
+/** A count in groups of three digits. */
+export function spaced(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
+}
+
+/** Day of a time, `YYYY-MM-DD`. */
+function dayOf(atMs: number, zone: 'local' | 'utc'): string {
+  const date = new Date(atMs)
+  if (zone === 'utc') return date.toISOString().slice(0, 10)
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-')
+}
+
+function localStamp(atMs: number): string {
+  return `${dayOf(atMs, 'local')} ${formatClock(atMs, 'local')}.${String(Math.floor(atMs) % 1000).padStart(3, '0')}`
 }

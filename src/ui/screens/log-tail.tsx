@@ -38,7 +38,8 @@ export function LogTail({
         time: 'local',
         nodeColumns: nodeKey === null ? 14 : 0,
         wrap: false,
-        match: '',
+        search: null,
+        nowMs: asOf === 'now' ? console.nowMs() : asOf,
         selectedId: null,
       } as const
       return found.flatMap((row) => {

@@ -1,13 +1,23 @@
 import { useCallback } from 'react'
-import type { LogRow } from '../../fleet/view.ts'
+import type { LogLine } from '../../fleet/view.ts'
 import type { Console } from '../console.ts'
-import { logLines, nothingYet } from '../panes/log-lines.ts'
+import { logBars } from '../logs/bars.ts'
+import { indexAt } from '../logs/choices.ts'
+import { barsAcross, histogramLines, histogramRows } from '../panes/log-histogram.ts'
+import { type LogStyle, logLines, nothingYet } from '../panes/log-lines.ts'
+import { edgeLine, logNote } from '../panes/log-notes.ts'
+import { type LogWindow, logWindow } from '../panes/log-window.ts'
 import type { Line, Size } from '../terminal/line.ts'
+import { widthOf } from '../terminal/text.ts'
 import { Pane } from './pane.tsx'
 
-const NODE_COLUMNS = 14
+/** Widest column of node names, and the part of the screen that it may take. */
+const MOST_NAME_COLUMNS = 24
+const NAME_SHARE = 0.2
+/** From this width on, times tell thousandths of a second. */
+const PRECISE_COLUMNS = 100
 
-/** The logs of chosen nodes, following the end or standing on a line. */
+/** The logs of chosen nodes: a histogram of what is wrong, and the lines, following the end or standing on one of them. */
 export function LogsScreen({
   console,
   size,
@@ -17,64 +27,90 @@ export function LogsScreen({
   readonly size: Size
   readonly demo: boolean
 }) {
-  const { store, look } = console.parts
+  const rows = size.rows - 3 - (demo ? 1 : 0)
+  const barRows = histogramRows(size.rows)
   const draw = useCallback(
     (area: Size): Line[] => {
-      const { logs, asOf } = store.get()
-      const { rows } = console.logRows()
-      if (rows.length === 0)
-        return [nothingYet(look, logs.minLevel, asOf === 'now' ? 'now' : 'past', logs.contains.trim())]
-      const screen = console.screen()
-      const single = screen.name === 'logs' && screen.keys?.size === 1
-      const style = {
-        columns: area.columns,
-        time: logs.time,
-        nodeColumns: single ? 0 : NODE_COLUMNS,
-        wrap: logs.wrap,
-        match: logs.contains.trim(),
-        selectedId: logs.cursorId,
-      }
-      return windowAround(rows, logs.cursorId, area.rows, (row) => logLines(row, style, look))
+      const height = Math.max(1, area.rows - barRows)
+      const seen = logPane(console, { columns: area.columns, rows: height })
+      if (barRows === 0) return [...seen.lines]
+      const bars = histogramPane(console, { columns: area.columns, rows: barRows }, seen)
+      return [...bars, ...seen.lines]
     },
-    [console, store, look],
+    [console, barRows],
   )
-  const note = useCallback((): string => {
-    const { logs, asOf } = store.get()
-    const { rows, newer } = console.logRows()
-    const parts = [`${logs.minLevel} and above`, `${rows.length} lines`]
-    if (logs.contains !== '') parts.push(`with "${logs.contains}"`)
-    if (logs.pausedAtId !== null) parts.push(`PAUSED, ${newer} newer`)
-    else if (asOf !== 'now') parts.push('up to this time')
-    else parts.push(logs.cursorId === null ? 'following' : 'standing, G follows')
-    if (logs.time === 'utc') parts.push('UTC')
-    return parts.join(', ')
-  }, [console, store])
-  const rows = size.rows - 3 - (demo ? 1 : 0)
-  return <Pane console={console} columns={size.columns} rows={rows} title={titleOf(console)} note={note} draw={draw} />
+  const note = useCallback((room: number) => logNote(console, room), [console])
+  const isPast = useCallback(() => console.logs.isThen(), [console])
+  return (
+    <Pane
+      console={console}
+      columns={size.columns}
+      rows={rows}
+      title={titleOf(console)}
+      note={note}
+      isPast={isPast}
+      draw={draw}
+    />
+  )
+}
+
+/** The lines, and a word at the edge where they end. */
+function logPane(console: Console, area: Size): LogWindow {
+  const { store, look } = console.parts
+  const { logs, asOf } = store.get()
+  const { rows } = console.logs.rows()
+  const edge = edgeLine(console, area.columns)
+  if (rows.length === 0) {
+    console.logs.sees(0, -1, area.rows)
+    const when = asOf === 'now' && !console.logs.isThen() ? 'now' : 'past'
+    const empty = nothingYet(look, logs.minLevel, when, logs.filter.trim())
+    return { lines: edge === null ? [empty] : [edge, empty], first: -1, last: -1 }
+  }
+  const cursor = logs.cursor === null ? null : indexAt(rows, logs.cursor)
+  const selectedId = cursor === null ? null : (rows[cursor]?.id ?? null)
+  const style = styleOf(console, area.columns, selectedId)
+  const window = logWindow(rows, cursor, area.rows, (row) => logLines(row, style, look))
+  console.logs.sees(window.first, window.last, area.rows)
+  if (window.first > 0 || edge === null) return window
+  // The word stands over the first line: it takes the place of a blank one, or of the last.
+  return { ...window, lines: [edge, ...window.lines].slice(0, area.rows) }
+}
+
+function styleOf(console: Console, columns: number, selectedId: number | null): LogStyle {
+  const { store, fleet } = console.parts
+  const { logs, asOf } = store.get()
+  const keys = console.logs.keys()
+  const names = keys === null ? fleet.keys() : [...keys]
+  const widest = Math.max(4, ...names.map(widthOf))
+  return {
+    columns,
+    time: logs.time,
+    precise: columns >= PRECISE_COLUMNS,
+    nowMs: asOf === 'now' ? console.nowMs() : asOf,
+    nodeColumns: names.length === 1 ? 0 : Math.min(widest, MOST_NAME_COLUMNS, Math.floor(columns * NAME_SHARE)),
+    wrap: logs.wrap,
+    search: console.logs.search(),
+    selectedId,
+    markedId: logs.mark?.id ?? null,
+    isUnfolded: (row: LogLine) => logs.toggled.has(row.id) !== logs.allUnfolded,
+  }
+}
+
+/** Errors and warnings over the chosen range, or over the last hour. */
+function histogramPane(console: Console, area: Size, seen: LogWindow): Line[] {
+  const { store, look } = console.parts
+  const { logs, asOf } = store.get()
+  const { rows } = console.logs.rows()
+  const nowMs = asOf === 'now' ? console.nowMs() : asOf
+  const bars = logBars(console, barsAcross(area.columns))
+  const [first, last] = [rows[seen.first], rows[seen.last]]
+  const shown = first === undefined || last === undefined ? null : { fromMs: first.atMs, toMs: last.atMs }
+  const zone = logs.time === 'utc' ? 'utc' : 'local'
+  return histogramLines({ bars, shown, cursorMs: logs.cursor?.atMs ?? null, nowMs, zone }, look, area)
 }
 
 function titleOf(console: Console): string {
-  const screen = console.screen()
-  const keys = screen.name === 'logs' ? screen.keys : null
+  const keys = console.logs.keys()
   if (keys === null) return 'logs of all nodes'
   return keys.size > 3 ? `logs of ${keys.size} nodes` : `logs of ${[...keys].join(', ')}`
-}
-
-/** Lines of the rows that fill the screen and hold the cursor in sight; following shows the end. */
-function windowAround(
-  rows: readonly LogRow[],
-  cursorId: number | null,
-  height: number,
-  draw: (row: LogRow) => Line[],
-): Line[] {
-  const at = cursorId === null ? rows.length - 1 : rows.findLastIndex((row) => row.id <= cursorId)
-  const below = cursorId === null ? 0 : Math.min(rows.length - 1 - at, Math.floor(height / 2))
-  const lines: Line[] = []
-  let last = Math.min(rows.length - 1, at + below)
-  if (last + 1 < height) last = Math.min(rows.length, height) - 1
-  for (let index = last; index >= 0 && lines.length < height; index -= 1) {
-    const row = rows[index]
-    if (row) lines.unshift(...draw(row))
-  }
-  return lines.slice(Math.max(0, lines.length - height))
 }

@@ -11,22 +11,29 @@ export interface PaneProps {
   readonly rows: number
   /** Ruled title; absent for a bare pane. */
   readonly title?: string
-  /** Stands muted behind the title. */
-  readonly note?: () => string
+  /** Stands muted behind the title, where it fits into so many columns. */
+  readonly note?: (room: number) => string
+  /** Whether it shows a past of its own; else the one that the whole console looks at. */
+  readonly isPast?: () => boolean
   readonly draw: (size: Size) => readonly Line[]
   /** Draw at most this often, for panes that change slowly and cost much; ms. */
   readonly everyMs?: number
 }
 
 /** A part of a screen that paints itself whenever the fleet or the operator's choices change. */
-export function Pane({ console, columns, rows, title, note, draw, everyMs = 0 }: PaneProps) {
+export function Pane({ console, columns, rows, title, note, isPast, draw, everyMs = 0 }: PaneProps) {
   const paint = useMemo(() => {
     const frame = title === undefined ? null : new Frame(title, console.parts.look)
     const { store } = console.parts
-    const whole = (size: Size): readonly Line[] =>
-      frame === null ? draw(size) : frame.around(draw, size, note?.(), store.get().replay !== null)
+    const whole = (size: Size): readonly Line[] => {
+      if (frame === null) return draw(size)
+      // What is drawn may tell first what the note is about.
+      const lines = draw({ ...size, rows: Math.max(0, size.rows - 1) })
+      const past = store.get().replay !== null || isPast?.() === true
+      return frame.around(() => lines, size, note?.(frame.noteRoom(size.columns)), past)
+    }
     return everyMs === 0 ? whole : throttled(whole, everyMs, console)
-  }, [console, title, note, draw, everyMs])
+  }, [console, title, note, isPast, draw, everyMs])
   if (rows <= 0 || columns <= 0) return null
   return <Canvas width={columns} height={rows} flexShrink={0} paint={paint} subscribe={console.subscribe} />
 }

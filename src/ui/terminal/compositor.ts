@@ -136,6 +136,11 @@ export class Compositor extends Writable {
     }
   }
 
+  /** Tell the terminal something that shows nothing and moves no cursor, such as what its clipboard is to hold. */
+  send(sequence: string): void {
+    if (this.running) this.screen.write(sequence)
+  }
+
   /** Write out now what is waiting, without waiting for the end of the turn. */
   flush(): void {
     if (!this.running || !this.hasFrame || this.blocked) return

@@ -34,7 +34,9 @@ function consoleOf(screenRows = 40): { console: Console; keys: Keys; quits: () =
     production: false,
     standing: () => LOCAL_STANDING,
     demo: null,
-    followLogs: () => undefined,
+    firstLogs: { level: 'info' },
+    copy: () => 'copied',
+    logsDir: '/nonexistent',
     link: () => undefined,
     colour: true,
     picturesDir: '/nonexistent',
@@ -91,14 +93,14 @@ test('help of a low and narrow terminal is read to its end, every sentence whole
   }
   console.parts.store.open({ name: 'logs', keys: null })
   keys.press('?')
-  expect(look()).toMatch(/ 1 to 9 of 36; \^D scrolls, any other key closes/)
+  expect(look()).toMatch(/ 1 to 9 of 55; \^D scrolls, any other key closes/)
   keys.press('j')
-  expect(look()).toContain(' 2 to 10 of 36')
-  for (let page = 0; page < 4; page += 1) {
+  expect(look()).toContain(' 2 to 10 of 55')
+  for (let page = 0; page < 6; page += 1) {
     keys.press('ctrl-d')
     look()
   }
-  expect(look()).toContain(' 28 to 36 of 36')
+  expect(look()).toContain(' 47 to 55 of 55')
   const wanted = helpFor(console.parts.keymap, console.contexts()).map(({ description }) => description)
   expect([...seen].sort()).toEqual(wanted.sort())
   keys.press('x')

@@ -1,0 +1,276 @@
+import { type LogFilter, logText } from '../../../protocol/log-filter.ts'
+import { LOG_LEVELS } from '../../../protocol/records.ts'
+import type { FleetReader } from '../../fleet/fleet-reader.ts'
+import { parseLogFilter } from '../../fleet/log-filter-text.ts'
+import { logMatch } from '../../fleet/log-match.ts'
+import { type LogPattern, readPattern } from '../../fleet/log-pattern.ts'
+import type { LogLine, LogRow } from '../../fleet/view.ts'
+import type { NodeLink } from '../../link/link.ts'
+import type { ConsoleStore } from '../console-store.ts'
+import { boundsOf, indexAt } from './choices.ts'
+import { LogFollower } from './follower.ts'
+import { LogPages, markOf, type PagesWish } from './pages.ts'
+
+/** What a reader needs of its console. */
+export interface LogReaderParts {
+  readonly fleet: FleetReader
+  readonly store: ConsoleStore
+  readonly link: (key: string) => NodeLink | undefined
+  /** What links follow by themselves. */
+  readonly firstFilter: LogFilter
+  readonly now: () => number
+}
+
+/** The rows of the log screen, and what came while it was paused. */
+export interface LogRows {
+  /** Oldest first. */
+  readonly rows: readonly LogRow[]
+  /** Lines that came since the pause. */
+  readonly newer: number
+  /** How many of them this console had to let go. */
+  readonly letGo: number
+}
+
+/**
+ * The rows of the log screen as the operator chose them: what comes live, and before it what was read of what the nodes keep,
+ * or a stretch of the past alone. Rows that are held already are filtered here as the nodes filter theirs.
+ */
+export class LogReader {
+  readonly pages: LogPages
+  /** First and last row in sight, by their place among the rows. */
+  inSight: { readonly first: number; readonly last: number } = { first: 0, last: -1 }
+  /** Bars of the histogram that fit. */
+  barsAcross = 60
+  readonly #parts: LogReaderParts
+  readonly #follower: LogFollower
+  /** Live rows as they were when it was paused. */
+  #held: { readonly rows: readonly LogRow[]; readonly lastId: number } | null = null
+  #memo: { readonly mark: readonly unknown[]; readonly rows: LogRows } | null = null
+  #patterns: { readonly text: string; readonly pattern: LogPattern | null } = { text: '', pattern: null }
+  #passing: { readonly text: string; readonly passes: (row: LogRow) => boolean } | null = null
+  #finding: { readonly pattern: LogPattern; readonly finds: (row: LogRow) => boolean } | null = null
+  #count: { readonly rows: readonly LogRow[]; readonly pattern: LogPattern; readonly count: number } | null = null
+  #openedFor = ''
+
+  constructor(parts: LogReaderParts) {
+    this.#parts = parts
+    this.pages = new LogPages({ changed: () => parts.store.set({}), now: parts.now })
+    this.#follower = new LogFollower({ keys: () => parts.fleet.keys(), link: parts.link }, parts.firstFilter)
+  }
+
+  /** The fleet told something new: what is shown may be other rows. */
+  invalidate(): void {
+    this.#memo = null
+  }
+
+  /** What is looked for and marked; null for nothing. */
+  search(): LogPattern | null {
+    const text = this.#parts.store.get().logs.search
+    if (this.#patterns.text !== text) {
+      const read = text === '' ? null : readPattern(text)
+      this.#patterns = { text, pattern: read?.ok ? read.pattern : null }
+    }
+    return this.#patterns.pattern
+  }
+
+  /** How many rows of the screen hold what is looked for. */
+  matches(): number {
+    const pattern = this.search()
+    if (pattern === null) return 0
+    const { rows } = this.rows()
+    if (this.#count?.rows !== rows || this.#count.pattern !== pattern) {
+      const finds = this.#finds(pattern)
+      this.#count = { rows, pattern, count: rows.reduce((sum, row) => sum + (finds(row) ? 1 : 0), 0) }
+    }
+    return this.#count.count
+  }
+
+  /** Whether a row holds what is looked for. */
+  isMatch(row: LogRow): boolean {
+    const pattern = this.search()
+    return pattern !== null && this.#finds(pattern)(row)
+  }
+
+  /** What lines have to be, as nodes are asked. */
+  filter(): LogFilter {
+    const { minLevel, filter } = this.#parts.store.get().logs
+    const parsed = parseLogFilter(filter)
+    return { level: minLevel, ...(parsed.ok ? parsed.filter : {}) }
+  }
+
+  /** Nodes of the open log screen; null = all. */
+  keys(): ReadonlySet<string> | null {
+    const { stack } = this.#parts.store.get()
+    const open = stack.findLast((screen) => screen.name === 'logs')
+    return open?.name === 'logs' ? open.keys : null
+  }
+
+  /** Whether the rows end at a time, and new lines are not among them. */
+  isThen(): boolean {
+    return this.pages.toMs !== null
+  }
+
+  /**
+   * Bring what nodes send and what is read of them in line with the screen: called after every change. A log screen that lies
+   * under another one is kept as it is.
+   */
+  settle(): void {
+    const { stack, logs, replay } = this.#parts.store.get()
+    const isOpen = stack.some((screen) => screen.name === 'logs')
+    const usual: LogFilter = { level: logs.minLevel === 'debug' ? 'debug' : 'info' }
+    this.#follower.follow(this.keys(), isOpen ? this.filter() : usual, usual)
+    if (!isOpen) {
+      if (this.#openedFor !== '') this.close()
+      return
+    }
+    if (replay !== null) return
+    const mark = JSON.stringify([[...(this.keys() ?? ['*'])], this.filter(), logs.range])
+    if (mark === this.#openedFor) return
+    this.#openedFor = mark
+    // Whoever stands on a line stays there: what is around it is read with the new filter.
+    if (logs.cursor === null) void this.pages.open(this.wish())
+    else void this.pages.jump(logs.cursor.atMs, this.wish())
+  }
+
+  /** Nobody looks any more. */
+  close(): void {
+    this.#openedFor = ''
+    this.#held = null
+    this.pages.reset()
+  }
+
+  /** Show the newest lines again. */
+  live(): void {
+    if (this.isThen()) void this.pages.open(this.wish())
+  }
+
+  /** Show the lines around a time; the cursor finds the nearest. */
+  async goTo(atMs: number): Promise<void> {
+    await this.pages.jump(atMs, this.wish())
+  }
+
+  /** Hold the lines as they are, or let them come again. */
+  setPaused(paused: boolean): void {
+    const rows = this.#live()
+    this.#held = paused ? { rows, lastId: Math.max(0, ...rows.slice(-1000).map(({ id }) => id)) } : null
+    this.#memo = null
+    this.#parts.store.setLogs({ paused })
+  }
+
+  /** Read on where the screen comes near the end of what is held; rows are counted from 0. */
+  sees(first: number, last: number, height: number): void {
+    this.inSight = { first, last }
+    if (this.#parts.store.get().replay !== null || this.#openedFor === '') return
+    const { rows } = this.rows()
+    if (first < height) void this.pages.older(this.wish())
+    if (last >= rows.length - height && this.isThen()) void this.pages.newer(this.wish())
+  }
+
+  /** The row under the cursor; the newest when there is no cursor. */
+  current(): LogRow | null {
+    const { rows } = this.rows()
+    return rows[indexAt(rows, this.#parts.store.get().logs.cursor)] ?? null
+  }
+
+  /** The rows of the screen. */
+  rows(): LogRows {
+    const { store, now } = this.#parts
+    const { logs, asOf } = store.get()
+    const keys = this.keys()
+    const mark = [keys, logs.minLevel, logs.filter, logs.range, logs.paused, asOf, this.pages.version]
+    if (this.#memo !== null && mark.every((part, at) => part === this.#memo?.mark[at])) return this.#memo.rows
+    const rows = asOf === 'now' ? this.#merged(now()) : { rows: this.#past(asOf), newer: 0, letGo: 0 }
+    this.#memo = { mark, rows }
+    return rows
+  }
+
+  /** What is asked of the nodes when more is read. */
+  wish(): PagesWish {
+    const { fleet, link, store, now } = this.#parts
+    const keys = this.keys() ?? new Set(fleet.keys())
+    const nodes = []
+    const unreached = []
+    for (const key of keys) {
+      const found = link(key)
+      if (found === undefined) unreached.push(key)
+      else nodes.push({ key, link: found, offsetMs: fleet.offsetMs(key) })
+    }
+    return { nodes, unreached, filter: this.filter(), ...boundsOf(store.get().logs.range, now()) }
+  }
+
+  #past(asOf: number): LogRow[] {
+    const keys = this.keys()
+    const rows = this.#parts.fleet.logs({ asOf, ...(keys === null ? {} : { keys }) })
+    return rows.filter(this.#passes())
+  }
+
+  /** Live rows that pass, oldest first. */
+  #live(): readonly LogRow[] {
+    const keys = this.keys()
+    return this.#parts.fleet.logs(keys === null ? {} : { keys }).filter(this.#passes())
+  }
+
+  #merged(nowMs: number): LogRows {
+    const { pages } = this
+    const { range } = this.#parts.store.get().logs
+    const { fromMs, toMs } = boundsOf(range, nowMs)
+    const all = this.isThen() ? [] : this.#live()
+    const live = this.#held === null || this.isThen() ? all : this.#held.rows
+    const lastId = this.#held?.lastId ?? 0
+    const since = this.#held === null ? [] : all.filter((row) => row.id > lastId)
+    const lost = since.reduce(
+      (sum, row) => sum + (row.kind === 'gap' && row.reason === 'let_go' ? (row.missed ?? 0) : 0),
+      0,
+    )
+    const from = Math.max(fromMs, pages.fromMs)
+    const rows = joined(pages.rows, live).filter((row) => row.atMs >= from && (toMs === null || row.atMs <= toMs))
+    return { rows, newer: since.filter(({ kind }) => kind === 'line').length + lost, letGo: lost }
+  }
+
+  #finds(pattern: LogPattern): (row: LogRow) => boolean {
+    if (this.#finding?.pattern !== pattern) {
+      const test = remembered((row) => pattern.test(logText(row)))
+      this.#finding = { pattern, finds: (row) => row.kind === 'line' && test(row) }
+    }
+    return this.#finding.finds
+  }
+
+  /** Whether a row passes the filter; what was found out of a row is not asked again. */
+  #passes(): (row: LogRow) => boolean {
+    const filter = this.filter()
+    const text = JSON.stringify(filter)
+    if (this.#passing?.text !== text) {
+      const { level = 'debug', ...more } = filter
+      const least = LOG_LEVELS.indexOf(level)
+      const matches = Object.keys(more).length === 0 ? null : logMatch(more)
+      const passesMore = matches === null ? null : remembered(matches)
+      // Gaps pass whatever the filter: what is missing may have passed.
+      const passes = (row: LogRow): boolean =>
+        row.kind === 'gap' || (LOG_LEVELS.indexOf(row.level) >= least && (passesMore === null || passesMore(row)))
+      this.#passing = { text, passes }
+    }
+    return this.#passing.passes
+  }
+}
+
+/** A test whose answers are kept with the rows: rows never change, and are asked about with every picture. */
+function remembered(test: (row: LogLine) => boolean): (row: LogLine) => boolean {
+  const known = new WeakMap<LogLine, boolean>()
+  return (row) => {
+    const before = known.get(row)
+    if (before !== undefined) return before
+    const answer = test(row)
+    known.set(row, answer)
+    return answer
+  }
+}
+
+/** What was read and what came live in one order of time; a row that is in both is that of the live book. */
+function joined(read: readonly LogRow[], live: readonly LogRow[]): LogRow[] {
+  const firstMs = live[0]?.atMs ?? Number.POSITIVE_INFINITY
+  const both = new Set(live.map(markOf))
+  // Only where the two lie over each other can a row be in both.
+  const alone = read.filter((row) => row.atMs < firstMs || !both.has(markOf(row)))
+  if ((alone.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) <= firstMs) return [...alone, ...live]
+  return [...alone, ...live].sort((a, b) => a.atMs - b.atMs)
+}

@@ -1,0 +1,163 @@
+import { formatClock, formatCount } from '../format.ts'
+import type { Line, Size } from '../terminal/line.ts'
+import type { Token } from '../theme.ts'
+import { line } from '../widgets/line-builder.ts'
+import type { Look } from './look.ts'
+
+/** Log lines of one step of time. */
+export interface LogBar {
+  /** Errors and what is worse. */
+  readonly errors: number
+  readonly warns: number
+}
+
+/** How many errors and warnings there were over time. Times are Unix ms on our clock. */
+export interface LogBars {
+  /** Begin of the first bar. */
+  readonly fromMs: number
+  readonly stepMs: number
+  readonly bars: readonly LogBar[]
+  /** From when on everything is known; null when that is not known yet. */
+  readonly knownFromMs: number | null
+}
+
+/** What a histogram is drawn from. */
+export interface HistogramView {
+  readonly bars: LogBars
+  /** The lines in sight, first and last; null when there are none. */
+  readonly shown: { readonly fromMs: number; readonly toMs: number } | null
+  /** Line under the cursor; null when there is no cursor. */
+  readonly cursorMs: number | null
+  readonly nowMs: number
+  readonly zone: 'local' | 'utc'
+}
+
+const LABEL_COLUMNS = 9
+const TAIL_COLUMNS = 13
+const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
+const ASCII_BLOCKS = [' ', '.', ':', '-', '=', '+', '*', '#', '@'] as const
+const STEPS_MS = [
+  1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000,
+  10_800_000, 21_600_000, 43_200_000, 86_400_000,
+] as const
+const DAY_MS = 86_400_000
+
+/** Rows of the histogram on a terminal of so many rows: lines come first. */
+export function histogramRows(screenRows: number): number {
+  if (screenRows < 20) return 0
+  if (screenRows < 30) return 1
+  if (screenRows < 50) return 3
+  return screenRows < 65 ? 4 : 5
+}
+
+/** Bars that fit beside the labels. */
+export function barsAcross(columns: number): number {
+  return Math.max(1, columns - LABEL_COLUMNS - TAIL_COLUMNS)
+}
+
+/** Width of a bar in time, ms: the shortest round one with which so long a span fits into so many bars. */
+export function stepFor(spanMs: number, bars: number): number {
+  return STEPS_MS.find((stepMs) => spanMs / stepMs <= bars) ?? DAY_MS
+}
+
+/** Errors and warnings over time, the window of what is in sight marked under them. */
+export function histogramLines(view: HistogramView, look: Look, size: Size): Line[] {
+  const columns = barsAcross(size.columns)
+  const { bars, stepMs } = view.bars
+  const shown = bars.slice(0, columns)
+  const errors = shown.map((bar) => bar.errors)
+  if (size.rows <= 1) {
+    return barRows(
+      view,
+      { label: ' errors', values: errors, token: 'danger', rows: 1, unit: stepMs, marksWindow: true },
+      look,
+    )
+  }
+  const errorRows = barRows(
+    view,
+    { label: ' errors', values: errors, token: 'danger', rows: Math.max(1, size.rows - 2), unit: stepMs },
+    look,
+  )
+  const warns = shown.map((bar) => bar.warns)
+  const warnRows = barRows(view, { label: ' warns', values: warns, token: 'warning', rows: 1, unit: stepMs }, look)
+  const scale = scaleRow(view, columns, look)
+  return size.rows === 2 ? [...errorRows, scale] : [...errorRows, ...warnRows, scale]
+}
+
+interface Bars {
+  readonly label: string
+  readonly values: readonly number[]
+  readonly token: Token
+  readonly rows: number
+  readonly unit: number
+  readonly marksWindow?: boolean
+}
+
+function barRows(
+  view: HistogramView,
+  { label, values, token, rows, unit, marksWindow = false }: Bars,
+  look: Look,
+): Line[] {
+  const most = Math.max(0, ...values)
+  const glyphs = look.ascii ? ASCII_BLOCKS : BLOCKS
+  const nothing = look.ascii ? '/' : '╱'
+  return Array.from({ length: rows }, (_, row) => {
+    const isFirst = row === 0
+    const isLast = row === rows - 1
+    const out = line(look.theme).cell(isLast ? label : '', LABEL_COLUMNS, 'muted')
+    for (const [at, value] of values.entries()) {
+      const marks: Token[] = marksWindow && isInSight(view, at) ? ['selection'] : []
+      if (!isKnown(view.bars, at)) {
+        out.add(isLast ? nothing : ' ', 'muted', ...marks)
+        continue
+      }
+      // One line of a thousand is still seen: whatever is there fills at least an eighth.
+      const eighths = value === 0 || most === 0 ? 0 : Math.max(1, Math.round((value / most) * rows * 8))
+      const here = Math.max(0, Math.min(8, eighths - (rows - 1 - row) * 8))
+      out.add(glyphs[here] ?? ' ', token, ...marks)
+    }
+    const tail = most === 0 ? 'none' : `max ${formatCount(most)}/${stepText(unit)}`
+    return out.add(isFirst ? ` ${tail}` : '', 'muted').done()
+  })
+}
+
+/** Begin and end of the time, what of it is in sight, and where the cursor is. */
+function scaleRow(view: HistogramView, columns: number, look: Look): Line {
+  const { bars, fromMs, stepMs } = view.bars
+  const toMs = fromMs + bars.length * stepMs
+  const [rule, sight, cursor] = look.ascii ? ['-', '=', '^'] : ['─', '━', '▲']
+  const cursorAt = view.cursorMs === null ? null : Math.floor((view.cursorMs - fromMs) / stepMs)
+  const out = line(look.theme).cell(` ${scaleText(fromMs, view)}`, LABEL_COLUMNS, 'muted')
+  for (let at = 0; at < Math.min(columns, bars.length); at += 1) {
+    if (at === cursorAt) out.add(cursor, 'accent')
+    else if (isInSight(view, at)) out.add(sight, 'accent')
+    else out.add(rule, 'border')
+  }
+  const isNow = view.nowMs >= toMs - stepMs && view.nowMs <= toMs + stepMs
+  return out.add(` ${isNow ? 'now' : scaleText(toMs, view)}`, 'muted').done()
+}
+
+function isInSight({ shown, bars: { fromMs, stepMs } }: HistogramView, at: number): boolean {
+  if (shown === null) return false
+  const startMs = fromMs + at * stepMs
+  return shown.toMs >= startMs && shown.fromMs < startMs + stepMs
+}
+
+function isKnown({ knownFromMs, fromMs, stepMs }: LogBars, at: number): boolean {
+  return knownFromMs !== null && fromMs + (at + 1) * stepMs > knownFromMs
+}
+
+/** A time at the end of the scale: the time of day, or the day where that says more. */
+function scaleText(atMs: number, { nowMs, zone }: HistogramView): string {
+  const clock = formatClock(atMs, zone)
+  if (nowMs - atMs < DAY_MS) return clock
+  const date = new Date(atMs)
+  const [month, day] = zone === 'utc' ? [date.getUTCMonth(), date.getUTCDate()] : [date.getMonth(), date.getDate()]
+  return `${String(month + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`
+}
+
+function stepText(stepMs: number): string {
+  if (stepMs < 60_000) return `${stepMs / 1000}s`
+  if (stepMs < 3_600_000) return `${stepMs / 60_000}m`
+  return stepMs < DAY_MS ? `${stepMs / 3_600_000}h` : `${stepMs / DAY_MS}d`
+}

@@ -1,0 +1,108 @@
+import { showKey } from '../../actions/keymap.ts'
+import { parseLogFilter } from '../../fleet/log-filter-text.ts'
+import { logMatch } from '../../fleet/log-match.ts'
+import type { Console } from '../console.ts'
+import type { Overlay } from '../console-store.ts'
+import { formatAge } from '../format.ts'
+import type { LogRange } from '../logs/choices.ts'
+import type { Line } from '../terminal/line.ts'
+import { truncate, widthOf } from '../terminal/text.ts'
+import { line } from '../widgets/line-builder.ts'
+import { spaced, timeText } from './log-lines.ts'
+
+/** What stands behind the title of the logs: what matters most first, as much of it as there is room for. */
+export function logNote(console: Console, room: number): string {
+  const { store } = console.parts
+  const { logs, asOf } = store.get()
+  const { rows, newer, letGo } = console.logs.rows()
+  const parts = [`${logs.minLevel} and above`, `${spaced(rows.length)} lines`]
+  if (logs.paused) {
+    const lost = letGo > 0 ? ` (${spaced(letGo)} of them let go here)` : ''
+    parts.unshift(`PAUSED, ${spaced(newer)} newer${lost}`)
+  }
+  if (asOf !== 'now') parts.unshift('up to this time')
+  else if (console.logs.isThen()) parts.unshift(thenText(console))
+  else if (!logs.paused)
+    parts.push(logs.cursor === null ? 'following' : `standing, ${keyOf(console, 'nav.bottom')} follows`)
+  if (logs.filter.trim() !== '') parts.push(`filter "${logs.filter.trim()}"`)
+  if (logs.search !== '') parts.push(`${spaced(console.logs.matches())} match "${logs.search}"`)
+  const range = rangeText(logs.range, console)
+  if (range !== '') parts.push(range)
+  if (logs.time === 'utc') parts.push('UTC')
+  if (logs.mark !== null)
+    parts.push(`mark at ${timeText(logs.mark.atMs, { time: zoneOf(console), nowMs: console.nowMs() })}`)
+  let note = ''
+  for (const part of parts) {
+    const longer = note === '' ? part : `${note}, ${part}`
+    if (widthOf(longer) > room) break
+    note = longer
+  }
+  return note === '' ? truncate(parts[0] ?? '', room) : note
+}
+
+/** What there is before the first line that is held; null when nothing is to be said. */
+export function edgeLine(console: Console, columns: number): Line | null {
+  const { look, store } = console.parts
+  if (store.get().replay !== null) return null
+  const { pages } = console.logs
+  const { rows } = console.logs.rows()
+  const rule = look.ascii ? '--- ' : '┄┄┄ '
+  const out = line(look.theme)
+  const failed = [...pages.failed.keys()]
+  if (pages.phase === 'older') {
+    const back = pages.lookedBackToMs
+    const far =
+      back === null ? '' : `, looked back to ${timeText(back, { time: zoneOf(console), nowMs: console.nowMs() })}`
+    return out
+      .rest(`${rule}reading older lines from the nodes${far} ${look.ascii ? '...' : '…'}`, columns, 'info')
+      .done()
+  }
+  if (failed.length > 0) {
+    const [first = ''] = failed
+    const names = failed.length === 1 ? first : `${first} and ${failed.length - 1} more nodes`
+    return out
+      .rest(`${rule}older lines of ${names} are missing: ${pages.failed.get(first) ?? ''}`, columns, 'warning')
+      .done()
+  }
+  if (!pages.isAllOlder || rows.length === 0) return null
+  const begins = store.get().logs.range === null ? 'older lines are no longer kept' : 'the range begins here'
+  return out.rest(`${rule}${begins}`, columns, 'muted').done()
+}
+
+/** What stands behind the text that is typed. */
+export function findHint(console: Console, find: Extract<Overlay, { name: 'find' }>): string {
+  if (find.fault !== null) return find.fault
+  const { rows } = console.logs.rows()
+  if (find.mode === 'search') {
+    const count = find.text === '' ? '' : `${console.logs.matches()} of ${rows.length} lines; `
+    return `${count}enter keeps it, tab hides the rest instead`
+  }
+  const parsed = parseLogFilter(find.text)
+  const passes = parsed.ok ? logMatch(parsed.filter) : null
+  const shown = rows.filter((row) => row.kind === 'line' && passes?.(row) === true).length
+  const count = find.text.trim() === '' ? '' : `${shown} of ${rows.length} lines here; `
+  return `${count}enter asks the nodes, tab only marks it; source:NAME field:NAME=VALUE`
+}
+
+/** Local time or UTC, whichever the lines are shown in. */
+export function zoneOf(console: Console): 'local' | 'utc' {
+  return console.parts.store.get().logs.time === 'utc' ? 'utc' : 'local'
+}
+
+function thenText(console: Console): string {
+  const { logs } = console.parts.store.get()
+  const atMs = logs.cursor?.atMs ?? console.logs.pages.toMs ?? 0
+  const time = timeText(atMs, { time: zoneOf(console), nowMs: console.nowMs() })
+  return `THEN ${time}, ${keyOf(console, 'replay.live')} is live again`
+}
+
+function rangeText(range: LogRange | null, console: Console): string {
+  if (range === null) return ''
+  if (range.kind === 'last') return `last ${formatAge(range.spanMs).replace(/ 0[smh]$/, '')}`
+  const text = (atMs: number): string => timeText(atMs, { time: zoneOf(console), nowMs: console.nowMs() })
+  return `${text(range.fromMs)} to ${range.toMs === null ? 'now' : text(range.toMs)}`
+}
+
+function keyOf(console: Console, action: 'nav.bottom' | 'replay.live'): string {
+  return console.parts.keymap.keysOf(action).map(showKey)[0] ?? 'palette'
+}
