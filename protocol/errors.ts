@@ -87,6 +87,11 @@ export const ERROR_CODES = {
   SSH_LOGIN_REFUSED: ['user', 'An SSH server takes none of the keys and answers that it was given.'],
   SSH_REFUSED: ['peer', 'An SSH server opens no shell, runs no command or forwards to no further host.'],
   SSH_DROPPED: ['peer', 'An SSH connection broke off.'],
+  KUBE_CONFIG_UNUSABLE: ['user', 'A kubeconfig is missing, damaged, or has not what was asked for.'],
+  KUBE_UNREACHABLE: ['peer', 'A Kubernetes API server does not answer, or cannot be believed.'],
+  KUBE_LOGIN_REFUSED: ['user', 'A Kubernetes API server does not take the credentials of the kubeconfig.'],
+  KUBE_REFUSED: ['peer', 'A Kubernetes API server answered, and refused.'],
+  POD_UNUSABLE: ['user', 'There is no such pod or container, or it does not run, or it has no shell.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
 } as const satisfies Record<string, readonly [ErrorKind, string]>
 

@@ -209,7 +209,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['edge-daemon/inference'],
   sharp: ['edge-daemon/inference', 'src/demo', 'src/pictures'],
   '@marcbachmann/cel-js': ['edge-daemon/rules'],
-  ws: ['edge-daemon/live', 'src/link'],
+  ws: ['edge-daemon/live', 'src/link', 'src/kube'],
   'node-ssh': ['src/ssh'],
   ssh2: ['src/ssh'],
   'ssh-config': ['src/ssh'],
