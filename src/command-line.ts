@@ -16,6 +16,7 @@ import type { OutputFormat } from './commands/output.ts'
 import { addContextCommands, type ContextRequest } from './context-commands.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
 import { addDoctorCommand, type DoctorRequest } from './doctor-command.ts'
+import { addExecCommand, type ExecRequest } from './exec-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
@@ -50,6 +51,7 @@ export type CommandRequest =
       readonly timeoutMs: number
     })
   | PastRequest
+  | ExecRequest
   | NatsRequest
   | BusRequest
   | PkiRequest
@@ -62,7 +64,7 @@ export type CommandRequest =
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison or doctor found a fault,
-69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
+4 a command of exec failed on some node, 69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
 Point it at a fleet:  edgedeck --node press-4=wss://10.0.0.4:5443/live
 Or see it first:      edgedeck demo`
@@ -77,7 +79,7 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
   const accept = (wanted: CommandRequest): void => {
     request = wanted
   }
-  const program = grammar({ version, nowMs }, accept)
+  const program = grammar({ version, nowMs, argv }, accept)
   for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => {
@@ -99,7 +101,7 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
 }
 
 function grammar(
-  { version, nowMs }: { readonly version: string; readonly nowMs: number },
+  { version, nowMs, argv }: { readonly version: string; readonly nowMs: number; readonly argv: readonly string[] },
   accept: (request: CommandRequest) => void,
 ): Command {
   const program = new Command('edgedeck')
@@ -163,6 +165,7 @@ function grammar(
     )
 
   addPastCommands(program, accept, nowMs)
+  addExecCommand(program, accept, argv)
   addNatsCommands(program, accept)
   addLoginCommand(program, accept)
   addPkiCommands(program, accept)

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../protocol/errors.ts'
+import { isOk, type NodeOutcome } from './shell/fan-out-outcome.ts'
 
 /** A node or region did not answer. */
 export const EXIT_UNREACHABLE = 1
@@ -6,6 +7,13 @@ export const EXIT_UNREACHABLE = 1
 export const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
 /** Of `edgedeck doctor`. */
 export const EXIT_OF_DIAGNOSIS = { fine: 0, untested: EXIT_UNREACHABLE, faulty: 3 } as const
+/** A command that was run on nodes ended with another exit code than 0 on some. */
+export const EXIT_COMMAND_FAILED = 4
+/** Of `edgedeck exec`: where a node was not reached, lost, too late or left out, that counts more than a command that failed. */
+export function exitOfExec(outcomes: readonly Pick<NodeOutcome, 'end'>[]): number {
+  if (outcomes.every(isOk)) return 0
+  return outcomes.every(({ end }) => end.kind === 'exited') ? EXIT_COMMAND_FAILED : EXIT_UNREACHABLE
+}
 /** A fault of edgedeck itself. */
 export const EXIT_BUG = 70
 /** Of errors that end a command; {@link EXIT_UNREACHABLE} for the rest. */

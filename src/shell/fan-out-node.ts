@@ -32,6 +32,8 @@ export interface NodeRunOptions {
   readonly schedule: Schedule
   /** Monotonic, ms. */
   readonly nowMs: () => number
+  /** Done between connecting and running; nothing is run when it rejects. */
+  readonly beforeRun?: (key: string, host: RemoteHost) => Promise<void>
   /** Hear that the command runs. */
   readonly onRunning?: (key: string, label: string) => void
   /** Hear each line as it comes, without its end; untrusted. */
@@ -119,7 +121,7 @@ export class NodeRun {
   }
 
   async #go(opened: Promise<RemoteHost>): Promise<NodeEnd> {
-    const { command, connectTimeoutMs, commandTimeoutMs, onRunning } = this.#options
+    const { command, connectTimeoutMs, commandTimeoutMs, beforeRun, onRunning } = this.#options
     const seconds = Math.round(connectTimeoutMs / 100) / 10
     const tooLate = this.#after(connectTimeoutMs, () =>
       this.#giveUp({ kind: 'unreachable', code: 'NODE_UNREACHABLE', msg: `no connection in ${seconds} s`, next: [] }),
@@ -127,6 +129,8 @@ export class NodeRun {
     try {
       const host = await opened
       this.#label = host.label
+      if (this.#connecting.signal.aborted) return await this.#givenUp.promise
+      await beforeRun?.(this.key, host)
       if (this.#connecting.signal.aborted) return await this.#givenUp.promise
       this.#channel = await host.run(command)
     } catch (error) {

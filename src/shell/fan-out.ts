@@ -22,11 +22,11 @@ export interface FanOutOptions extends NodeRunOptions {
 export class FanOut {
   readonly #options: FanOutOptions
   readonly #running = new Set<NodeRun>()
+  readonly #holders = new Set<string>()
   readonly #outcomes = new Map<string, NodeOutcome>()
   #skips: SkipReason | null = null
   #failures = 0
   #next = 0
-  #isPaused = false
 
   constructor(options: FanOutOptions) {
     this.#options = options
@@ -62,14 +62,15 @@ export class FanOut {
     for (const run of this.#running) run.kill({ kind: 'interrupted' })
   }
 
-  /** Let every program wait, because nobody takes the lines now. */
-  pause(): void {
-    this.#isPaused = true
+  /** Let every program wait, because somebody (`by`) takes no more lines now. */
+  hold(by: string): void {
+    this.#holders.add(by)
     for (const run of this.#running) run.pause()
   }
 
-  resume(): void {
-    this.#isPaused = false
+  /** That somebody takes lines again; programs go on when nobody else holds them. */
+  release(by: string): void {
+    if (!this.#holders.delete(by) || this.#holders.size > 0) return
     for (const run of this.#running) run.resume()
   }
 
@@ -81,7 +82,7 @@ export class FanOut {
       this.#next += 1
       const run = new NodeRun(target, this.#options)
       this.#running.add(run)
-      if (this.#isPaused) run.pause()
+      if (this.#holders.size > 0) run.pause()
       const outcome = await run.run()
       this.#running.delete(run)
       this.#outcomes.set(target.key, outcome)

@@ -172,10 +172,13 @@ describe('FanOut', () => {
   it('lets programs wait while nobody takes their lines', async () => {
     const host = new ScriptedHost('a')
     const { engine } = fanOut([target('a', host)])
-    engine.pause()
+    engine.hold('a slow pipe')
+    engine.hold('a slow disk')
     const done = engine.run()
     await vi.waitFor(() => expect(host.channels[0]?.isPaused).toBe(true))
-    engine.resume()
+    engine.release('a slow pipe')
+    expect(host.channels[0]?.isPaused).toBe(true)
+    engine.release('a slow disk')
     expect(host.channels[0]?.isPaused).toBe(false)
     host.channels[0]?.exit(0)
     await done
