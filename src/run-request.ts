@@ -106,6 +106,10 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       return answered(
         await runLogs({ ...request, nodes: await loaded.inventory.named(request.names), access: loaded.access }, io),
       )
+    case 'exec': {
+      const { runExecRequest } = await import('./exec-request.ts')
+      return runExecRequest(request, loaded, io)
+    }
     case 'replay': {
       const { runReplay } = await import('./commands/replay.ts')
       return answered(await runReplay({ ...request, ...(await pastOf(loaded, request.name)) }, io))

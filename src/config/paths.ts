@@ -16,6 +16,8 @@ export interface ConsolePaths {
   readonly pkiDir: string
   /** `$XDG_STATE_HOME/edgedeck/audit`, journals of what consoles send. */
   readonly auditDir: string
+  /** `$XDG_STATE_HOME/edgedeck/recordings`, sessions on nodes, a folder a context. */
+  readonly recordingsDir: string
 }
 
 /** Paths after the XDG base directory specification; a relative one of its variables is ignored, as it asks. */
@@ -33,5 +35,6 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
     identitiesDir: join(state, 'identities'),
     pkiDir: join(xdgData?.startsWith('/') ? xdgData : join(home, '.local', 'share'), 'edgedeck', 'pki'),
     auditDir: join(state, 'audit'),
+    recordingsDir: join(state, 'recordings'),
   }
 }

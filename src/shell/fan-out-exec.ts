@@ -27,7 +27,7 @@ export interface ExecMeans {
   openNode(key: string, signal: AbortSignal): Promise<RemoteHost>
   readonly journal: Pick<OperatorJournal, 'begins' | 'happened'>
   /** Begin the recording of a run. @throws EdgeError when it cannot be */
-  record(title: string): Promise<RunRecording>
+  record(run: Pick<ExecPlan, 'nodes' | 'command' | 'why'>): Promise<RunRecording>
 }
 
 /** A command, where it is to be run, and why. */
@@ -85,7 +85,7 @@ export class FleetExec {
    * @throws EdgeError when it cannot be recorded
    */
   static async prepare(plan: ExecPlan, means: ExecMeans): Promise<FleetExec> {
-    return new FleetExec(plan, means, await means.record(`exec on ${plan.nodes.length} nodes: ${plan.command}`))
+    return new FleetExec(plan, means, await means.record(plan))
   }
 
   /** Where the output is recorded. */

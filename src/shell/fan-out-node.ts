@@ -45,7 +45,10 @@ const STOP_GRACE_MS = 2000
 const CLOSE_GRACE_MS = 2000
 const INPUT_CHUNK_BYTES = 32 * 1024
 
-type StopReason = Extract<NodeEnd, { kind: 'timeout' | 'interrupted' }>
+/** Why a command is stopped. */
+export type StopReason =
+  | { readonly kind: 'timeout'; readonly limit: 'command' | 'deadline' }
+  | { readonly kind: 'interrupted' }
 
 /** A command on one node, from connecting to how it ended. */
 export class NodeRun {
@@ -89,19 +92,20 @@ export class NodeRun {
     this.#stopped = reason
     this.resume()
     if (this.#channel === null) {
-      this.#giveUp(reason)
+      this.#giveUp({ ...reason, seen: true })
       return
     }
     this.#channel.signal?.(reason.kind === 'interrupted' ? 'INT' : 'TERM')
     this.#after(STOP_GRACE_MS, () => this.#channel?.close())
-    this.#after(STOP_GRACE_MS + CLOSE_GRACE_MS, () => this.#giveUp(reason))
+    this.#after(STOP_GRACE_MS + CLOSE_GRACE_MS, () => this.#giveUp({ ...reason, seen: false }))
   }
 
   /** Break off at once. */
   kill(reason: StopReason): void {
     this.#stopped ??= reason
     this.#channel?.close()
-    this.#giveUp(this.#stopped)
+    // What never began to run is known not to.
+    this.#giveUp({ ...this.#stopped, seen: this.#channel === null })
   }
 
   /** Let the program wait, because nobody takes its output now. */
@@ -170,7 +174,7 @@ export class NodeRun {
   #endOf(end: ChannelEnd): NodeEnd {
     // What ended well before it heard that it should stop has ended well.
     const isWell = end.kind === 'exited' && end.code === 0 && end.signal === null
-    if (this.#stopped !== null && !isWell) return this.#stopped
+    if (this.#stopped !== null && !isWell) return { ...this.#stopped, seen: end.kind === 'exited' }
     return end.kind === 'exited' ? end : { kind: 'dropped', reason: untrusted(end.reason) }
   }
 

@@ -7,12 +7,12 @@ export type NodeEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly signal: string | null }
   /** No connection, or the command was not taken: nothing ran. */
   | { readonly kind: 'unreachable'; readonly code: ErrorCode; readonly msg: string; readonly next: readonly string[] }
-  /** Its time was over; it was asked to stop, and may run on where the node did not hear that. */
-  | { readonly kind: 'timeout'; readonly limit: 'command' | 'deadline' }
+  /** Its time was over, and it was asked to stop; where its end was not `seen` it may run on. */
+  | { readonly kind: 'timeout'; readonly limit: 'command' | 'deadline'; readonly seen: boolean }
   /** The connection broke while it ran: what came of it is not known. */
   | { readonly kind: 'dropped'; readonly reason: string }
-  /** The operator stopped it. */
-  | { readonly kind: 'interrupted' }
+  /** The operator stopped it; where its end was not `seen` it may run on. */
+  | { readonly kind: 'interrupted'; readonly seen: boolean }
   /** It was never begun. */
   | { readonly kind: 'skipped'; readonly why: SkipReason }
 
@@ -79,14 +79,18 @@ export function endText(end: NodeEnd): string {
     case 'unreachable':
       return `unreachable: ${end.msg}`
     case 'timeout':
-      return end.limit === 'command' ? 'timed out' : 'the time for all nodes was over'
+      return `${end.limit === 'command' ? 'timed out' : 'the time for all nodes was over'}${maybeOn(end)}`
     case 'dropped':
       return `connection lost: ${end.reason}`
     case 'interrupted':
-      return 'stopped'
+      return `stopped${maybeOn(end)}`
     case 'skipped':
       return SKIPPED[end.why]
   }
+}
+
+function maybeOn({ seen }: { readonly seen: boolean }): string {
+  return seen ? '' : '; it may still run there'
 }
 
 const SKIPPED: Readonly<Record<SkipReason, string>> = {

@@ -6,6 +6,12 @@ import { reasonOf } from './connection-error.ts'
 /** A server that does not confirm the end of a channel is waited for so long. */
 const CLOSE_TIMEOUT_MS = 2_000
 
+/** What ssh2 sends a signal with (RFC 4254, section 6.9). */
+interface SignalledChannel {
+  readonly outgoing: { readonly id: number; readonly state: string }
+  readonly _client: { readonly _protocol: { signal(channel: number, name: string): void } }
+}
+
 /** A program at the other end of an SSH channel. */
 export class SshChannel implements RemoteChannel {
   readonly ended: Promise<ChannelEnd>
@@ -69,6 +75,12 @@ export class SshChannel implements RemoteChannel {
     this.#isPaused = false
     this.#channel.resume()
     this.#channel.stderr.resume()
+  }
+
+  signal(name: 'INT' | 'TERM'): void {
+    const { outgoing, _client } = this.#channel as unknown as SignalledChannel
+    // ssh2's own method sends none once our input is at its end, which is where that of a command mostly is.
+    if (outgoing.state === 'open' || outgoing.state === 'eof') _client._protocol.signal(outgoing.id, name)
   }
 
   close(): void {

@@ -243,7 +243,7 @@ describe('edgedeck exec', () => {
     io.abort()
     expect(host.channels[0]?.signals).toEqual(['INT'])
     interruptAgain()
-    expect((await done)?.[0]?.end).toEqual({ kind: 'interrupted' })
+    expect((await done)?.[0]?.end).toEqual({ kind: 'interrupted', seen: false })
     expect(io.err()).toContain('asking press-1 to stop; again breaks off')
   })
 

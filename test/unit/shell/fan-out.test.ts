@@ -57,7 +57,7 @@ describe('FanOut', () => {
     await vi.waitFor(() => expect(engine.running).toEqual(['e', 'f']))
     time.advance(5000)
     await vi.waitFor(() => expect(engine.running).toEqual(['f']))
-    time.advance(60_000)
+    time.advance(55_000)
     const outcomes = await done
     expect(outcomes.map(({ key, end }) => [key, end])).toEqual([
       ['a', { kind: 'exited', code: 0, signal: null }],
@@ -65,7 +65,7 @@ describe('FanOut', () => {
       ['c', { kind: 'unreachable', code: 'NODE_UNREACHABLE', msg: 'no ␛[31mroute', next: ['see the cable'] }],
       ['d', { kind: 'dropped', reason: 'the link broke' }],
       ['e', { kind: 'unreachable', code: 'NODE_UNREACHABLE', msg: 'no connection in 5 s', next: [] }],
-      ['f', { kind: 'timeout', limit: 'command' }],
+      ['f', { kind: 'timeout', limit: 'command', seen: true }],
     ])
     expect(lines).toEqual(['a | one', 'a | two', 'b ! bad', 'd | half'])
     expect(summaryText(outcomes, 12_340)).toBe(
@@ -119,7 +119,11 @@ describe('FanOut', () => {
     time.advance(2000)
     expect(stubborn.channels[0]?.isClosed).toBe(true)
     const outcomes = await done
-    expect(outcomes.map(({ end }) => end.kind)).toEqual(['interrupted', 'interrupted', 'interrupted'])
+    expect(outcomes.map(({ end }) => [end.kind, 'seen' in end && end.seen])).toEqual([
+      ['interrupted', true],
+      ['interrupted', false],
+      ['interrupted', true],
+    ])
     expect(obeying.isClosed && stubborn.isClosed).toBe(true)
   })
 
@@ -133,7 +137,10 @@ describe('FanOut', () => {
     engine.stop()
     engine.kill()
     const outcomes = await done
-    expect(outcomes.map(({ end }) => end)).toEqual([{ kind: 'interrupted' }, { kind: 'skipped', why: 'interrupted' }])
+    expect(outcomes.map(({ end }) => end)).toEqual([
+      { kind: 'interrupted', seen: false },
+      { kind: 'skipped', why: 'interrupted' },
+    ])
   })
 
   it('ends all at the deadline of all', async () => {
@@ -148,7 +155,7 @@ describe('FanOut', () => {
     time.advance(10_000)
     const outcomes = await done
     expect(outcomes.map(({ end }) => end)).toEqual([
-      { kind: 'timeout', limit: 'deadline' },
+      { kind: 'timeout', limit: 'deadline', seen: true },
       { kind: 'skipped', why: 'deadline' },
     ])
   })
