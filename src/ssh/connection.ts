@@ -11,6 +11,8 @@ import { Silence } from './silence.ts'
 import type { SshTarget } from './target.ts'
 
 const CLOSE_TIMEOUT_MS = 1_000
+const MAX_BANNERS = 4
+const MAX_BANNER_CHARS = 4_000
 
 /** A connection that let us in. */
 export interface SshConnection {
@@ -43,6 +45,7 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
     const ssh = new NodeSSH()
     let stage: Stage = through === null ? 'reaching' : 'greeting'
     let isIn = false
+    let banners = 0
     let fault: EdgeError | null = null
     let reason: string | null = null
     const silence = new Silence(target.answerTimeoutMs, () => {
@@ -105,9 +108,10 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
     const client = ssh.connection as Client
     // For as long as the connection lives: a reset at any time must not be an uncaught exception.
     client.on('error', (error: Error & { level?: string }) => {
-      reason ??= reasonOf(error)
       // A key that cannot sign is one of several; the next is tried.
-      if (isIn || error.level === 'agent') return
+      if (!isIn && error.level === 'agent') return
+      reason ??= reasonOf(error)
+      if (isIn) return
       if (/no matching host key format/i.test(error.message)) return fail(hostKey.noSuchKey())
       fail(stage === 'login' ? login.failed(messageOf(error)) : connectionError(target, stage, reasonOf(error)))
     })
@@ -115,7 +119,9 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
       stage = 'greeting'
       silence.heard()
     })
-    client.on('banner', (text) => prompter.tell(text.trimEnd()))
+    client.on('banner', (text) => {
+      if (banners++ < MAX_BANNERS) prompter.tell(text.slice(0, MAX_BANNER_CHARS).trimEnd())
+    })
     client.on('ready', () => {
       isIn = true
       reason = null

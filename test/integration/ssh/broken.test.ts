@@ -1,0 +1,225 @@
+import { createServer, type Socket } from 'node:net'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { EdgeError } from '../../../protocol/errors.ts'
+import { NOBODY_TO_ASK, type RemoteHost } from '../../../src/remote/contract.ts'
+import { connectSsh } from '../../../src/ssh/connect.ts'
+import type { SshTarget } from '../../../src/ssh/target.ts'
+import { eventually } from '../../support/edge-daemon.ts'
+import { freePort } from '../../support/joining.ts'
+import { SshKeys } from '../../support/ssh-keys.ts'
+import { outputOf, type TargetChanges, targetOf } from '../../support/ssh-target.ts'
+import { Sshd } from '../../support/sshd.ts'
+import { tcpLink } from '../../support/tcp-link.ts'
+
+const keys = new SshKeys()
+const key = keys.make('mia')
+const uncaught: unknown[] = []
+const note = (error: unknown) => void uncaught.push(error)
+let sshd: Sshd
+
+beforeAll(async () => {
+  process.on('uncaughtException', note)
+  sshd = await Sshd.start({ authorized: [key.line] })
+})
+afterAll(async () => {
+  await sshd.stop()
+  keys[Symbol.dispose]()
+  process.off('uncaughtException', note)
+  expect(uncaught).toEqual([])
+})
+
+function target(port: number, changes: TargetChanges = {}): SshTarget {
+  const { login, knownHosts, ...rest } = changes
+  return targetOf({ host: '127.0.0.1', port, user: sshd.user }, keys.dir, {
+    login: { keyFiles: [key.file], ...login },
+    knownHosts: { unknown: 'accept', ...knownHosts },
+    ...rest,
+  })
+}
+
+function connect(to: SshTarget, signal?: AbortSignal): Promise<RemoteHost> {
+  return connectSsh(to, { prompter: NOBODY_TO_ASK, ...(signal === undefined ? {} : { signal }) })
+}
+
+async function faultOf(to: SshTarget, signal?: AbortSignal): Promise<string> {
+  try {
+    await (await connect(to, signal)).close()
+    return 'connected'
+  } catch (error) {
+    if (error instanceof EdgeError) return error.toLine()
+    throw error
+  }
+}
+
+/** A server that says what a test wants on each connection. */
+async function peer(talk: (socket: Socket) => void): Promise<{ port: number } & AsyncDisposable> {
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => undefined)
+    talk(socket)
+  })
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of open) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+it('says that nothing listens, and that there is no such host', async () => {
+  expect(await faultOf(target(await freePort()))).toMatch(/^SSH_UNREACHABLE: .*nothing listens there/)
+  expect(await faultOf(target(22, { host: 'no-such-host.invalid' }))).toMatch(/^SSH_UNREACHABLE: /)
+})
+
+it.each<[string, (socket: Socket) => void, RegExp]>([
+  ['says nothing', () => undefined, /nothing came for 0\.5 s/],
+  ['greets and stops', (socket) => socket.write('SSH-2.0-OpenSSH_9.9\r\n'), /nothing came for 0\.5 s/],
+  ['greets and goes', (socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n'), /ended the connection/],
+  ['goes at once', (socket) => socket.end(), /ended the connection/],
+  ['resets', (socket) => socket.resetAndDestroy(), /reset|ended the connection/],
+  ['speaks HTTP', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), /did not agree|ended/],
+  ['greets and talks nonsense', (socket) => socket.write(`SSH-2.0-x\r\n${'\u001b[2J'.repeat(500)}`), /did not agree/],
+  ['speaks SSH 1', (socket) => socket.write('SSH-1.5-old\r\n'), /did not agree/],
+  ['never ends its greeting', (socket) => flood(socket), /did not agree|nothing came/],
+])('fails in time, in words, at a server that %s', async (_what, talk, why) => {
+  await using server = await peer(talk)
+  const said = await faultOf(target(server.port, { answerTimeoutMs: 500 }))
+  expect(said).toMatch(/^SSH_UNREACHABLE: /)
+  expect(said).toMatch(why)
+  expect(said).not.toContain('\u001b')
+})
+
+it('gives a server that is stopped in the middle up in time', async () => {
+  await using stopped = await Sshd.start({ authorized: [key.line] })
+  const to = target(stopped.port, { answerTimeoutMs: 500, keepaliveMs: 200, keepaliveTries: 2 })
+  const host = await connect({ ...to, answerTimeoutMs: 15_000 })
+  const shell = await host.openShell({ term: 'xterm', size: { columns: 80, rows: 24 } })
+  shell.onOutput(() => undefined)
+  stopped.signalAll('SIGSTOP')
+  expect(await faultOf(to)).toMatch(/^SSH_UNREACHABLE: .*nothing came for 0\.5 s/)
+  // A session that went silent is noticed too, and what is asked of it then is refused.
+  expect(await shell.ended).toEqual({ kind: 'dropped', reason: 'the other side went silent' })
+  await expect(host.run('true')).rejects.toMatchObject({ code: 'SSH_DROPPED' })
+  await host.close()
+})
+
+it('tells of a session that was killed, and of a connection that was reset', async () => {
+  const host = await connect(target(sshd.port))
+  const shell = await host.openShell({ term: 'xterm', size: { columns: 80, rows: 24 } })
+  let seen = ''
+  shell.onOutput((chunk) => {
+    seen += chunk.toString()
+  })
+  await eventually(() => seen !== '')
+  sshd.killSessions()
+  expect(await shell.ended).toMatchObject({ kind: 'dropped', reason: expect.stringMatching(/ended the connection|reset/) })
+  await host.close()
+
+  await using link = await tcpLink(sshd.port)
+  const through = await connect(target(link.port))
+  const running = await through.run('sleep 600')
+  running.onOutput(() => undefined)
+  link.cut()
+  expect(await running.ended).toMatchObject({ kind: 'dropped' })
+  await expect(through.openShell({ term: 'xterm', size: { columns: 80, rows: 24 } })).rejects.toThrow(/broke off/)
+})
+
+it('is broken off when that is wished, also before anything answered', async () => {
+  await using server = await peer(() => undefined)
+  const stop = new AbortController()
+  const said = faultOf(target(server.port), stop.signal)
+  setImmediate(() => stop.abort())
+  expect(await said).toMatch(/broken off/)
+  expect(await faultOf(target(server.port), AbortSignal.abort())).toMatch(/broken off/)
+})
+
+it('closes a channel, also on a server that does not answer any more', async () => {
+  await using stopped = await Sshd.start({ authorized: [key.line] })
+  const host = await connect(target(stopped.port))
+  const first = await host.run('sleep 600')
+  first.onOutput(() => undefined)
+  first.close()
+  expect(await first.ended).toMatchObject({ kind: 'dropped', reason: 'it was broken off here' })
+  const second = await host.run('sleep 600')
+  stopped.signalAll('SIGSTOP')
+  second.close()
+  expect(await second.ended).toMatchObject({ kind: 'dropped' })
+  await host.close()
+})
+
+it('holds a program back while nobody reads, and loses nothing', async () => {
+  const host = await connect(target(sshd.port))
+  const bytes = 24 * 1024 * 1024
+  const channel = await host.run(`head -c ${bytes} /dev/zero; echo end >&2`)
+  let received = 0
+  let stderr = ''
+  channel.onOutput((chunk, output) => {
+    if (output === 'stderr') stderr += chunk.toString()
+    else received += chunk.length
+    if (received > 0 && !held) {
+      held = true
+      channel.pause()
+    }
+  })
+  let held = false
+  await eventually(() => held)
+  // Another channel of the connection goes on meanwhile.
+  expect((await outputOf(await host.run('echo beside'))).stdout).toBe('beside\n')
+  expect(received).toBeLessThan(8 * 1024 * 1024)
+  channel.resume()
+  expect(await channel.ended).toMatchObject({ code: 0 })
+  expect([received, stderr]).toEqual([bytes, 'end\n'])
+  await host.close()
+})
+
+it('asks a writer to wait while the program does not read, and hands all on', async () => {
+  const host = await connect(target(sshd.port))
+  const channel = await host.run('read -r go; wc -c')
+  const output = outputOf(channel)
+  const chunk = Buffer.alloc(256 * 1024, 'x')
+  channel.write(Buffer.from('go'))
+  let written = 0
+  while (channel.write(chunk)) written += chunk.length
+  written += chunk.length
+  expect(written).toBeLessThan(16 * 1024 * 1024)
+  const drained = new Promise<void>((resolve) => channel.onDrain(resolve))
+  // The first line ends only now, behind what was written: `read` takes it, and the rest is counted.
+  channel.write(Buffer.from('\nrest'))
+  await drained
+  channel.endInput()
+  expect((await output).stdout.trim()).toBe('4')
+  await host.close()
+})
+
+it('carries many channels on one connection', async () => {
+  const host = await connect(target(sshd.port))
+  const outputs = await Promise.all(
+    Array.from({ length: 40 }, async (_, at) => (await outputOf(await host.run(`echo ${at}`))).stdout.trim()),
+  )
+  expect(outputs).toEqual(Array.from({ length: 40 }, (_, at) => String(at)))
+  await host.close()
+})
+
+it('says what to look at when a server opens no more channels', async () => {
+  await using tight = await Sshd.start({ authorized: [key.line], config: ['MaxSessions 1'] })
+  const host = await connect(target(tight.port))
+  const first = await host.run('sleep 600')
+  await expect(host.run('true')).rejects.toThrow(/opens no command/)
+  first.close()
+  await host.close()
+})
+
+function flood(socket: Socket): void {
+  const line = `${'x'.repeat(1000)}\r\n`
+  const pour = (): void => {
+    while (!socket.destroyed && socket.write(line)) {
+      // As much as it takes.
+    }
+  }
+  socket.on('drain', pour)
+  pour()
+}
