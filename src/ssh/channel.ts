@@ -4,7 +4,7 @@ import type { ChannelEnd, OutputName, RemoteChannel, TerminalSize } from '../rem
 import { reasonOf } from './connection-error.ts'
 
 /** A server that does not confirm the end of a channel is waited for so long. */
-const CLOSE_TIMEOUT_MS = 2_000
+const CLOSE_TIMEOUT_MS = 500
 
 /** What ssh2 sends a signal with (RFC 4254, section 6.9). */
 interface SignalledChannel {
@@ -87,6 +87,7 @@ export class SshChannel implements RemoteChannel {
     if (this.#isClosedHere) return
     this.#isClosedHere = true
     this.#timer = setTimeout(() => this.#end(this.#verdict()), CLOSE_TIMEOUT_MS)
+    hangUp(this.#channel)
     this.#channel.close()
     // What is still to come is let through, so that the end of it is seen.
     this.resume()
@@ -103,6 +104,18 @@ export class SshChannel implements RemoteChannel {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#settle(end)
   }
+}
+
+/**
+ * Tell the program what a terminal that is gone would tell it, so that none goes on for nobody. The library itself sends no
+ * signal once the input was ended, which it is for most commands.
+ */
+function hangUp(channel: ClientChannel): void {
+  const { outgoing, _client } = channel as unknown as {
+    readonly outgoing: { readonly id: number; readonly state: string }
+    readonly _client: { readonly _protocol: { signal(id: number, name: string): void } }
+  }
+  if (outgoing.state === 'open' || outgoing.state === 'eof') _client._protocol.signal(outgoing.id, 'HUP')
 }
 
 /** As shells say it: 128 and the signal's number. */

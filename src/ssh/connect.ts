@@ -19,8 +19,12 @@ export interface ConnectOptions {
  */
 export async function connectSsh(target: SshTarget, { prompter, signal }: ConnectOptions): Promise<RemoteHost> {
   const open: SshConnection[] = []
-  const closeAll = (): void => {
-    for (const connection of open.toReversed()) connection.close()
+  const closeAll = async (): Promise<void> => {
+    // From the far end: what is still said to a host goes through the one before it.
+    for (const connection of open.toReversed()) {
+      connection.close()
+      await connection.lost
+    }
   }
   try {
     for (const hop of hopsTo(target)) {
@@ -29,7 +33,7 @@ export async function connectSsh(target: SshTarget, { prompter, signal }: Connec
       open.push(await connectOnce(hop, { prompter, through, signal: signal ?? null }))
     }
   } catch (error) {
-    closeAll()
+    void closeAll()
     throw error
   }
   return new SshHost(target.label, open.at(-1) as SshConnection, closeAll)
@@ -65,14 +69,14 @@ class SshHost implements RemoteHost {
   readonly how = 'ssh'
   readonly label: string
   readonly #connection: SshConnection
-  readonly #closeAll: () => void
+  readonly #closeAll: () => Promise<void>
 
-  constructor(label: string, connection: SshConnection, closeAll: () => void) {
+  constructor(label: string, connection: SshConnection, closeAll: () => Promise<void>) {
     this.label = label
     this.#connection = connection
     this.#closeAll = closeAll
     // A host behind jump hosts that is gone leaves none of them open.
-    void connection.lost.then(closeAll)
+    void connection.lost.then(() => closeAll())
   }
 
   openShell({ term, size }: { readonly term: string; readonly size: TerminalSize }): Promise<RemoteChannel> {
@@ -84,9 +88,8 @@ class SshHost implements RemoteHost {
     return this.#open('command', (client, take) => client.exec(command, take))
   }
 
-  async close(): Promise<void> {
-    this.#closeAll()
-    await this.#connection.lost
+  close(): Promise<void> {
+    return this.#closeAll()
   }
 
   async #open(

@@ -11,7 +11,7 @@ export interface LoginScript {
   readonly banner?: string
 }
 
-/** A server of its own that asks what PAM would ask; runs `echo` of whatever command. */
+/** A server of its own that asks what PAM would ask; answers a command with its own text. */
 export class SshLoginServer {
   readonly host = '127.0.0.1'
   readonly user = 'mia'
@@ -24,7 +24,10 @@ export class SshLoginServer {
       ...(script.rounds === undefined ? [] : ['keyboard-interactive' as const]),
       ...(script.password === undefined ? [] : ['password' as const]),
     ]
-    const options = { hostKeys: [readFileSync(hostKeyFile)], ...(script.banner === undefined ? {} : { banner: script.banner }) }
+    const options = {
+      hostKeys: [readFileSync(hostKeyFile)],
+      ...(script.banner === undefined ? {} : { banner: script.banner }),
+    }
     this.#server = new ssh2.Server(options, (client) => {
       client.on('error', () => undefined)
       client.on('authentication', (context: AuthContext) => {

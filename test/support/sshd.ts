@@ -19,13 +19,15 @@ export interface SshdOptions {
   readonly authorized?: readonly string[]
   /** Types of host keys, in order. */
   readonly hostKeys?: readonly ('ed25519' | 'rsa' | 'ecdsa')[]
+  /** Let `nobody` in where root runs the test, since root's sessions differ from those of others. */
+  readonly isOrdinaryUser?: boolean
 }
 
-/** A real OpenSSH server on loopback for whoever runs the test, with keys and a folder of its own. */
+/** A real OpenSSH server on loopback for whoever runs the test, with keys and a folder of its own, which is the home of its sessions. */
 export class Sshd {
   readonly dir = mkdtempSync(join(tmpdir(), 'edgedeck-sshd-'))
   /** The user that may log in. */
-  readonly user = userInfo().username
+  readonly user: string
   readonly host = '127.0.0.1'
   readonly port: number
   readonly #options: SshdOptions
@@ -34,6 +36,7 @@ export class Sshd {
   private constructor(port: number, options: SshdOptions) {
     this.port = port
     this.#options = options
+    this.user = this.#isNobody ? 'nobody' : userInfo().username
   }
 
   /** Start one; `await using` ends it. */
@@ -91,7 +94,8 @@ export class Sshd {
     writeFileSync(file, `${this.#config().join('\n')}\n`)
     const log = join(this.dir, 'log')
     writeFileSync(log, '')
-    const child = spawn(SSHD, ['-D', '-f', file, '-E', log], { stdio: 'ignore', detached: true })
+    const [program = '', ...args] = [...this.#lead(), SSHD, '-D', '-f', file, '-E', log]
+    const child = spawn(program, args, { stdio: 'ignore', detached: true })
     child.unref()
     let fault = ''
     child.once('error', (error) => {
@@ -128,6 +132,26 @@ export class Sshd {
     await this.stop()
   }
 
+  get #isNobody(): boolean {
+    return this.#options.isOrdinaryUser === true && process.getuid?.() === 0
+  }
+
+  /** What comes before the server in its command line, such as a view of the machine in which `nobody` has a shell and can read the folder. */
+  #lead(): string[] {
+    // A test that is killed leaves none behind.
+    const mortal = ['setpriv', '--pdeathsig', 'KILL']
+    if (!this.#isNobody) return mortal
+    const passwd = join(this.dir, 'passwd')
+    const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
+    const changed = lines.map((line) =>
+      line.startsWith('nobody:') ? line.replace(/[^:]*:[^:]*$/, `${this.dir}:/bin/sh`) : line,
+    )
+    writeFileSync(passwd, changed.join('\n'))
+    chmodSync(this.dir, 0o755)
+    chmodSync(join(this.dir, 'authorized_keys'), 0o644)
+    return [...mortal, 'unshare', '--mount', 'sh', '-c', `mount --bind ${passwd} /etc/passwd && exec "$@"`, 'sh']
+  }
+
   get #types(): readonly ('ed25519' | 'rsa' | 'ecdsa')[] {
     return this.#options.hostKeys ?? ['ed25519']
   }
@@ -152,6 +176,8 @@ export class Sshd {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'PrintMotd no',
+      // Whatever the home of who runs the tests starts with a shell is slow, and none of the test's.
+      `SetEnv HOME=${this.dir}`,
       'MaxSessions 100',
       'MaxStartups 200',
       'LogLevel VERBOSE',

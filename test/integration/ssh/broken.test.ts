@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { NOBODY_TO_ASK, type RemoteHost } from '../../../src/remote/contract.ts'
@@ -6,6 +8,7 @@ import { connectSsh } from '../../../src/ssh/connect.ts'
 import type { SshTarget } from '../../../src/ssh/target.ts'
 import { eventually } from '../../support/edge-daemon.ts'
 import { freePort } from '../../support/joining.ts'
+import { isAlive } from '../../support/process-tree.ts'
 import { SshKeys } from '../../support/ssh-keys.ts'
 import { outputOf, type TargetChanges, targetOf } from '../../support/ssh-target.ts'
 import { Sshd } from '../../support/sshd.ts'
@@ -116,7 +119,10 @@ it('tells of a session that was killed, and of a connection that was reset', asy
   })
   await eventually(() => seen !== '')
   sshd.killSessions()
-  expect(await shell.ended).toMatchObject({ kind: 'dropped', reason: expect.stringMatching(/ended the connection|reset/) })
+  expect(await shell.ended).toMatchObject({
+    kind: 'dropped',
+    reason: expect.stringMatching(/ended the connection|reset/),
+  })
   await host.close()
 
   await using link = await tcpLink(sshd.port)
@@ -178,20 +184,34 @@ it('holds a program back while nobody reads, and loses nothing', async () => {
 
 it('asks a writer to wait while the program does not read, and hands all on', async () => {
   const host = await connect(target(sshd.port))
-  const channel = await host.run('read -r go; wc -c')
+  const flag = join(keys.dir, 'go')
+  const channel = await host.run(`while ! test -e ${flag}; do sleep 0.05; done; wc -c`)
   const output = outputOf(channel)
   const chunk = Buffer.alloc(256 * 1024, 'x')
-  channel.write(Buffer.from('go'))
-  let written = 0
+  let written = chunk.length
   while (channel.write(chunk)) written += chunk.length
-  written += chunk.length
   expect(written).toBeLessThan(16 * 1024 * 1024)
   const drained = new Promise<void>((resolve) => channel.onDrain(resolve))
-  // The first line ends only now, behind what was written: `read` takes it, and the rest is counted.
-  channel.write(Buffer.from('\nrest'))
+  writeFileSync(flag, '')
   await drained
   channel.endInput()
-  expect((await output).stdout.trim()).toBe('4')
+  expect((await output).stdout.trim()).toBe(String(written))
+  await host.close()
+})
+
+it('lets no command go on that was broken off, also after its input was ended', async () => {
+  // sshd hands signals on for all but root.
+  await using ordinary = await Sshd.start({ authorized: [key.line], isOrdinaryUser: true })
+  const host = await connectSsh({ ...target(ordinary.port), user: ordinary.user }, { prompter: NOBODY_TO_ASK })
+  const channel = await host.run('echo $$; exec sleep 600')
+  let pid = 0
+  channel.onOutput((chunk) => {
+    pid = Number(chunk.toString())
+  })
+  channel.endInput()
+  await eventually(() => pid > 0)
+  channel.close()
+  await eventually(() => !isAlive(pid))
   await host.close()
 })
 

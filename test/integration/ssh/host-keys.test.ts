@@ -25,7 +25,9 @@ afterAll(async () => {
 /** Connect, run something and part; the error when there is one. */
 async function tryOut(prompter: Prompter, changes: TargetChanges = {}): Promise<string> {
   try {
-    const host = await connectSsh(targetOf(sshd, keys.dir, { login: { keyFiles: [key.file] }, ...changes }), { prompter })
+    const host = await connectSsh(targetOf(sshd, keys.dir, { login: { keyFiles: [key.file] }, ...changes }), {
+      prompter,
+    })
     const { stdout } = await outputOf(await host.run('echo hello'))
     await host.close()
     return stdout.trim()
@@ -65,10 +67,13 @@ it('writes an unknown server down without asking where that is wished, hashed if
   expect(await tryOut(NOBODY_TO_ASK)).toBe('hello')
 })
 
-it.each(['ed25519', 'rsa', 'ecdsa'] as const)('knows a server of which only its %s key was written down', async (type) => {
-  writeFileSync(knownHosts, `${name()} ${sshd.hostKey(type)}\n`)
-  expect(await tryOut(NOBODY_TO_ASK)).toBe('hello')
-})
+it.each(['ed25519', 'rsa', 'ecdsa'] as const)(
+  'knows a server of which only its %s key was written down',
+  async (type) => {
+    writeFileSync(knownHosts, `${name()} ${sshd.hostKey(type)}\n`)
+    expect(await tryOut(NOBODY_TO_ASK)).toBe('hello')
+  },
+)
 
 it('refuses a changed key, says where the old one stands, and how to take it out', async () => {
   await using other = await Sshd.start()

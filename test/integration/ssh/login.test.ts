@@ -91,13 +91,23 @@ it('says what was offered and tried, and what to do about too many keys', async 
 it('answers questions by keyboard, any number of them, shown as the server wishes', async () => {
   const rounds = [
     { prompts: [{ prompt: 'Password: ', echo: false }], answers: ['pw'] },
-    { prompts: [{ prompt: 'Token: ', echo: true }, { prompt: 'PIN: ', echo: false }], answers: ['123456', '0'] },
+    {
+      prompts: [
+        { prompt: 'Token: ', echo: true },
+        { prompt: 'PIN: ', echo: false },
+      ],
+      answers: ['123456', '0'],
+    },
   ]
   await using server = await SshLoginServer.start(key.file, { rounds, banner: 'Authorised use only\n' })
   const mia = new ScriptedPrompter({ answers: ['pw', '123456', '0'] })
   expect(await tryOut(target({}, server), mia)).toBe('echo hello')
   expect(mia.asked.map(({ secret }) => secret)).toEqual([true, false, true])
-  expect(mia.told).toEqual(['Authorised use only', 'Plant login\nHave your token at hand', 'Plant login\nHave your token at hand'])
+  expect(mia.told).toEqual([
+    'Authorised use only',
+    'Plant login\nHave your token at hand',
+    'Plant login\nHave your token at hand',
+  ])
   // A wrong answer is asked for again, three times in all.
   const wrong = new ScriptedPrompter({ answers: ['x', 'y', 'z'] })
   expect(await tryOut(target({}, server), wrong)).toMatch(/SSH_LOGIN_REFUSED: .*keyboard-interactive/)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { readSshConfig } from '../../../src/ssh/config-file.ts'
 import { resolveTarget } from '../../../src/ssh/resolve.ts'
@@ -120,7 +120,10 @@ describe('~/.ssh/config', () => {
     expect(ours.knownHosts.name).toBe(one('hostkeyalias') ?? one('hostname'))
     expect(ours.knownHosts.hashNames).toBe(one('hashknownhosts') === 'yes')
     expect(ours.knownHosts.userFiles.join(' ')).toBe(
-      (one('userknownhostsfile') ?? '').split(' ').map((file) => tildeless(file, ours)).join(' '),
+      (one('userknownhostsfile') ?? '')
+        .split(' ')
+        .map((file) => tildeless(file, ours))
+        .join(' '),
     )
     expect(ours.knownHosts.globalFiles.join(' ')).toBe(one('globalknownhostsfile'))
     const rule = { true: 'refuse', ask: 'ask', 'accept-new': 'accept' }[one('stricthostkeychecking') ?? '']
@@ -196,7 +199,13 @@ describe('~/.ssh/config', () => {
     const { notes, port, knownHosts } = resolved(text, 'n1')
     expect([port, knownHosts.unknown]).toEqual([22, 'ask'])
     expect(notes.join('\n')).toMatch(/Match exec.*passed over/)
-    for (const told of ['forwardagent', 'knownhostscommand', 'localforward', 'StrictHostKeyChecking no', 'Match final']) {
+    for (const told of [
+      'forwardagent',
+      'knownhostscommand',
+      'localforward',
+      'StrictHostKeyChecking no',
+      'Match final',
+    ]) {
       expect(notes.filter((note) => note.includes(told))).toHaveLength(1)
     }
     expect(notes.join()).not.toMatch(/remotecommand|sendenv|forwardx11/)
