@@ -65,7 +65,10 @@ export class SshLoginServer {
 
   #ask(context: KeyboardAuthContext, rounds: NonNullable<LoginScript['rounds']>, round = 0): void {
     const now = rounds[round]
-    if (now === undefined) return context.accept()
+    if (now === undefined) {
+      context.accept()
+      return
+    }
     context.prompt([...now.prompts], 'Plant login', 'Have your token at hand', (given) => {
       const answers = given ?? []
       this.answers.push([...answers])

@@ -173,7 +173,7 @@ describe('~/.ssh/config', () => {
     ['HostName %r.example', /cannot stand in a HostName/],
     ['IdentityFile %Z', /stands for nothing here/],
     ['IdentityFile ~mia/key', /homes of others/],
-    ['IdentityFile ${NOWHERE}/key', /stands for nothing here/],
+    [`IdentityFile $\{NOWHERE}/key`, /stands for nothing here/],
     ['Port 0', /its port is "0"/],
     ['ConnectTimeout soon', /connecttimeout is "soon"/],
     ['User "mia', /cannot be understood|has no value/],
@@ -232,7 +232,7 @@ function tildeless(file: string, { user, host, port }: SshTarget): string {
     .replaceAll('%u', username)
     .replaceAll('%i', String(uid))
     .replaceAll('%k', host)
-    .replaceAll('${KEYS}', '/keys')
+    .replaceAll(`$\{KEYS}`, '/keys')
 }
 
 function jumpsOf(target: SshTarget): string {
