@@ -26,7 +26,8 @@ export function readPattern(text: string): ReadPattern {
   const ignoreCase = !/\p{Lu}/u.test(text.replace(/\\[pP]\{[^}]*\}|\\./g, ''))
   const compiled = compileRegex(text, { ignoreCase })
   if (!compiled.ok) {
-    const part = compiled.part === null || compiled.part === '' ? '' : `: ${compiled.part}`
+    const named = compiled.part?.replace(/^\(\?i\)/, '') ?? ''
+    const part = named === '' ? '' : `: ${named}`
     return { ok: false, message: `${compiled.message}${part}; write \\ before a character that means itself` }
   }
   const plain = /[\\^$.|?*+()[\]{}]/.test(text) ? null : ignoreCase ? text.toLowerCase() : text

@@ -125,18 +125,19 @@ class Seeker {
     }
     this.#abort = new AbortController()
     const { signal } = this.#abort
-    this.#console.toast(`looking for an ${step === 1 ? 'later' : 'earlier'} ${what} on the nodes`)
+    logs.setSeeking(`looking for ${step === 1 ? 'a later' : 'an earlier'} ${what}`)
     const fromMs = (step === 1 ? rows.at(-1)?.atMs : rows[0]?.atMs) ?? parts.now()
     const seek = { wish: logs.wish(), filter, fromMs: fromMs + step, direction: step } as const
     const found = await seekLine(seek, parts.now, signal)
-    if (signal.aborted || this.#console.screen().name !== 'logs') return
+    if (!signal.aborted) logs.setSeeking(null)
+    // Whoever went on meanwhile is not torn away.
+    if (signal.aborted || parts.store.get().logs.cursor !== cursor || this.#console.screen().name !== 'logs') return
     if (found === null) {
       const silent = logs.pages.failed.size
       this.#console.toast(silent === 0 ? none : `${none}; ${silent} of them did not answer`)
       return
     }
     await goToTime(this.#console, found.atMs, (row) => row.key === found.key && isWanted(row))
-    this.#console.toast(`${what} of ${found.name}`)
   }
 }
 

@@ -41,6 +41,8 @@ export class LogPages {
   #toMs: number | null = null
   #phase: PagesPhase = 'idle'
   #isAllOlder = false
+  /** Where the wish ends that is being read and of which nothing is there yet. */
+  #beginsAt: { readonly toMs: number | null } | null = null
   #lookedBackToMs: number | null = null
   readonly #failed = new Map<string, string>()
   #version = 0
@@ -89,24 +91,40 @@ export class LogPages {
     return this.#version
   }
 
+  /** Whether what is held is of an earlier wish, and stands until the first lines of the new one are there. */
+  get isOld(): boolean {
+    return this.#beginsAt !== null
+  }
+
   /** Forget all and stop reading. */
   reset(): void {
+    this.#begin(null)
+    this.#settleNew()
+  }
+
+  /** Read something else: what is held stays in sight until the first of it is there. */
+  #begin(toMs: number | null): void {
     this.#abort.abort()
     this.#abort = new AbortController()
-    this.#rows = []
-    this.#fromMs = Number.NEGATIVE_INFINITY
-    this.#toMs = null
+    this.#beginsAt = { toMs }
     this.#phase = 'idle'
-    this.#isAllOlder = false
     this.#lookedBackToMs = null
     this.#failed.clear()
+  }
+
+  #settleNew(): void {
+    if (this.#beginsAt === null) return
+    this.#rows = []
+    this.#fromMs = Number.NEGATIVE_INFINITY
+    this.#toMs = this.#beginsAt.toMs
+    this.#beginsAt = null
+    this.#isAllOlder = false
     this.#version += 1
   }
 
   /** Begin anew at the end: the newest lines. */
   async open(wish: PagesWish): Promise<void> {
-    this.reset()
-    this.#toMs = wish.toMs
+    this.#begin(wish.toMs)
     await this.#read('older', wish, { fromMs: wish.fromMs, toMs: wish.toMs ?? this.#now(), limit: PAGE_LINES })
   }
 
@@ -125,8 +143,7 @@ export class LogPages {
 
   /** Begin anew around a time. */
   async jump(atMs: number, wish: PagesWish): Promise<void> {
-    this.reset()
-    this.#toMs = atMs
+    this.#begin(atMs)
     const abort = this.#abort
     await this.#read('older', wish, { fromMs: wish.fromMs, toMs: atMs, limit: AROUND_LINES })
     if (abort.signal.aborted) return
@@ -143,6 +160,7 @@ export class LogPages {
     const newestFirst = side === 'older'
     for (const key of wish.unreached) this.#failed.set(key, 'there is no link to the node')
     if (wish.nodes.length === 0 || part.fromMs > part.toMs) {
+      this.#settleNew()
       this.#isAllOlder ||= newestFirst
       this.#changed()
       return
@@ -172,6 +190,7 @@ export class LogPages {
       signal,
     )
     if (signal.aborted) return
+    this.#settleNew()
     this.#phase = 'idle'
     this.#lookedBackToMs = null
     if (newestFirst) {
@@ -188,6 +207,7 @@ export class LogPages {
 
   /** Put a page beside what is held; tells how many rows are new. */
   #take(rows: readonly LogRow[], newestFirst: boolean): number {
+    this.#settleNew()
     const edge = new Set((newestFirst ? this.#rows.slice(0, PAGE_LINES) : this.#rows.slice(-PAGE_LINES)).map(markOf))
     const fresh = rows.filter((row) => !edge.has(markOf(row)))
     this.#version += 1

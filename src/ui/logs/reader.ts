@@ -39,6 +39,8 @@ export class LogReader {
   readonly pages: LogPages
   /** First and last row in sight, by their place among the rows. */
   inSight: { readonly first: number; readonly last: number } = { first: 0, last: -1 }
+  /** What the nodes are looked through for; null for nothing. */
+  seeking: string | null = null
   /** Bars of the histogram that fit. */
   barsAcross = 60
   readonly #parts: LogReaderParts
@@ -127,6 +129,7 @@ export class LogReader {
     const mark = JSON.stringify([[...(this.keys() ?? ['*'])], this.filter(), logs.range])
     if (mark === this.#openedFor) return
     this.#openedFor = mark
+    this.#endPause()
     // Whoever stands on a line stays there: what is around it is read with the new filter.
     if (logs.cursor === null) void this.pages.open(this.wish())
     else void this.pages.jump(logs.cursor.atMs, this.wish())
@@ -146,6 +149,7 @@ export class LogReader {
 
   /** Show the lines around a time; the cursor finds the nearest. */
   async goTo(atMs: number): Promise<void> {
+    this.#endPause()
     await this.pages.jump(atMs, this.wish())
   }
 
@@ -155,6 +159,12 @@ export class LogReader {
     this.#held = paused ? { rows, lastId: Math.max(0, ...rows.slice(-1000).map(({ id }) => id)) } : null
     this.#memo = null
     this.#parts.store.setLogs({ paused })
+  }
+
+  /** Say what the nodes are looked through for. */
+  setSeeking(what: string | null): void {
+    this.seeking = what
+    this.#parts.store.set({})
   }
 
   /** Read on where the screen comes near the end of what is held; rows are counted from 0. */
@@ -177,7 +187,7 @@ export class LogReader {
     const { store, now } = this.#parts
     const { logs, asOf } = store.get()
     const keys = this.keys()
-    const mark = [keys, logs.minLevel, logs.filter, logs.range, logs.paused, asOf, this.pages.version]
+    const mark = [keys, logs.minLevel, logs.filter, logs.range, logs.paused, asOf, this.pages.version, this.pages.isOld]
     if (this.#memo !== null && mark.every((part, at) => part === this.#memo?.mark[at])) return this.#memo.rows
     const rows = asOf === 'now' ? this.#merged(now()) : { rows: this.#past(asOf), newer: 0, letGo: 0 }
     this.#memo = { mark, rows }
@@ -196,6 +206,11 @@ export class LogReader {
       else nodes.push({ key, link: found, offsetMs: fleet.offsetMs(key) })
     }
     return { nodes, unreached, filter: this.filter(), ...boundsOf(store.get().logs.range, now()) }
+  }
+
+  /** What came during a pause is among what is read anew. */
+  #endPause(): void {
+    if (this.#parts.store.get().logs.paused) this.setPaused(false)
   }
 
   #past(asOf: number): LogRow[] {
@@ -223,7 +238,10 @@ export class LogReader {
       0,
     )
     const from = Math.max(fromMs, pages.fromMs)
-    const rows = joined(pages.rows, live).filter((row) => row.atMs >= from && (toMs === null || row.atMs <= toMs))
+    const isOf = this.#isOfScreen()
+    const passes = this.#passes()
+    const read = pages.isOld ? pages.rows.filter((row) => isOf(row) && passes(row)) : pages.rows
+    const rows = joined(read, live).filter((row) => row.atMs >= from && (toMs === null || row.atMs <= toMs))
     return { rows, newer: since.filter(({ kind }) => kind === 'line').length + lost, letGo: lost }
   }
 
@@ -233,6 +251,11 @@ export class LogReader {
       this.#finding = { pattern, finds: (row) => row.kind === 'line' && test(row) }
     }
     return this.#finding.finds
+  }
+
+  #isOfScreen(): (row: LogRow) => boolean {
+    const keys = this.keys()
+    return (row) => keys === null || keys.has(row.key)
   }
 
   /** Whether a row passes the filter; what was found out of a row is not asked again. */

@@ -32,14 +32,14 @@ export interface HistogramView {
   readonly zone: 'local' | 'utc'
 }
 
-const LABEL_COLUMNS = 9
+const LABEL_COLUMNS = 10
 const TAIL_COLUMNS = 13
 const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
 const ASCII_BLOCKS = [' ', '.', ':', '-', '=', '+', '*', '#', '@'] as const
 const STEPS_MS = [
-  1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000,
-  10_800_000, 21_600_000, 43_200_000, 86_400_000,
-] as const
+  1, 2, 3, 5, 10, 15, 20, 30, 60, 90, 120, 180, 300, 600, 900, 1200, 1800, 3600, 5400, 7200, 10_800, 14_400, 21_600,
+  28_800, 43_200, 86_400,
+].map((seconds) => seconds * 1000)
 const DAY_MS = 86_400_000
 
 /** Rows of the histogram on a terminal of so many rows: lines come first. */
@@ -157,7 +157,7 @@ function scaleText(atMs: number, { nowMs, zone }: HistogramView): string {
 }
 
 function stepText(stepMs: number): string {
-  if (stepMs < 60_000) return `${stepMs / 1000}s`
+  if (stepMs < 60_000 || stepMs === 90_000) return `${stepMs / 1000}s`
   if (stepMs < 3_600_000) return `${stepMs / 60_000}m`
   return stepMs < DAY_MS ? `${stepMs / 3_600_000}h` : `${stepMs / DAY_MS}d`
 }

@@ -31,6 +31,7 @@ export function logNote(console: Console, room: number): string {
   if (logs.time === 'utc') parts.push('UTC')
   if (logs.mark !== null)
     parts.push(`mark at ${timeText(logs.mark.atMs, { time: zoneOf(console), nowMs: console.nowMs() })}`)
+  if (console.logs.seeking !== null) parts.unshift(console.logs.seeking)
   let note = ''
   for (const part of parts) {
     const longer = note === '' ? part : `${note}, ${part}`

@@ -102,7 +102,8 @@ function histogramPane(console: Console, area: Size, seen: LogWindow): Line[] {
   const { logs, asOf } = store.get()
   const { rows } = console.logs.rows()
   const nowMs = asOf === 'now' ? console.nowMs() : asOf
-  const bars = logBars(console, barsAcross(area.columns))
+  console.logs.barsAcross = barsAcross(area.columns)
+  const bars = logBars(console, console.logs.barsAcross)
   const [first, last] = [rows[seen.first], rows[seen.last]]
   const shown = first === undefined || last === undefined ? null : { fromMs: first.atMs, toMs: last.atMs }
   const zone = logs.time === 'utc' ? 'utc' : 'local'
