@@ -23,7 +23,11 @@ export const BUNDLE_OPTIONS = {
   // Native packages stay where npm put them; the rest travels in the bundle.
   external: ['onnxruntime-node', 'sharp'],
   // Ink asks for the dev tools only when DEV=true; the bundle answers with an empty module.
-  alias: { 'react-devtools-core': './scripts/empty-module.cjs' },
+  // The SSH client asks a native package which ciphers the processor is quick at, and does without.
+  alias: {
+    'react-devtools-core': './scripts/empty-module.cjs',
+    'cpu-features': './scripts/empty-module.cjs',
+  },
   plugins: [withoutLocales],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
