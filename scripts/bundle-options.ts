@@ -29,7 +29,8 @@ export const BUNDLE_OPTIONS = {
     'cpu-features': './scripts/empty-module.cjs',
   },
   plugins: [withoutLocales],
+  // What modules of the older kind expect to be there.
   banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url), __dirname = import.meta.dirname;",
   },
 } as const satisfies BuildOptions
