@@ -34,10 +34,12 @@ import { ResultKeeper } from './result-keeper.ts'
 import type { Reach } from './rpc/reach.ts'
 import { MetricRules } from './rules/metric-rules.ts'
 import { ResultRules } from './rules/result-rules.ts'
+import { Searcher } from './search/searcher.ts'
 import { Standing } from './standing.ts'
 import { startAlerts } from './start-alerts.ts'
 import { StatusRecorder } from './status-recorder.ts'
 import { readKeyFile } from './store/key-file.ts'
+import type { StoreKeys } from './store/seal.ts'
 import { openStore, type Store } from './store/store.ts'
 import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
@@ -71,6 +73,7 @@ export class Daemon {
   #early: LogBody[] | null = []
   #store: Store | null = null
   #live: LiveServer | null = null
+  #searcher: Searcher | null = null
   #reach: Reach | null = null
   #publish: (topic: RowTopic, row: LiveRow) => void = () => undefined
   #isServing = false
@@ -193,6 +196,7 @@ export class Daemon {
         if (request.topic === 'status') await recorder.flush()
         return readRows(store, request)
       },
+      search: this.#makeSearcher(store),
       picture: (seq) => readPicture(store, seq, this.#config.control.pictures),
       identity: this.#identity,
       localRights: localRights(this.#config.control.localRole),
@@ -259,7 +263,9 @@ export class Daemon {
   async reloadKeys(): Promise<void> {
     if (this.#keyFile === null || this.#store === null) return
     try {
-      await this.#store.changeKeys(readKeyFile(this.#keyFile))
+      const keys = readKeyFile(this.#keyFile)
+      await this.#store.changeKeys(keys)
+      this.#searcher?.changeKeys(keys)
       this.#tellEncryption(this.#store)
     } catch (error) {
       const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
@@ -289,7 +295,7 @@ export class Daemon {
       nodeName: this.#config.node.name,
       maxBytes: this.#config.store.maxBytes,
       segmentBytes: this.#config.store.segmentBytes,
-      keys: this.#keyFile === null ? null : readKeyFile(this.#keyFile),
+      keys: this.#keys(),
       durability: this.#config.store.durability,
       syncEveryMs: this.#config.store.syncEvery,
       floorBytes: this.#config.store.floorBytes,
@@ -314,6 +320,17 @@ export class Daemon {
     this.#tellEncryption(store)
     for (const { level, event, msg } of durabilityLines(this.#config.store)) this.#log[level](event, msg)
     return store
+  }
+
+  #makeSearcher(store: Store): Searcher {
+    const searcher = new Searcher({ store, keys: this.#keys(), share: this.#config.live.searchPct / 100 })
+    this.#searcher = searcher
+    this.#endings.push(() => searcher.stop())
+    return searcher
+  }
+
+  #keys(): StoreKeys | null {
+    return this.#keyFile === null ? null : readKeyFile(this.#keyFile)
   }
 
   /** The service is ended before the store closes, so that what it answers can still be kept. */

@@ -11,6 +11,7 @@ const ENTRIES = {
   'edge-daemon': 'edge-daemon/main.ts',
   'session-child': 'edge-daemon/inference/child.ts',
   'store-worker': 'edge-daemon/store/worker.ts',
+  'search-worker': 'edge-daemon/search/worker.ts',
   'demo-cameras': 'src/demo/camera-main.ts',
   'demo-reaper': 'src/demo/reaper-main.ts',
 }

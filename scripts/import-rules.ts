@@ -41,8 +41,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
+  'edge-daemon/search': ['regex', 'edge-daemon/store', 'protocol'],
   'edge-daemon/live': [
     'regex',
+    'edge-daemon/search',
     'edge-daemon/store',
     'edge-daemon/health',
     'edge-daemon/config',
@@ -68,6 +70,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge-daemon/inference',
     'edge-daemon/upstream',
     'edge-daemon/live',
+    'edge-daemon/search',
     'edge-daemon/logs',
     'edge-daemon/models',
     'edge-daemon/health',

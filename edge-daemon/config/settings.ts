@@ -254,6 +254,11 @@ export const SETTINGS = {
   live: {
     interval: setting(duration({ minMs: 200, maxMs: 60_000 }), 1000, 'Time between status frames to those who look.'),
     maxSessions: setting(number({ min: 1, max: 1000, integer: true }), 64, 'Consoles at the same time.'),
+    searchPct: setting(
+      number({ min: 1, max: 100 }),
+      50,
+      'Most of one core that all searches of kept log lines take together, in percent; they run at the lowest priority besides.',
+    ),
   },
   alerts: {
     cpuPct: setting(number({ min: 1, max: 100 }), 80, 'CPU over this many percent raises an alert.'),

@@ -1,3 +1,5 @@
+import type { GapFrame } from '../../protocol/frames.ts'
+import type { Unseen } from '../search/contract.ts'
 import type { LiveRow, ReadRequest, RowTopic } from './contract.ts'
 import { type RowWish, SharedRow, wants, wantsAll } from './row-filter.ts'
 
@@ -15,6 +17,8 @@ export interface Backlog {
   readonly rows: readonly LiveRow[]
   /** Rows after `afterSeq` that came before these and are too many; null when there are none, or nobody asked. */
   readonly missed: { readonly count: number; readonly fromMs: number; readonly toMs: number } | null
+  /** Rows that nobody looked at, and why. */
+  readonly unseen?: readonly (Unseen & Pick<GapFrame, 'reason'>)[]
 }
 
 /**

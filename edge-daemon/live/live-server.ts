@@ -14,6 +14,7 @@ import {
 } from '../../protocol/frames.ts'
 import type { Rights } from '../../protocol/rights.ts'
 import { isLoopback } from '../../settings/loopback.ts'
+import type { LogSearcher } from '../search/contract.ts'
 import {
   type CommandResult,
   type ControlIdentity,
@@ -55,6 +56,8 @@ export interface LiveServerOptions {
   readonly snapshot: () => StatusBody
   /** One page of kept rows; may throw an EdgeError that the console then sees. */
   readonly read: PageReader
+  /** Looks through kept log lines. */
+  readonly search: LogSearcher
   /** The kept picture of a result; throws EdgeError (`PICTURE_NOT_KEPT`, `COMMAND_REFUSED`), which the console then sees. */
   readonly picture: PictureReader
   /** Prometheus exposition, whole; null, as when it is left out, when it is not told here. */
@@ -98,6 +101,8 @@ export class LiveServer {
   #forgetIdentity: (() => void) | null = null
   #judging: NodeJS.Timeout | null = null
   #closedBytes = 0
+  /** Sessions that were ever opened. */
+  #opened = 0
   #flushTimer: NodeJS.Timeout | null = null
   #onEmpty: (() => void) | null = null
 
@@ -295,8 +300,11 @@ export class LiveServer {
   }
 
   #host(watched: ReturnType<SessionWitness['opened']> | undefined): SessionHost {
-    const { node, intervalMs, identity, read, picture, command, log } = this.#options
+    const { node, intervalMs, identity, read, search, picture, command, log } = this.#options
+    this.#opened += 1
     return {
+      search,
+      by: this.#opened,
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
       clock: this.#clock,
       trustedMs: () => identity?.nowMs() ?? null,

@@ -4,9 +4,8 @@ import type { PageReader } from './history.ts'
 import { framesOf, isTooLarge, rowsFrame } from './row-subscription.ts'
 import type { SendCredit } from './send-credit.ts'
 
-const PAGE_ROWS = 500
 /** At least one row of any size that a frame holds, and little more: a read that waits for credit keeps its page. */
-const PAGE_BYTES = MAX_FRAME_BYTES / 2
+export const PAGE = { rows: 500, bytes: MAX_FRAME_BYTES / 2 } as const
 
 /** A range that a console asked for. Times are Unix ms, both ends included; only rows with `afterSeq < seq < beforeSeq`. */
 export interface RangeRequest {
@@ -37,36 +36,36 @@ export type RangeEnd = Pick<FrameOf<DaemonFrame, 'end'>, 'truncated'> & { readon
  * when the frames of the last one have left for the kernel, so a slow reader slows the read and one page is all that
  * gathers. A row that no frame holds is told in a `gap`.
  */
-export async function sendRange(
-  read: PageReader,
-  request: RangeRequest,
-  outlet: RangeOutlet,
-  passes: (row: LiveRow) => boolean = () => true,
-): Promise<RangeEnd> {
-  const { id, topic } = request
+export async function sendRange(read: PageReader, request: RangeRequest, outlet: RangeOutlet): Promise<RangeEnd> {
   let left = request.limit
   let at = request.newestFirst ? request.beforeSeq : request.afterSeq
   let lastSeq = at ?? null
   for (;;) {
     const page = await read(pageRequest(request, at, left))
     at = page.at(-1)?.seq ?? at
-    const passing = page.filter(passes)
-    const wanted = passing.slice(0, left)
-    for (const rows of framesOf(wanted, outlet.frameBytes)) {
-      const text = rowsFrame(
-        id,
-        topic,
-        rows.map((row) => row.line),
-      )
-      if (!(await outlet.credit.take()) || !(await outlet.send(text))) return { truncated: true, lastSeq }
-      lastSeq = rows.at(-1)?.seq ?? lastSeq
-    }
-    for (const row of wanted) if (isTooLarge(row)) await outlet.send(gapFrame(id, topic, row))
-    lastSeq = wanted.at(-1)?.seq ?? lastSeq
-    if (passing.length > left) return { truncated: true, lastSeq }
+    const wanted = page.slice(0, left)
+    const sent = await sendRows(wanted, request, outlet)
+    lastSeq = sent.lastSeq ?? lastSeq
+    if (!sent.isWhole || page.length > left) return { truncated: true, lastSeq }
     if (page.length === 0) return { truncated: false, lastSeq }
-    left -= wanted.length
+    left -= page.length
   }
+}
+
+/** Send rows of an answer: how far that came, and whether all of them went. */
+export async function sendRows(
+  wanted: readonly LiveRow[],
+  { id, topic }: Pick<RangeRequest, 'id' | 'topic'>,
+  { frameBytes, credit, send }: RangeOutlet,
+): Promise<{ readonly isWhole: boolean; readonly lastSeq: number | null }> {
+  let lastSeq: number | null = null
+  for (const rows of framesOf(wanted, frameBytes)) {
+    const lines = rows.map((row) => row.line)
+    if (!(await credit.take()) || !(await send(rowsFrame(id, topic, lines)))) return { isWhole: false, lastSeq }
+    lastSeq = rows.at(-1)?.seq ?? lastSeq
+  }
+  for (const row of wanted) if (isTooLarge(row)) await send(gapFrame(id, topic, row))
+  return { isWhole: true, lastSeq: wanted.at(-1)?.seq ?? lastSeq }
 }
 
 function pageRequest(request: RangeRequest, at: number | undefined, left: number): ReadRequest {
@@ -80,8 +79,8 @@ function pageRequest(request: RangeRequest, at: number | undefined, left: number
     ...(after === undefined ? {} : { afterSeq: after }),
     ...(before === undefined ? {} : { throughSeq: before - 1 }),
     // One more than is wanted tells whether the limit cut the range.
-    limit: Math.min(PAGE_ROWS, left + 1),
-    maxBytes: PAGE_BYTES,
+    limit: Math.min(PAGE.rows, left + 1),
+    maxBytes: PAGE.bytes,
     newestFirst,
   }
 }

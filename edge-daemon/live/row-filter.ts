@@ -1,5 +1,5 @@
 import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
-import type { FilteredLine } from '../../protocol/log-filter.ts'
+import type { FilteredLine, LogFilter } from '../../protocol/log-filter.ts'
 import { LOG_LEVELS } from '../../protocol/records.ts'
 import type { LogMatcher } from '../../regex/log-matcher.ts'
 import type { LiveRow } from './contract.ts'
@@ -41,6 +41,19 @@ export function wantsAll(wish: RowWish): boolean {
   const { abnormalOnly, level, contains, matcher } = wish
   return abnormalOnly !== true && level === undefined && (contains ?? '') === '' && matcher === undefined
 }
+
+/** A filter for a search that finds every log line that is wished, and perhaps more: {@link wants} says which. */
+export function searchedFor({ matcher, level, contains = '' }: RowWish): LogFilter {
+  if (matcher !== undefined) return matcher.filter
+  const isQuotable = contains !== '' && contains.length <= MAX_QUOTED_CHARS && !contains.includes('\\E')
+  return {
+    ...(level === undefined ? {} : { level }),
+    ...(isQuotable ? { pattern: `\\Q${contains}\\E`, ignoreCase: true } : {}),
+  }
+}
+
+/** Room for the quotes of a pattern. */
+const MAX_QUOTED_CHARS = 250
 
 function matches(matcher: LogMatcher, record: Readonly<Record<string, unknown>>): boolean {
   const { msg } = record

@@ -110,9 +110,10 @@ export class RowSubscription {
    * Send the backlog, oldest first, and then whatever came meanwhile. Without credit for all of it the oldest rows are
    * counted as missed. Rows that were both read and published are sent once.
    */
-  backfill({ rows: backlog, missed }: Backlog): void {
+  backfill({ rows: backlog, missed, unseen = [] }: Backlog): void {
     this.#backfilling = false
     if (missed !== null) this.#miss('away', missed.count, missed.fromMs, missed.toMs)
+    for (const { reason, missed: count, fromMs, toMs } of unseen) this.#miss(reason, count, fromMs, toMs)
     this.#dropPublishedTwice(backlog)
     const { pace } = this.#outlet
     const slow = this.#outlet.slow()
@@ -123,7 +124,7 @@ export class RowSubscription {
     for (const row of frames.slice(0, left).flat()) {
       this.#miss(slow || fits === affordable ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
     }
-    if ((left > 0 || missed !== null) && !slow) this.#sendGaps()
+    if ((left > 0 || missed !== null || unseen.length > 0) && !slow) this.#sendGaps()
     for (const frame of frames.slice(left)) this.#sendRows(frame.map((row) => row.line))
     this.flush()
   }

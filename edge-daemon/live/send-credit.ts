@@ -8,6 +8,7 @@ export class SendCredit {
   #left: number
   #ended = false
   #wake: (() => void) | null = null
+  #onEnd: (() => void) | null = null
 
   /** @param credits frames that may be sent at once; undefined for no bound */
   constructor(credits: number | undefined) {
@@ -24,6 +25,18 @@ export class SendCredit {
   end(): void {
     this.#ended = true
     this.#wake?.()
+    this.#onEnd?.()
+  }
+
+  /** Whether nobody wants more. */
+  get isEnded(): boolean {
+    return this.#ended
+  }
+
+  /** Call back when nobody wants more; one listener at a time. */
+  onEnd(listener: () => void): void {
+    this.#onEnd = listener
+    if (this.#ended) listener()
   }
 
   /** Take the right to send one frame, waiting for it; false when nobody wants more. One caller at a time. */

@@ -3,29 +3,38 @@ import { type ClientFrame, type CommandFrame, type FrameOf, MAX_TALLY_STEPS } fr
 import type { LogFilter } from '../../protocol/log-filter.ts'
 import { missingRight, REQUESTS } from '../../protocol/rights.ts'
 import type { LogMatcher } from '../../regex/log-matcher.ts'
+import type { LogSearch, LogSearcher, SearchRequest } from '../search/contract.ts'
 import { readyFilter } from './compile-filter.ts'
 import {
   type CommandResult,
   type KeptPicture,
   LIVE_LIMITS,
   type LiveLog,
-  type LiveRow,
   nameOf,
   type Peer,
   type RowTopic,
   type TelemetryPace,
 } from './contract.ts'
 import { type Backlog, type PageReader, readBacklog } from './history.ts'
-import { hasTooManySteps, LogTally } from './log-tally.ts'
+import { findBacklog, sendSearch, sendTally } from './log-search.ts'
 import { type PictureReader, sendPicture } from './picture.ts'
 import { sendRange } from './range-read.ts'
-import { SharedRow, wants } from './row-filter.ts'
+import { SharedRow, searchedFor, wants, wantsAll } from './row-filter.ts'
 import { type RowOutlet, RowSubscription } from './row-subscription.ts'
 import { SendCredit } from './send-credit.ts'
 import { type StatusFeed, type StatusOutlet, StatusSubscription } from './status-feed.ts'
 
 /** Kept rows that a console gets at most of the time that it was away, unless it says another number. */
 const AWAY_ROWS = 1000
+
+/** What of a request says which lines are searched. */
+type SearchFrame = Pick<SearchRequest, 'fromMs' | 'toMs'> & {
+  readonly filter?: LogFilter | undefined
+  readonly afterSeq?: number | undefined
+  readonly beforeSeq?: number | undefined
+  readonly newestFirst?: boolean | undefined
+  readonly stepMs?: number | undefined
+}
 
 /** What a console may ask for once it was greeted. */
 export type RequestFrame = Exclude<ClientFrame, { t: 'hello' | 'ping' | 'pong' }>
@@ -35,6 +44,9 @@ export interface RequestSources {
   readonly log: LiveLog
   readonly feed: StatusFeed
   readonly read: PageReader
+  readonly search: LogSearcher
+  /** Who this session is to the searches, which take turns. */
+  readonly by: number
   readonly picture: PictureReader
   /** Told of every picture that was asked for, before it goes. */
   readonly fetched: (peer: Peer, seq: number, refusal: EdgeError | null) => void
@@ -64,6 +76,8 @@ export class SessionRequests {
   readonly #jobs = new Set<string>()
   /** Reads and fetches under way, which may wait long for credit: they are bounded apart from the quick jobs. */
   readonly #answers = new Map<string, SendCredit>()
+  /** Searches for the backlog of a subscription, by its id. */
+  readonly #searches = new Map<string, LogSearch>()
 
   constructor(sources: RequestSources, peer: Peer, outlet: RequestOutlet) {
     this.#sources = sources
@@ -98,6 +112,7 @@ export class SessionRequests {
     for (const credit of this.#answers.values()) credit.end()
     this.#rows.clear()
     this.#status.clear()
+    for (const search of this.#searches.values()) search.end()
   }
 
   /** Carry out one request; whatever goes wrong is answered with an error frame. */
@@ -188,7 +203,7 @@ export class SessionRequests {
     const started = this.#job(id, async () => {
       let backlog: Backlog = { rows: [], missed: null }
       try {
-        backlog = await readBacklog(this.#sources.read, topic, wish, { count, afterSeq })
+        backlog = await this.#backlog(subscription, { count, afterSeq })
       } finally {
         if (this.#rows.get(id) === subscription) subscription.backfill(backlog)
       }
@@ -197,11 +212,39 @@ export class SessionRequests {
     if (!started) this.#rows.delete(id)
   }
 
+  /** Kept rows for a subscription that begins; lines that not all are wanted of are searched for. */
+  async #backlog(
+    { id, topic, wish }: RowSubscription,
+    range: { readonly count: number; readonly afterSeq: number | undefined },
+  ): Promise<Backlog> {
+    if (topic !== 'logs' || wantsAll(wish)) return readBacklog(this.#sources.read, topic, wish, range)
+    const { count, afterSeq } = range
+    const search = this.#search({
+      filter: searchedFor(wish),
+      fromMs: 0,
+      toMs: Number.MAX_SAFE_INTEGER,
+      afterSeq,
+      newestFirst: true,
+    })
+    this.#searches.set(id, search)
+    try {
+      const isContinued = afterSeq !== undefined
+      return await findBacklog(search, { count, isContinued, wants: (row) => wants(wish, new SharedRow(row)) })
+    } catch (error) {
+      // Nobody waits for it any more.
+      if (this.#rows.get(id)?.wish !== wish) return { rows: [], missed: null }
+      throw error
+    } finally {
+      this.#searches.delete(id)
+    }
+  }
+
   #unsubscribe(id: string): void {
     const status = this.#status.get(id)
     if (status !== undefined) this.#sources.feed.remove(status)
     this.#status.delete(id)
     this.#rows.delete(id)
+    this.#searches.get(id)?.end()
     this.#answers.get(id)?.end()
   }
 
@@ -216,32 +259,34 @@ export class SessionRequests {
     this.#answer(frame, async (credit) => {
       const { rowsFrameBytes: frameBytes } = this.#outlet.pace
       const outlet = { frameBytes, credit, send: (text: string) => this.#outlet.sendSlowly(text) }
-      const passes = matcher === undefined ? undefined : (row: LiveRow) => wants({ matcher }, new SharedRow(row))
-      const { truncated, lastSeq } = await sendRange(this.#sources.read, frame, outlet, passes)
+      const isSearch = frame.topic === 'logs' && matcher !== undefined
+      const { truncated, lastSeq } = isSearch
+        ? await sendSearch(this.#search(frame), frame, outlet)
+        : await sendRange(this.#sources.read, frame, outlet)
       this.#outlet.send(JSON.stringify({ t: 'end', id, truncated, lastSeq }))
     })
   }
 
   #tally(frame: FrameOf<ClientFrame, 'tally'>): void {
     const { id, fromMs, toMs, stepMs } = frame
-    if (fromMs > toMs || hasTooManySteps(frame)) {
+    if (fromMs > toMs || (toMs - fromMs) / stepMs >= MAX_TALLY_STEPS) {
       const msg = fromMs > toMs ? 'fromMs is after toMs' : `more than ${MAX_TALLY_STEPS} steps`
       this.#outlet.refuse(id, 'FRAME_INVALID', msg, ['ask for a shorter time, or wider steps'])
       return
     }
-    const matcher = this.#matcher(frame)
-    if (matcher === null) return
-    this.#answer(frame, async () => {
-      const tally = new LogTally(frame)
-      const count = (row: LiveRow): boolean => {
-        const shared = new SharedRow(row)
-        if (matcher === undefined || wants({ matcher }, shared)) tally.add(row.timestamp, shared.record.level)
-        return false
-      }
-      const outlet = { frameBytes: 1, credit: new SendCredit(0), send: async () => true }
-      await sendRange(this.#sources.read, { ...frame, topic: 'logs', limit: 1 }, outlet, count)
-      this.#outlet.send(JSON.stringify({ t: 'tallied', id, stepMs, fromMs, steps: tally.steps() }))
+    if (this.#matcher(frame) === null) return
+    this.#answer(frame, (credit) => {
+      const send = (text: string): Promise<boolean> => this.#outlet.sendSlowly(text)
+      return sendTally(this.#search(frame), frame, { credit, send })
     })
+  }
+
+  /** Begin to look through kept log lines. */
+  #search(frame: SearchFrame): LogSearch {
+    const { filter = null, fromMs, toMs, afterSeq = 0, newestFirst = false, stepMs = null } = frame
+    const { beforeSeq = Number.MAX_SAFE_INTEGER } = frame
+    const request = { filter, fromMs, toMs, afterSeq, beforeSeq, newestFirst, stepMs }
+    return this.#sources.search.begin(request, this.#sources.by)
   }
 
   /** The filter of a request, made ready; undefined without one, null when it was refused. */

@@ -23,6 +23,7 @@ import type {
 } from './contract.ts'
 import { checkIncoming, isLostWhenRefused } from './incoming.ts'
 import type { FromWorker, StoreView, ToWorker, WorkerSettings } from './messages.ts'
+import type { Places, PlacesRequest } from './places-contract.ts'
 import type { StoreKeys } from './seal.ts'
 
 const RESTART_FIRST_MS = 100
@@ -31,7 +32,7 @@ const RESTART_MOST_MS = 10_000
 /** Starts the worker thread of a store. */
 export type StartWorker = (settings: WorkerSettings) => Worker
 
-type ReadAnswer = Extract<FromWorker, { t: 'read' | 'run' }>
+type ReadAnswer = Extract<FromWorker, { t: 'read' | 'run' | 'places' }>
 
 interface WaitingRead {
   readonly resolve: (answer: ReadAnswer) => void
@@ -100,6 +101,10 @@ export class StoreClient implements Store {
 
   readRun(request: RunRequest): Promise<StoredRun | null> {
     return this.#ask('run', (id) => ({ t: 'run', id, request })).then(({ run }) => run)
+  }
+
+  places(request: PlacesRequest): Promise<Places> {
+    return this.#ask('places', (id) => ({ t: 'places', id, request })).then(({ places }) => places)
   }
 
   onCommit(listener: (records: readonly StoredRecord[]) => void): () => void {
@@ -254,6 +259,7 @@ export class StoreClient implements Store {
       }
       case 'read':
       case 'run':
+      case 'places':
         this.#takeRead(message.id)?.resolve(message)
         break
       case 'unread':

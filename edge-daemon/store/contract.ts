@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { StoreStatus } from '../../protocol/status.ts'
 import type { RecordClass, UpstreamClass } from '../../protocol/subjects.ts'
+import type { Places, PlacesRequest } from './places-contract.ts'
 import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
@@ -154,6 +155,11 @@ export interface Store {
    * @throws as {@link read}, and when the very next record is sealed under a missing key
    */
   readRun(request: RunRequest): Promise<StoredRun | null>
+  /**
+   * Where the records of a range lie on the disk as of now, for a thread that reads them itself.
+   * @throws EdgeError `STORE_FAILING` when the store is closed or its worker died meanwhile
+   */
+  places(request: PlacesRequest): Promise<Places>
   /**
    * Hear of every record once it is durable, in order of sequence; returns the unsubscription. What a start finds and
    * writes to the ledger is there to read and is not heard of.

@@ -216,7 +216,8 @@ export class FrameReader {
   }
 }
 
-function nextGoodFrame(bytes: Buffer, from: number): number {
+/** Where the next frame whose checksum holds begins at or behind a place of some bytes; their end when there is none. */
+export function nextGoodFrame(bytes: Buffer, from: number): number {
   let offset = bytes.indexOf(FRAME_MAGIC, from)
   while (offset >= 0 && !checkFrame(bytes, offset).ok) offset = bytes.indexOf(FRAME_MAGIC, offset + 1)
   return offset < 0 ? bytes.length : offset

@@ -31,6 +31,23 @@ const MAX_TIME = 5
 const RECORDS = 6
 const LINE_BYTES = 7
 
+/** Sequences and times (Unix ms); bounds on sequence are outside, those on time inside. */
+export interface ExtentRange {
+  readonly afterSeq: number
+  readonly beforeSeq: number
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** Extents that may hold something of a range, by their places in the table, and what they hold. */
+export interface ExtentSums {
+  readonly positions: readonly number[]
+  readonly records: number
+  readonly lineBytes: number
+  readonly minTime: number
+  readonly maxTime: number
+}
+
 /** Bytes of an extent in {@link FrameTable.rows}. */
 export const TABLE_ROW_BYTES = COLUMNS * Float64Array.BYTES_PER_ELEMENT
 
@@ -149,6 +166,37 @@ export class FrameTable {
       if (this.#overlaps(position, fromMs, toMs)) return this.at(position)
     }
     return null
+  }
+
+  /** The extents that may have something of a range. */
+  within(range: ExtentRange): ExtentSums {
+    const positions = [...this.#positions(range)]
+    let [records, lineBytes] = [0, 0]
+    let [minTime, maxTime] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (const position of positions) {
+      records += this.#cell(position, RECORDS)
+      lineBytes += this.#cell(position, LINE_BYTES)
+      minTime = Math.min(minTime, this.#cell(position, MIN_TIME))
+      maxTime = Math.max(maxTime, this.#cell(position, MAX_TIME))
+    }
+    return { positions, records, lineBytes, minTime, maxTime }
+  }
+
+  /** Some of the extents, as {@link rows}. */
+  rowsAt(positions: readonly number[]): Uint8Array<ArrayBuffer> {
+    const cells = new Float64Array(positions.length * COLUMNS)
+    for (const [row, position] of positions.entries()) {
+      cells.set(this.#cells.subarray(position * COLUMNS, (position + 1) * COLUMNS), row * COLUMNS)
+    }
+    return new Uint8Array(cells.buffer)
+  }
+
+  *#positions({ afterSeq, beforeSeq, fromMs, toMs }: ExtentRange): Generator<number, void, void> {
+    if (this.#maxTime < fromMs || this.#minTime > toMs) return
+    for (let position = this.#firstEndingAfter(afterSeq); position < this.#length; position += 1) {
+      if (this.#cell(position, FIRST_SEQ) >= beforeSeq) return
+      if (this.#overlaps(position, fromMs, toMs)) yield position
+    }
   }
 
   #join(ref: FrameRef, joinFrom: number): boolean {

@@ -12,6 +12,7 @@ import type {
   StoredRecord,
   StoredRun,
 } from './contract.ts'
+import type { Places, PlacesRequest } from './places-contract.ts'
 import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
@@ -54,6 +55,7 @@ export type ToWorker =
     }
   | { readonly t: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly t: 'run'; readonly id: number; readonly request: RunRequest }
+  | { readonly t: 'places'; readonly id: number; readonly request: PlacesRequest }
   | { readonly t: 'cursor'; readonly target: string; readonly class: UpstreamClass; readonly seq: number }
   | { readonly t: 'chain'; readonly target: string; readonly class: UpstreamClass; readonly chain: Chain }
   | { readonly t: 'epoch'; readonly reason: ForkReason; readonly msg: string }
@@ -93,6 +95,7 @@ export type FromWorker =
     }
   | { readonly t: 'read'; readonly id: number; readonly records: readonly StoredRecord[] }
   | { readonly t: 'run'; readonly id: number; readonly run: StoredRun | null }
+  | { readonly t: 'places'; readonly id: number; readonly places: Places }
   | { readonly t: 'unread'; readonly id: number; readonly msg: string }
   | {
       /** Answers the oldest waiting cursor or chain; `chains` where the worker had a part in what they are now. */

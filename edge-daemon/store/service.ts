@@ -5,6 +5,7 @@ import type { LogEngine } from './engine.ts'
 import { MAX_COMMIT_CHARS } from './incoming.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 import type { FromWorker, StoreView, ToWorker } from './messages.ts'
+import { placesOf } from './places.ts'
 import { readRange } from './range-read.ts'
 import { readRun } from './run-read.ts'
 import type { StoreKeys } from './seal.ts'
@@ -74,6 +75,9 @@ export class StoreService {
           steps: runSteps(message.id, readRun(this.#engine.source(), message.request)),
         })
         break
+      case 'places':
+        this.#post({ t: 'places', id: message.id, places: placesOf(this.#engine.source(), message.request) })
+        return
       case 'cursor': {
         const error = this.#engine.saveCursor(message.target, message.class, message.seq)
         this.#post({ t: 'cursor', chains: this.#engine.targets.chains(), error, view: this.view() })

@@ -12,6 +12,7 @@ import { LiveServer, type LiveServerOptions } from '../../edge-daemon/live/live-
 import { EdgeError } from '../../protocol/errors.ts'
 import { type DaemonFrame, decodeDaemonFrame, type FrameOf, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts'
 import { EMPTY_HISTOGRAM, Histogram } from '../../protocol/histogram.ts'
+import { MemorySearch } from './memory-search.ts'
 
 /** A live server over a node that exists only in memory: its rows are an array, its latency grows when told to. */
 export class LiveNode {
@@ -31,6 +32,7 @@ export class LiveNode {
   wallShiftMs = 0
   /** Added to the node's monotonic clock. */
   monotonicShiftMs = 0
+  readonly search = new MemorySearch(() => this.kept.get('logs') ?? [])
   readonly server: LiveServer
   url = ''
   #seq = 0
@@ -46,6 +48,7 @@ export class LiveNode {
         return statusBody(this.total)
       },
       read: (request) => this.read(request),
+      search: this.search,
       picture: (seq) => {
         const picture = this.pictures.get(seq)
         if (picture !== undefined) return Promise.resolve(picture)

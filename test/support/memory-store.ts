@@ -66,6 +66,10 @@ export class MemoryStore implements Store {
     return taken
   }
 
+  places(): Promise<never> {
+    return Promise.reject(new Error('what is in memory has no place on a disk'))
+  }
+
   async readRun({ class: recordClass, ...range }: RunRequest): Promise<StoredRun | null> {
     const records = await this.read({ classes: [recordClass], ...range })
     const [first] = records

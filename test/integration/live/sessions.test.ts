@@ -113,12 +113,8 @@ test('sends the newest kept rows first asked for, then live ones, none twice', a
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const node: LiveNode = new LiveNode({
-    read: async (request) => {
-      await held
-      return node.read(request)
-    },
-  })
+  const node = new LiveNode()
+  node.search.beforePage = () => held
   open.push((await node.start()).server)
   for (let i = 0; i < 50; i += 1) node.keep('logs', logBody(`old ${i}`, i % 2 === 0 ? 'info' : 'warn'))
   const console = await TestConsole.open(node.url)
