@@ -5,6 +5,7 @@ import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
 import { CONTEXT_SHAPE, DEFAULT_CONTEXT, type FleetContext, type NamedContext, refuseExposed } from './context.ts'
 import { RECORD_KEYS, type RecordSettings, recordSettings } from './record-settings.ts'
+import { KUBE_KEYS } from './kube-access.ts'
 import { SSH_KEYS } from './ssh-access.ts'
 
 /** What a console's configuration file says; what it leaves out has its default. Its own keys are the context `default`. */
@@ -28,7 +29,7 @@ const CONTEXT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 const contexts = z
   .record(z.string(), z.strictObject(CONTEXT_SHAPE).superRefine(refuseExposed), {
-    error: 'expected contexts by name, each with nodes, clouds, nats, controller, ssh, production, insecure',
+    error: 'expected contexts by name, each with nodes, clouds, nats, controller, ssh, kube, production, insecure',
   })
   .superRefine((named, { addIssue }) => {
     for (const name of Object.keys(named)) {
@@ -60,7 +61,7 @@ const schema = z
     }
   })
 
-const NODE_KEYS = ['name', 'url', 'site', 'ssh'] as const
+const NODE_KEYS = ['name', 'url', 'site', 'ssh', 'kubeNode'] as const
 const CLOUD_KEYS = ['name', 'servers', 'stream'] as const
 const NATS_KEYS = ['servers', 'credentials', 'ca'] as const
 const SECTION_KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -68,6 +69,7 @@ const SECTION_KEYS: Readonly<Record<string, readonly string[]>> = {
   clouds: CLOUD_KEYS,
   nats: NATS_KEYS,
   ssh: SSH_KEYS,
+  kube: KUBE_KEYS,
   record: RECORD_KEYS,
 }
 
@@ -112,8 +114,8 @@ export function loadConsoleConfig(file: string, asked: boolean): ConsoleConfig {
 export function chooseContext(config: ConsoleConfig, asked: string | null): NamedContext {
   const name = asked ?? config.context
   if (name === DEFAULT_CONTEXT) {
-    const { nodes, clouds, nats, controller, ssh, production, insecure } = config
-    return { name, nodes, clouds, nats, controller, ssh, production, insecure }
+    const { nodes, clouds, nats, controller, ssh, kube, production, insecure } = config
+    return { name, nodes, clouds, nats, controller, ssh, kube, production, insecure }
   }
   const found = Object.hasOwn(config.contexts, name) ? config.contexts[name] : undefined
   if (found !== undefined) return { name, ...found }

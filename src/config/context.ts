@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EdgeError } from '../../protocol/errors.ts'
 import { type CloudAddress, DEFAULT_STREAM, readCloud } from './cloud-address.ts'
+import { type KubeAccess, kubeAccess, kubeNode } from './kube-access.ts'
 import { isExposed, type NodeAddress, readAddress } from './node-address.ts'
 import { type SshAccess, sshAccess } from './ssh-access.ts'
 import { readSshDestination } from './ssh-destination.ts'
@@ -29,6 +30,8 @@ export interface FleetContext {
   readonly controller: string | null
   /** How its nodes are reached over SSH where they do not say so themselves; null = as OpenSSH's files say. */
   readonly ssh: SshAccess | null
+  /** How the pods on its nodes are reached; null where they are not Kubernetes' nodes, or not to be looked at so. */
+  readonly kube: KubeAccess | null
   /** Shown, so that nobody takes it for a fleet to try things on. */
   readonly production: boolean
   /** Take plain connections off this machine; shown wherever it is used. */
@@ -51,10 +54,14 @@ const node = z
     url: z.string().nullable().default(null),
     site: z.string().optional(),
     ssh: sshDestination.optional(),
+    kubeNode: kubeNode.optional(),
   })
-  .transform(({ name, url, site, ...elsewhere }, context): NodeAddress => {
+  .transform(({ name, url, site, ssh, kubeNode: inKubernetes }, context): NodeAddress => {
     const read = readAddress(name, url, site)
-    if (typeof read !== 'string') return { ...read, ...(elsewhere.ssh === undefined ? {} : { ssh: elsewhere.ssh }) }
+    if (typeof read !== 'string') {
+      const overSsh = ssh === undefined ? {} : { ssh }
+      return { ...read, ...overSsh, ...(inKubernetes === undefined ? {} : { kubeNode: inKubernetes }) }
+    }
     context.addIssue({ code: 'custom', message: read, path: [/^the (name|site)/.exec(read)?.[1] ?? 'url'] })
     return z.NEVER
   })
@@ -106,6 +113,7 @@ export const CONTEXT_SHAPE = {
   nats: nats.nullable().default(null),
   controller: controller.nullable().default(null),
   ssh: sshAccess.nullable().default(null),
+  kube: kubeAccess.nullable().default(null),
   production: yesOrNo.default(false),
   insecure: yesOrNo.default(false),
 } as const

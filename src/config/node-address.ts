@@ -13,6 +13,8 @@ export interface NodeAddress {
   readonly node?: string
   /** Where it is reached over SSH: `[user@]host[:port]`, or an alias of `~/.ssh/config`; absent = by its url or the context. */
   readonly ssh?: string
+  /** Its name in Kubernetes where that is another one. */
+  readonly kubeNode?: string
 }
 
 const MAX_KEY_LENGTH = 253
