@@ -4,8 +4,8 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import { type DocumentFault, describeFault, nearest, readDocument } from '../../settings/document.ts'
 import { CONTEXT_SHAPE, DEFAULT_CONTEXT, type FleetContext, type NamedContext, refuseExposed } from './context.ts'
-import { RECORD_KEYS, type RecordSettings, recordSettings } from './record-settings.ts'
 import { KUBE_KEYS } from './kube-access.ts'
+import { RECORD_KEYS, type RecordSettings, recordSettings } from './record-settings.ts'
 import { SSH_KEYS } from './ssh-access.ts'
 
 /** What a console's configuration file says; what it leaves out has its default. Its own keys are the context `default`. */

@@ -19,6 +19,8 @@ export interface PodContainer {
   readonly image: string
   readonly state: ContainerState
   readonly restarts: number
+  /** Whether the pod has come to its end and starts nothing again. */
+  readonly isOver: boolean
 }
 
 const PAGE = 250
@@ -49,6 +51,7 @@ const pod = z.object({
       containerStatuses: list(status),
       ephemeralContainerStatuses: list(status),
       reason: z.string().optional(),
+      phase: z.string().optional(),
     })
     .prefault({}),
 })
@@ -112,7 +115,8 @@ function parsed<T>(schema: z.ZodType<T>, answer: unknown): T {
 }
 
 function containersOf({ metadata, spec: wanted, status: now }: z.output<typeof pod>): PodContainer[] {
-  const where = { namespace: untrusted(metadata.namespace), pod: untrusted(metadata.name) }
+  const isOver = now.phase === 'Succeeded' || now.phase === 'Failed'
+  const where = { namespace: untrusted(metadata.namespace), pod: untrusted(metadata.name), isOver }
   const put = (kind: PodContainer['kind'], one: z.output<typeof spec>, all: readonly z.output<typeof status>[]) => {
     const found = all.find(({ name }) => name === one.name)
     const restarts = found?.restartCount ?? 0

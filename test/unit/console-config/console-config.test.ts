@@ -14,6 +14,7 @@ const DEFAULTS = {
   nats: null,
   controller: null,
   ssh: null,
+  kube: null,
   production: false,
   insecure: false,
   context: 'default',

@@ -24,6 +24,7 @@ test('reads fleets by name, and what stands at the top as the default one', () =
     production: true,
     insecure: false,
     ssh: null,
+    kube: null,
     controller: 'https://controller.example:5444',
     nats: { servers: ['tls://hub-1.example:4222', 'tls://hub-2.example:4222'], credentials: null, ca: 'hub.pem' },
     clouds: [{ name: 'eu', servers: ['tls://hub-1.example:4222'], stream: 'EDGE' }],
@@ -83,4 +84,18 @@ test('refuses plain addresses off this machine, except where the context says th
   const exposed = [{ key: 'a', url: 'ws://localhost.example' }]
   expect(() => mustNotBeExposed(exposed, { insecure: false })).toThrow('a: plain ws:// is taken on this machine only')
   expect(() => mustNotBeExposed(exposed, { insecure: true })).not.toThrow()
+})
+
+test('reads how the pods of a context are reached, and says where that cannot be', () => {
+  const config = parseConsoleConfig(
+    'kube: {config: ~/edge.kubeconfig, namespace: vision}\nnats: {servers: [tls://h:4222]}\nnodes: [{name: press-4, kubeNode: edge-4}]\n',
+    'c.yaml',
+  )
+  expect(config.kube).toEqual({ config: '~/edge.kubeconfig', context: null, namespace: 'vision' })
+  expect(config.nodes).toEqual([{ key: 'press-4', url: null, kubeNode: 'edge-4' }])
+  expect(parseConsoleConfig('kube: {}', 'c.yaml').kube).toEqual({ config: null, context: null, namespace: null })
+  expect(faultsOf('kube: {contxt: lab}')).toEqual(['c.yaml:1: kube.contxt: unknown key; did you mean "context"?'])
+  expect(faultsOf('kube: {namespace: Vision}')).toEqual([
+    'c.yaml:1: kube.namespace: expected a name as Kubernetes has them: small letters, digits, "-" and "."',
+  ])
 })
