@@ -289,11 +289,17 @@ function remembered(test: (row: LogLine) => boolean): (row: LogLine) => boolean 
 }
 
 /** What was read and what came live in one order of time; a row that is in both is that of the live book. */
-function joined(read: readonly LogRow[], live: readonly LogRow[]): LogRow[] {
-  const firstMs = live[0]?.atMs ?? Number.POSITIVE_INFINITY
-  const both = new Set(live.map(markOf))
-  // Only where the two lie over each other can a row be in both.
-  const alone = read.filter((row) => row.atMs < firstMs || !both.has(markOf(row)))
-  if ((alone.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) <= firstMs) return [...alone, ...live]
-  return [...alone, ...live].sort((a, b) => a.atMs - b.atMs)
+function joined(read: readonly LogRow[], live: readonly LogRow[]): readonly LogRow[] {
+  const lastReadMs = read.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY
+  const firstLiveMs = live[0]?.atMs ?? Number.POSITIVE_INFINITY
+  // As a rule they do not lie over each other for long: the book of live rows is short.
+  if (lastReadMs < firstLiveMs) return read.length === 0 ? live : [...read, ...live]
+  const marks = new Set<string>()
+  for (const row of live) {
+    if (row.atMs > lastReadMs) break
+    marks.add(markOf(row))
+  }
+  return [...read.filter((row) => row.atMs < firstLiveMs || !marks.has(markOf(row))), ...live].sort(
+    (a, b) => a.atMs - b.atMs,
+  )
 }
