@@ -5,7 +5,7 @@ import { EdgedeckProcess, edgedeck } from '../../support/edgedeck.ts'
 import { ExecFleet } from '../../support/exec-fleet.ts'
 
 const BY_ROLE = `case $ROLE in
-  hang) sleep 600;;
+  hang) sleep 45;;
   flood) yes 0123456789 | head -c 3000000;;
   odd) echo other; echo wrong >&2; exit 3;;
   *) printf '\\344\\270'; sleep 0.2; printf '\\255\\346\\226\\207\\033]52;c;eA==\\007\\n';;
@@ -65,7 +65,7 @@ describe('edgedeck exec over real SSH servers', { timeout: 120_000 }, () => {
   it('stops in order when it is interrupted, and at once when it is again', async () => {
     await using server = await ExecFleet.server()
     using fleet = new ExecFleet({ hang: { server } })
-    const args = ['exec', '--config', fleet.configFile, 'hang', '--shell', 'echo on; trap "" INT TERM HUP; sleep 600']
+    const args = ['exec', '--config', fleet.configFile, 'hang', '--shell', 'echo on; trap "" INT TERM HUP; sleep 45']
     const command = new EdgedeckProcess(args, fleet.env)
     await command.until(() => command.stdout.includes('hang | on'), 60_000)
     command.child.kill('SIGINT')
