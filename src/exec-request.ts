@@ -10,30 +10,18 @@ import { consolePaths } from './config/paths.ts'
 import type { ExecRequest } from './exec-commands.ts'
 import { exitOfExec } from './exit-codes.ts'
 import { standingOf } from './identity/standing.ts'
+import type { ExecMeans } from './shell/fan-out-exec.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
 /** Run a command on nodes of a fleet from this process's terminal; resolves with the exit code. */
-export async function runExecRequest(
-  request: ExecRequest,
-  { context, configFile, inventory, access }: ChosenFleet,
-  io: CommandIo,
-): Promise<number> {
+export async function runExecRequest(request: ExecRequest, fleet: ChosenFleet, io: CommandIo): Promise<number> {
+  const { context, inventory, access } = fleet
   const { stdin: input, stdout, stderr: output } = process
   const nodes = await inventory.all()
   const standing = standingOf(access.identity)
   const { addressable, depth } = detectCapabilities()
-  const { record } = loadConsoleConfig(configFile, false)
-  const means = execMeans({
-    context,
-    configFile,
-    node: (key) => nodes.find((node) => node.key === key) ?? ({ key, url: null } satisfies NodeAddress),
-    journal: access.journal,
-    recordingsDir: consolePaths(process.env, homedir()).recordingsDir,
-    record,
-    who: () => standing.name ?? userInfo().username,
-  })
   const place = {
-    ...means,
+    ...execMeansOf(fleet, nodes),
     nodes,
     access,
     standing,
@@ -47,6 +35,28 @@ export async function runExecRequest(
   } as const
   const outcomes = await runExec(request, place, io)
   return outcomes === null ? 0 : exitOfExec(outcomes)
+}
+
+/** What commands are run on these nodes of a fleet with. */
+export function execMeansOf(
+  { context, configFile, access }: Pick<ChosenFleet, 'context' | 'configFile' | 'access'>,
+  nodes: readonly NodeAddress[],
+): ExecMeans {
+  return execMeans({
+    context,
+    configFile,
+    node: (key) => nodes.find((node) => node.key === key) ?? heardNode(key),
+    journal: access.journal,
+    recordingsDir: consolePaths(process.env, homedir()).recordingsDir,
+    record: loadConsoleConfig(configFile, false).record,
+    who: () => standingOf(access.identity).name ?? userInfo().username,
+  })
+}
+
+/** A node that is in no list: `site/name`, or its name alone. */
+function heardNode(key: string): NodeAddress {
+  const at = key.indexOf('/')
+  return at < 0 ? { key, url: null } : { key, url: null, site: key.slice(0, at), node: key.slice(at + 1) }
 }
 
 /** The first interrupt ends the command in order; whoever is in a greater hurry is heard here. */

@@ -10,6 +10,7 @@ import type { CommandIo } from './commands/output.ts'
 import { demoScreen, runScreen } from './commands/screen.ts'
 import { DEFAULT_CONTEXT } from './config/context.ts'
 import { consolePaths } from './config/paths.ts'
+import { execMeansOf } from './exec-request.ts'
 import { EXIT_OF_COMPARISON, EXIT_OF_DIAGNOSIS, EXIT_UNREACHABLE } from './exit-codes.ts'
 import { IdentityFolder } from './identity/identity-source.ts'
 import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
@@ -168,6 +169,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
           access: loaded.access,
           context,
           production: loaded.context.production,
+          exec: execMeansOf(loaded, loaded.nodes),
           signal: io.signal,
         })
         return 0

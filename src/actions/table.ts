@@ -1,7 +1,7 @@
 import { missingRight, type Rights, type Role, VERBS, type Verb } from '../../protocol/rights.ts'
 
 /** Where the operator is; a key means what the innermost context says, then what `global` says. */
-export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'results', 'picture', 'dialog', 'demo'] as const
+export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'results', 'exec', 'picture', 'dialog', 'demo'] as const
 /** One of {@link CONTEXTS}. `demo` is active beside the screen's own context while a demo fleet runs. */
 export type ActionContextName = (typeof CONTEXTS)[number]
 
@@ -24,6 +24,8 @@ interface ActionFacts {
 
 const everywhere = ['global'] as const
 const lists = ['fleet', 'node', 'logs', 'results'] as const
+/** Where a cursor moves. */
+const moved = [...lists, 'exec'] as const
 /** Where a past time can be looked at. */
 const replayed = ['fleet', 'node', 'logs', 'results'] as const
 
@@ -38,16 +40,16 @@ function demo(title: string, description: string, danger: Danger, hint: number, 
 
 /** The one table of actions. Their default keys are in `keymaps/default.yaml`. */
 export const ACTIONS = {
-  'nav.down': look('Down', 'Move the cursor to the next row; on a node, go to the next node.', lists),
-  'nav.up': look('Up', 'Move the cursor to the row before; on a node, go to the one before.', lists),
-  'nav.top': look('Top', 'Go to the first row.', lists),
-  'nav.bottom': look('Bottom', 'Go to the last row; in logs, follow again.', lists),
-  'nav.pageDown': look('Half page down', 'Move half a page down; on a node, scroll its facts.', lists),
-  'nav.pageUp': look('Half page up', 'Move half a page up; on a node, scroll its facts.', lists),
+  'nav.down': look('Down', 'Move the cursor to the next row; on a node, go to the next node.', moved),
+  'nav.up': look('Up', 'Move the cursor to the row before; on a node, go to the one before.', moved),
+  'nav.top': look('Top', 'Go to the first row.', moved),
+  'nav.bottom': look('Bottom', 'Go to the last row; in logs, follow again.', moved),
+  'nav.pageDown': look('Half page down', 'Move half a page down; on a node, scroll its facts.', moved),
+  'nav.pageUp': look('Half page up', 'Move half a page up; on a node, scroll its facts.', moved),
   'nav.enter': look(
     'Open',
-    'Open the node of the row, or the picture of the result.',
-    ['fleet', 'logs', 'results'],
+    'Open the node of the row, the picture of the result, or the output alone.',
+    ['fleet', 'logs', 'results', 'exec'],
     10,
   ),
   'nav.back': look('Back', 'Close the dialog, clear the filter, or go back one screen.', everywhere, 80),
@@ -65,6 +67,17 @@ export const ACTIONS = {
     ['fleet', 'node'],
     15,
   ),
+  'exec.open': {
+    title: 'Run command',
+    description: 'Run a command on the marked nodes, or on the one under the cursor; it is recorded.',
+    contexts: ['fleet', 'node', 'exec'],
+    role: 'operator',
+    verb: 'shell.begin',
+    danger: 'disturbing',
+    hint: 17,
+  },
+  'exec.show': look('Commands run', 'Show the command that runs on nodes, or the last one.', ['fleet', 'node']),
+  'exec.stop': look('Stop', 'Ask the programs to stop; again, break off.', ['exec'], 20),
   'view.sort': look('Sort', 'Sort the rows by the next column.', ['fleet'], 40),
   'view.pause': look('Pause', 'Hold the picture still, or let it run again.', lists, 50),
   'results.open': look(

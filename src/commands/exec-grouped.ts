@@ -1,8 +1,7 @@
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { groupOutcomes, type OutcomeGroup } from '../shell/fan-out-groups.ts'
-import type { KeptText } from '../shell/fan-out-kept.ts'
-import { shownLine } from '../shell/fan-out-lines.ts'
 import { endText, type NodeOutcome } from '../shell/fan-out-outcome.ts'
+import { outputLines, unkeptBytes } from '../shell/fan-out-output.ts'
 import { formatBytes } from '../ui/format.ts'
 import { lineDiff } from './line-diff.ts'
 
@@ -37,23 +36,7 @@ function outputText(outcome: NodeOutcome): string {
   return `${lines.join('')}${restText(outcome)}`
 }
 
-/** What the program wrote, then what it wrote as an error, each of these lines marked. */
-function outputLines({ stdout, stderr }: NodeOutcome): string[] {
-  return [...linesOf(stdout), ...linesOf(stderr).map((line) => `! ${line}`)]
-}
-
-function linesOf({ text }: KeptText): string[] {
-  if (text === '') return []
-  const whole = text.endsWith('\n') ? text.slice(0, -1) : text
-  return whole.split('\n').map((line) => shownLine(line.endsWith('\r') ? line.slice(0, -1) : line))
-}
-
 function restText(outcome: NodeOutcome): string {
   const missing = unkeptBytes(outcome)
   return missing === 0 ? '' : `… ${formatBytes(missing)} more, not kept\n`
-}
-
-/** Bytes of a node's output that were counted and not kept. */
-export function unkeptBytes({ stdout, stderr }: Pick<NodeOutcome, 'stdout' | 'stderr'>): number {
-  return stdout.totalBytes - stdout.keptBytes + stderr.totalBytes - stderr.keptBytes
 }

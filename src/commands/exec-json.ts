@@ -1,5 +1,5 @@
 import { endText, isOk, type NodeOutcome } from '../shell/fan-out-outcome.ts'
-import { unkeptBytes } from './exec-grouped.ts'
+import { unkeptBytes } from '../shell/fan-out-output.ts'
 
 /**
  * An outcome as `-o json` and `ndjson` have it: what the program wrote is there as it is (what is not UTF-8 as U+FFFD), up

@@ -1,12 +1,10 @@
 import { untrusted } from '../../protocol/untrusted-text.ts'
-import { compileRegex } from '../../regex/linear-regex.ts'
 import type { OperatorJournal } from '../audit/command-journal.ts'
 import type { NamedContext } from '../config/context.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { RecordSettings } from '../config/record-settings.ts'
 import { NOBODY_TO_ASK } from '../remote/contract.ts'
 import type { ExecMeans } from '../shell/fan-out-exec.ts'
-import { Recording, recordingPath } from '../shell/recording.ts'
 
 /** Of which fleet, and where what is done is kept. */
 export interface ExecMeansOptions {
@@ -36,7 +34,11 @@ export function execMeans(options: ExecMeansOptions): ExecMeans {
       const { addresses, connectSsh } = await loading
       return connectSsh(addresses.targetOf(node(key)), { prompter: NOBODY_TO_ASK, signal })
     },
-    record: ({ nodes, command, why }) => {
+    record: async ({ nodes, command, why }) => {
+      const [{ Recording, recordingPath }, { compileRegex }] = await Promise.all([
+        import('../shell/recording.ts'),
+        import('../../regex/linear-regex.ts'),
+      ])
       const startedMs = Date.now()
       const [only] = nodes
       const name = nodes.length === 1 && only !== undefined ? only.key : `${nodes.length}-nodes`

@@ -1,7 +1,7 @@
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { endText, isOk, type NodeOutcome, summaryText } from '../shell/fan-out-outcome.ts'
+import { unkeptBytes } from '../shell/fan-out-output.ts'
 import { formatBytes } from '../ui/format.ts'
-import { unkeptBytes } from './exec-grouped.ts'
 import { brief } from './exec-selection.ts'
 
 /** What a run comes to, for stderr: each way it went wrong with who and the cure, what was not kept, and the sum. Safe to show. */

@@ -8,18 +8,30 @@ export interface OutcomeGroup {
   readonly outcomes: readonly [NodeOutcome, ...NodeOutcome[]]
 }
 
-/** Fold outcomes that are alike together: the largest group first, among equals what went well, then as they came. */
-export function groupOutcomes(outcomes: readonly NodeOutcome[]): OutcomeGroup[] {
-  const groups = new Map<string, [NodeOutcome, ...NodeOutcome[]]>()
-  for (const outcome of outcomes) {
+/** Folds outcomes that are alike together, as they come. */
+export class OutcomeGroups {
+  readonly #groups = new Map<string, [NodeOutcome, ...NodeOutcome[]]>()
+
+  add(outcome: NodeOutcome): void {
     const id = likeness(outcome)
-    const group = groups.get(id)
-    if (group === undefined) groups.set(id, [outcome])
+    const group = this.#groups.get(id)
+    if (group === undefined) this.#groups.set(id, [outcome])
     else group.push(outcome)
   }
-  return Array.from(groups, ([id, members]) => ({ id, outcomes: members })).sort(
-    (a, b) => b.outcomes.length - a.outcomes.length || Number(isOk(b.outcomes[0])) - Number(isOk(a.outcomes[0])),
-  )
+
+  /** The largest group first, among equals what went well, then as they came. */
+  sorted(): OutcomeGroup[] {
+    return Array.from(this.#groups, ([id, members]) => ({ id, outcomes: members })).sort(
+      (a, b) => b.outcomes.length - a.outcomes.length || Number(isOk(b.outcomes[0])) - Number(isOk(a.outcomes[0])),
+    )
+  }
+}
+
+/** Fold outcomes that are alike together, as {@link OutcomeGroups.sorted} has them. */
+export function groupOutcomes(outcomes: readonly NodeOutcome[]): OutcomeGroup[] {
+  const groups = new OutcomeGroups()
+  for (const outcome of outcomes) groups.add(outcome)
+  return groups.sorted()
 }
 
 /** What outcomes must have in common. Why nodes were not reached differs by their addresses; its code is what counts. */

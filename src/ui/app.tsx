@@ -10,6 +10,7 @@ import { demoStrip } from './panes/demo-strip.ts'
 import { fleetHeader } from './panes/fleet-header.ts'
 import { footerLine } from './panes/footer.ts'
 import { timeBarRows } from './panes/time-bar.ts'
+import { ExecScreen } from './screens/exec-screen.tsx'
 import { FleetScreen } from './screens/fleet-screen.tsx'
 import { LogsScreen } from './screens/logs-screen.tsx'
 import { NodeScreen } from './screens/node-screen.tsx'
@@ -91,9 +92,13 @@ export function App({
   )
 }
 
+const TYPED = ['filter', 'find', 'time', 'exec'] as const
+type Typed = (typeof TYPED)[number]
+
 /** What lies over the screen; a filter and a time are typed in the footer. */
-function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: 'filter' | 'find' | 'time' }> | null {
-  return overlay?.name === 'filter' || overlay?.name === 'find' || overlay?.name === 'time' ? null : overlay
+function dialogOf(overlay: Overlay | null): Exclude<Overlay, { name: Typed }> | null {
+  const isTyped = overlay !== null && TYPED.some((name) => name === overlay.name)
+  return isTyped ? null : (overlay as Exclude<Overlay, { name: Typed }> | null)
 }
 
 function Screen({ console, size }: { readonly console: Console; readonly size: Size }) {
@@ -110,6 +115,8 @@ function Screen({ console, size }: { readonly console: Console; readonly size: S
       return <LogsScreen console={console} size={size} demo={demo} />
     case 'results':
       return <ResultsScreen key={screen.key} console={console} size={size} nodeKey={screen.key} rows={listRows} />
+    case 'exec':
+      return <ExecScreen console={console} columns={size.columns} rows={listRows} />
     case 'picture':
       return <PictureScreen console={console} size={size} of={screen} rows={listRows} />
   }

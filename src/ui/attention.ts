@@ -47,7 +47,7 @@ export class Attention {
 
   #keys(): ReadonlySet<string> {
     const screen = this.#parts.screen()
-    if (screen.name === 'fleet') return new Set(this.#rows)
+    if (screen.name === 'fleet' || screen.name === 'exec') return new Set(this.#rows)
     if (screen.name === 'logs') return screen.keys ?? new Set(this.#rows)
     return new Set([screen.key])
   }

@@ -12,6 +12,8 @@ export type ScreenName =
   | { readonly name: 'logs'; readonly keys: ReadonlySet<string> | null }
   /** Results of a node, one a row. */
   | { readonly name: 'results'; readonly key: string }
+  /** A command on many nodes, and what comes of it. */
+  | { readonly name: 'exec' }
   /** The kept picture of a result. */
   | { readonly name: 'picture'; readonly key: string; readonly seq: number }
 
@@ -28,6 +30,14 @@ export type Overlay =
       readonly text: string
       readonly fault: string | null
       readonly before: string
+    }
+  /** A command for nodes is being typed; with `command`, how many they are, so that it is confirmed. */
+  | {
+      readonly name: 'exec'
+      readonly nodes: readonly { readonly key: string; readonly site: string | null }[]
+      readonly command: string | null
+      readonly text: string
+      readonly fault: string | null
     }
   /** A time to go to is being typed. */
   | { readonly name: 'time'; readonly text: string; readonly fault: string | null }
@@ -49,6 +59,16 @@ export interface ResultChoices {
   readonly cursorSeq: number | null
 }
 
+/** How a command on many nodes is read. */
+export interface ExecChoices {
+  /** The row that the cursor is on; null = the first. */
+  readonly cursorId: string | null
+  /** How many lines its output is scrolled down. */
+  readonly scroll: number
+  /** Show the output alone. */
+  readonly isWide: boolean
+}
+
 /** Everything the console remembers besides the fleet itself. It lives outside React; panes and components subscribe. */
 export interface ConsoleState {
   /** Open screens, the top one last. */
@@ -65,6 +85,7 @@ export interface ConsoleState {
   readonly fleet: FleetChoices
   readonly logs: LogChoices
   readonly results: ResultChoices
+  readonly exec: ExecChoices
   /** How many lines the facts of a node are scrolled down. */
   readonly nodeScroll: number
   /** What the operator should know, oldest first: refused key bindings, theme faults, answers to commands. */
@@ -89,6 +110,7 @@ const START: ConsoleState = {
   fleet: { cursor: START_CURSOR, marked: new Set(), sort: 'problems', filter: '', holdOrderUntilMs: 0 },
   logs: START_LOGS,
   results: { abnormalOnly: true, cursorSeq: null },
+  exec: { cursorId: null, scroll: 0, isWide: false },
   nodeScroll: 0,
   notices: [],
 }
@@ -146,6 +168,10 @@ export class ConsoleStore {
 
   setResults(change: Partial<ResultChoices>): void {
     this.set({ results: { ...this.#state.results, ...change } })
+  }
+
+  setExec(change: Partial<ExecChoices>): void {
+    this.set({ exec: { ...this.#state.exec, ...change } })
   }
 
   setFleet(change: Partial<FleetChoices>): void {

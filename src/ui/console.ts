@@ -10,9 +10,11 @@ import type { AsOf, FleetView, NodeView, ResultView } from '../fleet/view.ts'
 import type { Standing } from '../identity/standing.ts'
 import type { NodeLink } from '../link/link.ts'
 import type { Replay } from '../replay/replay.ts'
+import type { ExecMeans } from '../shell/fan-out-exec.ts'
 import { Attention } from './attention.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
+import { ExecVisit } from './exec/exec-visit.ts'
 import { LogCounts } from './logs/counts.ts'
 import { LogReader } from './logs/reader.ts'
 import type { Look } from './panes/look.ts'
@@ -56,6 +58,8 @@ export interface ConsoleParts {
   readonly schedule: Schedule
   /** Unix ms. */
   readonly now: () => number
+  /** What commands are run on nodes with; absent where they are not. */
+  readonly exec?: ExecMeans
   readonly quit: () => void
   readonly redraw: () => void
 }
@@ -66,6 +70,7 @@ export class Console {
   readonly head: PlayHead
   readonly picture: PictureViewer
   readonly attention: Attention
+  readonly exec: ExecVisit
   readonly logs: LogReader
   readonly logCounts: LogCounts
   #listeners = 0
@@ -79,6 +84,13 @@ export class Console {
     this.attention = new Attention({ screen: () => store.screen(), schedule, look: watch ?? null })
     this.logs = new LogReader({ ...parts, firstFilter: parts.firstLogs })
     this.logCounts = new LogCounts({ changed: () => store.set({}), now: parts.now })
+    this.exec = new ExecVisit({
+      means: parts.exec ?? null,
+      changed: () => store.set({}),
+      toast: (text) => this.toast(text),
+      schedule,
+      now: parts.now,
+    })
     this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 

@@ -8,7 +8,9 @@ import { parseFilter } from '../fleet/filter.ts'
 import { parseTime } from '../fleet/time-text.ts'
 import type { Console } from './console.ts'
 import type { Overlay, ScreenName } from './console-store.ts'
+import { acceptExecLine } from './exec/exec-line.ts'
 import { demoHandlers } from './handlers/demo.ts'
+import { execHandlers, execOpeners } from './handlers/exec.ts'
 import { fleetHandlers } from './handlers/fleet.ts'
 import { acceptFind, cancelFind, goToTyped, toggleFind, typeFind } from './handlers/log-input.ts'
 import { logHandlers } from './handlers/logs.ts'
@@ -32,10 +34,16 @@ export class Keys {
       fleet: fleetHandlers(console, screenRows),
       node: nodeHandlers(console),
       logs: logHandlers(console, screenRows),
+      exec: execHandlers(console, screenRows),
       results: resultHandlers(console, screenRows),
       picture: pictureHandlers(console),
     }
-    this.#everywhere = { ...this.#appHandlers(), ...demoHandlers(console), ...replayHandlers(console) }
+    this.#everywhere = {
+      ...this.#appHandlers(),
+      ...demoHandlers(console),
+      ...replayHandlers(console),
+      ...execOpeners(console),
+    }
   }
 
   /** One key was pressed. */
@@ -143,7 +151,8 @@ export class Keys {
     const text = editText(overlay.text, key)
     if (text === null) return
     if (overlay.name === 'palette') store.set({ overlay: { ...overlay, text, row: 0 } })
-    else if (overlay.name === 'time') store.set({ overlay: { ...overlay, text, fault: null } })
+    else if (overlay.name === 'time' || overlay.name === 'exec')
+      store.set({ overlay: { ...overlay, text, fault: null } })
     else if (overlay.name === 'find') typeFind(this.#console, overlay, text)
     else store.set({ overlay: { ...overlay, text, fault: this.#applyFilter(text) } })
   }
@@ -152,6 +161,10 @@ export class Keys {
     const { store } = this.#console.parts
     const chosen = overlay.name === 'palette' ? this.paletteMatches()[overlay.row] : null
     if (overlay.name === 'filter' && overlay.fault !== null) return
+    if (overlay.name === 'exec') {
+      acceptExecLine(this.#console, overlay)
+      return
+    }
     if (overlay.name === 'time') {
       this.#goTo(overlay)
       return

@@ -102,7 +102,7 @@ export class PlayHead {
   /** Nodes whose past is wanted whole. */
   focus(): { readonly focus: readonly string[] } {
     const screen = this.#parts.store.screen()
-    if (screen.name === 'fleet') return { focus: [] }
+    if (screen.name === 'fleet' || screen.name === 'exec') return { focus: [] }
     if (screen.name === 'logs') return { focus: screen.keys === null ? [] : [...screen.keys] }
     return { focus: [screen.key] }
   }

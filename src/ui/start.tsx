@@ -9,6 +9,7 @@ import type { HistorySource } from '../link/history-source.ts'
 import type { NodeLink } from '../link/link.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
 import { Replay } from '../replay/replay.ts'
+import type { ExecMeans } from '../shell/fan-out-exec.ts'
 import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
@@ -46,6 +47,8 @@ export interface ConsoleOptions {
   readonly logsDir: string
   /** Folder that holds `keymaps/` and `themes/`. */
   readonly assetsDir: string
+  /** What commands are run on nodes with; absent where they are not. */
+  readonly exec?: ExecMeans
   /** Null outside a demo. */
   readonly controls: DemoPanel | null
   /** Hear what a person should know; returns how to stop. */
@@ -94,6 +97,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
       return `copied ${copied.bytes} bytes${copied.needs === null ? '' : `; ${copied.needs}`}`
     },
     logsDir: options.logsDir,
+    ...(options.exec === undefined ? {} : { exec: options.exec }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     link: options.link,
     picturesDir: options.picturesDir,
@@ -132,5 +136,6 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     unmount()
     router.stop()
     session.close()
+    await console.exec.close()
   }
 }

@@ -1,6 +1,7 @@
 import { hintsFor, type KeyHint, showKey } from '../../actions/keymap.ts'
 import type { Console } from '../console.ts'
 import type { Notice } from '../console-store.ts'
+import { execLineTexts } from '../exec/exec-line.ts'
 import type { Line } from '../terminal/line.ts'
 import { widthOf } from '../terminal/text.ts'
 import { type LineBuilder, line } from '../widgets/line-builder.ts'
@@ -34,6 +35,14 @@ export function footerLine(console: Console, columns: number): Line {
       .add(overlay.text)
       .add(look.ascii ? '_' : '█', 'accent')
     return out.rest(`  ${findHint(console, overlay)}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
+  }
+  if (overlay?.name === 'exec') {
+    const { before, help } = execLineTexts(overlay, console.parts.context)
+    out
+      .add(before, overlay.command === null ? 'key' : 'danger')
+      .add(overlay.text)
+      .add(look.ascii ? '_' : '█', 'accent')
+    return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
   if (overlay?.name === 'time') {
     out
