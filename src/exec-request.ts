@@ -10,7 +10,7 @@ import { consolePaths } from './config/paths.ts'
 import type { ExecRequest } from './exec-commands.ts'
 import { exitOfExec } from './exit-codes.ts'
 import { standingOf } from './identity/standing.ts'
-import type { ExecMeans } from './shell/fan-out-exec.ts'
+import type { ConsoleExecMeans } from './shell/fan-out-exec.ts'
 import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
 /** Run a command on nodes of a fleet from this process's terminal; resolves with the exit code. */
@@ -41,7 +41,7 @@ export async function runExecRequest(request: ExecRequest, fleet: ChosenFleet, i
 export function execMeansOf(
   { context, configFile, access }: Pick<ChosenFleet, 'context' | 'configFile' | 'access'>,
   nodes: readonly NodeAddress[],
-): ExecMeans {
+): ConsoleExecMeans {
   return execMeans({
     context,
     configFile,

@@ -48,7 +48,7 @@ export const ACTIONS = {
   'nav.pageUp': look('Half page up', 'Move half a page up; on a node, scroll its facts.', moved),
   'nav.enter': look(
     'Open',
-    'Open the node of the row, the picture of the result, or the output alone.',
+    'Open the node, the picture of the result, or the output alone.',
     ['fleet', 'logs', 'results', 'exec'],
     10,
   ),
@@ -69,7 +69,7 @@ export const ACTIONS = {
   ),
   'exec.open': {
     title: 'Run command',
-    description: 'Run a command on the marked nodes, or on the one under the cursor; it is recorded.',
+    description: 'Run a command on the marked nodes, or on this one; it is recorded.',
     contexts: ['fleet', 'node', 'exec'],
     role: 'operator',
     verb: 'shell.begin',

@@ -4,7 +4,7 @@ import type { NamedContext } from '../config/context.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { RecordSettings } from '../config/record-settings.ts'
 import { NOBODY_TO_ASK } from '../remote/contract.ts'
-import type { ExecMeans } from '../shell/fan-out-exec.ts'
+import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 
 /** Of which fleet, and where what is done is kept. */
 export interface ExecMeansOptions {
@@ -24,11 +24,12 @@ const RECORDED_SIZE = { width: 120, height: 40 }
 const MAX_TITLE_CHARS = 400
 
 /** Connects to nodes over SSH without asking anybody, and records in the operator's folder. What it takes is loaded when it is first used. */
-export function execMeans(options: ExecMeansOptions): ExecMeans {
+export function execMeans(options: ExecMeansOptions): ConsoleExecMeans {
   const { context, configFile, node, journal, recordingsDir, record, who } = options
   let loading: ReturnType<typeof loadSsh> | null = null
   return {
     journal,
+    siteOf: (key) => node(key).site ?? null,
     openNode: async (key, signal) => {
       loading ??= loadSsh({ context, configFile })
       const { addresses, connectSsh } = await loading

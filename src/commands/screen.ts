@@ -6,7 +6,7 @@ import type { DemoConsole } from '../demo/demo.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
-import type { ExecMeans } from '../shell/fan-out-exec.ts'
+import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
 
@@ -39,7 +39,7 @@ export async function runScreen(
     readonly context: string
     readonly production: boolean
     /** What commands are run on nodes with. */
-    readonly exec: ExecMeans
+    readonly exec: ConsoleExecMeans
     readonly signal: AbortSignal
   },
 ): Promise<void> {

@@ -30,6 +30,12 @@ export interface ExecMeans {
   record(run: Pick<ExecPlan, 'nodes' | 'command' | 'why'>): Promise<RunRecording>
 }
 
+/** The same for a console, which knows of nodes that do not answer what their list says. */
+export type ConsoleExecMeans = ExecMeans & {
+  /** The site of a node by the operator's list; null where it does not say. */
+  siteOf(key: string): string | null
+}
+
 /** A command, where it is to be run, and why. */
 export type ExecPlan = Omit<FanOutOptions, 'targets' | 'beforeRun'> & {
   readonly nodes: readonly ExecNode[]

@@ -10,7 +10,7 @@ import type { AsOf, FleetView, NodeView, ResultView } from '../fleet/view.ts'
 import type { Standing } from '../identity/standing.ts'
 import type { NodeLink } from '../link/link.ts'
 import type { Replay } from '../replay/replay.ts'
-import type { ExecMeans } from '../shell/fan-out-exec.ts'
+import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { Attention } from './attention.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
@@ -59,7 +59,7 @@ export interface ConsoleParts {
   /** Unix ms. */
   readonly now: () => number
   /** What commands are run on nodes with; absent where they are not. */
-  readonly exec?: ExecMeans
+  readonly exec?: ConsoleExecMeans
   readonly quit: () => void
   readonly redraw: () => void
 }

@@ -9,7 +9,7 @@ import type { HistorySource } from '../link/history-source.ts'
 import type { NodeLink } from '../link/link.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
 import { Replay } from '../replay/replay.ts'
-import type { ExecMeans } from '../shell/fan-out-exec.ts'
+import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
@@ -48,7 +48,7 @@ export interface ConsoleOptions {
   /** Folder that holds `keymaps/` and `themes/`. */
   readonly assetsDir: string
   /** What commands are run on nodes with; absent where they are not. */
-  readonly exec?: ExecMeans
+  readonly exec?: ConsoleExecMeans
   /** Null outside a demo. */
   readonly controls: DemoPanel | null
   /** Hear what a person should know; returns how to stop. */

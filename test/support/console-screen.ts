@@ -6,6 +6,7 @@ import { LOCAL_STANDING, type Standing } from '../../src/identity/standing.ts'
 import type { HistorySource } from '../../src/link/history-source.ts'
 import type { NodeLink } from '../../src/link/link.ts'
 import { Replay } from '../../src/replay/replay.ts'
+import type { ConsoleExecMeans } from '../../src/shell/fan-out-exec.ts'
 import { Console } from '../../src/ui/console.ts'
 import { ConsoleStore } from '../../src/ui/console-store.ts'
 import type { DemoPanel } from '../../src/ui/demo-panel.ts'
@@ -37,6 +38,8 @@ export interface ConsoleScreenOptions {
   readonly picturesDir?: string
   readonly logsDir?: string
   readonly production?: boolean
+  /** What commands are run on nodes with. */
+  readonly exec?: ConsoleExecMeans
   /** Who the operator is. */
   readonly standing?: Standing
   /** Nodes that are spoken to in plain over a network. */
@@ -87,6 +90,7 @@ export class ConsoleScreen {
       look: { theme: loadTheme(options.theme ?? 'dark', `${ASSETS}themes`).theme, ascii },
       context: 'test',
       production: options.production ?? false,
+      ...(options.exec === undefined ? {} : { exec: options.exec }),
       standing: () => options.standing ?? LOCAL_STANDING,
       demo: options.demo ?? null,
       firstLogs: { level: 'info' },

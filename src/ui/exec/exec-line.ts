@@ -18,7 +18,9 @@ export function openExecLine(console: Console, keys: readonly string[], text = '
     return
   }
   const views = console.view().nodes
-  const nodes = keys.map((key) => ({ key, site: views.find((node) => node.key === key)?.site ?? null }))
+  const siteOf = (key: string): string | null =>
+    views.find((node) => node.key === key)?.site ?? console.parts.exec?.siteOf(key) ?? null
+  const nodes = keys.map((key) => ({ key, site: siteOf(key) }))
   console.parts.store.set({ overlay: { name: 'exec', nodes, command: null, text, fault: null } })
 }
 

@@ -40,7 +40,7 @@ export function footerLine(console: Console, columns: number): Line {
     const { before, help } = execLineTexts(overlay, console.parts.context)
     out
       .add(before, overlay.command === null ? 'key' : 'danger')
-      .add(overlay.text)
+      .add(endThatFits(overlay.text, columns - out.columns - 1))
       .add(look.ascii ? '_' : '█', 'accent')
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()
   }
@@ -89,6 +89,14 @@ export function footerLine(console: Console, columns: number): Line {
   out.padTo(room)
   for (const hint of fixed) addHint(out, hint)
   return out.done()
+}
+
+/** The end of a text, where the cursor is; what has no room before it is left out. */
+function endThatFits(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text
+  let rest = text
+  while (widthOf(rest) + 1 > columns && rest !== '') rest = [...rest].slice(1).join('')
+  return `…${rest}`
 }
 
 function hintColumns({ keys, title }: KeyHint): number {

@@ -31,12 +31,14 @@ export function ExecScreen({
       const all = run.rows()
       const selected = rowUnderCursor(all, store.get().exec.cursorId)
       const at = selected === null ? 0 : all.indexOf(selected)
-      const first = Math.max(0, Math.min(at - Math.floor(area.rows / 2), all.length - area.rows))
-      return all.slice(first, first + area.rows).map((row) => {
+      const room = area.rows - 1
+      const first = Math.max(0, Math.min(at - Math.floor(room / 2), all.length - room))
+      const shown = all.slice(first, first + room).map((row) => {
         const output = run.output(row)
         const firstLine = (row.kind === 'running' ? output.at(-1) : output[0]) ?? ''
         return execRowLine(row, { firstLine, selected: row === selected }, look, area.columns)
       })
+      return [line(look.theme).add(' $ ', 'muted').rest(untrusted(run.command), area.columns).done(), ...shown]
     },
     [console, store, look],
   )
@@ -44,7 +46,7 @@ export function ExecScreen({
     const { run } = console.exec
     if (run === null) return ''
     const seconds = (run.tookMs(console.nowMs()) / 1000).toFixed(1)
-    return `${run.counts()}, ${seconds} s: ${untrusted(run.command)}`
+    return `${run.counts()}, ${seconds} s`
   }, [console])
   const output = useCallback(
     (area: Size): Line[] => {
@@ -67,7 +69,8 @@ export function ExecScreen({
     if (row === null) return ''
     const count = run?.output(row).length ?? 0
     const whose = row.keys.length > 3 ? `${row.keys.length} nodes` : row.keys.join(', ')
-    return `${whose}, ${count} ${count === 1 ? 'line' : 'lines'}${isWide ? ', enter shows the list' : ''}`
+    const lines = count === 0 ? '' : `, ${count} ${count === 1 ? 'line' : 'lines'}`
+    return `${whose}${lines}${isWide ? ', enter shows the list' : ''}`
   }, [console, store, isWide])
   const listRows = isWide ? 0 : Math.max(LEAST_LIST_ROWS, Math.floor(rows * LIST_SHARE))
   return (
