@@ -44,6 +44,8 @@ export interface ExpectedNode {
 
 const STATUS_CREDITS = 8
 const ROWS_CREDITS = 32
+/** Five times as long as a node gathers rows before it sends them. */
+const FADE_MS = 250
 /** A peer whose every frame is wrong is no peer; one odd frame of a newer daemon is no reason to leave. */
 const MAX_BAD_FRAMES = 20
 
@@ -51,7 +53,6 @@ type SubscribeWish = Omit<FrameOf<ClientFrame, 'subscribe'>, 't' | 'id' | 'topic
 
 interface Subscription {
   readonly id: string
-  readonly topic: Topic
   readonly credits: number
   used: number
 }
@@ -69,8 +70,8 @@ export class LiveSession {
   readonly #subscriptions = new Map<string, Subscription>()
   /** Subscriptions that the operator changes, by topic. */
   readonly #followed = new Map<'logs' | 'results', string>()
-  /** By topic, what was followed until a moment ago. */
-  readonly #fading = new Map<string, string>()
+  /** Subscriptions that will be ended in a moment. */
+  readonly #fading = new Map<string, NodeJS.Timeout>()
   /** Rows are asked for when the next status has told where to go on. */
   #rowsWait = false
   /** The subscription to status; null while there is none. */
@@ -139,7 +140,7 @@ export class LiveSession {
     for (const id of this.#subscriptions.keys()) this.#send({ t: 'unsubscribe', id })
     this.#subscriptions.clear()
     this.#followed.clear()
-    this.#fading.clear()
+    this.#forgetFading()
     this.#rowsWait = false
     this.#statusId = null
   }
@@ -201,6 +202,7 @@ export class LiveSession {
   /** The transport is gone. */
   finish(reason: string): void {
     this.#over = true
+    this.#forgetFading()
     this.requests.abandon(reason)
   }
 
@@ -255,13 +257,9 @@ export class LiveSession {
   #takeSubscribed(frame: DaemonFrame, sizeBytes: number): void {
     if (this.requests.take(frame)) return
     const subscription = 'id' in frame && frame.id !== null ? this.#subscriptions.get(frame.id) : undefined
-    if (subscription === undefined) {
-      this.#takeFading(frame, sizeBytes)
-      return
-    }
-    if (frame.t === 'rows') this.#cursor.took(frame)
+    if (subscription === undefined) return
+    if (frame.t === 'rows' && !this.#fading.has(subscription.id)) this.#cursor.took(frame)
     if (frame.t === 'status') this.#cursor.reached(frame.store.lastSeq, frame.store.epoch)
-    this.#fading.delete(subscription.topic)
     this.#port.emit({ kind: 'frame', frame, sizeBytes })
     if (this.#rowsWait && frame.t === 'status') this.#askForRows()
     subscription.used += 1
@@ -270,10 +268,9 @@ export class LiveSession {
     subscription.used = 0
   }
 
-  /** What was under way when something else was asked for comes before the first answer to that, and is not lost. */
-  #takeFading(frame: DaemonFrame, sizeBytes: number): void {
-    if ((frame.t !== 'rows' && frame.t !== 'gap') || this.#fading.get(frame.topic) !== frame.id) return
-    this.#port.emit({ kind: 'frame', frame, sizeBytes })
+  #forgetFading(): void {
+    for (const timer of this.#fading.values()) clearTimeout(timer)
+    this.#fading.clear()
   }
 
   #askForAll(): void {
@@ -298,14 +295,19 @@ export class LiveSession {
     if (wish === null) this.#cursor.forget(topic)
     if (!this.#welcomed || !this.#attends || this.#rowsWait) return
     const before = this.#followed.get(topic)
-    if (before !== undefined) {
-      this.#send({ t: 'unsubscribe', id: before })
-      this.#subscriptions.delete(before)
-      this.#followed.delete(topic)
-      if (wish === null) this.#fading.delete(topic)
-      else this.#fading.set(topic, before)
-    }
+    this.#followed.delete(topic)
+    if (before !== undefined) this.#fade(before, wish === null ? 0 : FADE_MS)
     if (wish !== null) this.#followed.set(topic, this.#subscribeRows(topic, wish))
+  }
+
+  /** End a subscription, a little later where another takes its place: what the node has gathered for it still comes. */
+  #fade(id: string, afterMs: number): void {
+    const end = (): void => {
+      this.#fading.delete(id)
+      if (this.#subscriptions.delete(id)) this.#send({ t: 'unsubscribe', id })
+    }
+    if (afterMs === 0) end()
+    else this.#fading.set(id, setTimeout(end, afterMs))
   }
 
   /** Go on behind what came before; with a backlog where nothing of the kind did. */
@@ -318,7 +320,7 @@ export class LiveSession {
   #subscribe(topic: Topic, credits: number, more: SubscribeWish): string {
     const id = `${topic}-${this.#nextSubscription}`
     this.#nextSubscription += 1
-    this.#subscriptions.set(id, { id, topic, credits, used: 0 })
+    this.#subscriptions.set(id, { id, credits, used: 0 })
     this.#send({ t: 'subscribe', id, topic, credits, ...more })
     return id
   }
