@@ -1,17 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { EdgeError } from '../protocol/errors.ts'
-import { LOG_LEVELS, type LogLevel } from '../protocol/records.ts'
 import { nearest } from '../settings/document.ts'
 import { type AuditCommandRequest, addAuditCommand } from './audit-commands.ts'
-import {
-  collect,
-  duration,
-  type FleetFlags,
-  fleetFlags,
-  outputOption,
-  timeoutOption,
-  wholeNumber,
-} from './command-options.ts'
+import { collect, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
 import { addContextCommands, type ContextRequest } from './context-commands.ts'
 import { addControllerCommands, type ControllerRequest } from './controller-commands.ts'
@@ -19,6 +10,7 @@ import { addDoctorCommand, type DoctorRequest } from './doctor-command.ts'
 import { addExecCommand, type ExecRequest } from './exec-commands.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
+import { addLogCommands, type LogsCommandRequest } from './log-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
 import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
@@ -38,18 +30,7 @@ export type CommandRequest =
       readonly watch: boolean
       readonly timeoutMs: number
     })
-  | (FleetFlags & {
-      readonly kind: 'logs'
-      /** Only these; empty = all. */
-      readonly names: readonly string[]
-      readonly format: OutputFormat
-      readonly follow: boolean
-      readonly level: LogLevel
-      readonly contains: string | null
-      readonly tail: number
-      readonly sinceMs: number
-      readonly timeoutMs: number
-    })
+  | LogsCommandRequest
   | PastRequest
   | ExecRequest
   | NatsRequest
@@ -136,25 +117,7 @@ function grammar(
       accept({ kind: 'nodes', ...fleetFlags(program), format, filter: options.filter ?? null, watch, timeoutMs })
     })
 
-  program
-    .command('logs')
-    .description("Print the daemons' own logs in time order.")
-    .argument('[NODE...]', 'only these nodes')
-    .addOption(outputOption())
-    .option('-f, --follow', 'go on with new lines', false)
-    .addOption(new Option('--level <level>', 'this level and worse').choices(LOG_LEVELS).default('info'))
-    .option('--contains <text>', 'only lines that hold this text')
-    .option('--tail <count>', 'begin with the newest so many lines (with -f: of each node)', wholeNumber, 100)
-    .addOption(
-      new Option('--since <duration>', 'look so far back for them').argParser(duration).default(3_600_000, '1h'),
-    )
-    .addOption(timeoutOption())
-    .action((names: string[], options: LogOptions) => {
-      const { output: format, follow, level, contains = null, tail, since: sinceMs, timeout: timeoutMs } = options
-      refuseEndlessJson(format, follow, '--follow')
-      const wanted = { names, format, follow, level, contains, tail, sinceMs, timeoutMs }
-      accept({ kind: 'logs', ...fleetFlags(program), ...wanted })
-    })
+  addLogCommands(program, accept, nowMs)
 
   program
     .command('keys')
@@ -203,16 +166,6 @@ function unknownCommand(program: Command, argv: readonly string[]): EdgeError {
     message: names.includes(typed) ? `${typed} takes no further words` : `there is no command "${typed}"`,
     next: [near === null || near === typed ? 'see edgedeck --help' : `did you mean edgedeck ${near}?`],
   })
-}
-
-interface LogOptions {
-  readonly output: OutputFormat
-  readonly follow: boolean
-  readonly level: LogLevel
-  readonly contains?: string
-  readonly tail: number
-  readonly since: number
-  readonly timeout: number
 }
 
 function refuseEndlessJson(format: OutputFormat, endless: boolean, flag: string): void {

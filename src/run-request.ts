@@ -1,10 +1,11 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { EdgeError } from '../protocol/errors.ts'
 import { operatorJournal } from './audit/own-journal.ts'
 import { type ChosenFleet, chooseFleet, type Program } from './chosen-fleet.ts'
 import type { CommandRequest } from './command-line.ts'
 import { runKeys } from './commands/keys.ts'
-import { runLogs } from './commands/logs.ts'
+import type { LogsWish } from './commands/logs-request.ts'
 import { runNodes } from './commands/nodes.ts'
 import type { CommandIo } from './commands/output.ts'
 import { demoScreen, runScreen } from './commands/screen.ts'
@@ -103,10 +104,13 @@ export async function runRequest(request: CommandRequest, { program, io, endings
         await runNodes({ ...wanted, nodes, access: loaded.access, ...(filter === null ? {} : { filter }) }, io),
       )
     }
-    case 'logs':
-      return answered(
-        await runLogs({ ...request, nodes: await loaded.inventory.named(request.names), access: loaded.access }, io),
-      )
+    case 'logs': {
+      const { runLogs } = await import('./commands/logs.ts')
+      const colour = process.stdout.isTTY === true && detectCapabilities().depth !== 'none'
+      const nodes = await nodesOfLogs(loaded, request)
+      const { clouds, access } = loaded
+      return answered(await runLogs({ ...request, nodes, clouds, access, colour }, io))
+    }
     case 'exec': {
       const { runExecRequest } = await import('./exec-request.ts')
       return runExecRequest(request, loaded, io)
@@ -201,6 +205,18 @@ async function only({ inventory, access }: ChosenFleet, name: string) {
 
 async function pastOf({ inventory, clouds, access }: ChosenFleet, name: string) {
   return { node: await inventory.find(name), clouds, access }
+}
+
+/** What went up is in the cloud also of nodes that are listed nowhere any more. */
+async function nodesOfLogs({ inventory, clouds }: ChosenFleet, { fromCloud, names }: LogsWish) {
+  if (!fromCloud) return inventory.named(names)
+  if (clouds.length === 0) {
+    const next = ['name the cloud: --cloud nats://host:4222, or under clouds in the configuration']
+    throw new EdgeError('USAGE', { message: 'no region of the cloud is known', next })
+  }
+  const listed = await inventory.everybody()
+  if (names.length === 0) return listed
+  return names.map((key) => listed.find((node) => node.key === key) ?? { key, url: null })
 }
 
 function hasScreen(): boolean {

@@ -1,6 +1,11 @@
 import { type ClientFrame, type DaemonFrame, decodeClientFrame, type FrameOf } from '../../protocol/frames.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import { LOG_LEVELS, type LogRecord } from '../../protocol/records.ts'
+import { compileLogFilter } from '../../regex/log-matcher.ts'
 import type { SimulatedNode } from './simulated-node.ts'
+
+/** Rows of one frame, as the daemon cuts them. */
+const ROWS_PER_FRAME = 200
 
 interface Subscription {
   readonly request: FrameOf<ClientFrame, 'subscribe'>
@@ -8,6 +13,8 @@ interface Subscription {
   /** Rows not sent for want of credit. */
   missed: { count: number; fromMs: number; toMs: number } | null
   n: number
+  /** Compiled at the first row. */
+  wants?: (row: LogRecord) => boolean
 }
 
 /** One console's session with a simulated node: credits, gaps, probes, reads and commands as the daemon has them. */
@@ -49,6 +56,9 @@ export class SimulatedSession {
       case 'read':
         this.#read(frame)
         break
+      case 'tally':
+        this.#tally(frame)
+        break
       case 'command':
         this.#command(frame)
         break
@@ -84,12 +94,9 @@ export class SimulatedSession {
   }
 
   #sendLogs(subscription: Subscription, logs: readonly LogRecord[]): void {
-    const { id, level = 'debug', contains = '' } = subscription.request
-    const minRank = LOG_LEVELS.indexOf(level)
-    const needle = contains.toLowerCase()
-    const rows = logs.filter(
-      (row) => LOG_LEVELS.indexOf(row.level) >= minRank && row.msg.toLowerCase().includes(needle),
-    )
+    const { id, level = 'debug', filter = {} } = subscription.request
+    subscription.wants ??= matcherOf({ ...filter, level })
+    const rows = logs.filter(subscription.wants)
     const { missed } = subscription
     if (missed !== null && spend(subscription)) {
       subscription.missed = null
@@ -112,11 +119,35 @@ export class SimulatedSession {
   }
 
   #read(request: FrameOf<ClientFrame, 'read'>): void {
-    const { id, topic, fromMs, toMs, limit } = request
-    const found = this.#node.keptLogs().filter((row) => row.timestamp >= fromMs && row.timestamp <= toMs)
-    const rows = topic === 'logs' ? found.slice(0, limit) : []
-    if (rows.length > 0) this.#emit({ t: 'rows', id, topic: 'logs', rows })
-    this.#emit({ t: 'end', id, truncated: topic === 'logs' && found.length > limit })
+    const { id, topic, limit, newestFirst = false } = request
+    const found = topic === 'logs' ? this.#kept(request) : []
+    if (newestFirst) found.reverse()
+    const rows = found.slice(0, limit)
+    for (let at = 0; at < rows.length; at += ROWS_PER_FRAME) {
+      this.#emit({ t: 'rows', id, topic: 'logs', rows: rows.slice(at, at + ROWS_PER_FRAME) })
+    }
+    this.#emit({ t: 'end', id, truncated: found.length > limit, lastSeq: rows.at(-1)?.seq ?? null })
+  }
+
+  #kept(request: Pick<FrameOf<ClientFrame, 'read'>, 'fromMs' | 'toMs' | 'filter' | 'afterSeq' | 'beforeSeq'>) {
+    const { fromMs, toMs, filter, afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY } = request
+    const wanted = matcherOf(filter ?? {})
+    return this.#node.keptLogs().filter((row) => {
+      const { timestamp, seq } = row
+      return timestamp >= fromMs && timestamp <= toMs && seq > afterSeq && seq < beforeSeq && wanted(row)
+    })
+  }
+
+  #tally({ id, stepMs, ...request }: FrameOf<ClientFrame, 'tally'>): void {
+    const steps = new Map<number, number[]>()
+    for (const { timestamp, level } of this.#kept(request)) {
+      const startMs = request.fromMs + Math.floor((timestamp - request.fromMs) / stepMs) * stepMs
+      const lines = steps.get(startMs) ?? LOG_LEVELS.map(() => 0)
+      lines[LOG_LEVELS.indexOf(level)] = (lines[LOG_LEVELS.indexOf(level)] ?? 0) + 1
+      steps.set(startMs, lines)
+    }
+    const counted = [...steps].map(([startMs, lines]) => ({ startMs, lines }))
+    this.#emit({ t: 'tallied', id, stepMs, fromMs: request.fromMs, steps: counted })
   }
 
   #command(request: FrameOf<ClientFrame, 'command'>): void {
@@ -141,4 +172,9 @@ function spend(subscription: Subscription): boolean {
   if (subscription.credits <= 0) return false
   subscription.credits -= 1
   return true
+}
+
+function matcherOf(filter: LogFilter): (row: LogRecord) => boolean {
+  const compiled = compileLogFilter(filter)
+  return (row) => compiled.ok && compiled.matcher.matches(row)
 }

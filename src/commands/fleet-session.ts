@@ -1,17 +1,21 @@
 import { isExposed, type NodeAddress } from '../config/node-address.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import { LOG_WINDOW_MS } from '../fleet/log-merge.ts'
-import type { FleetView } from '../fleet/view.ts'
+import type { FleetView, LogRow } from '../fleet/view.ts'
 import type { FleetAccess } from '../link/access.ts'
 import { FleetLinks } from '../link/fleet-links.ts'
 import type { LinkInterest, NodeLink } from '../link/link.ts'
+
+/** Lines that may wait for those of other nodes where nobody looks at them meanwhile. */
+const MAX_HELD_ROWS = 100_000
 
 /** What {@link FleetSession} needs. */
 export interface FleetSessionOptions {
   readonly nodes: readonly NodeAddress[]
   readonly access: FleetAccess
   readonly interest: LinkInterest
-  readonly maxLogRows?: number
+  /** Takes log rows in order instead of the fleet. */
+  readonly onLogRows?: (rows: readonly LogRow[]) => void
 }
 
 /** A fleet with the links that feed it, from start to stop. */
@@ -22,11 +26,11 @@ export class FleetSession {
   readonly #revocations: FleetAccess['revocations']
 
   constructor(options: FleetSessionOptions) {
-    const { nodes, access, interest, maxLogRows } = options
+    const { nodes, access, interest, onLogRows } = options
     this.fleet = new Fleet({
       schedule,
       logWindowMs: LOG_WINDOW_MS,
-      ...(maxLogRows === undefined ? {} : { maxLogRows }),
+      ...(onLogRows === undefined ? {} : { onLogRows, maxLogRows: MAX_HELD_ROWS }),
     })
     for (const node of nodes) {
       const { key, url } = node

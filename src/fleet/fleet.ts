@@ -30,6 +30,8 @@ export interface FleetOptions {
   /** Seconds that charts and past views reach back. */
   readonly historySec?: number
   readonly maxLogRows?: number
+  /** Takes log rows in the order in which they are to be shown, instead of keeping them here. */
+  readonly onLogRows?: (rows: readonly LogRow[]) => void
   /** How long log lines wait for those of other nodes, ms; absent or 0 to show them as they come. */
   readonly logWindowMs?: number
   readonly maxAlertRows?: number
@@ -82,7 +84,13 @@ export class Fleet {
     this.#keyframeEveryMs = options.keyframeEveryMs
     this.#toldLater = options.toldLater ?? false
     const { maxLogRows = 5000, logWindowMs = 0, firstLogId = 1 } = options
-    this.#logs = new LogBook({ maxRows: maxLogRows, windowMs: logWindowMs, firstId: firstLogId })
+    const { onLogRows } = options
+    this.#logs = new LogBook({
+      maxRows: maxLogRows,
+      windowMs: logWindowMs,
+      firstId: firstLogId,
+      ...(onLogRows === undefined ? {} : { onRows: onLogRows }),
+    })
     this.#schedule = options.schedule
     this.#alerts = new AlertBook(options.maxAlertRows ?? 1000)
     this.#results = new ResultBook(options.maxResultRows ?? 1000)

@@ -12,6 +12,8 @@ export interface LogBookOptions {
   readonly firstId?: number
   /** How long lines wait for those of other nodes, ms; absent or 0 to show them as they come. */
   readonly windowMs?: number
+  /** Takes rows as they are to be shown, instead of keeping them here. */
+  readonly onRows?: (rows: readonly LogRow[]) => void
 }
 
 /** Text that all rows may hold together, by row that may be kept: an honest line is a tenth of it. */
@@ -30,10 +32,9 @@ export class LogBook {
   readonly #letGo = new Map<string, LogGap & { readonly missed: number }>()
   #chars = 0
 
-  constructor({ maxRows, firstId = 1, windowMs = 0 }: LogBookOptions) {
+  constructor({ maxRows, firstId = 1, windowMs = 0, onRows = (rows) => this.#keep(rows) }: LogBookOptions) {
     this.#maxRows = maxRows
-    const onRows = (rows: readonly LogRow[]): void => this.#keep(rows)
-    this.intake = new LogIntake({ windowMs, maxHeldChars: maxRows * CHARS_PER_ROW, firstId, onRows }, true)
+    this.intake = new LogIntake({ windowMs, maxHeldChars: maxRows * CHARS_PER_ROW, firstId, onRows })
   }
 
   /** Rows that match, oldest first. Gaps match whatever the level and the text: what is missing may have matched. */

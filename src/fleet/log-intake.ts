@@ -40,8 +40,8 @@ type Item =
   | { readonly kind: 'line'; readonly record: LogRecord; readonly offsetMs: number }
   | { readonly kind: 'gap'; readonly missed: number | null; readonly reason: LogGapReason }
 
-/** Lines whose sequence is remembered of a node where nobody says which are kept: more than a backlog can repeat. */
-const MAX_KNOWN = 4096
+/** Lines that are remembered of a node so that none is taken twice: more than are kept, or than a backlog can repeat. */
+const MAX_KNOWN = 8192
 /** A node says how it is beside its lines: those of so long ago have come, ms. Nodes gather lines for a tenth of it. */
 const STATUS_LAG_MS = 500
 /** Room that a line takes besides its text, characters. */
@@ -56,13 +56,10 @@ export class LogIntake {
   readonly #options: LogIntakeOptions
   readonly #merge: LogMerge<Item>
   readonly #nodes = new Map<string, Progress>()
-  readonly #keepsKnown: boolean
   #nextId: number
 
-  /** With `keepsKnown` lines are remembered until {@link forget}; else the last few thousand of each node. */
-  constructor(options: LogIntakeOptions, keepsKnown: boolean) {
+  constructor(options: LogIntakeOptions) {
     this.#options = options
-    this.#keepsKnown = keepsKnown
     this.#nextId = options.firstId
     this.#merge = new LogMerge({ windowMs: options.windowMs, maxWeight: options.maxHeldChars })
   }
@@ -151,7 +148,7 @@ export class LogIntake {
     if (seq === 0) return false
     if (known.get(seq) === timestamp) return true
     known.set(seq, timestamp)
-    if (!this.#keepsKnown && known.size > MAX_KNOWN) {
+    if (known.size > MAX_KNOWN) {
       const oldest = known.keys().next().value
       if (oldest !== undefined) known.delete(oldest)
     }

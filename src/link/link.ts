@@ -20,6 +20,8 @@ export type LinkSink = (key: string, event: LinkEvent) => void
 export interface LogFollow {
   readonly filter: LogFilter
   readonly backlog: number
+  /** Instead of a backlog go on behind this line, as far as the node can read back. */
+  readonly afterSeq?: number
 }
 
 /** Which results to follow, and how many kept ones to get first. */
@@ -69,8 +71,12 @@ export interface ReadRequest<T extends keyof ReadableRows> {
   readonly fromMs: number
   readonly toMs: number
   readonly limit: number
+  /** Only rows with a higher sequence. */
+  readonly afterSeq?: number
   /** The `limit` newest rows, falling. */
   readonly newestFirst?: boolean
+  /** Newest first: only rows with a lower sequence. */
+  readonly beforeSeq?: number
   /** Topic `logs`: only lines that pass. */
   readonly filter?: LogFilter
 }
@@ -81,17 +87,15 @@ export type ReadOutcome<Row> =
   | RequestFailure
 
 /** A time range that is read to its end however long it is, one request of at most `limit` rows after the other. */
-export interface RangeRequest<T extends keyof ReadableRows> extends ReadRequest<T> {
-  /** Only rows with a higher sequence. */
-  readonly afterSeq?: number
-  /** Newest first: only rows with a lower sequence. */
-  readonly beforeSeq?: number
-}
+export type RangeRequest<T extends keyof ReadableRows> = ReadRequest<T>
+
+/** Rows of a range that are not there; `missed` is null when nobody knows how many. */
+export type RangeGap = Pick<GapFrame, 'reason' | 'fromMs' | 'toMs'> & { readonly missed: number | null }
 
 /** Takes rows of a range as they come; the node sends more only when they were taken. */
 export interface RangeSink<T extends keyof ReadableRows> {
   rows(rows: readonly ReadableRows[T][]): void | Promise<void>
-  gap(gap: GapFrame): void
+  gap(gap: RangeGap): void
   /** How far a search has got that finds little. */
   progress?(progress: FrameOf<DaemonFrame, 'progress'>): void
 }

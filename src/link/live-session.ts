@@ -347,9 +347,10 @@ export class LiveSession {
 }
 
 /** The level is said in the old way, which every daemon knows. */
-function logWish({ filter, backlog }: LogFollow): SubscribeWish {
+function logWish({ filter, backlog, afterSeq }: LogFollow): SubscribeWish {
   const { level = 'debug', ...more } = filter
-  return { level, backlog, ...(Object.keys(more).length === 0 ? {} : { filter: more }) }
+  const from = afterSeq === undefined ? { backlog } : { afterSeq }
+  return { level, ...(Object.keys(more).length === 0 ? {} : { filter: more }), ...from }
 }
 
 function isCalled({ name, site }: ExpectedNode, expected: ExpectedNode): boolean {

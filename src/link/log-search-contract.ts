@@ -1,11 +1,28 @@
 import type { LogFilter } from '../../protocol/log-filter.ts'
+import type { LogRecord } from '../../protocol/records.ts'
 import type { LogRow } from '../fleet/view.ts'
-import type { NodeLink, RequestFailure } from './link.ts'
+import type {
+  RangeOutcome,
+  RangeRequest,
+  RangeSink,
+  ReadOutcome,
+  ReadRequest,
+  RequestFailure,
+  TallyOutcome,
+  TallyRequest,
+} from './link.ts'
+
+/** What a search asks of a node, or of whoever knows its lines. A `NodeLink` is one. */
+export interface LogLink {
+  read(request: ReadRequest<'logs'>): Promise<ReadOutcome<LogRecord>>
+  stream(request: RangeRequest<'logs'>, sink: RangeSink<'logs'>, signal: AbortSignal): Promise<RangeOutcome>
+  tally(request: TallyRequest, signal: AbortSignal): Promise<TallyOutcome>
+}
 
 /** A node to search in. */
 export interface SearchedNode {
   readonly key: string
-  readonly link: NodeLink
+  readonly link: LogLink
   /** Its clock minus ours, ms. */
   readonly offsetMs: number
 }

@@ -1,12 +1,11 @@
-import type { GapFrame } from '../../protocol/frames.ts'
 import type { LogRecord } from '../../protocol/records.ts'
-import type { RangeOutcome, RangeRequest, RequestFailure } from './link.ts'
+import type { RangeGap, RangeOutcome, RangeRequest, RequestFailure } from './link.ts'
 import type { LogSearch, LogSearchSink, SearchedNode } from './log-search-contract.ts'
 
 /** A line, or the news of some that are not there, with its place in time on our clock. */
 export type StreamedLog =
   | { readonly atMs: number; readonly record: LogRecord }
-  | { readonly atMs: number; readonly gap: GapFrame }
+  | { readonly atMs: number; readonly gap: RangeGap }
 
 /** Most rows of one request; more are read on. */
 const PAGE_ROWS = 2000

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'nats'
 import { expect, test } from 'vitest'
+import { readCommandLine } from '../../../src/command-line.ts'
 import { runLogs } from '../../../src/commands/logs.ts'
 import { IdentityFolder } from '../../../src/identity/identity-source.ts'
 import { FleetBus } from '../../../src/link/fleet-bus.ts'
+import type { LogsCommandRequest } from '../../../src/log-commands.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { FleetAuthority } from '../../support/fleet-authority.ts'
 import { natsFixture } from '../../support/nats-server.ts'
@@ -29,8 +31,11 @@ test('logs of a node that only the bus reaches are read though the bus connects 
   try {
     const access = { version: '0', identity: new IdentityFolder(mia.dir), bus }
     const nodes = [{ key: 'n1', url: null, site: 's1' }]
-    const wish = { format: 'json', follow: false, level: 'debug', contains: null, tail: 10, sinceMs: 60_000 } as const
-    const isWhole = await runLogs({ nodes, access, timeoutMs: 10_000, ...wish }, io)
+    const wish = readCommandLine(
+      'logs -o json --level debug --tail 10 --timeout 10s'.split(' '),
+      '0',
+    ) as LogsCommandRequest
+    const isWhole = await runLogs({ ...wish, nodes, access, clouds: [], colour: false }, io)
     expect({ isWhole, err: io.err() }).toEqual({ isWhole: true, err: '' })
   } finally {
     await bus.stop()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { newNatsKey } from '../../../identity/nats-key.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { readCommandLine } from '../../../src/command-line.ts'
-import { logRowAsJson, logRowAsText } from '../../../src/commands/logs.ts'
+import { logRowAsJson, logRowAsText } from '../../../src/commands/logs-text.ts'
 import { printJson, printTable } from '../../../src/commands/output.ts'
 import { LogBook } from '../../../src/fleet/log-book.ts'
 import type { BusRequest } from '../../../src/nats-bus-commands.ts'
@@ -85,11 +85,10 @@ describe('the command line', () => {
       kind: 'logs',
       names: ['n1', 'n2'],
       follow: true,
-      level: 'warn',
-      contains: 'up',
+      filter: { level: 'warn', pattern: 'up', ignoreCase: true },
       tail: 7,
-      sinceMs: 300_000,
-      format: 'ndjson',
+      toMs: null,
+      style: { format: 'ndjson', fields: 'inline', time: 'utc' },
     })
     expect(read('demo --headless')).toMatchObject({ kind: 'demo', headless: true })
     expect(read('keys -o json')).toMatchObject({ kind: 'keys', format: 'json' })
@@ -139,7 +138,10 @@ describe('the command line', () => {
     expect(usage('-o json nodes')).toContain('→ write -o behind the command: edgedeck nodes … -o …')
     expect(usage('nodes --follow')).toContain('→ see edgedeck --help')
     expect(usage('logs --level loud')).toContain('Allowed choices are debug')
-    expect(usage('logs --since 5')).toContain('such as 500ms, 30s or 5m')
+    expect(usage('logs --since 5')).toContain('a duration such as 5m or 7d')
+    expect(usage('logs --grep a(b')).toContain('"a(b" is no RE2 expression: ')
+    expect(usage('logs --field camera')).toContain('name=value, name!=value or name~regex')
+    expect(usage('logs -f --reverse')).toContain('--reverse and --follow do not go together')
     expect(usage('logs --tail many')).toContain('whole number')
     expect(usage('logs -f -o json')).toContain('use -o ndjson')
     expect(usage('nodes --filter cpu>')).toContain('wants a number')
@@ -176,7 +178,7 @@ describe('printed output', () => {
     const [line, gap] = book.query({})
     if (line === undefined || gap === undefined) throw new Error('rows are missing')
     expect(logRowAsText(line)).toBe('2026-10-26T07:33:20.000Z n1 ERROR edge-daemon: bad ␛[31mred target=nats')
-    expect(logRowAsText(gap)).toBe('2026-10-26T07:33:20.001Z n1 ----- 3 lines did not come (no_credit)')
+    expect(logRowAsText(gap)).toBe('2026-10-26T07:33:20.001Z n1 ----- 3 lines did not come: this console was too slow')
     expect(logRowAsJson(line)).toEqual({
       kind: 'line',
       node: 'n1',

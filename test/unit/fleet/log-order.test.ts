@@ -29,7 +29,7 @@ function play({ seed, maxDelayMs, cuts, wobbleMs }: Wish) {
   const random = seededRandom(seed)
   const out: LogRow[] = []
   const onRows = (rows: readonly LogRow[]): void => void out.push(...rows)
-  const intake = new LogIntake({ windowMs: LOG_WINDOW_MS, maxHeldChars: 1e9, firstId: 1, onRows }, false)
+  const intake = new LogIntake({ windowMs: LOG_WINDOW_MS, maxHeldChars: 1e9, firstId: 1, onRows })
   const arrivals: Arrival[] = []
   const written = new Map<string, number>()
   const count = 2 + Math.floor(random() * (NODES - 2))
@@ -134,10 +134,12 @@ describe('lines of many nodes', () => {
 
 describe('a line', () => {
   const intakeOf = (rows: LogRow[]) =>
-    new LogIntake(
-      { windowMs: LOG_WINDOW_MS, maxHeldChars: 4000, firstId: 1, onRows: (given) => void rows.push(...given) },
-      true,
-    )
+    new LogIntake({
+      windowMs: LOG_WINDOW_MS,
+      maxHeldChars: 4000,
+      firstId: 1,
+      onRows: (given) => void rows.push(...given),
+    })
   const origin = (key: string, receivedMs: number) => ({ key, offsetMs: 0, receivedMs })
   const texts = (rows: readonly LogRow[]) => rows.map((row) => (row.kind === 'line' ? row.msg : row.reason))
 

@@ -1,0 +1,71 @@
+import type { LogLevel } from '../../protocol/records.ts'
+import type { LogGap, LogGapReason, LogLine, LogRow } from '../fleet/view.ts'
+import type { LogStyle } from './logs-style.ts'
+
+/** A row as a command prints it; `context` when it was not found itself but stands beside what was. */
+export type PrintedLog = LogRow & { readonly context?: true }
+
+/** How a row is written: with colours only on a terminal. */
+export type TextStyle = Pick<LogStyle, 'fields' | 'time'> & { readonly colour: boolean }
+
+const COLOURS: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31', fatal: '1;31' }
+const DIM = '2'
+const PLAIN: TextStyle = { fields: 'inline', time: 'utc', colour: false }
+
+/** Why lines are not there, as a clause behind "did not come:". */
+const REASONS: Readonly<Record<Exclude<LogGapReason, 'let_go' | 'new_log'>, string>> = {
+  no_credit: 'this console was too slow',
+  slow_reader: 'the link to this console was too slow',
+  away: 'they came while there was no link',
+  evicted: 'the node no longer keeps them',
+  too_large: 'they are too large to send',
+  over_quota: 'the node had no time to look at them; they may have matched',
+  damaged: 'what the node keeps of them is damaged',
+  sealed: 'the node has no key to what it keeps of them',
+}
+
+/** What a row says of lines that are not there, without the node's name. */
+export function gapText({ missed, reason }: Pick<LogGap, 'missed' | 'reason'>): string {
+  if (reason === 'new_log') return 'it began another log here: what came between is not known'
+  const count = missed === null ? 'some' : String(missed).replace(/\B(?=(\d{3})+$)/g, ' ')
+  const lines = missed === 1 ? 'line' : 'lines'
+  if (reason === 'let_go') return `${count} older ${lines} let go here: this console holds only so many`
+  return `${count} ${lines} did not come: ${REASONS[reason] ?? reason}`
+}
+
+/** One line of the plain form: time, node, level, source, message and its fields; nothing is cut. */
+export function logRowAsText(row: PrintedLog, style: TextStyle = PLAIN): string {
+  const paint = (text: string, code: string): string => (style.colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const time = paint(timeText(row.atMs, style.time), DIM)
+  if (row.kind === 'gap') return `${time} ${row.name} ----- ${paint(gapText(row), '33')}`
+  const level = paint(row.level.toUpperCase().padEnd(5), COLOURS[row.level])
+  const msg = row.context ? paint(row.msg, DIM) : row.msg
+  const cut = row.cutChars === 0 ? '' : ` [${row.cutChars} more characters were cut off on the node]`
+  const late = row.late ? ' [late]' : ''
+  return `${time} ${row.name} ${level} ${row.source}: ${msg}${fieldsText(row, style)}${cut}${late}`
+}
+
+/** A row as JSON has it: times are Unix ms on this machine's clock, but `nodeMs`. Texts are safe to show. */
+export function logRowAsJson(row: PrintedLog): Record<string, unknown> {
+  const { id: _id, key: _key, kind, atMs, name, ...rest } = row
+  return { kind, node: name, atMs, ...rest }
+}
+
+/** ISO 8601 with milliseconds; local times with their distance from UTC. */
+export function timeText(atMs: number, zone: LogStyle['time']): string {
+  const date = new Date(atMs)
+  if (zone === 'utc') return date.toISOString()
+  const aheadMin = -date.getTimezoneOffset()
+  const two = (count: number): string => String(count).padStart(2, '0')
+  const shifted = new Date(atMs + aheadMin * 60_000).toISOString().slice(0, -1)
+  const ahead = Math.abs(aheadMin)
+  return `${shifted}${aheadMin < 0 ? '-' : '+'}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`
+}
+
+function fieldsText({ fields }: LogLine, { fields: how }: TextStyle): string {
+  if (how === 'none') return ''
+  const lead = how === 'inline' ? ' ' : '\n    '
+  return Object.entries(fields)
+    .map(([name, value]) => `${lead}${name}=${value}`)
+    .join('')
+}
