@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { eventually } from './edge-daemon.ts'
 import { freePort } from './joining.ts'
 import { descendants } from './process-tree.ts'
+import { nobodyWithShell, pamThatAsks, viewOf } from './sshd-view.ts'
 
 /** Where the server is installed; it must be started by its whole path. */
 const SSHD = '/usr/sbin/sshd'
@@ -21,6 +22,8 @@ export interface SshdOptions {
   readonly hostKeys?: readonly ('ed25519' | 'rsa' | 'ecdsa')[]
   /** Let `nobody` in where root runs the test, since root's sessions differ from those of others. */
   readonly isOrdinaryUser?: boolean
+  /** Ask for this after a key, by keyboard-interactive and PAM; for tests that root runs. */
+  readonly otp?: string
 }
 
 /** A real OpenSSH server on loopback for whoever runs the test, with keys and a folder of its own, which is the home of its sessions. */
@@ -136,20 +139,14 @@ export class Sshd {
     return this.#options.isOrdinaryUser === true && process.getuid?.() === 0
   }
 
-  /** What comes before the server in its command line, such as a view of the machine in which `nobody` has a shell and can read the folder. */
+  /** What comes before the server in its command line: it ends with the test, and may have a view of the machine of its own. */
   #lead(): string[] {
-    // A test that is killed leaves none behind.
     const mortal = ['setpriv', '--pdeathsig', 'KILL']
-    if (!this.#isNobody) return mortal
-    const passwd = join(this.dir, 'passwd')
-    const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
-    const changed = lines.map((line) =>
-      line.startsWith('nobody:') ? line.replace(/[^:]*:[^:]*$/, `${this.dir}:/bin/sh`) : line,
-    )
-    writeFileSync(passwd, changed.join('\n'))
-    chmodSync(this.dir, 0o755)
-    chmodSync(join(this.dir, 'authorized_keys'), 0o644)
-    return [...mortal, 'unshare', '--mount', 'sh', '-c', `mount --bind ${passwd} /etc/passwd && exec "$@"`, 'sh']
+    const places = [
+      ...(this.#isNobody ? [nobodyWithShell(this.dir)] : []),
+      ...(this.#options.otp === undefined ? [] : [pamThatAsks(this.dir, this.#options.otp)]),
+    ]
+    return [...mortal, ...viewOf(places)]
   }
 
   get #types(): readonly ('ed25519' | 'rsa' | 'ecdsa')[] {
@@ -171,7 +168,13 @@ export class Sshd {
       `PidFile ${join(this.dir, 'pid')}`,
       `AuthorizedKeysFile ${join(this.dir, 'authorized_keys')}`,
       'StrictModes no',
-      'UsePAM no',
+      ...(this.#options.otp === undefined
+        ? ['UsePAM no']
+        : [
+            'UsePAM yes',
+            'KbdInteractiveAuthentication yes',
+            'AuthenticationMethods publickey,keyboard-interactive:pam',
+          ]),
       'PermitRootLogin yes',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',

@@ -115,6 +115,19 @@ it('answers questions by keyboard, any number of them, shown as the server wishe
   expect(await tryOut(target({}, server), NOBODY_TO_ASK)).toMatch(/SSH_LOGIN_REFUSED: .*nobody answered/)
 })
 
+it('answers a one-time code after a key, as sshd asks for it through PAM', async () => {
+  await using strict = await Sshd.start({ otp: '424242', isOrdinaryUser: true, authorized: [key.line, held.line] })
+  for (const login of [{ keyFiles: [key.file] }, { agent: keys.socket }]) {
+    const mia = new ScriptedPrompter({ answers: ['000000', '424242'] })
+    expect(await tryOut(target(login, strict), mia)).toBe('hello')
+    expect(mia.asked.map(({ secret }) => secret)).toEqual([true, true])
+  }
+  expect(strict.log).toMatch(/Accepted keyboard-interactive\/pam for nobody/)
+  expect(await tryOut(target({ keyFiles: [key.file] }, strict), NOBODY_TO_ASK)).toMatch(
+    /SSH_LOGIN_REFUSED: .*nobody answered/,
+  )
+})
+
 it('asks for a password last, and never where nobody is', async () => {
   await using server = await SshLoginServer.start(key.file, { password: 'pw' })
   const mia = new ScriptedPrompter({ answers: ['no', 'pw'] })
