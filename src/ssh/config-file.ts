@@ -34,10 +34,15 @@ const OTHERS_MAY_WRITE = 0o022
 
 /** Read a configuration and all it includes. @throws EdgeError `SSH_CONFIG_INVALID` */
 export function readSshConfig(place: ConfigPlace, depth = 0): readonly ConfigItem[] {
-  const { file } = place
-  if (depth > MAX_INCLUDE_DEPTH) throw invalid(file, 'files include each other without end', 'take an Include out')
+  if (depth > MAX_INCLUDE_DEPTH)
+    throw invalid(place.file, 'files include each other without end', 'take an Include out')
   const text = readConfigText(place)
-  if (text === null) return []
+  return text === null ? [] : parseSshConfig(text, place, depth)
+}
+
+/** The text of a configuration, with all it includes read. @throws EdgeError `SSH_CONFIG_INVALID` */
+export function parseSshConfig(text: string, place: ConfigPlace, depth = 0): readonly ConfigItem[] {
+  const { file } = place
   let lines: readonly Line[]
   try {
     lines = parse(text)

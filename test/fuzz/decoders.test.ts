@@ -7,6 +7,7 @@ import { frameDecoders } from './decoders/frames.ts'
 import { identityDecoders } from './decoders/identity.ts'
 import { logLineDecoders } from './decoders/log-lines.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
+import { sshDecoders } from './decoders/ssh.ts'
 import { storeDecoders } from './decoders/store.ts'
 
 const decoders = [
@@ -15,6 +16,7 @@ const decoders = [
   ...fileDecoders(),
   ...storeDecoders(),
   ...logLineDecoders(),
+  ...sshDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),
