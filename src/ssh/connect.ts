@@ -96,11 +96,16 @@ class SshHost implements RemoteHost {
     what: 'shell' | 'command',
     request: (client: Client, take: ClientCallback) => void,
   ): Promise<RemoteChannel> {
-    const { client, lostBecause } = this.#connection
+    const { client, channels, lostBecause } = this.#connection
     try {
       return await new Promise<RemoteChannel>((resolve, reject) => {
         // The channel is listened to at once: its end may stand in the same packet as its beginning.
-        request(client, (error, channel) => (error ? reject(error) : resolve(new SshChannel(channel, lostBecause))))
+        request(client, (error, channel) => {
+          if (error) return reject(error)
+          channels.add(channel)
+          channel.once('close', () => channels.delete(channel))
+          resolve(new SshChannel(channel, lostBecause))
+        })
       })
     } catch (cause) {
       const lost = lostBecause()

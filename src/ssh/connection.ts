@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { NodeSSH } from 'node-ssh'
-import type { AnyAuthMethod, Client } from 'ssh2'
+import type { AnyAuthMethod, Client, ClientChannel } from 'ssh2'
 import { type EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { Prompter } from '../remote/contract.ts'
 import { connectionError, reasonOf, type Stage } from './connection-error.ts'
@@ -11,6 +11,8 @@ import { Silence } from './silence.ts'
 import type { SshTarget } from './target.ts'
 
 const CLOSE_TIMEOUT_MS = 1_000
+/** What a channel may hold for who does not read it: its window and as much again. The library lets a server send beyond it. */
+const MAX_HELD_BYTES = 4 * 1024 * 1024
 const MAX_BANNERS = 4
 const MAX_BANNER_CHARS = 4_000
 
@@ -18,6 +20,8 @@ const MAX_BANNER_CHARS = 4_000
 export interface SshConnection {
   readonly ssh: NodeSSH
   readonly client: Client
+  /** Channels that are open, to be kept by who opens them. */
+  readonly channels: Set<ClientChannel>
   /** Settles with why once the connection is gone; safe to show. */
   readonly lost: Promise<string>
   /** Why the connection is gone; null while it is there. */
@@ -43,9 +47,11 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
     const login = new Login(target, asking())
     const socket = through ?? dial(target)
     const ssh = new NodeSSH()
+    const channels = new Set<ClientChannel>()
     let stage: Stage = through === null ? 'reaching' : 'greeting'
     let isIn = false
     let banners = 0
+    let trusted: Buffer | null = null
     let fault: EdgeError | null = null
     let reason: string | null = null
     const silence = new Silence(target.answerTimeoutMs, () => {
@@ -82,10 +88,15 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
       agentForward: false,
       algorithms: { serverHostKey: [...hostKey.algorithms] as never },
       hostVerifier: (key: Buffer, verify: (isRight: boolean) => void) => {
+        // Keys of the connection are made anew every so often, by the same server.
+        if (trusted !== null) return verify(key.equals(trusted))
         silence.heard()
         stage = 'login'
         hostKey.check(key).then(
-          () => verify(true),
+          () => {
+            trusted = Buffer.from(key)
+            verify(true)
+          },
           (error) => {
             fail(error)
             verify(false)
@@ -127,9 +138,15 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
       reason = null
       silence.end()
       signal?.removeEventListener('abort', onAbort)
+      socket.on('data', () => {
+        if (![...channels].some(holdsTooMuch)) return
+        reason = 'it sent more than was asked for'
+        socket.destroy()
+      })
       resolve({
         ssh,
         client,
+        channels,
         lost,
         lostBecause: () => lostBecause,
         close: () => {
@@ -155,6 +172,10 @@ export function connectOnce(target: SshTarget, { prompter, through, signal }: Di
     for (const note of target.notes) prompter.tell(note)
     if (signal?.aborted === true) onAbort()
   })
+}
+
+function holdsTooMuch({ readableLength, stderr }: ClientChannel): boolean {
+  return readableLength + stderr.readableLength > MAX_HELD_BYTES
 }
 
 function dial({ host, port, family }: SshTarget): Socket {

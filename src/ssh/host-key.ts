@@ -42,7 +42,7 @@ export class HostKeyCheck {
   }
 
   /**
-   * Judge the key that the server shows and proved to have; ask where it is unknown, and write it down when it is right.
+   * Judge the key that the server shows; ask where it is unknown, and write it down when it is right.
    * @throws EdgeError `SSH_HOST_KEY_…`
    */
   async check(key: Buffer): Promise<void> {

@@ -11,13 +11,14 @@ export interface LoginScript {
   readonly banner?: string
 }
 
-/** A server of its own that asks what PAM would ask; answers a command with its own text. */
+/** A server of its own that asks what PAM would ask; answers a command with its own text, and `flood` with more than anybody asked for. */
 export class SshLoginServer {
   readonly host = '127.0.0.1'
   readonly user = 'mia'
   /** Answers that came, round by round. */
   readonly answers: string[][] = []
   readonly #server: ssh2.Server
+  readonly #clients: ssh2.Connection[] = []
 
   private constructor(hostKeyFile: string, script: LoginScript) {
     const methods = [
@@ -29,6 +30,7 @@ export class SshLoginServer {
       ...(script.banner === undefined ? {} : { banner: script.banner }),
     }
     this.#server = new ssh2.Server(options, (client) => {
+      this.#clients.push(client)
       client.on('error', () => undefined)
       client.on('authentication', (context: AuthContext) => {
         if (context.method === 'password' && context.password === script.password) return context.accept()
@@ -40,6 +42,7 @@ export class SshLoginServer {
       client.on('session', (accept) => {
         accept().on('exec', (take, _refuse, { command }) => {
           const stream = take()
+          if (command === 'flood') return flood(stream)
           stream.write(command)
           stream.exit(0)
           stream.end()
@@ -60,6 +63,7 @@ export class SshLoginServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.end()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
@@ -76,5 +80,16 @@ export class SshLoginServer {
       if (isRight) this.#ask(context, rounds, round + 1)
       else context.reject(['keyboard-interactive'])
     })
+  }
+}
+
+/** Send without regard to how much the other side has room for. */
+function flood(stream: ssh2.ServerChannel): void {
+  const { outgoing } = stream as unknown as { readonly outgoing: { window: number } }
+  // No multiple of a packet: a window of exactly nothing would be noticed.
+  const chunk = Buffer.alloc(1_000_003)
+  for (let megabytes = 0; megabytes < 64; megabytes++) {
+    outgoing.window = chunk.length
+    stream.write(chunk)
   }
 }

@@ -10,7 +10,8 @@ import { eventually } from '../../support/edge-daemon.ts'
 import { freePort } from '../../support/joining.ts'
 import { isAlive } from '../../support/process-tree.ts'
 import { SshKeys } from '../../support/ssh-keys.ts'
-import { outputOf, type TargetChanges, targetOf } from '../../support/ssh-target.ts'
+import { SshLoginServer } from '../../support/ssh-login-server.ts'
+import { outputOf, ScriptedPrompter, type TargetChanges, targetOf } from '../../support/ssh-target.ts'
 import { Sshd } from '../../support/sshd.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 
@@ -196,6 +197,44 @@ it('asks a writer to wait while the program does not read, and hands all on', as
   await drained
   channel.endInput()
   expect((await output).stdout.trim()).toBe(String(written))
+  await host.close()
+})
+
+it('goes on while the keys of the connection are made anew, and asks about nothing then', async () => {
+  await using eager = await Sshd.start({ authorized: [key.line], config: ['RekeyLimit 256K'] })
+  const mia = new ScriptedPrompter({ confirms: true })
+  const host = await connectSsh(target(eager.port, { answerTimeoutMs: 500, knownHosts: { unknown: 'ask' } }), {
+    prompter: mia,
+  })
+  const channel = await host.run('cat')
+  const bytes = 3 * 1024 * 1024
+  let received = 0
+  channel.onOutput((chunk) => {
+    received += chunk.length
+  })
+  channel.write(Buffer.alloc(bytes))
+  await eventually(() => received === bytes)
+  // Longer than a server may be silent before the login.
+  const later = await host.run('sleep 0.8; echo still here')
+  expect((await outputOf(later)).stdout).toBe('still here\n')
+  channel.endInput()
+  expect([await channel.ended, mia.confirmed.length]).toEqual([{ kind: 'exited', code: 0, signal: null }, 1])
+  await host.close()
+})
+
+it('cuts off a server that sends more than there is room for', async () => {
+  await using server = await SshLoginServer.start(key.file, { password: 'pw' })
+  const to = targetOf(server, keys.dir, { knownHosts: { unknown: 'accept' } })
+  const host = await connectSsh(to, { prompter: new ScriptedPrompter({ answers: ['pw'] }) })
+  const channel = await host.run('flood')
+  channel.pause()
+  channel.onOutput(() => undefined)
+  await eventually(async () => {
+    const again = await host.run('true').catch((error: unknown) => String(error))
+    return typeof again === 'string' && /more than was asked for/.test(again)
+  })
+  channel.resume()
+  expect(await channel.ended).toEqual({ kind: 'dropped', reason: 'it sent more than was asked for' })
   await host.close()
 })
 
