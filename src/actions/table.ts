@@ -98,6 +98,7 @@ export const ACTIONS = {
   'search.previous': look('Previous match', 'Go to the match before, also in what the nodes keep.', ['logs']),
   'logs.unfold': look('Unfold', 'Show every field of the line below it, or fold them again.', ['logs'], 30),
   'logs.unfoldAll': look('Unfold all', 'Show the fields of all lines, or fold them again.', ['logs']),
+  'logs.context': look('Context', 'Show 3, then 10 lines around this one as its node wrote them.', ['logs'], 31),
   'logs.wrap': look('Wrap', 'Wrap long lines, or cut them at the edge.', ['logs'], 42),
   'logs.timestamps': look('Timestamps', 'Local time, UTC, how long ago, or none.', ['logs'], 44),
   'logs.allNodes': look('All nodes', 'Show the logs of all nodes, or of the node of the line.', ['logs'], 46),

@@ -55,6 +55,16 @@ export function logMoves(console: Console, pageRows: () => number): ActionHandle
       const isSame = store.get().logs.mark?.id === row.id
       store.setLogs({ mark: isSame ? null : placeOf(row), cursor: placeOf(row) })
     },
+    'logs.context': () => {
+      const row = console.logs.current()
+      const node = console.logs.wish().nodes.find(({ key }) => key === row?.key)
+      if (row?.kind !== 'line' || row.seq === 0 || node === undefined) {
+        console.toast('what stood around this line cannot be asked of its node')
+        return
+      }
+      standOn(console, row)
+      void console.logs.context.widen(row, node, { level: store.get().logs.minLevel })
+    },
     'logs.toMark': () => {
       const { mark } = store.get().logs
       if (mark === null) {

@@ -8,6 +8,7 @@ import type { LogLine, LogRow } from '../../fleet/view.ts'
 import type { NodeLink } from '../../link/link.ts'
 import type { ConsoleStore } from '../console-store.ts'
 import { boundsOf, indexAt } from './choices.ts'
+import { LogContext } from './context.ts'
 import { LogFollower } from './follower.ts'
 import { LogPages, markOf, type PagesWish } from './pages.ts'
 
@@ -37,6 +38,7 @@ export interface LogRows {
  */
 export class LogReader {
   readonly pages: LogPages
+  readonly context: LogContext
   /** First and last row in sight, by their place among the rows. */
   inSight: { readonly first: number; readonly last: number } = { first: 0, last: -1 }
   /** What the nodes are looked through for; null for nothing. */
@@ -57,6 +59,7 @@ export class LogReader {
   constructor(parts: LogReaderParts) {
     this.#parts = parts
     this.pages = new LogPages({ changed: () => parts.store.set({}), now: parts.now })
+    this.context = new LogContext(() => parts.store.set({}))
     this.#follower = new LogFollower({ keys: () => parts.fleet.keys(), link: parts.link }, parts.firstFilter)
   }
 
@@ -139,6 +142,7 @@ export class LogReader {
   close(): void {
     this.#openedFor = ''
     this.#held = null
+    this.context.clear()
     this.pages.reset()
   }
 

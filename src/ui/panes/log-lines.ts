@@ -27,6 +27,8 @@ export interface LogStyle {
   readonly selectedId: number | null
   /** The row that the operator marked. */
   readonly markedId?: number | null
+  /** It stands around another line, and is told apart from those that were asked for. */
+  readonly isContext?: boolean
   /** Whether the fields of a row have lines of their own. */
   readonly isUnfolded?: (row: LogLine) => boolean
 }
@@ -118,8 +120,8 @@ function leadOf(row: LogRow, style: LogStyle, look: Look): LineBuilder {
   const marked = row.id === style.markedId
   // Without a cursor there is no column for one: a tail looks the same, one column further left.
   if (style.selectedId !== null || (style.markedId ?? null) !== null) {
-    const [bar, mark] = look.ascii ? ['>', '*'] : ['▌', '◆']
-    lead.add(selected ? bar : marked ? mark : ' ', selected ? 'accent' : 'marked')
+    const [bar, mark, around] = look.ascii ? ['>', '*', '|'] : ['▌', '◆', '│']
+    lead.add(selected ? bar : marked ? mark : style.isContext === true ? around : ' ', selected ? 'accent' : 'marked')
   }
   const time = timeText(row.atMs, style)
   if (time !== '') lead.add(`${time} `, 'muted')
@@ -128,6 +130,7 @@ function leadOf(row: LogRow, style: LogStyle, look: Look): LineBuilder {
 }
 
 function under(row: LogRow, style: LogStyle): Token[] {
+  if (style.isContext === true) return ['stale']
   return row.id === style.selectedId ? ['selection'] : []
 }
 

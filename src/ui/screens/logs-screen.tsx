@@ -1,5 +1,5 @@
 import { useCallback } from 'react'
-import type { LogLine } from '../../fleet/view.ts'
+import type { LogLine, LogRow } from '../../fleet/view.ts'
 import type { Console } from '../console.ts'
 import { logBars } from '../logs/bars.ts'
 import { indexAt } from '../logs/choices.ts'
@@ -69,11 +69,21 @@ function logPane(console: Console, area: Size): LogWindow {
   const cursor = logs.cursor === null ? null : indexAt(rows, logs.cursor)
   const selectedId = cursor === null ? null : (rows[cursor]?.id ?? null)
   const style = styleOf(console, area.columns, selectedId)
-  const window = logWindow(rows, cursor, area.rows, (row) => logLines(row, style, look))
+  const window = logWindow(rows, cursor, area.rows, (row) => linesAround(console, row, style))
   console.logs.sees(window.first, window.last, area.rows)
   if (window.first > 0 || edge === null) return window
   // The word stands over the first line: it takes the place of a blank one, or of the last.
   return { ...window, lines: [edge, ...window.lines].slice(0, area.rows) }
+}
+
+/** A row, and what is open around it. */
+function linesAround(console: Console, row: LogRow, style: LogStyle): Line[] {
+  const { look } = console.parts
+  const around = console.logs.context.around(row.id)
+  if (around === null) return logLines(row, style, look)
+  const beside = (other: LogRow): Line[] =>
+    logLines(other, { ...style, isContext: true, selectedId: style.selectedId ?? -1 }, look)
+  return [...around.before.flatMap(beside), ...logLines(row, style, look), ...around.after.flatMap(beside)]
 }
 
 function styleOf(console: Console, columns: number, selectedId: number | null): LogStyle {

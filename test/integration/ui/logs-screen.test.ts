@@ -161,6 +161,30 @@ test('a filter is asked of the nodes and hides the rest; without it the line sta
   expect(logs.node('n1').follows.at(-1)?.filter).toEqual({ level: 'info' })
 })
 
+test('what stood around a line that a filter left over is shown in its place', async () => {
+  const logs = new LogsOnScreen(['n1', 'n2'])
+  keepTurns(logs, 600)
+  logs.node('n2').records[10] = { ...(logs.node('n2').records[10] as LogRecord), msg: 'pump stalled' }
+  await logs.open()
+  await logs.type('&', 'stalled', '\r', 'c')
+  expect(logs.numbers).toEqual([16, 18, 20, 24, 26, 28])
+  expect(logs.screen.emulator.text().filter((row) => row.startsWith('│'))).toHaveLength(6)
+  await logs.type('c')
+  expect(logs.numbers).toHaveLength(20)
+  await logs.type('c')
+  expect(logs.numbers).toEqual([])
+})
+
+test('a key for a node means the one whose line the cursor is on', async () => {
+  const logs = new LogsOnScreen(['n1', 'n2'])
+  keepTurns(logs, 6)
+  await logs.open()
+  await logs.type('k')
+  expect(logs.cursor).toMatch(/n1 +INFO {2}app: line 5/)
+  await logs.type('\r')
+  expect(logs.text).toMatch(/^ n1 /m)
+})
+
 test('the nearest error is found on any node beyond what is held, its node opened, and its line come back to', async () => {
   const logs = new LogsOnScreen(['n1', 'n2'])
   logs.node('n2').keep(START_MS - 26 * HOUR_MS, { level: 'error', msg: 'disk gone' })
