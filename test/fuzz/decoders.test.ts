@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { corpusOf, SEED, tryGrowth, tryMany, tryOne } from './decoder.ts'
 import { busDecoders } from './decoders/bus.ts'
+import { commandOutputDecoders } from './decoders/command-output.ts'
 import { fileDecoders } from './decoders/files.ts'
 import { fleetFileDecoders } from './decoders/fleet-files.ts'
 import { frameDecoders } from './decoders/frames.ts'
@@ -16,6 +17,7 @@ const decoders = [
   ...fileDecoders(),
   ...storeDecoders(),
   ...logLineDecoders(),
+  ...commandOutputDecoders(),
   ...sshDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
