@@ -8,6 +8,18 @@ const withoutLocales: Plugin = {
   },
 }
 
+/** The Kubernetes client's thousand models: we read kubeconfigs and log in by it, and nothing that it loads is loaded for its effect. */
+const withoutModels: Plugin = {
+  name: 'without-models',
+  setup: (build) => {
+    build.onResolve({ filter: /^[.@a-z]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (pluginData === withoutModels.name || !importer.includes('@kubernetes/client-node')) return undefined
+      const found = await build.resolve(path, { kind, importer, resolveDir, pluginData: withoutModels.name })
+      return found.external ? found : { path: found.path, sideEffects: false }
+    })
+  },
+}
+
 /** How everything that ships is bundled; whoever measures the bundle builds with the same. Entry points and folder are the caller's. */
 export const BUNDLE_OPTIONS = {
   bundle: true,
@@ -27,8 +39,10 @@ export const BUNDLE_OPTIONS = {
   alias: {
     'react-devtools-core': './scripts/empty-module.cjs',
     'cpu-features': './scripts/empty-module.cjs',
+    // What the Kubernetes client would fetch by; our requests go by Node's own https, with the same options.
+    undici: './scripts/empty-module.cjs',
   },
-  plugins: [withoutLocales],
+  plugins: [withoutLocales, withoutModels],
   // What modules of the older kind expect to be there.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url), __dirname = import.meta.dirname;",

@@ -16,6 +16,7 @@ import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
+import { addPodsCommand, type PodsCommandRequest } from './pods-commands.ts'
 
 /** What the command line asks for. */
 export type CommandRequest =
@@ -31,6 +32,7 @@ export type CommandRequest =
       readonly timeoutMs: number
     })
   | LogsCommandRequest
+  | PodsCommandRequest
   | PastRequest
   | ExecRequest
   | NatsRequest
@@ -127,6 +129,7 @@ function grammar(
       accept({ kind: 'keys', ...fleetFlags(program), format: options.output }),
     )
 
+  addPodsCommand(program, accept)
   addPastCommands(program, accept, nowMs)
   addExecCommand(program, accept, argv)
   addNatsCommands(program, accept)

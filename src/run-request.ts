@@ -115,6 +115,12 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       const { runExecRequest } = await import('./exec-request.ts')
       return runExecRequest(request, loaded, io)
     }
+    case 'pods':
+    case 'pod-logs': {
+      const { runPodsRequest } = await import('./pods-request.ts')
+      await runPodsRequest(request, loaded, io)
+      return 0
+    }
     case 'replay': {
       const { runReplay } = await import('./commands/replay.ts')
       return answered(await runReplay({ ...request, ...(await pastOf(loaded, request.name)) }, io))

@@ -7,7 +7,7 @@ import { KubeApi } from './kube-api.ts'
 import { type KubePlace, loadKubeCluster } from './kube-config.ts'
 import { PodHost } from './pod-host.ts'
 import { podLogChannel } from './pod-log-channel.ts'
-import { containerLabel, containersOfNode, type PodContainer } from './pods.ts'
+import { containerLabel, containersOfNode, containersOfPod, type PodContainer } from './pods.ts'
 
 /** The containers of a node's pods as places for shells; the kubeconfig is read when the first is asked for. */
 export class PodPlaces {
@@ -37,6 +37,41 @@ export class PodPlaces {
   }
 
   /**
+   * The container that is named.
+   * @throws EdgeError `POD_UNUSABLE` when there is none of that name, or several and none is named
+   */
+  async find({ pod: named, container }: WantedPod, signal: AbortSignal): Promise<PodContainer> {
+    const api = this.api()
+    const slash = named.indexOf('/')
+    const namespace =
+      slash === -1 ? (this.#access.namespace ?? api.cluster.namespace ?? 'default') : named.slice(0, slash)
+    const pod = named.slice(slash + 1)
+    if (!isKubeName(namespace) || !isKubeName(pod)) {
+      throw new EdgeError('USAGE', {
+        message: `${untrusted(named)} is no name of a pod`,
+        next: ['write NAMESPACE/POD, as edgedeck pods NODE lists them'],
+      })
+    }
+    const all = await containersOfPod(api, { namespace, pod }, signal)
+    const found =
+      container === null ? all.filter(({ kind }) => kind === 'app') : all.filter(({ name }) => name === container)
+    const [only] = found
+    if (only !== undefined && found.length === 1) return only
+    throw new EdgeError('POD_UNUSABLE', {
+      message:
+        container === null
+          ? `${namespace}/${pod} has several containers`
+          : `${namespace}/${pod} has no container "${untrusted(container)}"`,
+      next: [`name one with -c: ${all.map(({ name }) => name).join(', ')}`],
+    })
+  }
+
+  /** The container that is named, as a place. @throws EdgeError as {@link find} */
+  async place(wanted: WantedPod, signal: AbortSignal): Promise<RemotePlace> {
+    return podPlace(this.api(), await this.find(wanted, signal))
+  }
+
+  /**
    * The containers on a node. Whoever may not look at every namespace sees that of the kubeconfig's context, and is told.
    * @throws EdgeError
    */
@@ -57,6 +92,13 @@ export class PodPlaces {
       return { containers, faults: [`only the namespace ${own} is looked at: ${error.toLine()}`] }
     }
   }
+}
+
+/** A pod as it is named on the command line, and which of its containers; null for its only one. */
+export interface WantedPod {
+  /** `NAMESPACE/POD`, or `POD` in the namespace of the context. */
+  readonly pod: string
+  readonly container: string | null
 }
 
 /** What Kubernetes calls a node. @throws EdgeError `USAGE` when that can be no name there */
