@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { userConfig } from '../support/cluster/cluster.ts'
+import { admin } from '../support/cluster/kube.ts'
+import { createNamespace, createPod, podUntil, runs } from '../support/cluster/pods.ts'
+
+const NAMESPACE = 'commands'
+const PROGRAM = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
+const dir = mkdtempSync(join(tmpdir(), 'edgedeck-pod-commands-'))
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What ships, as a process, with a configuration that names the cluster. */
+function edgedeck(args: readonly string[], kubeconfig = inject('cluster').adminConfig): Promise<Ended> {
+  const file = join(dir, 'config.yaml')
+  const node = '{name: press, url: "ws://127.0.0.1:1/live", kubeNode: press-1}'
+  writeFileSync(file, `kube: {config: ${kubeconfig}, namespace: ${NAMESPACE}}\nnodes: [${node}]\n`)
+  const env = { ...process.env, HOME: dir, XDG_STATE_HOME: join(dir, 'state') }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [PROGRAM, '--config', file, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+beforeAll(async () => {
+  await createNamespace(admin(), NAMESPACE)
+  const containers = [
+    { name: 'app', command: ['sh', '-c', 'echo E1126 10:00:00.1 broken; echo all is well; exec sleep 1000'] },
+    { name: 'side' },
+  ]
+  await createPod(admin(), { namespace: NAMESPACE, name: 'camera', containers })
+  await podUntil(admin(), { namespace: NAMESPACE, name: 'camera' }, runs)
+})
+
+afterAll(async () => {
+  rmSync(dir, { recursive: true })
+  await admin().remove(`/api/v1/namespaces/${NAMESPACE}`)
+})
+
+describe('the commands that ship', () => {
+  it('list the containers on a node', async () => {
+    const { code, stdout, stderr } = await edgedeck(['pods', 'press'])
+    expect([code, stderr]).toEqual([0, ''])
+    const [title, ...rows] = stdout.trimEnd().split('\n')
+    expect(title).toMatch(/^POD +CONTAINER +KIND +STATE +AGE +IMAGE$/)
+    expect(rows).toHaveLength(2)
+    expect(rows[0]).toMatch(/^commands\/camera +app +app +running +\S+ +localhost\/busybox:1$/)
+  })
+
+  it('say who lacks which verb, and end with 1', async () => {
+    const { code, stderr } = await edgedeck(['pods', 'press'], userConfig(inject('cluster'), 'pia'))
+    expect(code).toBe(1)
+    expect(stderr).toContain('pia may not list pods in namespace commands')
+  })
+})
