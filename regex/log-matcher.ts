@@ -1,5 +1,6 @@
 import { type FilteredLine, isAtLeast, isOfSources, type LogFilter, logText } from '../protocol/log-filter.ts'
 import { type CompiledRegex, compileRegex, type LinearRegex } from './linear-regex.ts'
+import { requiredLiterals } from './required-literals.ts'
 
 /**
  * Characters of a line that patterns are looked for in. A longer line fits no frame, so nobody who asked could be shown
@@ -14,6 +15,8 @@ export interface LogMatcher {
   readonly size: number
   /** Whether a line passes. */
   matches(line: FilteredLine): boolean
+  /** Whether it is sure without any pattern being tried that a line does not pass. */
+  rulesOut(line: FilteredLine): boolean
 }
 
 /** Outcome of compiling a filter; `part` is the piece of the pattern that is wrong, where it is one. */
@@ -49,16 +52,22 @@ export function compileLogFilter(filter: LogFilter): CompiledLogFilter {
       tests.push((line) => finds(regex, fieldText(line, name)))
     }
   }
+  const literals = pattern === undefined || ignoreCase ? [] : requiredLiterals(pattern)
+  const isOfKind = (line: FilteredLine): boolean =>
+    (level === undefined || isAtLeast(line.level, level)) &&
+    (sources === undefined || isOfSources(line.source, sources))
+  const hasLiterals = (line: FilteredLine): boolean => {
+    const whole = literals.length === 0 ? '' : logText(line)
+    return literals.every((list) => list.some((literal) => whole.includes(literal)))
+  }
   return {
     ok: true,
     matcher: {
       filter,
       size: regexes.reduce((sum, regex) => sum + regex.size, 0),
       matches: (line) =>
-        (level === undefined || isAtLeast(line.level, level)) &&
-        (sources === undefined || isOfSources(line.source, sources)) &&
-        tests.every((passes) => passes(line)) &&
-        (text === undefined || finds(text, logText(line))),
+        isOfKind(line) && tests.every((passes) => passes(line)) && (text === undefined || finds(text, logText(line))),
+      rulesOut: (line) => !isOfKind(line) || !hasLiterals(line),
     },
   }
 }

@@ -15,6 +15,7 @@ import {
 import type { Rights } from '../../protocol/rights.ts'
 import { isLoopback } from '../../settings/loopback.ts'
 import type { LogSearcher } from '../search/contract.ts'
+import { ReadyFilters } from './compile-filter.ts'
 import {
   type CommandResult,
   type ControlIdentity,
@@ -33,6 +34,7 @@ import {
 } from './contract.ts'
 import { refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
+import { MatchQuota } from './match-quota.ts'
 import type { PictureReader } from './picture.ts'
 import { answerPlainly } from './plain-requests.ts'
 import { SharedRow } from './row-filter.ts'
@@ -87,6 +89,8 @@ export class LiveServer {
   readonly #options: LiveServerOptions
   readonly #clock: LiveClock
   readonly #feed: StatusFeed
+  readonly #filters = new ReadyFilters()
+  readonly #quota: MatchQuota
   readonly #sessions = new Set<Session>()
   /** Sessions of peers with a certificate, which may end or be taken back meanwhile. */
   readonly #secured = new Map<Session, TLSSocket>()
@@ -109,6 +113,7 @@ export class LiveServer {
   constructor(options: LiveServerOptions) {
     this.#options = options
     this.#clock = options.clock ?? SYSTEM_LIVE_CLOCK
+    this.#quota = new MatchQuota(() => this.#clock.monotonicMs())
     this.#feed = new StatusFeed({
       intervalMs: options.intervalMs,
       snapshot: options.snapshot,
@@ -304,6 +309,8 @@ export class LiveServer {
     this.#opened += 1
     return {
       search,
+      filters: this.#filters,
+      quota: this.#quota,
       by: this.#opened,
       welcome: { t: 'welcome', v: FRAME_VERSION, node, intervalMs },
       clock: this.#clock,

@@ -3,6 +3,7 @@ import type { FilteredLine, LogFilter } from '../../protocol/log-filter.ts'
 import { LOG_LEVELS } from '../../protocol/records.ts'
 import type { LogMatcher } from '../../regex/log-matcher.ts'
 import type { LiveRow } from './contract.ts'
+import type { MatchQuota } from './match-quota.ts'
 
 /** What a subscription wants of its topic. */
 export interface RowWish extends Pick<FrameOf<ClientFrame, 'subscribe'>, 'level' | 'contains' | 'abnormalOnly'> {
@@ -10,9 +11,19 @@ export interface RowWish extends Pick<FrameOf<ClientFrame, 'subscribe'>, 'level'
   readonly matcher?: LogMatcher
 }
 
-/** A row whose record is parsed at most once, and only when some filter asks. */
+/**
+ * Steps that one line may cost on the event loop, at worst: instructions of the patterns times characters. A line of
+ * 64 KiB and a usual pattern are within it; a large pattern is not tried on a long line there, but told.
+ */
+const MOST_STEPS = 512 * 1024
+
+/**
+ * A row for all subscriptions: its record is parsed at most once, and only when some filter asks, and each filter is held
+ * against it once, whoever has it.
+ */
 export class SharedRow {
   readonly row: LiveRow
+  readonly #passed = new Map<LogMatcher, boolean | null>()
   #record: Readonly<Record<string, unknown>> | undefined
 
   constructor(row: LiveRow) {
@@ -24,6 +35,31 @@ export class SharedRow {
     this.#record ??= parse(this.row.line)
     return this.#record
   }
+
+  /** Whether a filter lets the row pass; null when nobody looked. */
+  passes(matcher: LogMatcher, quota: MatchQuota): boolean | null {
+    let passes = this.#passed.get(matcher)
+    if (passes === undefined) {
+      passes = quota.spend(matcher, () => this.#match(matcher))
+      this.#passed.set(matcher, passes)
+    }
+    return passes
+  }
+
+  #match(matcher: LogMatcher): boolean | null {
+    const { record } = this
+    const isCostly = matcher.size * this.row.line.length > MOST_STEPS
+    if (isCostly && !(isLine(record) && matcher.rulesOut(record))) return null
+    return matches(matcher, record)
+  }
+}
+
+/** Whether a row passes within a quota; null when it was over, and nobody looked. */
+export function wantsWithin(wish: RowWish, shared: SharedRow, quota: MatchQuota): boolean | null {
+  const { matcher, ...rest } = wish
+  if (matcher === undefined) return wants(rest, shared)
+  const passes = shared.passes(matcher, quota)
+  return passes === true ? wants(rest, shared) : passes
 }
 
 /** Whether a row passes: `level` is the least severe log level, `contains` is looked for in `msg` in any case. */
@@ -56,9 +92,12 @@ export function searchedFor({ matcher, level, contains = '' }: RowWish): LogFilt
 const MAX_QUOTED_CHARS = 250
 
 function matches(matcher: LogMatcher, record: Readonly<Record<string, unknown>>): boolean {
-  const { msg } = record
-  // What the daemon keeps as a line is one.
-  return typeof msg === 'string' && matcher.matches(record as unknown as FilteredLine)
+  return isLine(record) && matcher.matches(record)
+}
+
+/** What the daemon keeps as a line is one, if it has a message. */
+function isLine(record: Readonly<Record<string, unknown>>): record is Readonly<Record<string, unknown>> & FilteredLine {
+  return typeof record.msg === 'string'
 }
 
 function rank(level: unknown): number {

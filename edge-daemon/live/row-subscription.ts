@@ -1,7 +1,8 @@
 import { type GapFrame, MAX_FRAME_BYTES } from '../../protocol/frames.ts'
 import { LIVE_LIMITS, type LiveRow, type ReadTopic, type RowTopic, type TelemetryPace } from './contract.ts'
 import type { Backlog } from './history.ts'
-import { type RowWish, type SharedRow, wants, wantsAll } from './row-filter.ts'
+import type { MatchQuota } from './match-quota.ts'
+import { type RowWish, type SharedRow, wantsAll, wantsWithin } from './row-filter.ts'
 
 type GapReason = GapFrame['reason']
 
@@ -10,6 +11,8 @@ export interface RowOutlet {
   /** True while the session's socket holds too much unsent data. */
   slow(): boolean
   send(frame: string): void
+  /** What filters may cost. */
+  readonly quota: MatchQuota
   /** The cap that the session's frames count under. */
   readonly pace: Pick<TelemetryPace, 'rowsFrameBytes' | 'mayTell'>
 }
@@ -56,8 +59,13 @@ export class RowSubscription {
 
   /** Take a published row. */
   push(shared: SharedRow): void {
-    if (!wantsAll(this.wish) && !wants(this.wish, shared)) return
+    const isWanted = wantsAll(this.wish) || wantsWithin(this.wish, shared, this.#outlet.quota)
+    if (isWanted === false) return
     const { row } = shared
+    if (isWanted === null) {
+      this.#miss('over_quota', 1, row.timestamp, row.timestamp)
+      return
+    }
     const sizeBytes = Buffer.byteLength(row.line) + 1
     if (isTooLarge(row)) {
       this.#miss('too_large', 1, row.timestamp, row.timestamp)
@@ -113,7 +121,10 @@ export class RowSubscription {
   backfill({ rows: backlog, missed, unseen = [] }: Backlog): void {
     this.#backfilling = false
     if (missed !== null) this.#miss('away', missed.count, missed.fromMs, missed.toMs)
-    for (const { reason, missed: count, fromMs, toMs } of unseen) this.#miss(reason, count, fromMs, toMs)
+    for (const { reason, missed: count, fromMs, toMs } of unseen) {
+      // Who gives no filter may be a console from before there were filters, and knows no other reason.
+      this.#miss(this.wish.matcher === undefined ? 'evicted' : reason, count, fromMs, toMs)
+    }
     this.#dropPublishedTwice(backlog)
     const { pace } = this.#outlet
     const slow = this.#outlet.slow()

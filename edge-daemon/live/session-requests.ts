@@ -4,7 +4,7 @@ import type { LogFilter } from '../../protocol/log-filter.ts'
 import { missingRight, REQUESTS } from '../../protocol/rights.ts'
 import type { LogMatcher } from '../../regex/log-matcher.ts'
 import type { LogSearch, LogSearcher, SearchRequest } from '../search/contract.ts'
-import { readyFilter } from './compile-filter.ts'
+import type { ReadyFilters } from './compile-filter.ts'
 import {
   type CommandResult,
   type KeptPicture,
@@ -45,6 +45,7 @@ export interface RequestSources {
   readonly feed: StatusFeed
   readonly read: PageReader
   readonly search: LogSearcher
+  readonly filters: ReadyFilters
   /** Who this session is to the searches, which take turns. */
   readonly by: number
   readonly picture: PictureReader
@@ -299,7 +300,7 @@ export class SessionRequests {
   }): LogMatcher | undefined | null {
     if (filter === undefined) return undefined
     try {
-      return readyFilter(filter)
+      return this.#sources.filters.of(filter)
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error
       this.#outlet.refuse(id, error.code, error.message, error.next)

@@ -11,6 +11,7 @@ import {
 import { ClockProbe } from './clock-probe.ts'
 import { LIVE_LIMITS, type LiveClock, type Peer, type RowTopic, type TelemetryPace } from './contract.ts'
 import { FrameRate } from './frame-rate.ts'
+import type { MatchQuota } from './match-quota.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RequestSources, SessionRequests } from './session-requests.ts'
 
@@ -21,6 +22,7 @@ export interface SessionHost extends RequestSources {
   /** The clock that certificates and commands are judged by, Unix ms; null where nothing is judged. */
   readonly trustedMs: () => number | null
   readonly pace: TelemetryPace
+  readonly quota: MatchQuota
   /** Name of the session in what a status says of all. */
   readonly key?: number
   readonly onClosed: (session: Session) => void
@@ -62,6 +64,7 @@ export class Session {
     this.#requests = new SessionRequests(host, peer, {
       slow: () => this.#slow(),
       pace: host.pace,
+      quota: host.quota,
       reading: () => ({ ...this.#probe.reading(), ...(host.key === undefined ? {} : { key: host.key }) }),
       send: (text) => this.#send(text),
       sendSlowly: (text) => this.#sendSlowly(text),

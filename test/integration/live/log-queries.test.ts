@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../../support/edge-daemon.ts'
 import { LiveNode, logBody, TestConsole } from '../../support/live-node.ts'
 
 const open: { stop(): Promise<void> }[] = []
@@ -85,4 +86,37 @@ test('refuses a pattern before anything is looked at, with the part that is wron
   ])
   expect(console.of('error')[0]?.msg).toContain('(?=')
   expect(reads).toBe(0)
+})
+
+test('tells of lines that it did not look at, for want of time, and of none twice', async () => {
+  const node = await start()
+  const console = await TestConsole.open(node.url)
+  const filter = { pattern: 'a[^x]{200}[0-9]' }
+  console.send({ t: 'subscribe', id: 's', topic: 'logs', credits: 1000, filter })
+  console.send({ t: 'subscribe', id: 'all', topic: 'logs', credits: 1000 })
+  console.send({ t: 'ping', n: 7, at: 1 })
+  await console.until(() => console.of('pong').length === 1)
+  for (let i = 0; i < 20; i += 1) node.publish('logs', logBody('ab'.repeat(10_000)))
+  await console.until(() => console.rows('all').length === 20 && console.missed('s') === 20)
+  expect(console.of('gap')).toMatchObject([
+    { id: 's', missed: 20, reason: 'over_quota', fromMs: 1_000_001, toMs: 1_000_020 },
+  ])
+  expect(console.rows('s')).toEqual([])
+})
+
+test('ends a search at once when its reader leaves or wants it no more', async () => {
+  const node = await start()
+  node.search.beforePage = () => new Promise(() => undefined)
+  const console = await TestConsole.open(node.url)
+  const filter = { pattern: 'x' }
+  console.send({ t: 'read', id: 'r', topic: 'logs', ...EVER, limit: 1, filter })
+  console.send({ t: 'tally', id: 't', ...EVER, toMs: 1000, stepMs: 1000, filter })
+  console.send({ t: 'subscribe', id: 's', topic: 'logs', credits: 1, backlog: 5, filter })
+  console.send({ t: 'unsubscribe', id: 'r' })
+  console.send({ t: 'ping', n: 7, at: 1 })
+  await console.until(() => console.of('pong').length === 1)
+  expect(node.search.begun).toHaveLength(3)
+  expect(node.search.ended.length).toBeGreaterThanOrEqual(1)
+  console.close()
+  await eventually(() => node.search.ended.length >= 3)
 })

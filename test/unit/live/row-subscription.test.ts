@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
 import { FREE_PACE, LIVE_LIMITS } from '../../../edge-daemon/live/contract.ts'
+import { MatchQuota } from '../../../edge-daemon/live/match-quota.ts'
 import { SharedRow } from '../../../edge-daemon/live/row-filter.ts'
 import { RowSubscription } from '../../../edge-daemon/live/row-subscription.ts'
 import { decodeDaemonFrame, type GapFrame, MAX_FRAME_BYTES } from '../../../protocol/frames.ts'
 import { logBody } from '../../support/live-node.ts'
+
+const quota = new MatchQuota(() => 0)
 
 /** A generator that gives the same numbers at every run (mulberry32). */
 function numbers(seed: number): () => number {
@@ -28,7 +31,7 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed]))(
     let slow = false
     let granted = 3
     const sent: string[] = []
-    const outlet = { slow: () => slow, pace: FREE_PACE, send: (frame: string) => sent.push(frame) }
+    const outlet = { slow: () => slow, pace: FREE_PACE, quota, send: (frame: string) => sent.push(frame) }
     const options = { id: 'l', topic: 'logs', wish: {}, credits: granted, backfilling: false } as const
     const subscription = new RowSubscription(options, outlet)
     let published = 0
@@ -74,6 +77,7 @@ test('tells a gap before any newer row, with the time it spans', () => {
   const subscription = new RowSubscription(options, {
     slow: () => false,
     pace: FREE_PACE,
+    quota,
     send: (frame) => sent.push(frame),
   })
   for (let seq = 1; seq <= 5; seq += 1) subscription.push(row(seq))
@@ -90,7 +94,7 @@ test('tells a gap before any newer row, with the time it spans', () => {
 
 test('caps credits, so that none can overflow', () => {
   let frames = 0
-  const outlet = { slow: () => false, pace: FREE_PACE, send: () => (frames += 1) }
+  const outlet = { slow: () => false, pace: FREE_PACE, quota, send: () => (frames += 1) }
   const options = { id: 'l', topic: 'logs', wish: {}, credits: 10_000, backfilling: false } as const
   const subscription = new RowSubscription(options, outlet)
   for (let i = 0; i < 1000; i += 1) subscription.credit(10_000)
