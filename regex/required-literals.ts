@@ -29,7 +29,7 @@ function listsOf({ type, str, subs }: Prefilter): (readonly string[])[] {
 }
 
 /** Of lists of which each must hold, the one that says most: few texts, and long ones; null when there is none. */
-export function mostTelling(lists: readonly (readonly string[])[]): readonly string[] | null {
+function mostTelling(lists: readonly (readonly string[])[]): readonly string[] | null {
   const worth = (list: readonly string[]): number => Math.min(...list.map((text) => text.length)) / list.length
   return lists.reduce<readonly string[] | null>(
     (best, list) => (list.length > 0 && (best === null || worth(list) > worth(best)) ? list : best),

@@ -74,5 +74,5 @@ test('tries no large pattern on a long line, unless it is sure at once that the 
   const long = 'z'.repeat(60_000)
   expect(wantsWithin({ matcher: large }, row(`key ${long}`), quota)).toBeNull()
   expect(wantsWithin({ matcher: large }, row(`kez ${long}`), quota)).toBe(false)
-  expect(wantsWithin({ matcher: matcherOf('key \\d?z') }, row(`key ${long}`), quota)).toBe(true)
+  expect(wantsWithin({ matcher: matcherOf('key') }, row(`key ${long}`), quota)).toBe(true)
 })
