@@ -13,6 +13,7 @@ import { readOperatorBus } from '../identity/operator-bus-access.ts'
 import type { FleetAccess } from '../link/access.ts'
 import { type FleetTrust, heldTrust } from '../pki/fleet-trust.ts'
 import { judgeNodes, lookAtNodes } from './doctor-nodes.ts'
+import { checkSsh } from './doctor-ssh.ts'
 import { findingsAsText } from './findings-text.ts'
 import { type CommandIo, type OutputFormat, printJson } from './output.ts'
 
@@ -100,13 +101,20 @@ export async function diagnose(task: DoctorTask, place: DoctorPlace, signal: Abo
       : checkController({ controller: context.controller, held, configured, timeoutMs, signal, now })
   const { names } = task
   const question = { nodes: loaded.nodes, access, names, held, configured, timeoutMs, signal, now }
-  const [controller, buses, nodes] = await Promise.all([
+  const wanted = loaded.nodes.filter(({ key }) => names.length === 0 || names.includes(key))
+  const [controller, buses, nodes, shells] = await Promise.all([
     asked,
     checkBuses(round, dir, configured),
     lookAtNodes(question),
+    checkSsh({ context, configFile, nodes: wanted, timeoutMs, signal }),
   ])
   const judged = judgeNodes(nodes, question, controller.denyVersion)
-  return [...say.all, ...identity, ...controller.findings, ...buses, ...judged]
+  return [...say.all, ...identity, ...controller.findings, ...buses, ...bySubject([...judged, ...shells])]
+}
+
+/** What is said of one node together, in the order of the nodes. */
+function bySubject(findings: readonly Finding[]): readonly Finding[] {
+  return [...Map.groupBy(findings, ({ subject }) => subject).values()].flat()
 }
 
 function judgeConfiguration({ context, configFile, nodes, clouds }: Loaded, say: FindingsOf): void {

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { EdgeError } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { Prompter } from '../remote/contract.ts'
-import { judgeHostKey, type KnownHost, keyTypeOf, knownHostLine, knownKeyTypes, knownName } from './known-hosts.ts'
+import {
+  judgeHostKey,
+  type KnownHost,
+  keyTypeOf,
+  knownHostLine,
+  knownKeyTypes,
+  knownName,
+  linesAboutServer,
+} from './known-hosts.ts'
 import { appendKnownHost, readKnownHosts } from './known-hosts-file.ts'
 import type { KnownHostsRule } from './target.ts'
 
@@ -28,7 +36,7 @@ export class HostKeyCheck {
     this.#rule = rule
     this.#label = label
     this.#prompter = prompter
-    this.#entries = readKnownHosts([...rule.userFiles, ...rule.globalFiles])
+    this.#entries = linesAboutServer(readKnownHosts([...rule.userFiles, ...rule.globalFiles]), rule)
     this.#name = knownName(rule.name, rule.port)
   }
 

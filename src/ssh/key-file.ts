@@ -18,7 +18,7 @@ export function readPublicPart(file: string, text: Buffer): { readonly blob: Buf
       : 'it holds no private key that is known here'
   }
   const type = keyTypeOf(blob) ?? ''
-  if (type.startsWith('sk-')) return 'a security key is only used through the agent (ssh-add)'
+  if (type.startsWith('sk-')) return 'security keys are not known here: take an ed25519 key for shells'
   return USABLE.test(type) ? { blob } : `keys of the type ${type} are not used: take ed25519`
 }
 

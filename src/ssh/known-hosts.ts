@@ -41,6 +41,20 @@ export function knownName(name: string, port: number | null): string {
   return port === null || port === DEFAULT_PORT ? name : `[${name}]:${port}`
 }
 
+/**
+ * Lines that can say anything about a server. Hashed names cost a hash each, thousands of them time: what is asked about a
+ * server is asked of these.
+ */
+export function linesAboutServer(
+  entries: readonly KnownHost[],
+  { name, port }: { readonly name: string; readonly port: number | null },
+): readonly KnownHost[] {
+  const withPort = knownName(name, port)
+  const found = new Set(linesAbout(entries, withPort))
+  if (withPort !== name) for (const entry of linesAbout(entries, name)) found.add(entry)
+  return [...found]
+}
+
 /** Lines about a name, in the order of the files. */
 export function linesAbout(entries: readonly KnownHost[], name: string): readonly KnownHost[] {
   const lower = name.toLowerCase()

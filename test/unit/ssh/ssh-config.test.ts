@@ -38,7 +38,9 @@ function openSsh(text: string, host: string, user: string | null): Map<string, s
   const args = ['-G', '-F', file, ...(user === null ? [] : ['-l', user]), host]
   const env = { ...process.env, SSH_AUTH_SOCK: '/agent', KEYS: '/keys' }
   const values = new Map<string, string[]>()
-  for (const line of execFileSync('ssh', args, { encoding: 'utf8', env }).trim().split('\n')) {
+  for (const line of execFileSync('ssh', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] })
+    .trim()
+    .split('\n')) {
     const [keyword = '', ...rest] = line.split(' ')
     values.set(keyword, [...(values.get(keyword) ?? []), rest.join(' ')])
   }
