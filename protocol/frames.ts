@@ -3,6 +3,7 @@ import { auditRecordSchema } from './audit.ts'
 import { envelopeSchema } from './envelope.ts'
 import { type JsonShape, readJson } from './json-shape.ts'
 import { logFilterSchema } from './log-filter.ts'
+import { isLogRowsFrame } from './log-rows.ts'
 import {
   alertRecordSchema,
   LOG_LEVELS,
@@ -320,10 +321,16 @@ export function decodeClientFrame(data: string): Decoded<ClientFrame> {
 
 /** Decode one frame from a daemon. Never throws. */
 export function decodeDaemonFrame(data: string): Decoded<DaemonFrame> {
-  return decode(daemonFrameSchema, data, DAEMON_FRAME_SHAPE)
+  return decode<DaemonFrame>(daemonFrameSchema, data, DAEMON_FRAME_SHAPE, isLogRowsFrame)
 }
 
-function decode<T>(schema: z.ZodType<T>, data: string, shape: JsonShape): Decoded<T> {
+/** What `isSound` says yes to is as the schema wants it. */
+function decode<T>(
+  schema: z.ZodType<T>,
+  data: string,
+  shape: JsonShape,
+  isSound?: (value: unknown) => value is T & object,
+): Decoded<T> {
   if (data.length > MAX_FRAME_BYTES) {
     return {
       ok: false,
@@ -333,6 +340,7 @@ function decode<T>(schema: z.ZodType<T>, data: string, shape: JsonShape): Decode
   }
   const read = readJson(data, shape)
   if (!read.ok) return { ok: false, code: 'FRAME_INVALID', msg: read.msg }
+  if (isSound?.(read.value)) return { ok: true, frame: read.value }
   const parsed = schema.safeParse(read.value)
   if (parsed.success) return { ok: true, frame: parsed.data }
   const issue = parsed.error.issues[0]

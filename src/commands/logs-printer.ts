@@ -1,16 +1,16 @@
 import type { LogStyle } from './logs-style.ts'
-import { gapText, logRowAsJson, logRowAsText, type PrintedLog } from './logs-text.ts'
+import { gapText, logRowAsJson, logRowAsText, type PrintedLog, type TextStyle, timeTexts } from './logs-text.ts'
 import type { CommandIo } from './output.ts'
 import { writePatiently } from './patient-output.ts'
 
 /** Prints rows as they come: a slow reader slows whoever prints, and nothing gathers. */
 export class LogPrinter {
-  readonly #style: LogStyle & { readonly colour: boolean }
+  readonly #style: TextStyle & Pick<LogStyle, 'format'>
   readonly #io: CommandIo
   #count = 0
 
   constructor(style: LogStyle & { readonly colour: boolean }, io: CommandIo) {
-    this.#style = style
+    this.#style = { ...style, timeText: timeTexts(style.time) }
     this.#io = io
   }
 

@@ -18,6 +18,8 @@ export interface LogBookOptions {
 
 /** Text that all rows may hold together, by row that may be kept: an honest line is a tenth of it. */
 const CHARS_PER_ROW = 1024
+/** Rows are let go in steps: looking through all of them costs more than holding some more. */
+const SLACK = 1.25
 
 /**
  * The newest log rows of the fleet in time order on our clock, bounded in number and in text, and shared between nodes: who
@@ -70,8 +72,8 @@ export class LogBook {
     if (!isOrdered) this.#rows.sort((a, b) => a.atMs - b.atMs)
     const keyOf = (row: LogRow): string => row.key
     const maxChars = this.#maxRows * CHARS_PER_ROW
-    if (this.#rows.length > this.#maxRows * 1.1) this.#forget({ keyOf, weightOf: () => 1, limit: this.#maxRows })
-    if (this.#chars > maxChars * 1.1) this.#forget({ keyOf, weightOf: charsOf, limit: maxChars })
+    if (this.#rows.length > this.#maxRows * SLACK) this.#forget({ keyOf, weightOf: () => 1, limit: this.#maxRows })
+    if (this.#chars > maxChars * SLACK) this.#forget({ keyOf, weightOf: charsOf, limit: maxChars })
   }
 
   #forget(shares: Shares<LogRow>): void {

@@ -32,7 +32,9 @@ interface Progress {
   nodeMs: number
   atMs: number
   /** Times of lines that are known, by sequence, so that none that comes again is taken twice. */
-  readonly known: Map<number, number>
+  known: Map<number, number>
+  /** Those before them. */
+  knownBefore: Map<number, number>
   epoch: string | null
 }
 
@@ -119,7 +121,9 @@ export class LogIntake {
 
   /** A line is not kept any more: it may come again. */
   forget(key: string, seq: number): void {
-    this.#nodes.get(key)?.known.delete(seq)
+    const progress = this.#nodes.get(key)
+    progress?.known.delete(seq)
+    progress?.knownBefore.delete(seq)
   }
 
   /** Hand on what may be shown by now. */
@@ -144,14 +148,14 @@ export class LogIntake {
     this.#options.onRows(rows)
   }
 
-  #isKnown({ known }: Progress, { seq, timestamp }: LogRecord): boolean {
+  #isKnown(progress: Progress, { seq, timestamp }: LogRecord): boolean {
     if (seq === 0) return false
-    if (known.get(seq) === timestamp) return true
-    known.set(seq, timestamp)
-    if (known.size > MAX_KNOWN) {
-      const oldest = known.keys().next().value
-      if (oldest !== undefined) known.delete(oldest)
+    if (progress.known.get(seq) === timestamp || progress.knownBefore.get(seq) === timestamp) return true
+    if (progress.known.size >= MAX_KNOWN / 2) {
+      progress.knownBefore = progress.known
+      progress.known = new Map()
     }
+    progress.known.set(seq, timestamp)
     return false
   }
 
@@ -173,7 +177,7 @@ export class LogIntake {
     const before = this.#nodes.get(key)
     if (before !== undefined) return before
     const none = Number.NEGATIVE_INFINITY
-    const made: Progress = { seq: 0, nodeMs: none, atMs: none, known: new Map(), epoch: null }
+    const made: Progress = { seq: 0, nodeMs: none, atMs: none, known: new Map(), knownBefore: new Map(), epoch: null }
     this.#nodes.set(key, made)
     return made
   }

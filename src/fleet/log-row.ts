@@ -10,6 +10,7 @@ export type LogPlace = Pick<LogLine, 'id' | 'key' | 'atMs'> & {
 }
 
 const NO_FIELDS = {}
+const NONE_BEFORE: LogLine['before'] = []
 
 /** A record as a row, safe to show. */
 export function logLine(record: LogRecord, { id, key, atMs, late, offsetMs }: LogPlace): LogLine {
@@ -27,11 +28,7 @@ export function logLine(record: LogRecord, { id, key, atMs, late, offsetMs }: Lo
     msg: safeWhole(record.msg),
     fields: record.fields === undefined ? NO_FIELDS : cleanWhole(record.fields),
     cutChars: record.cut_chars ?? 0,
-    before: (record.before ?? []).map(({ timestamp, level, msg }) => ({
-      atMs: Math.round(timestamp - offsetMs),
-      level,
-      msg: safeWhole(msg),
-    })),
+    before: record.before === undefined ? NONE_BEFORE : beforeOf(record.before, offsetMs),
   }
 }
 
@@ -41,4 +38,10 @@ export function logGap(
   { id, key, atMs }: Pick<LogGap, 'id' | 'key' | 'atMs'>,
 ): LogGap {
   return { kind: 'gap', id, key, name: safe(key), atMs, missed: gap.missed, reason: gap.reason }
+}
+
+function beforeOf(before: NonNullable<LogRecord['before']>, offsetMs: number): LogLine['before'] {
+  return before.map(({ timestamp, level, msg }) => {
+    return { atMs: Math.round(timestamp - offsetMs), level, msg: safeWhole(msg) }
+  })
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { newNatsKey } from '../../../identity/nats-key.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { readCommandLine } from '../../../src/command-line.ts'
-import { logRowAsJson, logRowAsText } from '../../../src/commands/logs-text.ts'
+import { logRowAsJson, logRowAsText, timeText, timeTexts } from '../../../src/commands/logs-text.ts'
 import { printJson, printTable } from '../../../src/commands/output.ts'
 import { LogBook } from '../../../src/fleet/log-book.ts'
 import type { BusRequest } from '../../../src/nats-bus-commands.ts'
@@ -167,6 +167,17 @@ describe('printed output', () => {
     expect(JSON.parse(printJson([{ a: 1 }, { a: null }], 'json'))).toEqual([{ a: 1 }, { a: null }])
     expect(printJson([{ a: 1 }, { a: null }], 'ndjson')).toBe('{"a":1}\n{"a":null}\n')
     expect(printJson([], 'ndjson')).toBe('')
+  })
+
+  it('writes times of log lines the same one by one and in a row', () => {
+    for (const zone of ['utc', 'local'] as const) {
+      const quick = timeTexts(zone)
+      for (const atMs of [1_793_000_000_000, 1_793_000_000_007, 1_793_000_000_999, 1_793_000_001_000, 12]) {
+        expect(quick(atMs)).toBe(timeText(atMs, zone))
+      }
+    }
+    expect(timeText(1_793_000_000_007, 'utc')).toBe('2026-10-26T07:33:20.007Z')
+    expect(Date.parse(timeText(1_793_000_000_007, 'local'))).toBe(1_793_000_000_007)
   })
 
   it('shows a log line with its fields, hostile text made harmless, and a gap as a row', () => {

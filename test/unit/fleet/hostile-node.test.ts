@@ -76,7 +76,7 @@ describe('a node that says as much as it can', () => {
       fleet.apply('mad', arrived({ t: 'rows', id: 'a', topic: 'alerts', rows: alerts }), at)
     }
     expect(fleet.logs({ keys: new Set(['calm']) })).toHaveLength(100)
-    expect(fleet.logs({}).length).toBeLessThanOrEqual(5500)
+    expect(fleet.logs({}).length).toBeLessThanOrEqual(6251)
     expect(fleet.alertHistory('now', 3000, 5000, 'calm')).toHaveLength(1)
     expect(fleet.alertHistory('now', 3000, 5000).length).toBeLessThanOrEqual(1000)
   })

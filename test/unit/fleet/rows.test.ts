@@ -113,7 +113,7 @@ describe('log rows', () => {
     }
     book.intake.addGap(origin('n1'), { missed: 42, reason: 'no_credit', toMs: 501 })
     const all = book.query({})
-    expect(all.length).toBeLessThanOrEqual(110)
+    expect(all.length).toBeLessThanOrEqual(126)
     expect(all.at(-1)).toMatchObject({ kind: 'gap', missed: 42 })
     expect(book.query({ minLevel: 'error', limit: 2 })).toMatchObject([{ msg: 'line 500' }, { kind: 'gap' }])
     expect(book.query({ contains: 'LINE 499' })).toMatchObject([
