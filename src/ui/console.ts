@@ -14,6 +14,7 @@ import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { Attention } from './attention.ts'
 import type { ConsoleStore, ScreenName } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
+import { rowUnderCursor } from './exec/exec-run.ts'
 import { ExecVisit } from './exec/exec-visit.ts'
 import { LogCounts } from './logs/counts.ts'
 import { LogReader } from './logs/reader.ts'
@@ -184,6 +185,10 @@ export class Console {
     if (screen.name === 'node' || screen.name === 'results' || screen.name === 'picture') return screen.key
     if (screen.name === 'logs')
       return this.logs.current()?.key ?? (screen.keys?.size === 1 ? [...screen.keys][0] : null) ?? null
+    if (screen.name === 'exec') {
+      const { cursorId } = this.parts.store.get().exec
+      return rowUnderCursor(this.exec.run?.rows() ?? [], cursorId)?.keys[0] ?? null
+    }
     return settleCursor(this.parts.store.get().fleet.cursor, this.rows()).key
   }
 

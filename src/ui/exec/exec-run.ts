@@ -122,3 +122,8 @@ export class ExecRun {
     return this.#shown.lines
   }
 }
+
+/** The row that the cursor is on; the first where that is gone. */
+export function rowUnderCursor(rows: readonly ExecRow[], cursorId: string | null): ExecRow | null {
+  return rows.find(({ id }) => id === cursorId) ?? rows[0] ?? null
+}

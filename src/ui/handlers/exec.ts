@@ -1,7 +1,7 @@
 import type { ActionHandlers } from '../../actions/run.ts'
 import type { Console } from '../console.ts'
 import { openExecLine } from '../exec/exec-line.ts'
-import type { ExecRow } from '../exec/exec-run.ts'
+import { type ExecRow, rowUnderCursor } from '../exec/exec-run.ts'
 
 /** What keys do wherever a command can be run on nodes from. */
 export function execOpeners(console: Console): ActionHandlers {
@@ -67,9 +67,4 @@ export function execHandlers(console: Console, pageRows: () => number): ActionHa
     },
     'exec.stop': () => console.exec.stop(),
   }
-}
-
-/** The row that the cursor is on; the first where that is gone. */
-export function rowUnderCursor(rows: readonly ExecRow[], cursorId: string | null): ExecRow | null {
-  return rows.find(({ id }) => id === cursorId) ?? rows[0] ?? null
 }

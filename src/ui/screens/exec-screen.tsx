@@ -1,7 +1,7 @@
 import { useCallback, useSyncExternalStore } from 'react'
 import { untrusted } from '../../../protocol/untrusted-text.ts'
 import type { Console } from '../console.ts'
-import { rowUnderCursor } from '../handlers/exec.ts'
+import { rowUnderCursor } from '../exec/exec-run.ts'
 import { execOutputLines, execRowLine } from '../panes/exec.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { line } from '../widgets/line-builder.ts'
