@@ -25,6 +25,7 @@ import { readPicture } from './kept-pictures.ts'
 import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
+import { makeFollow } from './log-follow.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
 import { MetricWatch, metricLine } from './metric-watch.ts'
 import { pickModel } from './models/models.ts'
@@ -133,7 +134,8 @@ export class Daemon {
     const upkeep = this.#identity === null ? null : new IdentityUpkeep({ identity: this.#identity, log: this.#log })
     if (upkeep !== null) await this.#begin(upkeep)
     const standing = new Standing({ upkeep, plainUplinks: plainUplinks(this.#config) })
-    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk, standing })
+    const follow = makeFollow(this.#config, { store, log: this.#log })
+    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk, standing, logs: follow })
     const alerts = await startAlerts({
       thresholds: this.#config.alerts,
       sources: { meters, host, outbound, store, conditions, standing },
@@ -181,7 +183,7 @@ export class Daemon {
     )
     const metricsText = (): string => {
       const transfer = Object.fromEntries(uplinks.map((uplink) => [uplink.name, uplink.transferLatency()]))
-      return renderMetrics({ ...nodeStatus(sources), node: identity, transfer })
+      return renderMetrics({ ...nodeStatus(sources), node: identity, transfer, followed: follow.status() })
     }
     const { serve: metricsOn } = this.#config.metrics
     const live = new LiveServer({
@@ -215,6 +217,7 @@ export class Daemon {
       await this.#begin(this.#reach)
     }
     await this.#begin(recorder)
+    await this.#begin(follow)
 
     const keeper = new ResultKeeper({
       filter: new ResultFilter({ judge: (result) => rules.judge(result), abnormalPerSec }),

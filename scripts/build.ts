@@ -12,6 +12,7 @@ const ENTRIES = {
   'session-child': 'edge-daemon/inference/child.ts',
   'store-worker': 'edge-daemon/store/worker.ts',
   'search-worker': 'edge-daemon/search/worker.ts',
+  'follow-worker': 'edge-daemon/logs/follow/worker.ts',
   'demo-cameras': 'src/demo/camera-main.ts',
   'demo-reaper': 'src/demo/reaper-main.ts',
 }

@@ -7,6 +7,16 @@ export interface MetricsSnapshot extends Omit<StatusFrame, 't' | 'id' | 'n' | 'a
   readonly node: { readonly name: string; readonly site: string; readonly version: string; readonly startedAt: number }
   /** Time from a record until an uplink target held it, by target, since the start. */
   readonly transfer: Readonly<Record<string, HistogramData>>
+  /** How the logs of the node are followed. */
+  readonly followed: {
+    readonly files: number
+    readonly lagBytes: number
+    readonly lines: number
+    readonly bytes: number
+    readonly redacted: number
+    readonly lostBytes: number
+    readonly faults: readonly unknown[]
+  }
 }
 
 /** Content type of the exposition. */
@@ -29,6 +39,7 @@ export function renderMetrics(snapshot: MetricsSnapshot): string {
   inferenceMetrics(page, snapshot)
   uplinkMetrics(page, snapshot)
   storeMetrics(page, snapshot)
+  logMetrics(page, snapshot)
   hostMetrics(page, snapshot)
   stateMetrics(page, snapshot)
   return page.toString()
@@ -168,6 +179,16 @@ function storePromises(page: Page, store: MetricsSnapshot['store']): void {
   )
   page.gauge('edge_store_missing_key_blocks', 'Sealed blocks without their key.', [[encryption?.missingKeys ?? null]])
   page.gauge('edge_store_epoch_info', 'The epoch in force.', [[1, { epoch: store.epoch }]])
+}
+
+function logMetrics(page: Page, { followed }: MetricsSnapshot): void {
+  page.gauge('edge_logs_files', 'Log files that are followed.', [[followed.files]])
+  page.gauge('edge_logs_lag_bytes', 'Bytes of logs that wait to be read.', [[followed.lagBytes]])
+  page.gauge('edge_logs_unreadable', 'Sources of logs that cannot be read.', [[followed.faults.length]])
+  page.counter('edge_logs_lines_total', 'Lines that became records.', [[followed.lines]])
+  page.counter('edge_logs_bytes_total', 'Bytes of logs that were read.', [[followed.bytes]])
+  page.counter('edge_logs_redacted_total', 'Secrets that were cut out of lines.', [[followed.redacted]])
+  page.counter('edge_logs_lost_bytes_total', 'Bytes of logs that went before they were read.', [[followed.lostBytes]])
 }
 
 function hostMetrics(page: Page, { host }: MetricsSnapshot): void {

@@ -47,6 +47,7 @@ export class AppendQueue {
       classes: records.map((record) => record.class),
       timestamps: records.map((record) => record.timestamp),
       bodies: records.map((record) => record.bodyJson),
+      triedAgain: calls.map(({ records: [first] }) => first?.isTriedAgain === true),
     }
   }
 

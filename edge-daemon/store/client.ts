@@ -349,8 +349,9 @@ export class StoreClient implements Store {
   }
 
   #lose(records: readonly PlainRecord[], msg: string): Appended {
-    for (const { class: lost } of records) {
-      if (isLostWhenRefused(lost)) this.#lost.set(lost, (this.#lost.get(lost) ?? 0) + 1)
+    for (const record of records) {
+      const { class: lost } = record
+      if (isLostWhenRefused(record)) this.#lost.set(lost, (this.#lost.get(lost) ?? 0) + 1)
     }
     return { stored: false, code: 'STORE_FAILING', msg }
   }

@@ -10,6 +10,8 @@ export interface PlainRecord {
   readonly class: RecordClass
   readonly timestamp: number
   readonly bodyJson: string
+  /** @see NewRecord.isTriedAgain */
+  readonly isTriedAgain?: boolean | undefined
 }
 
 /** Frames of one commit, one a class or more where it holds much of a class, with the sequences `firstSeq` upwards in order of the records. */

@@ -5,11 +5,22 @@ import type { Places, PlacesRequest } from './places-contract.ts'
 import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
+/** A body that is written as JSON already: one object. */
+export class WrittenBody {
+  readonly json: string
+
+  constructor(json: string) {
+    this.json = json
+  }
+}
+
 /** One record on its way into the store; `body` is everything but `seq`, `node_id` and `timestamp` (Unix ms). */
 export interface NewRecord {
   readonly class: RecordClass
   readonly timestamp: number
-  readonly body: object
+  readonly body: object | WrittenBody
+  /** Whoever writes it tries again until it is kept, so that a refusal is no loss. Some classes are tried again always. */
+  readonly isTriedAgain?: boolean | undefined
 }
 
 /** Outcome of an append: every record of the call is on disk, synced, with its sequence; or none is, and why. */

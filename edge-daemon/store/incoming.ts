@@ -1,6 +1,6 @@
 import type { RecordClass } from '../../protocol/subjects.ts'
 import type { PlainRecord } from './commit.ts'
-import type { Appended, NewRecord } from './contract.ts'
+import { type Appended, type NewRecord, WrittenBody } from './contract.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 
 /** Most that one commit takes, in characters of its records; calls beyond wait for the next. */
@@ -12,8 +12,8 @@ const TIMESTAMP_LIMIT = 2 ** 48
 const TRIED_AGAIN: readonly RecordClass[] = ['stat', 'alert', 'metric', 'ledger', 'audit']
 
 /** Whether a refusal of such a record is a loss. */
-export function isLostWhenRefused(recordClass: RecordClass): boolean {
-  return !TRIED_AGAIN.includes(recordClass)
+export function isLostWhenRefused({ class: recordClass, isTriedAgain }: PlainRecord): boolean {
+  return isTriedAgain !== true && !TRIED_AGAIN.includes(recordClass)
 }
 
 /** Records of one call ready for the worker and their size in characters, or why they cannot be kept. */
@@ -31,7 +31,8 @@ export function checkIncoming(records: readonly NewRecord[]): Incoming {
       const msg = 'a record has no JSON object as its body, or no timestamp in whole Unix ms'
       return { ok: false, refusal: { stored: false, code: 'REQUEST_MALFORMED', msg } }
     }
-    plain.push({ class: record.class, timestamp: record.timestamp, bodyJson })
+    const { class: recordClass, timestamp, isTriedAgain } = record
+    plain.push({ class: recordClass, timestamp, bodyJson, ...(isTriedAgain === true ? { isTriedAgain } : {}) })
     chars += bodyJson.length + ENVELOPE_BYTES
   }
   if (chars > MAX_COMMIT_CHARS) {
@@ -43,6 +44,7 @@ export function checkIncoming(records: readonly NewRecord[]): Incoming {
 
 function jsonOf({ timestamp, body }: NewRecord): string | null {
   if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp >= TIMESTAMP_LIMIT) return null
+  if (body instanceof WrittenBody) return body.json
   try {
     const json = JSON.stringify(body)
     return json?.startsWith('{') ? json : null

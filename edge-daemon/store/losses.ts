@@ -23,9 +23,9 @@ export class Losses {
 
   /** The disk refused records, and said why; those that are tried again are no loss. */
   refused(records: readonly PlainRecord[], refusal: string): void {
-    for (const { class: recordClass } of records) {
-      if (!isLostWhenRefused(recordClass)) continue
-      this.add(recordClass, 1)
+    for (const record of records) {
+      if (!isLostWhenRefused(record)) continue
+      this.add(record.class, 1)
       this.#refusal = refusal
     }
   }

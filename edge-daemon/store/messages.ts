@@ -50,6 +50,8 @@ export type ToWorker =
       readonly classes: readonly RecordClass[]
       readonly timestamps: readonly number[]
       readonly bodies: readonly string[]
+      /** By call, whether a refusal of its records is no loss. */
+      readonly triedAgain?: readonly boolean[]
       /** Records that never reached the worker since the last append, by class, for the ledger. */
       readonly lost: readonly (readonly [RecordClass, number])[]
     }

@@ -125,16 +125,17 @@ export class StoreService {
     }
   }
 
-  #take({ calls, classes, timestamps, bodies }: Extract<ToWorker, { t: 'append' }>): void {
+  #take({ calls, classes, timestamps, bodies, triedAgain }: Extract<ToWorker, { t: 'append' }>): void {
     let position = 0
-    for (const count of calls) {
+    for (const [call, count] of calls.entries()) {
+      const again = triedAgain?.[call] === true ? { isTriedAgain: true } : {}
       const records: PlainRecord[] = []
       let chars = 0
       for (const end = position + count; position < end; position += 1) {
         const recordClass = classes[position]
         const bodyJson = bodies[position]
         if (recordClass === undefined || bodyJson === undefined) throw new RangeError('an append misses records')
-        records.push({ class: recordClass, timestamp: timestamps[position] ?? 0, bodyJson })
+        records.push({ class: recordClass, timestamp: timestamps[position] ?? 0, bodyJson, ...again })
         chars += bodyJson.length + ENVELOPE_BYTES
       }
       this.#calls.push({ records, chars })

@@ -17,6 +17,7 @@ export type {
   StoreNotice,
   StoreOptions,
 } from './contract.ts'
+export { WrittenBody } from './contract.ts'
 
 /** Start the store's worker thread: `worker.ts` in a checkout, `store-worker.js` beside a bundle. */
 export const startStoreWorker: StartWorker = (settings) => {

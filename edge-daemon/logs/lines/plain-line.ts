@@ -1,6 +1,6 @@
 import type { LogLevel } from '../../../protocol/records.ts'
 import { FieldBag } from './fields.ts'
-import { levelInText } from './level.ts'
+import { levelInText, levelNamed } from './level.ts'
 import type { ParsedLine } from './parsed.ts'
 import { isSaneTime, leadingTime } from './time.ts'
 
@@ -23,7 +23,7 @@ export function parsePlainLine(text: string, nowMs: number): ParsedLine {
   }
   const rest = text.slice(time.length)
   const program = PROGRAM.exec(rest)
-  if (program === null) {
+  if (program === null || levelNamed(program[1] ?? '') !== null) {
     return { timestamp: time.timestamp, level: levelInText(rest), msg: rest.trimStart() || text, fields: null }
   }
   const [all, host, name, pid] = program

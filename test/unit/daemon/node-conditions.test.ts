@@ -12,6 +12,7 @@ function node() {
       rules: { faults: () => state.faults },
       disk: { findings: () => (state.forked ? [{ code: 'new_epoch', severity: 'warning', msg: 'copied' }] : []) },
       standing: { findings: () => [] },
+      logs: { findings: () => [] },
     },
     () => state.nowMs,
   )

@@ -7,8 +7,10 @@ import { statusBody } from '../../support/live-node.ts'
 const NODE = { name: 'n1', site: 's1', version: '0.1.0', startedAt: 1_700_000_000_000 }
 const all = (): boolean => true
 
+const FOLLOWED = { files: 2, lagBytes: 10, lines: 5, bytes: 900, redacted: 1, lostBytes: 0, faults: [{}] }
+
 function render(total = new Histogram(), changes: Partial<MetricsSnapshot> = {}): string {
-  return renderMetrics({ ...statusBody(total), node: NODE, transfer: {}, ...changes })
+  return renderMetrics({ ...statusBody(total), node: NODE, transfer: {}, followed: FOLLOWED, ...changes })
 }
 
 test('writes an exposition whose every line is of the format, each family announced once', () => {

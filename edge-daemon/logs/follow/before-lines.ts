@@ -1,0 +1,55 @@
+import type { LogLevel } from '../../../protocol/records.ts'
+import type { LineClass } from './line-class.ts'
+
+/** A line that another takes along. */
+export interface BeforeLine {
+  readonly timestamp: number
+  readonly level: LogLevel
+  readonly msg: string
+}
+
+/** Characters of a line that is taken along. */
+const MAX_CHARS = 1024
+/** Sources whose last lines are remembered; beyond, the one that was silent longest is forgotten. */
+const MAX_SOURCES = 1024
+
+/**
+ * Remembers the last lines of each source, for the next one that goes up. A line goes along once, and not when it went up
+ * itself: of a hundred errors in a row only the first takes lines along.
+ */
+export class BeforeLines {
+  readonly #most: number
+  readonly #bySource = new Map<string, BeforeLine[]>()
+
+  /** @param most lines to take along, `logs.before` */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** The next line of a source. Returns what it takes along, which is nothing when it stays on the node. */
+  take(source: string, line: BeforeLine, lineClass: LineClass): readonly BeforeLine[] {
+    if (this.#most === 0) return []
+    const gathered = this.#bySource.get(source)
+    if (lineClass === 'error') {
+      if (gathered === undefined) return []
+      this.#bySource.delete(source)
+      return gathered
+    }
+    const { timestamp, level, msg } = line
+    const short = { timestamp, level, msg: msg.length > MAX_CHARS ? `${msg.slice(0, MAX_CHARS - 1)}…` : msg }
+    if (gathered === undefined) {
+      this.#forgetOne()
+      this.#bySource.set(source, [short])
+      return []
+    }
+    gathered.push(short)
+    if (gathered.length > this.#most) gathered.shift()
+    return []
+  }
+
+  #forgetOne(): void {
+    if (this.#bySource.size < MAX_SOURCES) return
+    const [oldest] = this.#bySource.keys()
+    if (oldest !== undefined) this.#bySource.delete(oldest)
+  }
+}

@@ -1,0 +1,104 @@
+import type { LogLevel, LogRecord } from '../../../protocol/records.ts'
+import type { LineFormat } from '../../config/followed-logs.ts'
+import type { FieldValue } from '../lines/fields.ts'
+import { cleanLine, parseLine } from '../lines/parse-line.ts'
+import type { Redactor } from '../lines/redact.ts'
+import type { BeforeLines } from './before-lines.ts'
+import { classOf, type LineClass } from './line-class.ts'
+
+/** A record on its way into the store. */
+export interface Draft {
+  readonly class: LineClass
+  /** Unix ms. */
+  readonly timestamp: number
+  readonly body: Omit<LogRecord, 'seq' | 'node_id' | 'timestamp'>
+}
+
+/** A line, put together of its parts, before it is looked into. */
+export interface WholeLine {
+  readonly text: string
+  readonly cutChars: number
+  /** When its container's runtime got it, Unix ms; null where nobody noted it. */
+  readonly notedAt: number | null
+  readonly origin: string
+  readonly source: string
+  readonly format: LineFormat
+  /** What the journal knows of it besides its text: its own time is then the one that counts. */
+  readonly noted?: { readonly level: LogLevel; readonly fields: Record<string, FieldValue> | null }
+}
+
+/** What makes records of lines. */
+export interface RecordMakerOptions {
+  readonly forward: LogLevel | 'none'
+  /** Most characters of a message, and of all fields together. */
+  readonly maxChars: number
+  readonly redactor: Redactor
+  readonly before: BeforeLines
+  readonly wallMs: () => number
+}
+
+/** Makes a record of a line: told apart, without secrets, bounded, with the lines before it where it goes up. */
+export class RecordMaker {
+  readonly #options: RecordMakerOptions
+
+  constructor(options: RecordMakerOptions) {
+    this.#options = options
+  }
+
+  /** The record of a line. Its time is the one that it tells, else when the runtime noted it, else now. */
+  make({ text, cutChars, notedAt, origin, source, format, noted }: WholeLine): Draft {
+    const { forward, redactor, before, wallMs, maxChars } = this.#options
+    const now = Math.floor(wallMs())
+    const parsed = parseLine(cleanLine(text), format, now)
+    const timestamp = (noted === undefined ? parsed.timestamp : null) ?? notedAt ?? now
+    const level = levelOf(parsed.level, noted?.level)
+    const msg = redactor.text(parsed.msg)
+    const { fields, lostChars } = this.#fields(merged(noted?.fields ?? null, parsed.fields))
+    const cut = cutChars + Math.max(0, msg.length - maxChars) + lostChars
+    const kept = msg.length > maxChars ? msg.slice(0, maxChars) : msg
+    const lineClass = classOf(level, forward)
+    const taken = before.take(source, { timestamp, level, msg: kept }, lineClass)
+    return {
+      class: lineClass,
+      timestamp,
+      body: {
+        level,
+        source,
+        msg: kept,
+        ...(fields === null ? {} : { fields }),
+        origin,
+        ...(cut > 0 ? { cut_chars: cut } : {}),
+        ...(taken.length > 0 ? { before: [...taken] } : {}),
+      },
+    }
+  }
+
+  #fields(found: Record<string, FieldValue> | null): { fields: Record<string, FieldValue> | null; lostChars: number } {
+    if (found === null) return { fields: null, lostChars: 0 }
+    let chars = 0
+    let lostChars = 0
+    const { redactor, maxChars } = this.#options
+    for (const [name, value] of Object.entries(found)) {
+      const clean = redactor.field(name, value)
+      const room = Math.max(0, maxChars - chars)
+      if (typeof clean === 'string' && clean.length > room) {
+        lostChars += clean.length - room
+        found[name] = clean.slice(0, room)
+      } else found[name] = clean
+      chars += name.length + (typeof clean === 'string' ? Math.min(clean.length, room) : 8)
+    }
+    return { fields: found, lostChars }
+  }
+}
+
+/** What a program writes to its output the journal notes as info, whatever it says: then the text decides. */
+function levelOf(told: LogLevel | null, noted: LogLevel | undefined): LogLevel {
+  return noted === undefined || noted === 'info' ? (told ?? 'info') : noted
+}
+
+function merged(
+  noted: Record<string, FieldValue> | null,
+  told: Record<string, FieldValue> | null,
+): Record<string, FieldValue> | null {
+  return noted === null || told === null ? (noted ?? told) : { ...told, ...noted }
+}
