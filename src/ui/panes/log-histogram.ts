@@ -127,14 +127,13 @@ function scaleRow(view: HistogramView, columns: number, look: Look): Line {
   const toMs = fromMs + bars.length * stepMs
   const [rule, sight, cursor] = look.ascii ? ['-', '=', '^'] : ['─', '━', '▲']
   const cursorAt = view.cursorMs === null ? null : Math.floor((view.cursorMs - fromMs) / stepMs)
-  const out = line(look.theme).cell(` ${scaleText(fromMs, view)}`, LABEL_COLUMNS, 'muted')
+  const out = line(look.theme).cell(` ${beginText(view)}`, LABEL_COLUMNS, 'muted')
   for (let at = 0; at < Math.min(columns, bars.length); at += 1) {
     if (at === cursorAt) out.add(cursor, 'accent')
     else if (isInSight(view, at)) out.add(sight, 'accent')
     else out.add(rule, 'border')
   }
-  const isNow = view.nowMs >= toMs - stepMs && view.nowMs <= toMs + stepMs
-  return out.add(` ${isNow ? 'now' : scaleText(toMs, view)}`, 'muted').done()
+  return out.add(` ${endText(toMs, view)}`, 'muted').done()
 }
 
 function isInSight({ shown, bars: { fromMs, stepMs } }: HistogramView, at: number): boolean {
@@ -147,10 +146,21 @@ function isKnown({ knownFromMs, fromMs, stepMs }: LogBars, at: number): boolean 
   return knownFromMs !== null && fromMs + (at + 1) * stepMs > knownFromMs
 }
 
-/** A time at the end of the scale: the time of day, or the day where that says more. */
-function scaleText(atMs: number, { nowMs, zone }: HistogramView): string {
-  const clock = formatClock(atMs, zone)
-  if (nowMs - atMs < DAY_MS) return clock
+/** Begin of the scale: the time of day, or the day where the scale is longer than one. */
+function beginText({ bars: { fromMs, stepMs, bars }, zone }: HistogramView): string {
+  return bars.length * stepMs > DAY_MS ? dayText(fromMs, zone) : formatClock(fromMs, zone)
+}
+
+/** End of the scale, with its day where that is not today's. */
+function endText(toMs: number, { bars: { stepMs, bars }, nowMs, zone }: HistogramView): string {
+  if (nowMs >= toMs - stepMs && nowMs <= toMs + stepMs) return 'now'
+  const clock = formatClock(toMs, zone)
+  const day = dayText(toMs, zone)
+  if (bars.length * stepMs > DAY_MS) return day
+  return day === dayText(nowMs, zone) ? clock : `${day} ${clock.slice(0, 5)}`
+}
+
+function dayText(atMs: number, zone: 'local' | 'utc'): string {
   const date = new Date(atMs)
   const [month, day] = zone === 'utc' ? [date.getUTCMonth(), date.getUTCDate()] : [date.getMonth(), date.getDate()]
   return `${String(month + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`

@@ -24,6 +24,9 @@ export function logNote(console: Console, room: number): string {
   else if (console.logs.isThen()) parts.unshift(thenText(console))
   else if (!logs.paused)
     parts.push(logs.cursor === null ? 'following' : `standing, ${keyOf(console, 'nav.bottom')} follows`)
+  const silent = asOf === 'now' ? silentNodes(console) : []
+  if (silent.length > 0)
+    parts.unshift(silent.length === 1 ? `${silent[0]} sends nothing` : `${silent.length} nodes send nothing`)
   if (logs.filter.trim() !== '') parts.push(`filter "${logs.filter.trim()}"`)
   if (logs.search !== '') parts.push(`${spaced(console.logs.matches())} match "${logs.search}"`)
   const range = rangeText(logs.range, console)
@@ -88,6 +91,13 @@ export function findHint(console: Console, find: Extract<Overlay, { name: 'find'
 /** Local time or UTC, whichever the lines are shown in. */
 export function zoneOf(console: Console): 'local' | 'utc' {
   return console.parts.store.get().logs.time === 'utc' ? 'utc' : 'local'
+}
+
+/** Nodes of the screen that send no lines now, whatever the reason. */
+function silentNodes(console: Console): string[] {
+  const keys = console.logs.keys()
+  const nodes = console.view().nodes.filter(({ key }) => keys === null || keys.has(key))
+  return nodes.filter(({ state }) => state !== 'up').map(({ name }) => name)
 }
 
 function thenText(console: Console): string {
