@@ -180,6 +180,8 @@ export async function runRequest(request: CommandRequest, { program, io, endings
           context,
           production: loaded.context.production,
           exec: execMeansOf(loaded, loaded.nodes),
+          shells: loaded.shells,
+          contextName: name,
           signal: io.signal,
         })
         return 0

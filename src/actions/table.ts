@@ -78,6 +78,16 @@ export const ACTIONS = {
   },
   'exec.show': look('Commands run', 'Show the command that runs on nodes, or the last one.', ['fleet', 'node']),
   'exec.stop': look('Stop', 'Ask the programs to stop; again, break off.', ['exec'], 20),
+  'shell.open': {
+    title: 'Shell',
+    description: 'Open a shell on the node, over SSH or in a pod on it; it is recorded.',
+    contexts: ['fleet', 'node', 'logs', 'results'],
+    role: 'operator',
+    verb: 'shell.begin',
+    // Nothing happens by it yet, and in a past that is looked at it helps most: the shell is in the present.
+    danger: 'none',
+    hint: 16,
+  },
   'view.sort': look('Sort', 'Sort the rows by the next column.', ['fleet'], 40),
   'view.pause': look('Pause', 'Hold the picture still, or let it run again.', lists, 50),
   'results.open': look(

@@ -1,14 +1,18 @@
 import { untrusted } from '../../protocol/untrusted-text.ts'
+import type { OperatorJournal } from '../audit/command-journal.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
+import type { RecordSettings } from '../config/record-settings.ts'
 import type { DemoConsole } from '../demo/demo.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
 import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
+import type { FindPlaces } from '../remote/contract.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
+import { shellDesk } from './shell-desk.ts'
 
 const ALERT_BACKLOG = 100
 const LOG_BACKLOG = 100
@@ -34,7 +38,11 @@ export async function runScreen(
     readonly nodes: readonly NodeAddress[]
     /** Read for the past that the nodes do not tell. */
     readonly clouds: readonly CloudAddress[]
-    readonly access: FleetAccess
+    readonly access: FleetAccess & { readonly journal: OperatorJournal }
+    /** Where shells are opened, and how they are recorded. */
+    readonly shells: { readonly find: FindPlaces; readonly recordingsDir: string; readonly record: RecordSettings }
+    /** Name of the context, whose recordings have a folder of their own. */
+    readonly contextName: string
     /** Where the nodes are listed, for the header. */
     readonly context: string
     readonly production: boolean
@@ -43,7 +51,7 @@ export async function runScreen(
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { nodes, clouds, access, config, context, signal } = options
+  const { nodes, clouds, access, config, context, contextName, production, shells, signal } = options
   const session = new FleetSession({
     nodes,
     access,
@@ -53,12 +61,24 @@ export async function runScreen(
       logs: { filter: { level: config.logLevel }, backlog: LOG_BACKLOG },
     },
   })
+  const desk = shellDesk({
+    ...shells,
+    context: { name: contextName, production },
+    journal: access.journal,
+    identity: access.identity ?? NO_IDENTITY,
+    link: (key) => session.links.get(key),
+    named: (key) => {
+      const { name, site } = session.fleet.nodeDetail(key, 'now', Date.now())?.identity ?? {}
+      return { ...(name === undefined ? {} : { name }), ...(site === undefined ? {} : { site }) }
+    },
+  })
   try {
     const { runConsole } = await import('../ui/start.tsx')
     const left = runConsole({
       ...options,
       firstLogs: { level: config.logLevel },
       fleet: session.fleet,
+      shells: { desk, find: shells.find },
       link: (key) => session.links.get(key),
       watch: (keys) => session.look(keys),
       archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],

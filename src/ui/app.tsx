@@ -6,6 +6,7 @@ import { SMALLEST } from './fleet-layout.ts'
 import type { Keys } from './keys.ts'
 import { HelpOverlay } from './overlays/help.tsx'
 import { PaletteOverlay } from './overlays/palette.tsx'
+import { ShellOverlay } from './overlays/shell.tsx'
 import { demoStrip } from './panes/demo-strip.ts'
 import { fleetHeader } from './panes/fleet-header.ts'
 import { footerLine } from './panes/footer.ts'
@@ -85,6 +86,7 @@ export function App({
       {demo !== null && <Pane console={console} columns={size.columns} rows={1} draw={strip} />}
       <Pane console={console} columns={size.columns} rows={1} draw={footer} />
       {overlay?.name === 'help' && <HelpOverlay console={console} size={size} first={overlay.first} />}
+      {overlay?.name === 'shell' && <ShellOverlay console={console} size={size} face={overlay.face} />}
       {overlay?.name === 'palette' && (
         <PaletteOverlay console={console} keys={keys} size={size} text={overlay.text} row={overlay.row} />
       )}

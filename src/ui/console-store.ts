@@ -3,6 +3,7 @@ import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
 import { REPLAY_SPANS_MS, type ReplayClock } from '../fleet/replay-clock.ts'
 import type { AsOf } from '../fleet/view.ts'
 import { type LogChoices, START_LOGS } from './logs/choices.ts'
+import type { ShellFace } from './shell-face.ts'
 
 /** Which screen is open. */
 export type ScreenName =
@@ -39,6 +40,8 @@ export type Overlay =
       readonly text: string
       readonly fault: string | null
     }
+  /** A shell is being opened. */
+  | { readonly name: 'shell'; readonly face: ShellFace }
   /** A time to go to is being typed. */
   | { readonly name: 'time'; readonly text: string; readonly fault: string | null }
 

@@ -21,6 +21,7 @@ import { LogReader } from './logs/reader.ts'
 import type { Look } from './panes/look.ts'
 import { PictureViewer } from './picture-viewer.ts'
 import { PlayHead } from './play-head.ts'
+import { type ShellParts, ShellVisit } from './shell-visit.ts'
 
 /** How long a passing notice stays. */
 const TOAST_MS = 6000
@@ -56,6 +57,8 @@ export interface ConsoleParts {
   readonly colour: boolean
   /** Folder for pictures that the operator saves. */
   readonly picturesDir: string
+  /** How shells are opened on nodes; absent where they cannot be. */
+  readonly shells?: ShellParts
   readonly schedule: Schedule
   /** Unix ms. */
   readonly now: () => number
@@ -70,6 +73,7 @@ export class Console {
   readonly parts: ConsoleParts
   readonly head: PlayHead
   readonly picture: PictureViewer
+  readonly shell: ShellVisit
   readonly attention: Attention
   readonly exec: ExecVisit
   readonly logs: LogReader
@@ -92,6 +96,7 @@ export class Console {
       schedule,
       now: parts.now,
     })
+    this.shell = new ShellVisit({ store, shells: parts.shells ?? null, toast: (text) => this.toast(text) })
     this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 

@@ -1,6 +1,5 @@
 import { showKey } from '../actions/keymap.ts'
 import type { KeyName } from '../actions/keys.ts'
-import { textOfKey } from '../actions/keys.ts'
 import { searchPalette } from '../actions/palette.ts'
 import { type ActionHandlers, runAction } from '../actions/run.ts'
 import { type ActionId, actionOf, missingFor } from '../actions/table.ts'
@@ -9,6 +8,7 @@ import { parseTime } from '../fleet/time-text.ts'
 import type { Console } from './console.ts'
 import type { Overlay, ScreenName } from './console-store.ts'
 import { acceptExecLine } from './exec/exec-line.ts'
+import { editText } from './edit-text.ts'
 import { demoHandlers } from './handlers/demo.ts'
 import { execHandlers, execOpeners } from './handlers/exec.ts'
 import { fleetHandlers } from './handlers/fleet.ts'
@@ -17,6 +17,7 @@ import { logHandlers } from './handlers/logs.ts'
 import { nodeHandlers } from './handlers/node.ts'
 import { replayHandlers } from './handlers/replay.ts'
 import { pictureHandlers, resultHandlers } from './handlers/results.ts'
+import { shellHandlers } from './handlers/shell.ts'
 import { helpPage } from './overlays/help-page.ts'
 import { noticeShown } from './panes/footer.ts'
 
@@ -43,6 +44,7 @@ export class Keys {
       ...demoHandlers(console),
       ...replayHandlers(console),
       ...execOpeners(console),
+      ...shellHandlers(console),
     }
   }
 
@@ -51,7 +53,10 @@ export class Keys {
     const { store, keymap } = this.#console.parts
     const { overlay } = store.get()
     const meaning = keymap.actionFor(key, this.#console.contexts())
-    if (meaning === 'app.interrupt') {
+    if (overlay?.name === 'shell') {
+      // Nobody leaves the console by calling a connection off.
+      this.#console.shell.press(key)
+    } else if (meaning === 'app.interrupt') {
       this.run(meaning)
     } else if (overlay !== null && 'text' in overlay) {
       this.#type(overlay, key)
@@ -212,14 +217,4 @@ export class Keys {
     store.setFleet({ filter: text })
     return null
   }
-}
-
-/** Text after a key was typed into it; null when the key types nothing. */
-function editText(text: string, key: KeyName): string | null {
-  const MAX_CHARACTERS = 200
-  if (key === 'backspace') return [...text].slice(0, -1).join('')
-  if (key === 'ctrl-u') return ''
-  if (key === 'ctrl-w') return text.replace(/\S+\s*$/, '')
-  const typed = textOfKey(key)
-  return typed === null || text.length >= MAX_CHARACTERS ? null : text + typed
 }

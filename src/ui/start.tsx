@@ -8,8 +8,10 @@ import type { Standing } from '../identity/standing.ts'
 import type { HistorySource } from '../link/history-source.ts'
 import type { NodeLink } from '../link/link.ts'
 import { NodeHistorySource } from '../link/node-history.ts'
+import type { FindPlaces } from '../remote/contract.ts'
 import { Replay } from '../replay/replay.ts'
 import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
+import type { ShellDesk } from '../shell/open-shell.ts'
 import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
@@ -19,6 +21,7 @@ import { clipboardText } from './terminal/clipboard.ts'
 import { Compositor } from './terminal/compositor.ts'
 import { InputRouter } from './terminal/input-router.ts'
 import { TerminalSession } from './terminal/session.ts'
+import { TerminalLender } from './terminal/terminal-lender.ts'
 import { loadTheme } from './theme.ts'
 
 /** What the screen is shown over, and how. */
@@ -49,6 +52,8 @@ export interface ConsoleOptions {
   readonly assetsDir: string
   /** What commands are run on nodes with; absent where they are not. */
   readonly exec?: ConsoleExecMeans
+  /** How shells are opened on nodes; absent where they cannot be. */
+  readonly shells?: { readonly desk: ShellDesk; readonly find: FindPlaces }
   /** Null outside a demo. */
   readonly controls: DemoPanel | null
   /** Hear what a person should know; returns how to stop. */
@@ -79,6 +84,22 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   const compositor = new Compositor({ screen: process.stdout, depth: capabilities.depth, ascii })
   const sources = [new NodeHistorySource(options.link), ...(options.archives ?? [])]
   const replay = new Replay({ live: fleet, sources, schedule, now: Date.now })
+  const painter = {
+    stop: () => compositor.stop(),
+    start: () => {
+      compositor.start()
+      compositor.repaint()
+    },
+  }
+  const router = new InputRouter({ terminal: process.stdin })
+  const session = new TerminalSession({
+    outputFd: process.stdout.fd,
+    setRawMode: (raw) => process.stdin.setRawMode(raw),
+    onEnd: () => leave(),
+    onSuspend: () => painter.stop(),
+    onResume: () => painter.start(),
+  })
+  const lender = new TerminalLender({ session, router, output: process.stdout, painter })
   const console = new Console({
     fleet: replay.fleet,
     replay,
@@ -106,17 +127,16 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     now: Date.now,
     quit: leave,
     redraw: () => compositor.repaint(),
-  })
-  const router = new InputRouter({ terminal: process.stdin })
-  const session = new TerminalSession({
-    outputFd: process.stdout.fd,
-    setRawMode: (raw) => process.stdin.setRawMode(raw),
-    onEnd: () => leave(),
-    onSuspend: () => compositor.stop(),
-    onResume: () => {
-      compositor.start()
-      compositor.repaint()
-    },
+    ...(options.shells === undefined
+      ? {}
+      : {
+          shells: {
+            ...options.shells,
+            lend: (work, typedAhead) => lender.lend(work, typedAhead),
+            size: () => ({ columns: compositor.columns, rows: compositor.rows }),
+            term: process.env.TERM ?? 'xterm-256color',
+          },
+        }),
   })
   const stopAttending = store.subscribe(() => console.attention.settle())
   const stopNotices = options.onNotice((text) => console.toast(text))
@@ -130,6 +150,8 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   try {
     await left
   } finally {
+    // A shell that is open ends with the console, and its end is written down.
+    await console.shell.stop()
     stopNotices()
     stopAttending()
     compositor.stop()

@@ -93,6 +93,10 @@ export class TerminalSession {
     this.write(KEEP_TITLE)
   }
 
+  get isLent(): boolean {
+    return this.owner === 'borrower'
+  }
+
   /** Switch off what a borrower has left on; it is still lent. */
   reset(): void {
     if (this.owner === 'borrower') this.write(RESET)

@@ -82,11 +82,14 @@ export class TerminalLender {
         output.off('resize', resized)
         output.off('drain', drained)
         router.resume()
-        session.reset()
-        await this.#settle((listener) => {
-          input = listener
-        })
-        if (painter !== null) {
+        // A signal may have given the terminal back already: then it is not ours to ask or to take.
+        if (session.isLent) {
+          session.reset()
+          await this.#settle((listener) => {
+            input = listener
+          })
+        }
+        if (painter !== null && session.isLent) {
           session.enter()
           painter.start()
         }
