@@ -32,8 +32,8 @@ export const BUNDLE_OPTIONS = {
   minifySyntax: true,
   logLevel: 'warning',
   define: { 'process.env.NODE_ENV': '"production"' },
-  // Native packages stay where npm put them; the rest travels in the bundle. Those of ssh2 are not built: it does without them.
-  external: ['onnxruntime-node', 'sharp', 'cpu-features', '*.node'],
+  // Native packages stay where npm put them; the rest travels in the bundle.
+  external: ['onnxruntime-node', 'sharp'],
   // Ink asks for the dev tools only when DEV=true; the bundle answers with an empty module.
   // The SSH client asks a native package which ciphers the processor is quick at, and does without.
   alias: {

@@ -212,10 +212,11 @@ function greetingOf(
   const recorded =
     recording === null ? `NOT recorded (${unrecorded ?? 'it was not asked for'})` : `recorded in ${recording.path}`
   const lines = [
-    `edgedeck: shell on ${untrusted(nodeKey)}, ${host.label}; ${recorded}`,
+    `edgedeck: shell on ${untrusted(nodeKey)}, ${host.label}`,
+    `edgedeck: ${recorded}`,
     ...(record.input && recording !== null ? ['edgedeck: what you type is recorded too, passwords included'] : []),
     ...(untold === null ? [] : [`edgedeck: others at this node do not see it: ${untold}`]),
-    'edgedeck: exit leaves it; so does ~. at the beginning of a line, also when nothing answers (~? tells more)',
+    'edgedeck: leave with exit, or with enter ~. when nothing answers',
   ]
   return lines.map((line) => `${line}\r\n`).join('')
 }

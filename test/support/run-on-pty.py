@@ -18,15 +18,18 @@ import termios
 
 def main() -> None:
     columns, rows, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    try:
+        os.fstat(3)
+        has_sizes = True
+    except OSError:
+        has_sizes = False
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     before = termios.tcgetattr(follower)
     pid = os.fork()
     if pid == 0:
-        try:
+        if has_sizes:
             os.close(3)
-        except OSError:
-            pass
         os.setsid()
         fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
         for target in (0, 1, 2):
@@ -34,13 +37,7 @@ def main() -> None:
         os.execvp(command[0], command)
     sys.stderr.write(f"pid {pid}\n")
     sys.stderr.flush()
-    sources = [leader, 0]
-    try:
-        os.fstat(3)
-        os.set_inheritable(3, False)
-        sources.append(3)
-    except OSError:
-        pass
+    sources = [leader, 0, 3] if has_sizes else [leader, 0]
     status = None
     while True:
         # Asked before reading: what the command wrote last is then surely read after it has ended.
@@ -53,7 +50,7 @@ def main() -> None:
             os.write(1, os.read(leader, 65536))
         elif had_ended:
             break
-        if 3 in ready:
+        if has_sizes and 3 in ready:
             line = os.read(3, 256).decode()
             if line:
                 size = [int(part) for part in line.strip().split("\n")[-1].split()]
