@@ -25,6 +25,8 @@ const FROM_APT = [
   ['sshd', 'openssh-server'],
   ['ip', 'iproute2'],
   ['tcpdump', 'tcpdump'],
+  // A program that takes the whole terminal, in a shell that is tried.
+  ['vim', 'vim'],
 ] as const
 /** System programs that a user's PATH may leave out. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`

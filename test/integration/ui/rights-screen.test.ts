@@ -53,7 +53,7 @@ test('tells in the header that a login is about to end, and what to do when it h
 })
 
 test('dims what the operator may not do, and says which right is missing', async () => {
-  const screen = await open({ columns: 120, rows: 40, standing: standing(), demo })
+  const screen = await open({ columns: 120, rows: 60, standing: standing(), demo })
   await screen.type(':slow / heal')
   expect(screen.emulator.screen()).toMatch(/Slow \/ heal model +needs the role operator/)
   await screen.type('\r')
