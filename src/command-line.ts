@@ -17,6 +17,7 @@ import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
 import { addPodsCommand, type PodsCommandRequest } from './pods-commands.ts'
+import { addShellCommands, type ShellRequest } from './shell-commands.ts'
 
 /** What the command line asks for. */
 export type CommandRequest =
@@ -35,6 +36,7 @@ export type CommandRequest =
   | PodsCommandRequest
   | PastRequest
   | ExecRequest
+  | ShellRequest
   | NatsRequest
   | BusRequest
   | PkiRequest
@@ -132,6 +134,7 @@ function grammar(
   addPodsCommand(program, accept)
   addPastCommands(program, accept, nowMs)
   addExecCommand(program, accept, argv)
+  addShellCommands(program, accept)
   addNatsCommands(program, accept)
   addLoginCommand(program, accept)
   addPkiCommands(program, accept)

@@ -14,6 +14,8 @@ export function exitOfExec(outcomes: readonly Pick<NodeOutcome, 'end'>[]): numbe
   if (outcomes.every(isOk)) return 0
   return outcomes.every(({ end }) => end.kind === 'exited') ? EXIT_COMMAND_FAILED : EXIT_UNREACHABLE
 }
+/** A shell whose connection broke off or was left, as ssh has it: all below may be of the shell itself. */
+export const EXIT_LOST = 255
 /** A fault of edgedeck itself. */
 export const EXIT_BUG = 70
 /** Of errors that end a command; {@link EXIT_UNREACHABLE} for the rest. */
@@ -30,4 +32,5 @@ export const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   CONTROLLER_FAILING: 69,
   CONTROLLER_LOCKED: 69,
   OUTPUT_REFUSED: 69,
+  RECORDING_FAILING: 69,
 }

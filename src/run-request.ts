@@ -119,6 +119,13 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     case 'pod-logs': {
       const { runPodsRequest } = await import('./pods-request.ts')
       await runPodsRequest(request, loaded, io)
+    case 'shell': {
+      const { runShellRequest } = await import('./shell-request.ts')
+      return runShellRequest(request, loaded, io)
+    }
+    case 'play': {
+      const { runPlayRequest } = await import('./shell-request.ts')
+      await runPlayRequest(request, loaded, io)
       return 0
     }
     case 'replay': {

@@ -227,8 +227,22 @@ function whoText({ who, kind, role, carrier }: AuditEvent): string {
 }
 
 function whatText({ verb, args, count }: AuditEvent): string {
+  if ((verb === 'shell' || verb === 'exec') && args !== null) return remoteActText(verb, args)
   const told = args === null || Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args)}`
   return `${verb}${told}${count > 1 ? ` ×${count}` : ''}`
+}
+
+/** What ran on another machine, where, and what came of it; the digest of its recording is in the JSON. */
+function remoteActText(verb: string, args: Readonly<Record<string, unknown>>): string {
+  const { where, command, exit, signal, outBytes, recording } = args
+  const parts = [
+    `${verb}${typeof where === 'string' ? ` ${where}` : ''}${typeof command === 'string' ? `: ${command}` : ''}`,
+    ...(typeof exit === 'number' ? [`exit ${exit}`] : []),
+    ...(typeof signal === 'string' ? [`signal ${signal}`] : []),
+    ...(typeof outBytes === 'number' ? [`${outBytes} B out`] : []),
+    ...(typeof recording === 'string' ? [`recorded in ${recording.split('/').at(-1)}`] : []),
+  ]
+  return untrusted(parts.join(', '))
 }
 
 function resultText({ result, msg, durationMs }: AuditEvent): string {

@@ -20,6 +20,7 @@ import { detectCapabilities } from './terminal/capabilities.ts'
 import { clipboardText } from './terminal/clipboard.ts'
 import { Compositor } from './terminal/compositor.ts'
 import { InputRouter } from './terminal/input-router.ts'
+import { writeAsGiven } from './terminal/raw-output.ts'
 import { TerminalSession } from './terminal/session.ts'
 import { TerminalLender } from './terminal/terminal-lender.ts'
 import { loadTheme } from './theme.ts'
@@ -95,6 +96,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   const session = new TerminalSession({
     outputFd: process.stdout.fd,
     setRawMode: (raw) => process.stdin.setRawMode(raw),
+    setRawOutput: writeAsGiven,
     onEnd: () => leave(),
     onSuspend: () => painter.stop(),
     onResume: () => painter.start(),

@@ -53,6 +53,11 @@ describe('a shell inside the console', { timeout: 180_000 }, () => {
     await until((screen) => screen.includes('got äöü→🙂'))
   })
 
+  it('writes what the other side writes and nothing else: a line feed alone goes straight down', async () => {
+    await run("clear; stty -opost; printf 'ab\\ncd\\r\\n'; stty opost; echo down-$((1 + 1))", 'down-2')
+    expect(pty.emulator.text().slice(0, 3)).toEqual(['ab', '  cd', 'down-2'])
+  })
+
   it('lets vim have the whole terminal', async () => {
     const file = `${fleet.dir}/note.txt`
     pty.type(`vim -nu NONE --cmd 'set nocompatible' ${file}\r`)

@@ -57,10 +57,19 @@ export class ShellFleet {
     return join(this.dir, 'config.yaml')
   }
 
+  /** Arguments of Node that run what ships. */
+  command(args: readonly string[]): string[] {
+    return [LAUNCHER, '--config', this.configFile, ...args]
+  }
+
   /** What ships, on a terminal of its own. */
   terminal(args: readonly string[] = [], size: { columns?: number; rows?: number } = {}): PtyProcess {
-    const command = [process.execPath, LAUNCHER, '--config', this.configFile, ...args]
-    const pty = new PtyProcess(command, { columns: 100, rows: 30, ...size, env: this.env })
+    const pty = new PtyProcess([process.execPath, ...this.command(args)], {
+      columns: 100,
+      rows: 30,
+      ...size,
+      env: this.env,
+    })
     pty.answer()
     this.#terminals.push(pty)
     return pty

@@ -93,7 +93,9 @@ export class InputRouter {
     if (this.started) this.terminal.resume()
   }
 
-  private readonly received = (chunk: Buffer): void => {
+  private readonly received = (data: Buffer | string): void => {
+    // Whoever read the terminal before may have asked for text.
+    const chunk = typeof data === 'string' ? Buffer.from(data) : data
     if (this.borrower) this.borrower(chunk)
     else this.splitter.feed(chunk)
   }

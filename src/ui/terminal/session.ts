@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly outputFd: number
   /** Raw mode of the terminal's input. */
   readonly setRawMode: (raw: boolean) => void
+  /** Let the terminal write what it is given and nothing else, while it is lent; see {@link writeAsGiven}. */
+  readonly setRawOutput?: (raw: boolean) => void
   /** An ending signal came; the terminal is already given back. The owner of the process decides how to end it. */
   readonly onEnd: (signal: EndingSignal) => void
   /** The terminal is ours again after a stop (SIGCONT) and holds what others wrote: paint all. */
@@ -74,8 +76,10 @@ export class TerminalSession {
     if (this.owner === 'us') return
     const wasLent = this.owner === 'borrower'
     this.owner = 'us'
-    if (wasLent) this.write(BORROWER_LEFT)
-    else this.options.setRawMode(true)
+    if (wasLent) {
+      this.write(BORROWER_LEFT)
+      this.options.setRawOutput?.(false)
+    } else this.options.setRawMode(true)
     this.write(ENTER)
   }
 
@@ -90,6 +94,7 @@ export class TerminalSession {
     else this.options.setRawMode(true)
     this.owner = 'borrower'
     this.borrowerResumed = onResume
+    this.options.setRawOutput?.(true)
     this.write(KEEP_TITLE)
   }
 
