@@ -119,6 +119,8 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     case 'pod-logs': {
       const { runPodsRequest } = await import('./pods-request.ts')
       await runPodsRequest(request, loaded, io)
+      return 0
+    }
     case 'shell': {
       const { runShellRequest } = await import('./shell-request.ts')
       return runShellRequest(request, loaded, io)

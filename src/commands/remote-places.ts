@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { dirname } from 'node:path'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NamedContext } from '../config/context.ts'
@@ -13,11 +15,16 @@ export interface RemotePlacesOptions {
   readonly node: (key: string) => NodeAddress
 }
 
-/** Finds the places of nodes that take shells: the node over SSH first. What it takes to connect is loaded when it is first used. */
+/**
+ * Finds the places of nodes that take shells: the node over SSH first, then the containers on it where the context has a
+ * section `kube`. What it takes to connect is loaded when it is first used.
+ */
 export function remotePlaces({ context, configFile, node }: RemotePlacesOptions): FindPlaces {
   let loading: ReturnType<typeof loadSsh> | null = null
-  return async (key) => {
+  let pods: ReturnType<typeof loadPods> | null = null
+  return async (key, signal) => {
     loading ??= loadSsh({ context, configFile })
+    if (context.kube !== null) pods ??= loadPods(context.kube, configFile)
     const { addresses, connectSsh } = await loading
     const places: RemotePlace[] = []
     const faults: string[] = []
@@ -33,8 +40,14 @@ export function remotePlaces({ context, configFile, node }: RemotePlacesOptions)
     } catch (error) {
       faults.push(untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error)))
     }
-    return { places, faults }
+    const inPods = await (await pods)?.of(node(key), signal)
+    return { places: [...places, ...(inPods?.places ?? [])], faults: [...faults, ...(inPods?.faults ?? [])] }
   }
+}
+
+async function loadPods(access: NonNullable<NamedContext['kube']>, configFile: string) {
+  const { PodPlaces } = await import('../kube/pod-places.ts')
+  return new PodPlaces(access, { env: process.env, home: homedir(), baseDir: dirname(configFile) })
 }
 
 async function loadSsh(options: Pick<RemotePlacesOptions, 'context' | 'configFile'>) {
