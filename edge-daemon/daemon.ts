@@ -35,6 +35,7 @@ import { ResultKeeper } from './result-keeper.ts'
 import type { Reach } from './rpc/reach.ts'
 import { MetricRules } from './rules/metric-rules.ts'
 import { ResultRules } from './rules/result-rules.ts'
+import { forwardedFrom } from './search/forwarded-from.ts'
 import { Searcher } from './search/searcher.ts'
 import { Standing } from './standing.ts'
 import { startAlerts } from './start-alerts.ts'
@@ -326,7 +327,9 @@ export class Daemon {
   }
 
   #makeSearcher(store: Store): Searcher {
-    const searcher = new Searcher({ store, keys: this.#keys(), share: this.#config.live.searchPct / 100 })
+    const { live, logs, state } = this.#config
+    const from = forwardedFrom(state.dir, logs.forward)
+    const searcher = new Searcher({ store, keys: this.#keys(), share: live.searchPct / 100, forwardedFrom: from })
     this.#searcher = searcher
     this.#endings.push(() => searcher.stop())
     return searcher

@@ -2,12 +2,14 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Places, PlacesRequest } from '../store/places-contract.ts'
 import type { StoreKeys } from '../store/seal.ts'
 import type { PageSize, SearchPage, SearchRequest } from './contract.ts'
+import type { ForwardedFrom } from './forwarded-from.ts'
 
 /** What the thread of searches is started with. Keys go from memory to memory and are written nowhere. */
 export interface SearcherSettings {
   readonly keys: StoreKeys | null
   /** @see TurnsOptions.share */
   readonly share: number
+  readonly forwardedFrom: ForwardedFrom
 }
 
 /** To the thread of searches. */

@@ -2,6 +2,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { compileLogFilter } from '../../regex/log-matcher.ts'
 import { KeyRing } from '../store/seal.ts'
 import type { SearchRequest } from './contract.ts'
+import { classesFor, type ForwardedFrom } from './forwarded-from.ts'
 import type { FromSearcher, SearcherSettings, ToSearcher } from './messages.ts'
 import { type Pages, pagesOf } from './searches.ts'
 import { Turns, type TurnsOptions } from './turns.ts'
@@ -9,15 +10,17 @@ import { Turns, type TurnsOptions } from './turns.ts'
 /** Serves searches to the thread that started this one. */
 export class SearchService {
   readonly #keys: KeyRing
+  readonly #forwardedFrom: ForwardedFrom
   readonly #searches = new Map<number, { readonly by: number; readonly pages: Pages }>()
   readonly #turns: Turns
 
   constructor(
-    { keys, share }: SearcherSettings,
+    { keys, share, forwardedFrom }: SearcherSettings,
     clock: Omit<TurnsOptions, 'share'>,
     post: (message: FromSearcher) => void,
   ) {
     this.#keys = new KeyRing(keys)
+    this.#forwardedFrom = forwardedFrom
     this.#turns = new Turns(
       { ...clock, share },
       {
@@ -60,6 +63,7 @@ export class SearchService {
     const compiled = request.filter === null ? null : compileLogFilter(request.filter)
     // Whoever begins a search has compiled its filter before, to refuse it.
     if (compiled?.ok === false) throw new Error(compiled.message)
-    return pagesOf(request, compiled?.matcher ?? null, this.#keys)
+    const classes = classesFor(request.filter?.level, this.#forwardedFrom)
+    return pagesOf(request, { matcher: compiled?.matcher ?? null, classes, keys: this.#keys })
   }
 }

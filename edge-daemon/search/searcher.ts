@@ -3,6 +3,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { StoreKeys } from '../store/seal.ts'
 import type { Store } from '../store/store.ts'
 import type { LogSearch, LogSearcher, SearchPage, SearchRequest } from './contract.ts'
+import type { ForwardedFrom } from './forwarded-from.ts'
 import type { FromSearcher, SearcherSettings, ToSearcher } from './messages.ts'
 
 /** What a searcher is made of. */
@@ -11,6 +12,8 @@ export interface SearcherOptions {
   readonly keys: StoreKeys | null
   /** Most of one core's time that all searches take together, above 0 up to 1. */
   readonly share: number
+  /** From which level on lines are surely in the class that goes up; nothing is relied on when it is left out. */
+  readonly forwardedFrom?: ForwardedFrom
   /** Starts the thread; that of {@link startSearchWorker} when it is left out. */
   readonly startWorker?: (settings: SearcherSettings) => Worker
 }
@@ -100,8 +103,8 @@ export class Searcher implements LogSearcher {
   }
 
   #start(): Worker {
-    const { share, startWorker = startSearchWorker } = this.#options
-    const worker = startWorker({ keys: this.#keys, share })
+    const { share, forwardedFrom = null, startWorker = startSearchWorker } = this.#options
+    const worker = startWorker({ keys: this.#keys, share, forwardedFrom })
     let fault = 'it ended'
     worker.on('message', (message: FromSearcher) => void this.#receive(worker, message))
     worker.on('error', (error) => {

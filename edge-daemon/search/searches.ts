@@ -5,21 +5,24 @@ import type { PageSize, SearchRequest } from './contract.ts'
 import { LogTally } from './log-tally.ts'
 import { type PageSteps, SearchRun } from './search-run.ts'
 
-/** Classes that log lines are kept under, those that go up first: there are fewest of them. */
-const CLASSES: readonly RecordClass[] = ['error', 'log']
-
 /** Something that is searched page by page. */
 export interface Pages {
   /** @see SearchRun.page */
   page(size: PageSize, isTimeUp: () => boolean): PageSteps
 }
 
+/** What a request is carried out with. */
+export interface SearchMeans {
+  /** Null for every line. */
+  readonly matcher: LogMatcher | null
+  /** Where lines that pass may be. */
+  readonly classes: readonly RecordClass[]
+  readonly keys: KeyRing
+}
+
 /** What a request asks for: lines in order, or counts. */
-export function pagesOf(request: SearchRequest, matcher: LogMatcher | null, keys: KeyRing): Pages {
-  const { stepMs, fromMs } = request
-  if (stepMs === null) return new SearchRun({ request, matcher, classes: CLASSES, keys, count: null })
-  const tally = new LogTally({ fromMs, stepMs })
-  return new TallyRun(request, matcher, keys, tally)
+export function pagesOf(request: SearchRequest, means: SearchMeans): Pages {
+  return request.stepMs === null ? new SearchRun({ ...means, request, count: null }) : new TallyRun(request, means)
 }
 
 /** Counts lines, a class after the other: no order has to be kept between them. */
@@ -28,10 +31,11 @@ class TallyRun implements Pages {
   readonly #runs: SearchRun[]
   #lookedAtBytes = 0
 
-  constructor(request: SearchRequest, matcher: LogMatcher | null, keys: KeyRing, tally: LogTally) {
+  constructor(request: SearchRequest, means: SearchMeans) {
+    const tally = new LogTally({ fromMs: request.fromMs, stepMs: request.stepMs ?? 1 })
     this.#tally = tally
-    this.#runs = CLASSES.map(
-      (one) => new SearchRun({ request, matcher, classes: [one], keys, count: (line) => tally.add(line) }),
+    this.#runs = means.classes.map(
+      (one) => new SearchRun({ ...means, request, classes: [one], count: (line) => tally.add(line) }),
     )
   }
 

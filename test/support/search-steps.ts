@@ -15,7 +15,8 @@ export function everything(changes: Partial<SearchRequest> = {}): SearchRequest 
 export function searchOf(request: SearchRequest, keys: StoreKeys | null = null): Pages {
   const compiled = compileLogFilter(request.filter ?? {})
   if (!compiled.ok) throw new Error(compiled.message)
-  return pagesOf(request, request.filter === null ? null : compiled.matcher, new KeyRing(keys))
+  const matcher = request.filter === null ? null : compiled.matcher
+  return pagesOf(request, { matcher, classes: ['error', 'log'], keys: new KeyRing(keys) })
 }
 
 /** What happens to the log while it is searched. */

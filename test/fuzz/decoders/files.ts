@@ -4,7 +4,9 @@ import { parseExposition } from '../../../edge-daemon/health/exposition.ts'
 import { manifestSchema } from '../../../edge-daemon/models/manifest.ts'
 import { compileExpression } from '../../../edge-daemon/rules/expression.ts'
 import { RESULT_VARIABLES } from '../../../edge-daemon/rules/result-rules.ts'
+import { LineSearch } from '../../../edge-daemon/search/line-search.ts'
 import { compileRegex } from '../../../regex/linear-regex.ts'
+import { compileLogFilter } from '../../../regex/log-matcher.ts'
 import { readDocument } from '../../../settings/document.ts'
 import { readBindings } from '../../../src/actions/keymap-file.ts'
 import { parseConsoleConfig } from '../../../src/config/console-config.ts'
@@ -34,6 +36,12 @@ const CONSOLE = `nodes:
   - name: n1
     url: ws://127.0.0.1:5443/live
 `
+const KEPT_LINES = Buffer.from(
+  `{"seq":1,"node_id":"n1","timestamp":5,"level":"warn","source":"nginx","msg":"a \\"timed out\\" größe","fields":{"camera":7,"host":"x=y"}}
+{"seq":2,"node_id":"n1","timestamp":6,"msg":"refused","source":"kubelet","level":"info"}
+`,
+)
+const WHOLE_RANGE = { afterSeq: 0, beforeSeq: 9, fromMs: 0, toMs: 9 }
 const EXPOSITION = `# HELP node_load1 1m load average.
 # TYPE node_load1 gauge
 node_load1 0.21
@@ -97,6 +105,19 @@ export function fileDecoders(): Decoder[] {
       decode: (pattern: string) => {
         const compiled = compileRegex(pattern)
         if (compiled.ok) compiled.regex.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')
+        return compiled
+      },
+      isTaken: (compiled: { ok: boolean }) => compiled.ok,
+    },
+    {
+      name: 'log-filter',
+      samples: ['timed out|refused', 'camera=7 (host|port)=.*"x"$', '\\Qa.b\\E[0-9]{2,}\\s', '(?i)größe'],
+      decode: (pattern: string) => {
+        const compiled = compileLogFilter({
+          pattern,
+          fields: [{ name: pattern.slice(0, 9), test: '!=', value: pattern }],
+        })
+        if (compiled.ok) new LineSearch(compiled.matcher).find(KEPT_LINES, WHOLE_RANGE, () => undefined)
         return compiled
       },
       isTaken: (compiled: { ok: boolean }) => compiled.ok,
