@@ -44,7 +44,7 @@ export interface Dialling {
 export function connectOnce(target: SshTarget, { prompter, through, signal }: Dialling): Promise<SshConnection> {
   return new Promise((resolve, reject) => {
     const hostKey = new HostKeyCheck({ rule: target.knownHosts, label: target.label, prompter: asking() })
-    const login = new Login(target, asking())
+    const login = new Login(target, { prompter: asking(), unhurried: (work) => silence.whileAsking(work) })
     const socket = through ?? dial(target)
     const ssh = new NodeSSH()
     const channels = new Set<ClientChannel>()

@@ -66,10 +66,14 @@ export class HostKeyCheck {
     await this.#beAccepted(key)
   }
 
-  /** The server has no key of a type that is known of it. */
+  /** The server has no key that it can prove by an algorithm that was offered. */
   noSuchKey(): EdgeError {
-    const known = this.#entries.filter(({ marker }) => marker === null)
-    return this.#changed(null, judgedLines(known, this.#rule))
+    const known = judgedLines(this.#entries, this.#rule)
+    if (known.length > 0) return this.#changed(null, known)
+    return new EdgeError('SSH_UNREACHABLE', {
+      message: `the SSH server ${this.#label} proves who it is only by what is no longer taken (SHA-1, DSA)`,
+      next: ['let its sshd have an ed25519 key (ssh-keygen -A), or update it'],
+    })
   }
 
   async #beAccepted(key: Buffer): Promise<void> {
@@ -95,7 +99,9 @@ export class HostKeyCheck {
 
   #changed(key: Buffer | null, known: readonly KnownHost[]): EdgeError {
     const shown =
-      key === null ? 'no key of a type that is known of it' : `the ${keyTypeOf(key)} key ${fingerprintOf(key)}`
+      key === null
+        ? 'no key of a type that is known of it, by an algorithm that is taken'
+        : `the ${keyTypeOf(key)} key ${fingerprintOf(key)}`
     const places = known.map(({ file, line, keyType }) => `${file}:${line} (${keyType})`)
     const files = [...new Set(known.map(({ file }) => file))]
     return new EdgeError('SSH_HOST_KEY_CHANGED', {

@@ -26,6 +26,8 @@ export interface LoginKeys {
 const OTHERS = 0o077
 const PASSPHRASE_TRIES = 3
 const AGENT_TIMEOUT_MS = 5_000
+/** An agent may ask its user before it signs. */
+const SIGN_TIMEOUT_MS = 60_000
 
 /**
  * Keys of the agent that a file names, then the agent's others, then files: OpenSSH's order. No passphrase is asked for yet.
@@ -47,17 +49,21 @@ async function keysOfAgent(socket: string, remarks: string[]): Promise<LoginKey[
       new Promise<readonly unknown[]>((resolve, reject) => {
         agent.getIdentities((error, keys) => (error ? reject(error) : resolve(keys ?? [])))
       }),
+      AGENT_TIMEOUT_MS,
     )
     return found.flatMap((identity) => {
       const key = ssh2.utils.parseKey(identity as Buffer)
       if (key instanceof Error) return []
       const blob = key.getPublicSSH()
       const sign = (data: Buffer, hash: string | undefined): Promise<Buffer> =>
-        new Promise((resolve, reject) => {
-          agent.sign(blob, data, hash === undefined ? {} : { hash: hash as 'sha256' }, (error, signature) =>
-            error || signature === undefined ? reject(error ?? new Error('it gave none')) : resolve(signature),
-          )
-        })
+        inTime(
+          new Promise((resolve, reject) => {
+            agent.sign(blob, data, hash === undefined ? {} : { hash: hash as 'sha256' }, (error, signature) =>
+              error || signature === undefined ? reject(error ?? new Error('it gave none')) : resolve(signature),
+            )
+          }),
+          SIGN_TIMEOUT_MS,
+        )
       return [{ name: `${key.comment || keyTypeOf(blob)} of the agent`, blob, sign }]
     })
   } catch (error) {
@@ -121,10 +127,10 @@ function parsed(text: Buffer, passphrase?: string): ParsedKey | Error {
   return Array.isArray(read) ? (read[0] ?? new Error('it holds no key')) : read
 }
 
-async function inTime<T>(promise: Promise<T>): Promise<T> {
+async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came for ${AGENT_TIMEOUT_MS / 1000} s`)), AGENT_TIMEOUT_MS)
+    timer = setTimeout(() => reject(new Error(`nothing came for ${timeoutMs / 1000} s`)), timeoutMs)
   })
   try {
     return await Promise.race([promise, late])

@@ -9,6 +9,9 @@ import { LOGIN_METHODS, type LoginMethod, type SshTarget } from './target.ts'
 const MAX_ROUNDS = 30
 const MAX_SHOWN_CHARS = 2_000
 
+/** Does something without the server's being held for slow meanwhile. */
+export type Unhurried = <T>(work: () => Promise<T>) => Promise<T>
+
 /** What to try next; null when there is nothing left. */
 export type NextTry = AnyAuthMethod | null
 
@@ -19,6 +22,7 @@ export type NextTry = AnyAuthMethod | null
 export class Login {
   readonly #target: SshTarget
   readonly #prompter: Prompter
+  readonly #unhurried: Unhurried
   readonly #tried: string[] = []
   #found: LoginKeys | null = null
   #waiting: LoginKey[] = []
@@ -28,9 +32,11 @@ export class Login {
   #isGivenUp = false
   readonly #answered: Record<LoginMethod, number> = { publickey: 0, 'keyboard-interactive': 0, password: 0 }
 
-  constructor(target: SshTarget, prompter: Prompter) {
+  /** @param unhurried does what waits for the operator, a touch of a key included, and not for the server */
+  constructor(target: SshTarget, { prompter, unhurried }: { prompter: Prompter; unhurried: Unhurried }) {
     this.#target = target
     this.#prompter = prompter
+    this.#unhurried = unhurried
   }
 
   /**
@@ -60,7 +66,12 @@ export class Login {
           return {
             type: method,
             username: user,
-            prompt: (...asked) => void this.#answer(asked[0], asked[1], asked[3], asked[4]),
+            prompt: (name, about, _language, prompts, finish) => {
+              this.#answer(name, about, prompts).then(finish, () => {
+                this.#giveUp('keyboard-interactive, which nobody could be asked')
+                finish([])
+              })
+            },
           }
         }
       }
@@ -106,14 +117,18 @@ export class Login {
 
   /** An agent of one key, which looks for the private part only when the server would take the public one. */
   #offer(key: LoginKey): OneKey {
-    return new OneKey(key, {
-      onSigned: () => {
-        this.#hasSigned = true
+    const sign: LoginKey['sign'] = (data, hash) => this.#unhurried(() => key.sign(data, hash))
+    return new OneKey(
+      { ...key, sign },
+      {
+        onSigned: () => {
+          this.#hasSigned = true
+        },
+        onFault: (fault) => {
+          this.#tried.push(`could not sign with ${key.name}: ${fault}`)
+        },
       },
-      onFault: (fault) => {
-        this.#tried.push(`could not sign with ${key.name}: ${fault}`)
-      },
-    })
+    )
   }
 
   async #password(): Promise<NextTry> {
@@ -125,11 +140,11 @@ export class Login {
     return { type: 'password', username: user, password }
   }
 
-  async #answer(name: string, about: string, prompts: Prompt[], finish: (answers: string[]) => void): Promise<void> {
+  async #answer(name: string, about: string, prompts: readonly Prompt[]): Promise<string[]> {
     const answers: string[] = []
     if (++this.#rounds > MAX_ROUNDS) {
       this.#giveUp('keyboard-interactive, which never came to an end')
-      return finish([])
+      return []
     }
     const heading = [name, about].map((text) => text.trim()).filter((text) => text !== '')
     if (heading.length > 0) this.#prompter.tell(heading.join('\n').slice(0, MAX_SHOWN_CHARS))
@@ -140,7 +155,7 @@ export class Login {
       answers.push(answer ?? '')
     }
     if (!this.#isGivenUp) this.#tried.push('keyboard-interactive')
-    finish(this.#isGivenUp ? [] : answers)
+    return this.#isGivenUp ? [] : answers
   }
 
   #giveUp(what: string): null {

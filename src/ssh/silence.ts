@@ -7,6 +7,7 @@ export class Silence {
   readonly #onTooLong: () => void
   #timer: NodeJS.Timeout | null = null
   #asking = 0
+  #isOver = false
 
   constructor(limitMs: number, onTooLong: () => void) {
     this.#limitMs = limitMs
@@ -16,14 +17,14 @@ export class Silence {
 
   /** The other side said something: count anew. */
   heard(): void {
-    this.end()
-    if (this.#asking === 0) this.#timer = setTimeout(this.#onTooLong, this.#limitMs)
+    this.#hold()
+    if (this.#asking === 0 && !this.#isOver) this.#timer = setTimeout(this.#onTooLong, this.#limitMs)
   }
 
   /** Do something that waits for us and not for the other side. */
   async whileAsking<T>(work: () => Promise<T>): Promise<T> {
     this.#asking++
-    this.end()
+    this.#hold()
     try {
       return await work()
     } finally {
@@ -32,8 +33,13 @@ export class Silence {
     }
   }
 
-  /** No longer wait. */
+  /** No longer wait, whatever is still heard or asked. */
   end(): void {
+    this.#isOver = true
+    this.#hold()
+  }
+
+  #hold(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
   }

@@ -155,7 +155,8 @@ export class Sshd {
 
   #makeHostKey(type: string): void {
     const file = join(this.dir, `host_${type}`)
-    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'host', '-f', file])
+    const bits = type === 'rsa' ? ['-b', '2048'] : []
+    execFileSync('ssh-keygen', ['-q', '-t', type, ...bits, '-N', '', '-C', 'host', '-f', file])
     chmodSync(file, 0o600)
   }
 

@@ -92,6 +92,12 @@ it('calls it a change too when the server has no key of the kind that is known',
   await expect(connectSsh(target, { prompter: NOBODY_TO_ASK })).rejects.toMatchObject({ code: 'SSH_HOST_KEY_CHANGED' })
 })
 
+it('says what is amiss with a server of old algorithms alone', async () => {
+  await using old = await Sshd.start({ hostKeys: ['rsa'], config: ['HostKeyAlgorithms ssh-rsa'] })
+  const connecting = connectSsh(targetOf(old, keys.dir), { prompter: new ScriptedPrompter({ confirms: true }) })
+  await expect(connecting).rejects.toThrow(/no longer taken/)
+})
+
 it('refuses a revoked key, also one that is known', async () => {
   writeFileSync(knownHosts, `${sshd.knownHosts}@revoked * ${sshd.hostKey()}\n`)
   expect(await tryOut(new ScriptedPrompter({ confirms: true }))).toMatch(/SSH_HOST_KEY_REVOKED: .*known_hosts:4/)

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
@@ -140,6 +140,15 @@ it('asks for a password last, and never where nobody is', async () => {
   expect(text).not.toMatch(/secret/)
 })
 
+it('holds no server for slow while the operator thinks', async () => {
+  await using server = await SshLoginServer.start(key.file, { password: 'pw' })
+  const thinking: Prompter = {
+    ...NOBODY_TO_ASK,
+    ask: () => new Promise((resolve) => setTimeout(() => resolve('pw'), 900)),
+  }
+  expect(await tryOut({ ...target({}, server), answerTimeoutMs: 400 }, thinking)).toBe('echo hello')
+})
+
 it('goes on to the next step after one that was right and not enough', async () => {
   const config = ['AuthenticationMethods publickey,publickey']
   await using twice = await Sshd.start({ config, authorized: [key.line, rsa.line, held.line] })
@@ -147,5 +156,4 @@ it('goes on to the next step after one that was right and not enough', async () 
   expect(await tryOut(both, NOBODY_TO_ASK)).toBe('hello')
   expect(await tryOut(target({ agent: keys.socket, keyFiles: [rsa.file] }, twice), NOBODY_TO_ASK)).toBe('hello')
   expect(await tryOut(target({ keyFiles: [key.file] }, twice), NOBODY_TO_ASK)).toMatch(/SSH_LOGIN_REFUSED/)
-  rmSync(join(keys.dir, 'known_hosts'), { force: true })
 })
