@@ -8,6 +8,7 @@ import type { LogsWish } from './commands/logs-request.ts'
 import { LOG_FORMATS, type LogFormat, type LogStyle } from './commands/logs-style.ts'
 import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { parseTime } from './fleet/time-text.ts'
+import { addPodLogOptions, type PodLogOptions, type PodsCommandRequest, podLogsWish } from './pods-commands.ts'
 
 /** @see LogsWish */
 export type LogsCommandRequest = FleetFlags & LogsWish
@@ -27,10 +28,15 @@ did not answer or did not give all.
   edgedeck logs -f --level warn                          new warnings of all nodes
   edgedeck logs press-4 --since 2d --grep 'timeout|refused' -C 3
   edgedeck logs --filter site:plant-a --since 09:00 --until 09:10 --field camera=7
-  edgedeck logs --since 7d --level error --histogram     when were there errors`
+  edgedeck logs --since 7d --level error --histogram     when were there errors
+  edgedeck logs -f --pod vision/camera-7 -c app          a container, through Kubernetes`
 
 /** Add `logs`: kept lines of nodes, and new ones. */
-export function addLogCommands(program: Command, accept: (request: LogsCommandRequest) => void, nowMs: number): void {
+export function addLogCommands(
+  program: Command,
+  accept: (request: LogsCommandRequest | PodsCommandRequest) => void,
+  nowMs: number,
+): void {
   const time = (text: string): number => {
     const durationMs = parseDurationMs(text)
     if (durationMs !== null && durationMs > 0) return nowMs - durationMs
@@ -38,7 +44,7 @@ export function addLogCommands(program: Command, accept: (request: LogsCommandRe
     if (!parsed.ok) throw new InvalidArgumentError(`${parsed.message}, or a duration such as 5m or 7d.`)
     return parsed.atMs
   }
-  program
+  const command = program
     .command('logs')
     .description('Print log lines of nodes in one order of time: what they keep, and with -f what is new.')
     .argument('[NODE...]', 'only these nodes')
@@ -71,9 +77,11 @@ export function addLogCommands(program: Command, accept: (request: LogsCommandRe
     .addOption(new Option('--local', 'local time instead of UTC').default(false))
     .addOption(timeoutOption())
     .addHelpText('after', EXAMPLES)
-    .action((names: string[], options: LogOptions) =>
-      accept({ ...fleetFlags(program), ...wishOf(names, options, nowMs) }),
-    )
+    .action((names: string[], options: LogOptions & PodLogOptions) => {
+      const wish = wishOf(names, options, nowMs)
+      accept({ ...fleetFlags(program), ...(podLogsWish(wish, options) ?? wish) })
+    })
+  addPodLogOptions(command)
 }
 
 interface LogOptions {

@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
+import type { LogsWish } from './commands/logs-request.ts'
 import type { OutputFormat } from './commands/output.ts'
 import type { PodLogsWish } from './commands/pod-logs.ts'
 
@@ -26,4 +27,54 @@ export function addPodsCommand(program: Command, accept: (request: PodsCommandRe
     .action((name: string, { output: format, timeout: timeoutMs }: { output: OutputFormat; timeout: number }) =>
       accept({ kind: 'pods', ...fleetFlags(program), name, format, timeoutMs }),
     )
+}
+
+/** What `logs` is told of a container besides. */
+export interface PodLogOptions {
+  readonly pod?: string
+  readonly container?: string
+  readonly previous?: boolean
+}
+
+/** Let `logs` read a container through Kubernetes instead of nodes. */
+export function addPodLogOptions(logs: Command): void {
+  logs
+    .option('--pod <name>', 'what a container of this pod writes, NAMESPACE/POD, through Kubernetes')
+    .option('-c, --container <name>', 'which one, where the pod has several')
+    .option('--previous', 'what it wrote before it was last started again')
+}
+
+/** What is wanted of a container; null where no pod is named. @throws InvalidArgumentError for what only nodes can do */
+export function podLogsWish(
+  wish: LogsWish,
+  { pod, container, previous = false }: PodLogOptions,
+): (PodLogsWish & { readonly kind: 'pod-logs' }) | null {
+  if (pod === undefined) {
+    if (container !== undefined || previous) throw new InvalidArgumentError('--container and --previous go with --pod.')
+    return null
+  }
+  const { names, selector, filter, follow, fromMs, toMs, tail, style } = wish
+  const clash = [
+    [names.length > 0, 'names of nodes'],
+    [selector !== null, '--filter'],
+    [wish.histogram, '--histogram'],
+    [wish.reverse, '--reverse'],
+    [wish.fromCloud, '--from-cloud'],
+    [wish.around.before + wish.around.after > 0, '-A, -B and -C'],
+    [previous && follow, '--previous and --follow'],
+  ] as const
+  const found = clash.find(([is]) => is)
+  if (found !== undefined) throw new InvalidArgumentError(`--pod does not go with ${found[1]}.`)
+  return {
+    kind: 'pod-logs',
+    pod,
+    container: container ?? null,
+    previous,
+    filter,
+    follow,
+    fromMs,
+    toMs,
+    tail,
+    format: style.format,
+  }
 }

@@ -1,20 +1,24 @@
-import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
+import type { LogFilter } from '../../protocol/log-filter.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
+import { compileLogFilter } from '../../regex/log-matcher.ts'
 import { levelOfLine } from '../kube/line-level.ts'
 import { type PodLogEvent, podLogs } from '../kube/pod-logs.ts'
 import type { PodPlaces, WantedPod } from '../kube/pod-places.ts'
-import type { CommandIo, OutputFormat } from './output.ts'
+import type { LogFormat } from './logs-style.ts'
+import type { CommandIo } from './output.ts'
 
-/** What `edgedeck logs --pod` is asked. */
+/** What `edgedeck logs --pod` is asked; times are Unix ms. */
 export interface PodLogsWish extends WantedPod {
-  readonly format: OutputFormat
+  readonly format: LogFormat
   readonly follow: boolean
   readonly previous: boolean
-  readonly level: LogLevel
-  readonly contains: string | null
-  /** Unix ms; null for the beginning. */
-  readonly sinceMs: number | null
-  readonly tail: number
+  readonly filter: LogFilter
+  /** Null for the beginning. */
+  readonly fromMs: number | null
+  /** Null for what will still come. */
+  readonly toMs: number | null
+  /** The newest that many lines; null for all. */
+  readonly tail: number | null
 }
 
 /** How long to look for the pod, ms. */
@@ -23,15 +27,18 @@ const FIND_MS = 15_000
 /** Print what a container writes. Resolves when its log has ended. @throws EdgeError when it cannot be read */
 export async function runPodLogs(wish: PodLogsWish, pods: PodPlaces, io: CommandIo): Promise<void> {
   const found = await pods.find(wish, AbortSignal.any([io.signal, AbortSignal.timeout(FIND_MS)]))
-  const { follow, previous, sinceMs, tail, format } = wish
+  const { follow, previous, fromMs: sinceMs, tail, format } = wish
   const source = `${found.namespace}/${found.pod}/${found.name}`
+  const isWanted = wanted(wish, source)
   const rows: unknown[] = []
   try {
     for await (const event of podLogs(pods.api(), { container: found, follow, previous, sinceMs, tail }, io.signal)) {
-      if (!isWanted(event, wish)) continue
+      if (!isWanted(event)) continue
       if (format === 'table') await written(io, podLogRowAsText(event, source))
       else if (format === 'ndjson') await written(io, JSON.stringify(podLogRowAsJson(event, source)))
-      else rows.push(podLogRowAsJson(event, source))
+      else if (format === 'json') rows.push(podLogRowAsJson(event, source))
+      else if (event.kind === 'line') await written(io, untrusted(event.text))
+      else io.stderr.write(`edgedeck: ${source}: ${event.text}\n`)
     }
   } catch (error) {
     if (!io.signal.aborted) throw error
@@ -56,10 +63,31 @@ export function podLogRowAsJson(event: PodLogEvent, source: string): Record<stri
 }
 
 /** What is missing or good to know is told whatever is looked for. */
-function isWanted(event: PodLogEvent, { level, contains }: PodLogsWish): boolean {
-  if (event.kind !== 'line') return true
-  if (LOG_LEVELS.indexOf(levelOfLine(event.text)) < LOG_LEVELS.indexOf(level)) return false
-  return contains === null || event.text.toLowerCase().includes(contains.toLowerCase())
+function wanted({ filter, toMs }: PodLogsWish, source: string): (event: PodLogEvent) => boolean {
+  const compiled = compileLogFilter(filter)
+  return (event) => {
+    if (event.kind !== 'line') return true
+    if (toMs !== null && event.atMs !== null && event.atMs > toMs) return false
+    const { text } = event
+    return (
+      !compiled.ok || compiled.matcher.matches({ level: levelOfLine(text), source, msg: text, fields: fieldsOf(text) })
+    )
+  }
+}
+
+/** The fields of a line that is a JSON object. */
+function fieldsOf(text: string): Record<string, string | number | boolean> {
+  if (!text.startsWith('{')) return {}
+  try {
+    const entries = Object.entries(JSON.parse(text) as Record<string, unknown>)
+    return Object.fromEntries(
+      entries.flatMap(([name, value]) =>
+        typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [[name, value]] : [],
+      ),
+    )
+  } catch {
+    return {}
+  }
 }
 
 /** A reader that is slow lets the container's log wait. */

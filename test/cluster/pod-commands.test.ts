@@ -56,6 +56,34 @@ describe('the commands that ship', () => {
     expect(rows[0]).toMatch(/^commands\/camera +app +app +running +\S+ +localhost\/busybox:1$/)
   })
 
+  it('print what a container wrote, filtered, in each form', async () => {
+    const logs = (...args: string[]): Promise<Ended> => edgedeck(['logs', '--pod', 'camera', '-c', 'app', ...args])
+    const [table, errors, raw, json] = await Promise.all([
+      logs(),
+      logs('--level', 'error'),
+      logs('-o', 'raw', '--grep', 'w.ll'),
+      logs('-o', 'json', '--tail', '1'),
+    ])
+    expect([table.code, table.stderr]).toEqual([0, ''])
+    expect(table.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^\S+Z ERROR commands\/camera\/app: E1126 10:00:00\.1 broken$/),
+      expect.stringMatching(/^\S+Z INFO {2}commands\/camera\/app: all is well$/),
+      '',
+    ])
+    expect(errors.stdout.trimEnd().split('\n')).toHaveLength(1)
+    expect(raw.stdout).toBe('all is well\n')
+    expect(JSON.parse(json.stdout)).toMatchObject([{ kind: 'line', source: 'commands/camera/app', msg: 'all is well' }])
+  })
+
+  it('follow a container until they are told to stop, and ask which one where there are several', async () => {
+    const several = await edgedeck(['logs', '--pod', 'commands/camera'])
+    expect(several.code).toBe(1)
+    expect(several.stderr).toContain('commands/camera has several containers')
+    expect(several.stderr).toContain('name one with -c: app, side')
+    const wrong = await edgedeck(['logs', '--pod', 'camera', '--histogram'])
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--pod does not go with --histogram')])
+  })
+
   it('say who lacks which verb, and end with 1', async () => {
     const { code, stderr } = await edgedeck(['pods', 'press'], userConfig(inject('cluster'), 'pia'))
     expect(code).toBe(1)

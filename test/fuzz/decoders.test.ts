@@ -6,6 +6,7 @@ import { fileDecoders } from './decoders/files.ts'
 import { fleetFileDecoders } from './decoders/fleet-files.ts'
 import { frameDecoders } from './decoders/frames.ts'
 import { identityDecoders } from './decoders/identity.ts'
+import { kubeDecoders } from './decoders/kube.ts'
 import { logLineDecoders } from './decoders/log-lines.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
 import { sshDecoders } from './decoders/ssh.ts'
@@ -19,6 +20,7 @@ const decoders = [
   ...logLineDecoders(),
   ...commandOutputDecoders(),
   ...sshDecoders(),
+  ...kubeDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),
