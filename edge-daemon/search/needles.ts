@@ -53,8 +53,9 @@ function ofPattern(pattern: string, ignoreCase: boolean, cuts: (text: string) =>
 /** The longest stretch of a text with few seams and, in any case, of ASCII: other letters have more than two forms. */
 function pieceOf(text: string, ignoreCase: boolean): string {
   let best = ''
-  for (const part of ignoreCase ? text.toLowerCase().split(/[^\x20-\x7e]/) : [text]) {
-    const words = part.split(SEAM)
+  // Parted first: in lower case some letters beyond ASCII are ASCII themselves, such as that of U+0130.
+  for (const part of ignoreCase ? text.split(/[^\x20-\x7e]/) : [text]) {
+    const words = (ignoreCase ? part.toLowerCase() : part).split(SEAM)
     for (let at = 0; at < words.length; at += 2) {
       const piece = words.slice(at, at + 2 * MOST_SEAMS + 1).join('')
       if (piece.length > best.length) best = piece

@@ -34,6 +34,17 @@ test('looks for texts as JSON writes them, and as they are cut where a field beg
   expect(textsOf({ level: 'info', fields: [{ name: 'a', test: '!=', value: 'b' }] })).toEqual([])
 })
 
+test('takes no letter for ASCII that only its lower case is', () => {
+  const filter = { pattern: 'n \u0130', ignoreCase: true }
+  const compiled = compileLogFilter(filter)
+  if (!compiled.ok) throw new Error(compiled.message)
+  const line = '{"seq":1,"node_id":"n1","timestamp":5,"level":"info","source":"a","msg":"en \u0130zmir"}\n'
+  const found: number[] = []
+  const range = { afterSeq: 0, beforeSeq: 9, fromMs: 0, toMs: 9 }
+  new LineSearch(compiled.matcher).find(Buffer.from(line), range, ({ seq }) => found.push(seq))
+  expect(found).toEqual([1])
+})
+
 const PIECES = [
   'upstream',
   'timed out',
