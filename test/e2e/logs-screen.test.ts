@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -59,7 +59,10 @@ describe('the log screen over a daemon', () => {
   it('finds the lines of both starts with a filter that the daemon answers, after it was killed and started again', async () => {
     const { port } = new URL(served.liveUrl)
     process.kill(-served.pid, 'SIGKILL')
-    home.configure({ 'control.listen': `127.0.0.1:${port}` })
+    home.configure({
+      'control.listen': `127.0.0.1:${port}`,
+      'logs.files': [{ path: join(home.dir, '*.log'), source: 'app' }],
+    })
     served = await home.serve()
     type('G')
     await until((screen) => screen.includes('● 1 up') && screen.includes('following'))
@@ -73,6 +76,22 @@ describe('the log screen over a daemon', () => {
     type(ESC)
     await until((screen) => screen.includes('is served by generation'))
   }, 90_000)
+
+  it('goes to an error in a file that the daemon follows, to its node, and back to the line', async () => {
+    const lines = [
+      '2026-11-26T10:00:00Z INFO warming up',
+      '{"level":"error","msg":"pump stalled","camera":7,"note":"\\u001b]0;owned\\u0007"}',
+    ]
+    writeFileSync(join(home.dir, 'app.log'), `${lines.join('\n')}\n`)
+    await until((screen) => screen.includes('app: pump stalled'))
+    type('E')
+    await until((screen) => /^▌.*ERROR app: pump stalled {2}camera=7 note=␛\]0;owned␇/m.test(screen))
+    type('\r')
+    await until((screen) => screen.includes('inference stages'))
+    type(ESC)
+    await until((screen) => /^▌.*ERROR app: pump stalled/m.test(screen))
+    expect(pty.emulator.output).not.toContain('\u001b]0;owned')
+  })
 
   it('saves the range that was chosen, as the daemon keeps it', async () => {
     type('4')

@@ -44,6 +44,8 @@ export class LogPages {
   /** Where the wish ends that is being read and of which nothing is there yet. */
   #beginsAt: { readonly toMs: number | null } | null = null
   #lookedBackToMs: number | null = null
+  /** Clocks of the nodes as they stood to ours when the stretch was begun: pages that are read later join without a hole. */
+  readonly #offsets = new Map<string, number>()
   readonly #failed = new Map<string, string>()
   #version = 0
 
@@ -110,6 +112,7 @@ export class LogPages {
     this.#phase = 'idle'
     this.#lookedBackToMs = null
     this.#failed.clear()
+    this.#offsets.clear()
   }
 
   #settleNew(): void {
@@ -169,7 +172,7 @@ export class LogPages {
     this.#changed()
     let came = 0
     const outcome = await searchLogs(
-      wish.nodes,
+      wish.nodes.map((node) => this.#withClock(node)),
       { ...part, filter: wish.filter, newestFirst, firstId: this.#nextId },
       {
         rows: (rows) => {
@@ -203,6 +206,12 @@ export class LogPages {
     else if (came === 0) this.#toMs = part.fromMs + 1
     this.#version += 1
     this.#changed()
+  }
+
+  #withClock(node: SearchedNode): SearchedNode {
+    const offsetMs = this.#offsets.get(node.key) ?? node.offsetMs
+    this.#offsets.set(node.key, offsetMs)
+    return { ...node, offsetMs }
   }
 
   /** Put a page beside what is held; tells how many rows are new. */

@@ -10,7 +10,8 @@ import type { ConsoleStore } from '../console-store.ts'
 import { boundsOf, indexAt } from './choices.ts'
 import { LogContext } from './context.ts'
 import { LogFollower } from './follower.ts'
-import { LogPages, markOf, type PagesWish } from './pages.ts'
+import { joined } from './joined.ts'
+import { LogPages, type PagesWish } from './pages.ts'
 
 /** What a reader needs of its console. */
 export interface LogReaderParts {
@@ -290,20 +291,4 @@ function remembered(test: (row: LogLine) => boolean): (row: LogLine) => boolean 
     known.set(row, answer)
     return answer
   }
-}
-
-/** What was read and what came live in one order of time; a row that is in both is that of the live book. */
-function joined(read: readonly LogRow[], live: readonly LogRow[]): readonly LogRow[] {
-  const lastReadMs = read.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY
-  const firstLiveMs = live[0]?.atMs ?? Number.POSITIVE_INFINITY
-  // As a rule they do not lie over each other for long: the book of live rows is short.
-  if (lastReadMs < firstLiveMs) return read.length === 0 ? live : [...read, ...live]
-  const marks = new Set<string>()
-  for (const row of live) {
-    if (row.atMs > lastReadMs) break
-    marks.add(markOf(row))
-  }
-  return [...read.filter((row) => row.atMs < firstLiveMs || !marks.has(markOf(row))), ...live].sort(
-    (a, b) => a.atMs - b.atMs,
-  )
 }

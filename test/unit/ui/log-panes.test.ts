@@ -4,6 +4,7 @@ import { safe } from '../../../src/fleet/clean.ts'
 import { readPattern } from '../../../src/fleet/log-pattern.ts'
 import type { LogLine, LogRow } from '../../../src/fleet/view.ts'
 import { indexAt } from '../../../src/ui/logs/choices.ts'
+import { joined } from '../../../src/ui/logs/joined.ts'
 import { histogramLines, stepFor } from '../../../src/ui/panes/log-histogram.ts'
 import { type LogStyle, logLines, plainText, timeText } from '../../../src/ui/panes/log-lines.ts'
 import { logWindow } from '../../../src/ui/panes/log-window.ts'
@@ -151,6 +152,26 @@ test('the window holds the row under the cursor, fills the screen where there ar
     if (cursor !== null) expect(texts).toContain(`${cursor}.0`)
     else if (rows.length > 0) expect(texts.at(-1)).toBe(all.at(-1))
   }
+})
+
+test('a row that was read and came live is there once, whatever its times, and a node keeps its order', () => {
+  const read = [
+    row({ id: 901, seq: 1, atMs: 100, key: 'n2' }),
+    row({ id: 902, seq: 7, atMs: 105 }),
+    row({ id: 903, seq: 8, atMs: 118 }),
+    row({ id: 904, seq: 9, atMs: 119 }),
+  ]
+  const live = [row({ id: 1, seq: 8, atMs: 101 }), row({ id: 2, seq: 10, atMs: 130 })]
+  const both = joined(read, live)
+  expect(both.map((one) => (one.kind === 'line' ? `${one.key}:${one.seq}@${one.atMs}` : ''))).toEqual([
+    'n2:1@100',
+    'n1:7@101',
+    'n1:8@101',
+    'n1:9@119',
+    'n1:10@130',
+  ])
+  expect(joined(read, [])).toBe(read)
+  expect(joined([], live)).toBe(live)
 })
 
 test('a place is found again by its row, else by node and time, else by what is nearest before it', () => {
