@@ -80,7 +80,7 @@ export const ACTIONS = {
   'exec.stop': look('Stop', 'Ask the programs to stop; again, break off.', ['exec'], 20),
   'shell.open': {
     title: 'Shell',
-    description: 'Open a shell on the node, over SSH or in a pod on it; it is recorded.',
+    description: 'Open a recorded shell on the node, over SSH or in a pod on it.',
     contexts: ['fleet', 'node', 'logs', 'results'],
     role: 'operator',
     verb: 'shell.begin',

@@ -9,6 +9,7 @@ import { identityDecoders } from './decoders/identity.ts'
 import { kubeDecoders } from './decoders/kube.ts'
 import { logLineDecoders } from './decoders/log-lines.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
+import { recordingDecoders } from './decoders/recordings.ts'
 import { sshDecoders } from './decoders/ssh.ts'
 import { storeDecoders } from './decoders/store.ts'
 
@@ -21,6 +22,7 @@ const decoders = [
   ...commandOutputDecoders(),
   ...sshDecoders(),
   ...kubeDecoders(),
+  ...recordingDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),

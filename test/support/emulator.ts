@@ -1,4 +1,5 @@
-import { Terminal } from '@xterm/headless'
+// Node itself finds no names in this CommonJS package.
+import xterm, { type Terminal } from '@xterm/headless'
 
 /** One cell of an emulated screen. Colours are `rgb:RRGGBB`, `palette:N` or `default`. */
 export interface EmulatedCell {
@@ -25,7 +26,7 @@ export class Emulator {
   private pending = 0
 
   constructor(columns = 80, rows = 24) {
-    this.terminal = new Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 })
+    this.terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 })
   }
 
   get columns(): number {
