@@ -23,8 +23,8 @@ interface Waiting {
 }
 
 /** Characters and records from which on a batch is sent; calls that wait at the same time. */
-const BATCH_CHARS = 512 * 1024
-const BATCH_RECORDS = 2000
+const BATCH_CHARS = 1024 * 1024
+const BATCH_RECORDS = 5000
 const MAX_WAITING = 2
 
 /**

@@ -2,8 +2,9 @@ import type { LogLevel } from '../../../protocol/records.ts'
 import { KeyBlocks, type Redactor } from '../lines/redact.ts'
 import { REDACTED } from '../lines/secrets.ts'
 import { BeforeLines } from './before-lines.ts'
-import type { Collector } from './collector.ts'
+import type { Collector, Progress } from './collector.ts'
 import type { FollowSettings } from './contract.ts'
+import type { Place } from './file-place.ts'
 import type { FollowedFile } from './followed-file.ts'
 import type { Joined } from './joiner.ts'
 import { classOf, type LineClass } from './line-class.ts'
@@ -57,14 +58,19 @@ export class LineReader {
     const origin = formatOrigin({ file: file.id, lane, ...place })
     const draft = this.draft(file.id + lane, { text, cutChars, notedAt, origin, source, format })
     if (file.isKept(lane, this.classBefore(draft), place.end)) return
-    this.#lines += 1
-    this.#collector.add(draft, file, markKey(lane, draft.class), place)
+    this.add(draft, file, markKey(lane, draft.class), place)
   }
 
   /** The record of a line; `stream` names what it and the lines around it come from. */
   draft(stream: string, line: WholeLine): Draft {
     const isInside = this.#keysOf(stream).take(line.text) === 'inside'
     return this.#maker.make(isInside ? { ...line, text: this.#redactedLine() } : line)
+  }
+
+  /** Add a record that is not kept yet. */
+  add(draft: Draft, progress: Progress, key: string, place: Place): void {
+    this.#lines += 1
+    this.#collector.add(draft, progress, key, place)
   }
 
   /** The class that a record was kept as by an earlier run. */

@@ -31,6 +31,12 @@ function main(): void {
     const status = follower.status()
     post({ t: 'status', status: { ...status, faults: [...status.faults, ...journal.faults()] } })
   }
+  const cancel = (): void => {
+    if (timer !== null) {
+      clearTimeout(timer as NodeJS.Timeout)
+      clearImmediate(timer as NodeJS.Immediate)
+    }
+  }
   const work = (): void => {
     const waitMs = follower.work()
     // Between two stretches of work, what the store answered is heard.
@@ -40,13 +46,12 @@ function main(): void {
   port.on('message', (message: ToFollower) => {
     if (message.t === 'kept') {
       follower.kept(message.number, message.seq)
+      cancel()
+      timer = setImmediate(work)
       return
     }
     clearInterval(telling)
-    if (timer !== null) {
-      clearTimeout(timer as NodeJS.Timeout)
-      clearImmediate(timer as NodeJS.Immediate)
-    }
+    cancel()
     journal.stop()
     follower.end()
     tell()

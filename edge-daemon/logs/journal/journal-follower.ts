@@ -110,7 +110,7 @@ export class JournalFollower {
     })
     if (!this.#progress.isKept(entry, reader.classBefore(draft))) {
       const place = { end: entry.cursor.number, check: 0 }
-      collector.add(draft, this.#progress, `${entry.cursor.sequence}|${draft.class}`, place)
+      reader.add(draft, this.#progress, `${entry.cursor.sequence}|${draft.class}`, place)
     }
     this.#progress.read(entry.origin)
     collector.resumeAt(this.#progress, { end: this.#progress.count, check: 0 })
