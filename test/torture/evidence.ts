@@ -95,6 +95,8 @@ export interface Violation {
 }
 
 export type ViolationRule =
+  /** A line of a log that is missing, there twice, or out of order. */
+  | 'log line'
   /** A block or record that is damaged or does not say what it holds. */
   | 'damaged'
   /** An acknowledged result that is neither where it must be nor excused by the ledger. */

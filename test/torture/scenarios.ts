@@ -5,6 +5,7 @@ import { runCloned, runCutLog, runRestoredDisk, runTwoOwners } from './scenarios
 import { runFlipped } from './scenarios/flipped.ts'
 import { runFullDisk } from './scenarios/full-disk.ts'
 import { runOldHub, runStreamLimits } from './scenarios/hubs.ts'
+import { runLogs } from './scenarios/logs.ts'
 import { runAllRegions, runFailover } from './scenarios/regions.ts'
 import type { Outcome, World } from './world.ts'
 
@@ -59,6 +60,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: 'others fill the disk, also while it is killed',
     run: (world, { seconds }) => runFullDisk(world, { rounds: Math.ceil(seconds / 15) }),
   },
+  { name: 'logs', about: 'logs that are rotated, copied, cut, replaced, and a follower that is killed', run: runLogs },
   { name: 'two-owners', about: 'a second daemon on the same state directory', run: runTwoOwners },
   { name: 'cloned', about: 'a copied state directory on two nodes of one name', run: runCloned },
   { name: 'restored-disk', about: 'an older state directory, then an empty one', run: runRestoredDisk },

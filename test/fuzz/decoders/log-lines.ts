@@ -1,4 +1,7 @@
 import { LINE_FORMATS } from '../../../edge-daemon/config/followed-logs.ts'
+import { parseCheckpoint } from '../../../edge-daemon/logs/follow/checkpoint.ts'
+import { openEnvelope } from '../../../edge-daemon/logs/follow/envelope.ts'
+import { parseJournalLine } from '../../../edge-daemon/logs/journal/journal-line.ts'
 import { cleanLine, parseLine } from '../../../edge-daemon/logs/lines/parse-line.ts'
 import { Redactor } from '../../../edge-daemon/logs/lines/redact.ts'
 import type { Decoder } from '../decoder.ts'
@@ -14,6 +17,26 @@ const SAMPLES: Readonly<Record<(typeof LINE_FORMATS)[number], readonly string[]>
     '[Thu Nov 26 10:00:00.250000 2026] [core:error] [pid 7] x',
   ],
 }
+const CURSOR = `s=${'ab'.repeat(16)};i=1f;b=${'cd'.repeat(16)};m=1;t=64a8f3c0b2d40;x=1`
+const CHECKPOINT = JSON.stringify({
+  version: 1,
+  seq: 5,
+  forward: 'error',
+  patterns: ['/a.log'],
+  files: [
+    {
+      id: '0123456789',
+      key: '1:2',
+      series: '/a.log',
+      path: '/a.log',
+      from: { end: 100, check: 1 },
+      marks: { 'E|log': { end: 300, check: 7 } },
+      size: 500,
+      mtimeMs: 1,
+    },
+  ],
+  journal: { cursor: CURSOR, marks: { ab: 3 } },
+})
 const SECRETS = [
   'password="a \\" b" token=abc Authorization: Bearer abcdefghijklmnopqrst cookie: a=b',
   'https://a:b@c/ eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln sk-abcdefghijklmnopqrstuvwx --secret x',
@@ -29,6 +52,27 @@ export function logLineDecoders(): Decoder[] {
       decode: (text: string) => parseLine(cleanLine(text), format, NOW_MS),
       isTaken: ({ level }: ReturnType<typeof parseLine>) => level !== null,
     })),
+    {
+      name: 'log-line-envelope',
+      samples: [
+        '2026-11-26T00:00:00.1Z stderr F no route',
+        '{"log":"a\\n","stream":"stdout","time":"2026-11-26T00:00:00Z"}',
+      ],
+      decode: (text: string) => openEnvelope(text, 'auto'),
+      isTaken: (opened: ReturnType<typeof openEnvelope>) => opened !== null,
+    },
+    {
+      name: 'journal-line',
+      samples: [JSON.stringify({ __CURSOR: CURSOR, PRIORITY: '3', _SYSTEMD_UNIT: 'a.service', MESSAGE: [104, 105] })],
+      decode: parseJournalLine,
+      isTaken: (entry: ReturnType<typeof parseJournalLine>) => entry !== null,
+    },
+    {
+      name: 'followed-logs',
+      samples: [CHECKPOINT],
+      decode: parseCheckpoint,
+      isTaken: ({ state }: ReturnType<typeof parseCheckpoint>) => state === 'found',
+    },
     {
       name: 'log-line-secrets',
       samples: SECRETS,
