@@ -37,6 +37,7 @@ export async function followLogs(request: LogsRequest, io: CommandIo): Promise<b
   })
   const printer = new LogPrinter({ ...request.style, colour: request.colour }, io)
   const news = new StateNews(session, io)
+  io.signal.addEventListener('abort', () => queue.wake(), { once: true })
   session.start()
   const looking = setInterval(() => news.tell(), LOOK_MS)
   try {
@@ -102,12 +103,16 @@ class RowQueue {
     this.#wake?.()
   }
 
-  /** Wait for rows and take some; none when the signal came. */
+  /** Whoever waits looks again. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /** Wait for rows and take some; none when the signal came. {@link wake} it then. */
   async take(signal: AbortSignal): Promise<readonly LogRow[]> {
     while (this.#rows.length === 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
       })
     }
     const gone = [...this.#letGo.values()]
