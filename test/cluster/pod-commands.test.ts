@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { userConfig } from '../support/cluster/cluster.ts'
 import { admin } from '../support/cluster/kube.ts'
 import { createNamespace, createPod, podUntil, runs } from '../support/cluster/pods.ts'
+import { PtyProcess } from '../support/pty.ts'
 
 const NAMESPACE = 'commands'
 const PROGRAM = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
@@ -19,16 +20,22 @@ interface Ended {
 }
 
 /** What ships, as a process, with a configuration that names the cluster. */
-function edgedeck(args: readonly string[], kubeconfig = inject('cluster').adminConfig): Promise<Ended> {
-  const file = join(dir, 'config.yaml')
-  const node = '{name: press, url: "ws://127.0.0.1:1/live", kubeNode: press-1}'
-  writeFileSync(file, `kube: {config: ${kubeconfig}, namespace: ${NAMESPACE}}\nnodes: [${node}]\n`)
-  const env = { ...process.env, HOME: dir, XDG_STATE_HOME: join(dir, 'state') }
+function edgedeck(args: readonly string[], kubeconfig?: string): Promise<Ended> {
+  const { command, env } = prepared(args, kubeconfig)
+  const [program = '', ...rest] = command
   return new Promise((resolve) => {
-    execFile(process.execPath, [PROGRAM, '--config', file, ...args], { env }, (error, stdout, stderr) => {
+    execFile(program, rest, { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
     })
   })
+}
+
+function prepared(args: readonly string[], kubeconfig = inject('cluster').adminConfig) {
+  const file = join(dir, 'config.yaml')
+  const node = '{name: press, url: "ws://127.0.0.1:1/live", kubeNode: press-1}'
+  writeFileSync(file, `kube: {config: ${kubeconfig}, namespace: ${NAMESPACE}}\nnodes: [${node}]\n`)
+  const env = { ...process.env, HOME: dir, XDG_STATE_HOME: join(dir, 'state'), TERM: 'xterm-256color' }
+  return { command: [process.execPath, PROGRAM, '--config', file, ...args], env }
 }
 
 beforeAll(async () => {
@@ -88,5 +95,19 @@ describe('the commands that ship', () => {
     const { code, stderr } = await edgedeck(['pods', 'press'], userConfig(inject('cluster'), 'pia'))
     expect(code).toBe(1)
     expect(stderr).toContain('pia may not list pods in namespace commands')
+  })
+
+  it('lend the terminal to a shell in a container, which has its size and whose exit code is theirs; it is recorded', async () => {
+    const { command, env } = prepared(['shell', 'press', '--pod', 'commands/camera', '-c', 'app'])
+    const terminal = new PtyProcess(command, { columns: 97, rows: 31, env })
+    terminal.answer()
+    await terminal.emulator.until((screen) => screen.includes('/ #'), 30_000)
+    terminal.type('stty size; echo $((6*7))-in-$HOSTNAME\r')
+    await terminal.emulator.until((screen) => screen.includes('42-in-camera'), 30_000)
+    expect(terminal.emulator.text().join('\n')).toContain('31 97')
+    terminal.type('exit 7\r')
+    expect(await terminal.ended).toEqual({ end: 'exit 7', modesRestored: true })
+    const { stdout } = await edgedeck(['play', '--list', '-o', 'json'])
+    expect(stdout).toContain('commands/camera (app)')
   })
 })
