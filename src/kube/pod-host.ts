@@ -76,13 +76,8 @@ export class PodHost implements RemoteHost {
       stderr: String(!tty),
       tty: String(tty),
     }
-    const socket = await openExecSocket(this.#api, this.#api.urlOf(path, query), {
-      verb: 'create',
-      resource: 'pods/exec',
-      namespace,
-      what: this.label,
-    })
-    const channel = new ExecChannel(socket, this.#times)
+    const asked = { verb: 'create', resource: 'pods/exec', namespace, what: this.label } as const
+    const channel = await openExecChannel(this.#api, { url: this.#api.urlOf(path, query), asked, times: this.#times })
     this.#channels.add(channel)
     void channel.ended.then(() => this.#channels.delete(channel))
     return channel
@@ -102,8 +97,14 @@ export class PodHost implements RemoteHost {
   }
 }
 
-/** Open the WebSocket. @throws EdgeError as requests do */
-async function openExecSocket(api: KubeApi, url: URL, asked: Asked): Promise<WebSocket> {
+interface Opening {
+  readonly url: URL
+  readonly asked: Asked
+  readonly times: ExecTimes
+}
+
+/** Open a channel. @throws EdgeError as requests do */
+async function openExecChannel(api: KubeApi, { url, asked, times }: Opening): Promise<ExecChannel> {
   const options = await api.cluster.requestOptions()
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:'
   const socket = new WebSocket(url, [...EXEC_PROTOCOLS], {
@@ -115,7 +116,8 @@ async function openExecSocket(api: KubeApi, url: URL, asked: Asked): Promise<Web
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       socket.off('error', fail)
-      resolve(socket)
+      // At once: the first output may have come with the answer.
+      resolve(new ExecChannel(socket, times))
     })
     socket.once('unexpected-response', (request, answer: IncomingMessage) => {
       socket.off('error', fail)

@@ -1,7 +1,7 @@
 import { inject } from 'vitest'
 import { KubeApi } from '../../../src/kube/kube-api.ts'
 import { loadKubeCluster } from '../../../src/kube/kube-config.ts'
-import type { ChannelEnd, OutputName, RemoteChannel } from '../../../src/remote/contract.ts'
+import type { RemoteChannel } from '../../../src/remote/contract.ts'
 import { AdminApi } from './api.ts'
 import { type ClusterUser, userConfig } from './cluster.ts'
 
@@ -20,21 +20,6 @@ export function kubeApi(user: ClusterUser | 'admin' = 'admin', server?: string):
     { env: {}, home: '/nowhere', baseDir: '/' },
   )
   return new KubeApi(server === undefined ? loaded : { ...loaded, server })
-}
-
-/** All that a program wrote and how it ended. */
-export interface Heard {
-  readonly stdout: Buffer
-  readonly stderr: Buffer
-  readonly end: ChannelEnd
-}
-
-/** Listen to a program to its end. */
-export async function hear(channel: RemoteChannel): Promise<Heard> {
-  const chunks: Record<OutputName, Buffer[]> = { stdout: [], stderr: [] }
-  channel.onOutput((chunk, output) => chunks[output].push(chunk))
-  const end = await channel.ended
-  return { stdout: Buffer.concat(chunks.stdout), stderr: Buffer.concat(chunks.stderr), end }
 }
 
 /** Somebody at a shell: types, and waits for what comes. */
