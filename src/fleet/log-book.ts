@@ -36,7 +36,8 @@ export class LogBook {
 
   constructor({ maxRows, firstId = 1, windowMs = 0, onRows = (rows) => this.#keep(rows) }: LogBookOptions) {
     this.#maxRows = maxRows
-    this.intake = new LogIntake({ windowMs, maxHeldChars: maxRows * CHARS_PER_ROW, firstId, onRows })
+    const bounds = { maxHeldChars: maxRows * CHARS_PER_ROW, maxKeptRows: Math.ceil(maxRows * SLACK) }
+    this.intake = new LogIntake({ windowMs, firstId, onRows, ...bounds })
   }
 
   /** Rows that match, oldest first. Gaps match whatever the level and the text: what is missing may have matched. */

@@ -19,6 +19,8 @@ export interface LogIntakeOptions {
   readonly windowMs: number
   /** Text that may wait, characters. */
   readonly maxHeldChars: number
+  /** Lines of a node that are kept of what was handed on: none of them is taken again. */
+  readonly maxKeptRows: number
   /** Number of the first row. */
   readonly firstId: number
   /** Takes rows in the order in which they are to be shown. */
@@ -42,8 +44,8 @@ type Item =
   | { readonly kind: 'line'; readonly record: LogRecord; readonly offsetMs: number }
   | { readonly kind: 'gap'; readonly missed: number | null; readonly reason: LogGapReason }
 
-/** Lines that are remembered of a node so that none is taken twice: more than are kept, or than a backlog can repeat. */
-const MAX_KNOWN = 8192
+/** Lines of a node that are remembered at least so that none is taken twice: more than a backlog can repeat. */
+const MIN_KNOWN = 4096
 /** A node says how it is beside its lines: those of so long ago have come, ms. Nodes gather lines for a tenth of it. */
 const STATUS_LAG_MS = 500
 /** Room that a line takes besides its text, characters. */
@@ -151,7 +153,7 @@ export class LogIntake {
   #isKnown(progress: Progress, { seq, timestamp }: LogRecord): boolean {
     if (seq === 0) return false
     if (progress.known.get(seq) === timestamp || progress.knownBefore.get(seq) === timestamp) return true
-    if (progress.known.size >= MAX_KNOWN / 2) {
+    if (progress.known.size >= Math.max(MIN_KNOWN, this.#options.maxKeptRows)) {
       progress.knownBefore = progress.known
       progress.known = new Map()
     }

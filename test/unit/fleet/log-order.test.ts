@@ -29,7 +29,7 @@ function play({ seed, maxDelayMs, cuts, wobbleMs }: Wish) {
   const random = seededRandom(seed)
   const out: LogRow[] = []
   const onRows = (rows: readonly LogRow[]): void => void out.push(...rows)
-  const intake = new LogIntake({ windowMs: LOG_WINDOW_MS, maxHeldChars: 1e9, firstId: 1, onRows })
+  const intake = new LogIntake({ windowMs: LOG_WINDOW_MS, maxHeldChars: 1e9, maxKeptRows: 1e5, firstId: 1, onRows })
   const arrivals: Arrival[] = []
   const written = new Map<string, number>()
   const count = 2 + Math.floor(random() * (NODES - 2))
@@ -137,6 +137,7 @@ describe('a line', () => {
     new LogIntake({
       windowMs: LOG_WINDOW_MS,
       maxHeldChars: 4000,
+      maxKeptRows: 100,
       firstId: 1,
       onRows: (given) => void rows.push(...given),
     })

@@ -106,6 +106,18 @@ describe('log rows', () => {
     expect(fleet.logs({}).map((row) => row.kind === 'line' && row.msg)).toEqual(['a', 'b', 'c'])
   })
 
+  it('that are still held are kept once, however long ago they came: a narrow filter reads far back', () => {
+    const book = new LogBook({ maxRows: 5000 })
+    const lines = (from: number, count: number) =>
+      Array.from({ length: count }, (_, at) => logRecord(from + at, from + at, `line ${from + at}`))
+    const seqs = () => book.query({}).flatMap((row) => (row.kind === 'line' ? [row.seq] : []))
+    for (let from = 1; from < 12_000; from += 200) {
+      book.intake.addLines(origin('n1'), lines(from, 200))
+      book.intake.addLines(origin('n1'), lines(seqs()[0] ?? 0, 100))
+      expect(new Set(seqs()).size).toBe(seqs().length)
+    }
+  })
+
   it('are bounded and found by level, text, node, time and arrival; a gap is a row of its own', () => {
     const book = new LogBook({ maxRows: 100 })
     for (let seq = 1; seq <= 500; seq += 1) {
