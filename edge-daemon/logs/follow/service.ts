@@ -50,8 +50,8 @@ export class FollowService {
   #status: FollowStatus = NOTHING
   /** Counters of threads that ended. */
   #before: FollowStatus = NOTHING
-  /** Calls of the store without an answer. */
-  readonly #asked = new Set<Promise<unknown>>()
+  /** Settles when no call of the store is without an answer. */
+  #asked: Promise<void> = Promise.resolve()
   #waitMs = FIRST_WAIT_MS
   #timer: NodeJS.Timeout | null = null
   #stopping: PromiseWithResolvers<void> | null = null
@@ -73,7 +73,7 @@ export class FollowService {
     if (this.#timer !== null) clearTimeout(this.#timer)
     const worker = this.#worker
     if (worker === null) return
-    await Promise.allSettled(this.#asked)
+    await this.#asked
     this.#post({ t: 'stop' })
     const tooLong = setTimeout(() => this.#stopping?.resolve(), STOP_MS)
     await this.#stopping.promise
@@ -116,7 +116,7 @@ export class FollowService {
   async #begin(): Promise<void> {
     try {
       // A call that is still on its way may yet be kept, and must be seen.
-      await Promise.allSettled(this.#asked)
+      await this.#asked
       const start = await this.#whereToBegin()
       if (this.#stopping === null) this.#run(start)
     } catch (error) {
@@ -190,17 +190,21 @@ export class FollowService {
         isTriedAgain: true,
       }),
     )
-    const asked = this.#options.store.append(records).then((appended) => {
-      this.#asked.delete(asked)
-      if (worker === null || this.#worker !== worker) return
-      if (!appended.stored) {
-        this.#died(worker, `the store keeps nothing: ${appended.msg}`)
-        return
-      }
-      this.#waitMs = FIRST_WAIT_MS
-      this.#post({ t: 'kept', number, seq: appended.seqs.at(-1) ?? 0 })
+    // One after the other: were one refused and the next kept, what the store holds would hide the first.
+    this.#asked = this.#asked.then(async () => {
+      if (worker !== null && this.#worker === worker) await this.#append(worker, number, records)
     })
-    this.#asked.add(asked)
+  }
+
+  async #append(worker: Worker, number: number, records: readonly NewRecord[]): Promise<void> {
+    const appended = await this.#options.store.append(records)
+    if (this.#worker !== worker) return
+    if (!appended.stored) {
+      this.#died(worker, `the store keeps nothing: ${appended.msg}`)
+      return
+    }
+    this.#waitMs = FIRST_WAIT_MS
+    this.#post({ t: 'kept', number, seq: appended.seqs.at(-1) ?? 0 })
   }
 
   /** The thread ended, or its records were not kept: begin again where the store's records end. */
