@@ -5,8 +5,8 @@ export const REDACTED = '[redacted]'
 const NAMES =
   'passw(?:or)?d|passphrase|pwd|secret|token|credentials?|api[_-]?key|private[_-]?key|access[_-]?key(?:[_-]?id)?|session[_-]?id'
 const NAME_END = '(?:[_-]?(?:access)?[_-]?(?:key|hash|value))?'
-/** A value: quoted, quoted inside a quoted text, or up to the next blank. */
-const VALUE = String.raw`(?:\\"(?:[^"\\]|\\[^"])*(?:\\")?|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&;\\]+)`
+/** A value: a list, quoted, quoted inside a quoted text, or up to the next blank. */
+const VALUE = String.raw`(?:\[[^\]]*\]?|\\"(?:[^"\\]|\\[^"])*(?:\\")?|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&;\\]+)`
 
 /** A kind of secret: what it looks like, and which capture goes in front of {@link REDACTED}. */
 interface SecretKind {
@@ -20,26 +20,29 @@ interface SecretKind {
  */
 export const SECRET_KINDS: readonly SecretKind[] = [
   {
-    pattern: /((?:proxy-)?authorization\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)(?:[A-Za-z]{1,20}[ \t]{1,4})?[^\s"',;\\]+/gi,
+    pattern:
+      /((?:proxy-)?authorization\\?["']?\s{0,4}[:=]>?\s{0,4}\[?\\?["']?)(?:[A-Za-z]{1,20}[ \t]{1,4})?[^\s"',;\\]+/gi,
     keep: '$1',
   },
   { pattern: /(\bbearer[ \t]{1,4})[\w.~+/=-]{16,8192}/gi, keep: '$1' },
   { pattern: /((?:set-)?cookie\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^"'\\\r\n]+/gi, keep: '$1' },
-  { pattern: new RegExp(String.raw`((?:${NAMES})${NAME_END}\\?["']?\s{0,4}[:=]\s{0,4})${VALUE}`, 'gi'), keep: '$1' },
+  { pattern: new RegExp(String.raw`((?:${NAMES})${NAME_END}\\?["']?\s{0,4}[:=]>?\s{0,4})${VALUE}`, 'gi'), keep: '$1' },
   { pattern: new RegExp(String.raw`(--(?:[a-z]{1,20}-)?(?:${NAMES})[ \t]{1,4})${VALUE}`, 'gi'), keep: '$1' },
-  { pattern: /(:\/\/)[^\s/@"'<>]{1,512}(?=@)/g, keep: '$1' },
+  { pattern: new RegExp(String.raw`(<(?:\w{1,20}:)?(?:${NAMES})>)[^<]+`, 'gi'), keep: '$1' },
+  // Up to the last @ before the path: passwords are written with one in them all the same.
+  { pattern: /(:\/\/)[^\s/?#"'<>]{1,512}(?=@)/g, keep: '$1' },
   { pattern: /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])/g, keep: '' },
   { pattern: /(?<![\w-])eyJ[\w-]{8,8192}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?/g, keep: '' },
   {
     pattern:
-      /(?<![\w-])(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|xox[abprs]-[\w-]{10,255}|sk-[\w-]{20,255}|AIza[\w-]{30,64}|npm_\w{30,64}|hf_\w{30,64})/g,
+      /(?<![\w-])(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|xox[abprs]-[\w-]{10,255}|sk-[\w-]{20,255}|[rs]k_(?:live|test)_\w{16,255}|AIza[\w-]{30,64}|npm_\w{30,64}|hf_\w{30,64})/g,
     keep: '',
   },
 ]
 
 /** Whether a text can hold a secret of the list at all: most lines do not, and are looked at once. */
 export const MAY_HOLD_SECRET =
-  /passw|passphrase|pwd|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|session[_-]?id|authorization|bearer|cookie|:\/\/|AKIA|ASIA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|AIza|npm_|hf_/i
+  /passw|passphrase|pwd|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|session[_-]?id|authorization|bearer|cookie|:\/\/|AKIA|ASIA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|[rs]k_|AIza|npm_|hf_/i
 
 /** Names of fields whose value is a secret, whatever it looks like. */
 export const SECRET_FIELD = new RegExp(`(?:${NAMES}|authorization|cookie)${NAME_END}$`, 'i')

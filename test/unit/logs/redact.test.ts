@@ -21,6 +21,12 @@ test.each([
   [`jwt ${JWT} ok`, 'jwt [redacted] ok'],
   [`push with ghp_${'a1'.repeat(18)}`, 'push with [redacted]'],
   ['Set-Cookie: sid=abc; Path=/', 'Set-Cookie: [redacted]'],
+  ['map[Authorization:[Bearer opaque-1] Host:[x]]', 'map[Authorization:[[redacted] Host:[x]]'],
+  ['{"password":["one","two"],"n":1}', '{"password":[redacted],"n":1}'],
+  ['{:password=>"hunter2"}', '{:password=>[redacted]}'],
+  ['<db:password>hunter2</db:password>', '<db:password>[redacted]</db:password>'],
+  ['dial postgres://bob:p@ss:w@db/x', 'dial postgres://[redacted]@db/x'],
+  [`pay with ${'sk_live'}_${'a1'.repeat(12)}`, 'pay with [redacted]'],
 ])('%s', (text, expected) => {
   expect(redact(text)).toBe(expected)
 })
@@ -30,6 +36,7 @@ test.each([
   'upstream timed out (110: Connection timed out)',
   'git@github.com:a/b.git',
   'GET https://example.org/a@b',
+  'GET https://example.org?to=a@b',
   'the passenger list',
 ])('leaves alone what is none: %s', (text) => {
   const redactor = new Redactor([])
