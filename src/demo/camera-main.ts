@@ -1,5 +1,6 @@
 import { Camera } from './camera.ts'
-import type { CameraReport, CameraRequest } from './cameras.ts'
+import { type CameraEvent, CameraLog } from './camera-log.ts'
+import type { CameraPointed, CameraReport, CameraRequest } from './cameras.ts'
 import { FramePainter, loadDigits } from './digit-frames.ts'
 import { FramePool } from './frame-pool.ts'
 
@@ -12,8 +13,16 @@ const REPORT_EVERY_MS = 1000
 const pool = new FramePool(new FramePainter(loadDigits(process.argv[2] ?? ''), Math.random), Math.random)
 const cameras = new Map<string, Camera>()
 const broken = new Set<string>()
+const logs = new Map<string, CameraLog>()
 
-function point(name: string, url: string, framesPerSec: number): void {
+/** The log at a path: one, so that what it counts goes on when a camera is pointed elsewhere. */
+function logOf(file: string): CameraLog {
+  const log = logs.get(file) ?? new CameraLog({ file, now: Date.now })
+  logs.set(file, log)
+  return log
+}
+
+function point({ name, url, framesPerSec, logFile }: CameraPointed): void {
   const known = cameras.get(name)
   if (known?.url === url) {
     known.setRate(framesPerSec)
@@ -21,7 +30,10 @@ function point(name: string, url: string, framesPerSec: number): void {
   }
   known?.stop()
   const nextFrame = () => (broken.has(name) ? pool.nextUnreadable() : pool.next())
-  const camera = new Camera({ url, nextFrame, framesPerSec, random: Math.random })
+  const log = logOf(logFile)
+  log.pointed(url)
+  const tell = (event: CameraEvent) => log.note(event)
+  const camera = new Camera({ url, nextFrame, framesPerSec, random: Math.random, tell })
   cameras.set(name, camera)
   camera.start()
 }
@@ -29,7 +41,7 @@ function point(name: string, url: string, framesPerSec: number): void {
 function obey(request: CameraRequest): void {
   switch (request.kind) {
     case 'point':
-      point(request.name, request.url, request.framesPerSec)
+      point(request)
       break
     case 'rate':
       for (const camera of cameras.values()) camera.setRate(request.framesPerSec)

@@ -1,10 +1,21 @@
 import http from 'node:http'
+import type { CameraEvent } from './camera-log.ts'
 
 /** Requests of one camera that may wait for their answers; a frame that finds no place is dropped, as cameras do. */
 const MAX_IN_FLIGHT = 4
 const REQUEST_TIMEOUT_MS = 15_000
 /** Share by which the time between two frames varies, either way. */
 const JITTER = 0.2
+/** Most that is read of why a picture was refused. */
+const MAX_REASON_CHARS = 1000
+
+/** What a request came to. */
+interface Answer {
+  /** Null when there was none. */
+  readonly status: number | null
+  /** The answer's text, or why there was none. */
+  readonly said: string
+}
 
 /** What a camera did so far. */
 export interface CameraCounts {
@@ -26,6 +37,8 @@ export interface CameraOptions {
   readonly framesPerSec: number
   /** Gives numbers in [0, 1). */
   readonly random: () => number
+  /** Hears what became of each picture. */
+  readonly tell?: (event: CameraEvent) => void
 }
 
 /**
@@ -94,21 +107,25 @@ export class Camera {
   #shoot(): void {
     if (this.#inFlight >= MAX_IN_FLIGHT) {
       this.#dropped += 1
+      this.#options.tell?.({ kind: 'dropped', waiting: this.#inFlight })
       return
     }
     const frame = this.#options.nextFrame()
     if (frame === null) return
     this.#inFlight += 1
     this.#sent += 1
-    void this.#post(frame).then((status) => {
+    const startedAt = performance.now()
+    void this.#post(frame).then((answer) => {
       this.#inFlight -= 1
+      const { status } = answer
       if (status === null) this.#failed += 1
       else this.#answers[status] = (this.#answers[status] ?? 0) + 1
+      if (this.#running) this.#options.tell?.(eventOf(answer, performance.now() - startedAt, frame.length))
     })
   }
 
-  #post(frame: Buffer): Promise<number | null> {
-    const { promise, resolve } = Promise.withResolvers<number | null>()
+  #post(frame: Buffer): Promise<Answer> {
+    const { promise, resolve } = Promise.withResolvers<Answer>()
     const request = http.request(
       this.#options.url,
       {
@@ -118,14 +135,34 @@ export class Camera {
         headers: { 'content-type': 'image/png', 'content-length': frame.length },
       },
       (response) => {
-        response.resume()
-        response.on('end', () => resolve(response.statusCode ?? null))
-        response.on('close', () => resolve(null))
+        let said = ''
+        response.setEncoding('utf8')
+        response.on('data', (part: string) => {
+          if (said.length < MAX_REASON_CHARS) said += part
+        })
+        response.on('end', () => resolve({ status: response.statusCode ?? null, said }))
+        response.on('close', () => resolve({ status: null, said: 'the connection closed amid the answer' }))
       },
     )
-    request.on('timeout', () => request.destroy())
-    request.on('error', () => resolve(null))
+    request.on('timeout', () => request.destroy(new Error(`nothing for ${REQUEST_TIMEOUT_MS / 1000} s`)))
+    request.on('error', (error) => resolve({ status: null, said: error.message }))
     request.end(frame)
     return promise
+  }
+}
+
+function eventOf({ status, said }: Answer, ms: number, bytes: number): CameraEvent {
+  if (status === 200) return { kind: 'answered', ms, bytes }
+  if (status === null) return { kind: 'unanswered', ms, bytes, why: said }
+  return { kind: 'refused', ms, bytes, status, why: reasonIn(said) }
+}
+
+/** What a node says of why it refused: the `msg` of its JSON, else the text. */
+function reasonIn(said: string): string {
+  try {
+    const { msg } = JSON.parse(said) as { readonly msg?: unknown }
+    return typeof msg === 'string' ? msg : said
+  } catch {
+    return said
   }
 }

@@ -3,9 +3,18 @@ import { once } from 'node:events'
 import type { CameraCounts } from './camera.ts'
 import { programFile, samplesDir } from './places.ts'
 
+/** Where the camera of a node sends its pictures, and the log that it writes. */
+export interface CameraPointed {
+  readonly kind: 'point'
+  readonly name: string
+  readonly url: string
+  readonly framesPerSec: number
+  readonly logFile: string
+}
+
 /** What the camera process is asked to do. */
 export type CameraRequest =
-  | { readonly kind: 'point'; readonly name: string; readonly url: string; readonly framesPerSec: number }
+  | CameraPointed
   | { readonly kind: 'rate'; readonly framesPerSec: number }
   | { readonly kind: 'garbage'; readonly name: string; readonly on: boolean }
 
@@ -67,9 +76,9 @@ export class Cameras {
     this.#child = child
   }
 
-  /** Point the camera of a node at its inference address; it sends from now on. */
-  point(name: string, url: string): void {
-    this.#send({ kind: 'point', name, url, framesPerSec: this.#framesPerSec })
+  /** Point the camera of a node at its inference address; it sends from now on, and logs what comes of it. */
+  point(name: string, url: string, logFile: string): void {
+    this.#send({ kind: 'point', name, url, framesPerSec: this.#framesPerSec, logFile })
   }
 
   /** Change the pace of all cameras; 0 pauses them. */

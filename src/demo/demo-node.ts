@@ -22,6 +22,8 @@ export class DemoNodeParts {
   readonly name: string
   readonly site: string
   readonly stateDir: string
+  /** The log that the node's camera writes, and the node follows. */
+  readonly cameraLog: string
   readonly uplink: UplinkLink
   readonly daemon: DaemonProcess
   slowMs = 0
@@ -33,6 +35,7 @@ export class DemoNodeParts {
     this.name = name
     this.site = site
     this.stateDir = path.join(dir, name)
+    this.cameraLog = path.join(dir, `${name}-camera.log`)
     this.#keyFile = path.join(dir, `${name}.keys`)
     this.uplink = new UplinkLink(() => (cloud.port === null ? null : { host: '127.0.0.1', port: cloud.port }))
     this.daemon = new DaemonProcess({
@@ -76,6 +79,7 @@ export class DemoNodeParts {
       state: { dir: this.stateDir },
       store: { maxBytes: '200MB', keyFile: this.#keyFile },
       upstream: cloud.kind === 'nats' ? { nats: { servers: [url] } } : { http: { url } },
+      logs: { files: [{ path: this.cameraLog, source: 'camera', format: 'logfmt' }], from: 'start' },
       // A newcomer should see an alert begin and end within a minute.
       alerts: { after: '5s', clearAfter: '10s' },
       faults: { allow: true },

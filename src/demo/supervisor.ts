@@ -182,7 +182,7 @@ export class DemoFleet implements DemoControls {
     await start()
     const { listening } = node.daemon
     if (listening === null) return
-    this.#cameras.point(node.name, listening.inferUrl)
+    this.#cameras.point(node.name, listening.inferUrl, node.cameraLog)
     this.#options.onServing(node.name, listening)
   }
 

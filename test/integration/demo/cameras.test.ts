@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { PNG } from 'pngjs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Cameras } from '../../../src/demo/cameras.ts'
@@ -39,8 +42,11 @@ describe('the cameras of the fleet', () => {
     onTestFinished(() => cameras.stop())
     cameras.start()
     const pid = cameras.pid as number
-    cameras.point('a', first.url)
-    cameras.point('b', second.url)
+    const dir = mkdtempSync(path.join(tmpdir(), 'cameras-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const log = path.join(dir, 'a.log')
+    cameras.point('a', first.url, log)
+    cameras.point('b', second.url, path.join(dir, 'b.log'))
     await vi.waitFor(() => expect(Math.min(first.good(), second.good())).toBeGreaterThan(5), 10_000)
     expect(first.bad()).toBe(0)
 
@@ -56,6 +62,8 @@ describe('the cameras of the fleet', () => {
 
     await vi.waitFor(() => expect(cameras.counts('a')?.sent).toBeGreaterThan(0), 5000)
     await cameras.stop()
+    expect(readFileSync(log, 'utf8')).toContain(` level=info msg="sends to its node" url="${first.url}"\n`)
+    expect(readFileSync(log, 'utf8')).toContain(' level=debug msg="picture answered" ms=')
     expect(isAlive(pid)).toBe(false)
     expect(gone).toEqual([pid])
   })
