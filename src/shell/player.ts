@@ -13,6 +13,9 @@ export interface PlayOptions {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
+/** A timer takes no more than some weeks, and fires at once for more. */
+const MOST_SLEEP_MS = 3_600_000
+
 /** Plays the events of a recording in their times; it can be held, stepped through, and stopped. */
 export class Player {
   readonly #options: PlayOptions
@@ -59,8 +62,9 @@ export class Player {
       while (!ending.aborted && (this.#isHeld ? !this.#takeStep(event) : leftMs > 0)) {
         const begin = performance.now()
         const waking = this.#waking.signal
-        await sleep(this.#isHeld ? 3_600_000 : leftMs, waking)
-        if (!this.#isHeld) leftMs = waking.aborted ? leftMs - (performance.now() - begin) : 0
+        const sleptMs = this.#isHeld ? MOST_SLEEP_MS : Math.min(leftMs, MOST_SLEEP_MS)
+        await sleep(sleptMs, waking)
+        if (!this.#isHeld) leftMs -= waking.aborted ? performance.now() - begin : sleptMs
       }
       if (ending.aborted) return false
       if (event.code === 'o') await draw(event.data)

@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { type CastEvent, type ReadHeader, readEvent, readHeader } from './asciicast.ts'
 
@@ -33,22 +32,21 @@ export async function readRecording(file: string): Promise<ReadRecording> {
   return { header, events: eventsOf(lines) }
 }
 
+/** Lines without their ends. A line longer than any of a recording ends it: no file fills the memory. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   const input = createReadStream(file, { encoding: 'utf8' })
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
-  const failed = new Promise<never>((_resolve, reject) => input.once('error', reject))
-  failed.catch(() => undefined)
-  const iterator = lines[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), failed])
-      if (next.done === true) return
-      yield next.value
+  let rest = ''
+  for await (const chunk of input as AsyncIterable<string>) {
+    let from = 0
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
+      yield rest + chunk.slice(from, end)
+      rest = ''
+      from = end + 1
     }
-  } finally {
-    lines.close()
-    input.destroy()
+    rest += chunk.slice(from)
+    if (rest.length > MOST_LINE_CHARS) return
   }
+  if (rest !== '') yield rest
 }
 
 async function* eventsOf(lines: AsyncGenerator<string>): AsyncGenerator<CastEvent> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -31,6 +31,13 @@ test('keeps the times, as fast as is wanted, and waits no longer than is wanted'
   expect(await made.play(of([0, 'a'], [500, 'b'], [60_500, 'c']))).toBe(true)
   expect(slept).toEqual([250, 500])
   expect(drawn).toEqual(['a', 'b', 'c'])
+})
+
+test('waits for years, too, with timers that last some weeks at most', async () => {
+  const { made, slept } = player()
+  await made.play(of([0, 'a'], [3_600_000 * 600 + 7, 'b']))
+  expect(slept).toHaveLength(601)
+  expect(slept.every((ms) => ms <= 3_600_000)).toBe(true)
 })
 
 test('is held, goes on a step, and is stopped', async () => {
@@ -73,4 +80,19 @@ test('reads a recording up to where it is whole, and says of other files that th
   writeFileSync(file, '')
   await expect(readRecording(file)).rejects.toMatchObject({ code: 'RECORDING_UNUSABLE' })
   await expect(readRecording(join(dir, 'none'))).rejects.toMatchObject({ code: 'RECORDING_UNUSABLE' })
+})
+
+test('reads a file of one line without end, as one and as a header, without holding it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'edgedeck-cast-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const file = join(dir, 'huge.cast')
+  // Longer than a string of this runtime can be; a hole on the disk.
+  const size = 700_000_000
+  writeFileSync(file, '{"version":2,"width":80,"height":24}\n[0.1,"o","hi"]\n')
+  truncateSync(file, size)
+  const { events } = await readRecording(file)
+  expect(await Array.fromAsync(events)).toEqual([{ atMs: 100, code: 'o', data: 'hi' }])
+  writeFileSync(file, '{"version":2,')
+  truncateSync(file, size)
+  await expect(readRecording(file)).rejects.toMatchObject({ code: 'RECORDING_UNUSABLE' })
 })
