@@ -96,7 +96,8 @@ function request(
   const at = argv.indexOf(SEPARATOR)
   const words = at < 0 ? [] : argv.slice(at + 1)
   const selectors = operands.slice(0, operands.length - words.length)
-  if (options.yes && why === null) throw new InvalidArgumentError('--yes takes --why, which stands in the audit')
+  if (options.yes && (why ?? '').trim() === '')
+    throw new InvalidArgumentError('--yes takes --why, which stands in the audit')
   if (options.diff && options.output !== 'grouped') throw new InvalidArgumentError('--diff goes with -o grouped')
   return {
     kind: 'exec',

@@ -66,6 +66,10 @@ export async function runShellRequest(
         },
         find: shells.find,
         standing: standingOf(access.identity),
+        siteOf: async () => {
+          await session.until(() => identity() !== null, NODE_MS, io.signal)
+          return identity()?.site ?? null
+        },
         lend: (work) => lender.lend(work),
         size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
         term: process.env.TERM ?? 'xterm-256color',

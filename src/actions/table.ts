@@ -81,7 +81,7 @@ export const ACTIONS = {
   'shell.open': {
     title: 'Shell',
     description: 'Open a recorded shell on the node, over SSH or in a pod on it.',
-    contexts: ['fleet', 'node', 'logs', 'results'],
+    contexts: ['fleet', 'node', 'logs', 'results', 'exec'],
     role: 'operator',
     verb: 'shell.begin',
     // Nothing happens by it yet, and in a past that is looked at it helps most: the shell is in the present.

@@ -50,7 +50,7 @@ const schedule = (fn: () => void, delayMs: number): (() => void) => {
  * @throws EdgeError `USAGE`, `RIGHT_MISSING`, or when it cannot be recorded: nothing has run then
  */
 export async function runExec(wish: ExecWish, place: ExecPlace, io: CommandIo): Promise<readonly NodeOutcome[] | null> {
-  const { command, format, why, parallel } = wish
+  const { command, format, parallel } = wish
   const { nodes, access } = place
   const selected = await selectNodes(wish.selection, { nodes, access, timeoutMs: ANSWER_MS, signal: io.signal })
   const keys = selected.nodes.map(({ key }) => key)
@@ -61,7 +61,9 @@ export async function runExec(wish: ExecWish, place: ExecPlace, io: CommandIo): 
     io.stdout.write(keys.map((key) => `  ${untrusted(key)}\n`).join(''))
     return null
   }
-  if (place.production && !wish.yes) await confirmExec({ context: place.context, keys, command, ask: place.ask })
+  const { context, ask } = place
+  const why =
+    place.production && !wish.yes ? await confirmExec({ context, keys, command, why: wish.why, ask }) : wish.why
   const input = wish.stdin ? await readInput(place.input) : new Uint8Array()
   const lines = new PrefixLines(keys, place.depth)
   const plain = new PrefixLines(keys, 'none')

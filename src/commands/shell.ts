@@ -1,9 +1,9 @@
 import { EdgeError } from '../../protocol/errors.ts'
-import { missingRight, VERBS } from '../../protocol/rights.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { Standing } from '../identity/standing.ts'
 import type { FindPlaces, Prompter, RemotePlace, TerminalSize } from '../remote/contract.ts'
+import { mayRunOn } from '../shell/fan-out-rights.ts'
 import { openShell, type ShellDesk } from '../shell/open-shell.ts'
 import type { BorrowedTerminal, SessionEnd } from '../shell/session.ts'
 import type { CommandIo } from './output.ts'
@@ -21,6 +21,8 @@ export interface ShellPlace {
   readonly desk: ShellDesk
   readonly find: FindPlaces
   readonly standing: Standing
+  /** The site that the node itself says; null when it does not answer. */
+  readonly siteOf: () => Promise<string | null>
   readonly lend: <T>(work: (terminal: BorrowedTerminal) => Promise<T>) => Promise<T>
   readonly size: () => TerminalSize
   readonly term: string
@@ -38,7 +40,9 @@ export async function runShellCommand(
   io: CommandIo,
 ): Promise<SessionEnd> {
   const { desk, find, standing } = place
-  mustMay(standing, node)
+  // Who may everywhere need not wait for a node that is down.
+  const site = node.site ?? (standing.rights.sites === '*' ? null : await place.siteOf())
+  mayRunOn([{ key: node.key, site }], standing.rights)
   const { places, faults } = await find(node.key, io.signal)
   const chosen = choose(places, { pod, container })
   if (chosen === null) throw nowhere(node.key, pod, places, faults)
@@ -61,25 +65,29 @@ export async function runShellCommand(
   return end
 }
 
-function mustMay({ name, rights }: Standing, { key, site }: NodeAddress): void {
-  const missing =
-    site === undefined
-      ? missingRight({ ...rights, sites: '*' }, VERBS['shell.begin'], '')
-      : missingRight(rights, VERBS['shell.begin'], site)
-  if (missing === null) return
-  throw new EdgeError('RIGHT_MISSING', {
-    message: `a shell on ${untrusted(key)} needs ${missing}, which ${untrusted(name ?? 'you')} has not`,
-    next: ['ask an admin of the fleet for it'],
-  })
-}
-
+/**
+ * The place that was named; null when there is none. A pod without its namespace is that of its name on the node.
+ * @throws EdgeError `POD_UNUSABLE` when several are meant: a shell in the wrong container does harm
+ */
 function choose(
   places: readonly RemotePlace[],
   { pod, container }: { readonly pod: string | null; readonly container: string | null },
 ): RemotePlace | null {
   if (pod === null) return places.find(({ how }) => how === 'ssh') ?? null
-  const wanted = container === null ? `${pod} (` : `${pod} (${container})`
-  return places.find(({ how, label }) => how === 'pod' && label.startsWith(wanted)) ?? null
+  const isOfPod = ({ how, label }: RemotePlace): boolean => {
+    const name = label.slice(0, label.lastIndexOf(' ('))
+    return how === 'pod' && (pod.includes('/') ? name : name.slice(name.indexOf('/') + 1)) === pod
+  }
+  const ofPod = places.filter(isOfPod)
+  const meant = ofPod.filter(({ label, isAside }) =>
+    container === null ? isAside !== true : label.endsWith(` (${container})`),
+  )
+  const [only] = meant
+  if (meant.length <= 1) return only ?? null
+  throw new EdgeError('POD_UNUSABLE', {
+    message: `${untrusted(pod)} is several: ${meant.map(({ label }) => label).join(', ')}`,
+    next: ['name one with --pod NAMESPACE/POD and -c CONTAINER'],
+  })
 }
 
 function nowhere(

@@ -14,6 +14,8 @@ export interface KubeCluster {
   readonly server: string
   /** The context's own; null where it names none. */
   readonly namespace: string | null
+  /** Nobody looks whether it is the right server (`insecure-skip-tls-verify`): whoever is in between gets our credentials. */
+  readonly isUnverified: boolean
   /**
    * Options of a request: TLS, proxy, headers that say who we are. May run the kubeconfig's program for credentials.
    * @throws EdgeError `KUBE_CONFIG_UNUSABLE`
@@ -58,6 +60,7 @@ export function loadKubeCluster(access: KubeAccess, place: KubePlace): KubeClust
     context: untrusted(name),
     server: cluster.server.replace(/\/+$/, ''),
     namespace: context.namespace ?? null,
+    isUnverified: cluster.skipTLSVerify === true,
     requestOptions: () => requestOptions(config),
   }
 }
@@ -84,7 +87,9 @@ function readFiles(files: readonly string[]): KubeConfig {
     try {
       read.loadFromFile(file)
     } catch (error) {
-      throw unusable(`${file} is no kubeconfig: ${untrusted(messageOf(error)).slice(0, 300)}`, ['correct the file'])
+      // The rest of the message quotes the file, with the token that stands beside the fault.
+      const [what = ''] = messageOf(error).split('\n')
+      throw unusable(`${file} is no kubeconfig: ${untrusted(what).slice(0, 300)}`, ['correct the file'])
     }
     for (const [into, from] of [
       [clusters, read.clusters],
@@ -139,12 +144,18 @@ async function requestOptions(config: KubeConfig): Promise<RequestOptions> {
     const command = config.getCurrentUser()?.exec?.command
     const what =
       command === undefined ? 'the credentials of the kubeconfig' : `the program ${untrusted(String(command))}`
-    throw unusable(`${what} cannot be used: ${untrusted(messageOf(error)).slice(0, 300)}`, [
+    throw unusable(`${what} cannot be used: ${untrusted(credentialFault(error)).slice(0, 300)}`, [
       'see that kubectl works with this context: kubectl auth whoami',
     ])
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Why there are no credentials; a parser's own words quote them. */
+function credentialFault(error: unknown): string {
+  const isOurs = error instanceof SyntaxError || error instanceof TypeError
+  return isOurs ? 'what it wrote is no ExecCredential' : messageOf(error)
 }
 
 function listed(files: readonly string[]): string {

@@ -82,14 +82,15 @@ export class PodPlaces {
     const name = kubeNodeName(node)
     const api = this.api()
     const { namespace } = this.#access
+    const unverified = unverifiedText(api)
     try {
-      return { containers: await containersOfNode(api, name, namespace, signal), faults: [] }
+      return { containers: await containersOfNode(api, name, namespace, signal), faults: unverified }
     } catch (error) {
       const own = api.cluster.namespace
       const isRefused = error instanceof EdgeError && error.code === 'RIGHT_MISSING'
       if (!isRefused || namespace !== null || own === null) throw error
       const containers = await containersOfNode(api, name, own, signal)
-      return { containers, faults: [`only the namespace ${own} is looked at: ${error.toLine()}`] }
+      return { containers, faults: [...unverified, `only the namespace ${own} is looked at: ${error.toLine()}`] }
     }
   }
 }
@@ -117,13 +118,23 @@ function podPlace(api: KubeApi, container: PodContainer): RemotePlace {
   return {
     how: 'pod',
     label,
+    isAside: container.kind !== 'app',
     detail: `${container.kind === 'app' ? 'container' : container.kind}, ${stateText(container)}, ${container.image}`,
     open: async (prompter) => {
       mustRun(container)
+      for (const text of unverifiedText(api)) prompter.tell(text)
       return new PodHost(api, container, prompter)
     },
     logs: async (signal) => podLogChannel(api, container, signal),
   }
+}
+
+/** That nobody looks who the API server is, where that is so. */
+function unverifiedText({ cluster }: KubeApi): string[] {
+  if (!cluster.isUnverified) return []
+  return [
+    `the kubeconfig's context ${cluster.context} does not look who the API server is (insecure-skip-tls-verify): what is sent may be read and changed`,
+  ]
 }
 
 /** What a container does, in words. */

@@ -64,6 +64,8 @@ export interface RemotePlace {
   readonly label: string
   /** What helps to choose: how it is reached, an image, a state. */
   readonly detail: string
+  /** A container beside those that the pod is for: init, sidecar, debug. It is only taken by its name. */
+  readonly isAside?: boolean
   /**
    * Connect.
    * @throws EdgeError that says what is missing and what to do; also when `signal` aborts

@@ -37,17 +37,23 @@ export function acceptExecLine(console: Console, line: ExecLine): void {
     store.set({ overlay: { ...line, command, text: '', fault: null } })
     return
   }
-  const why = line.command === null ? '' : line.text.trim().replace(/^\d+\s*/, '')
+  const why = line.command === null ? '' : whyIn(line.text)
   store.set({ overlay: null })
   store.setExec({ cursorId: null, scroll: 0, isWide: false })
   if (console.screen().name !== 'exec') store.open({ name: 'exec' })
   console.exec.start(line.nodes, command, why === '' ? null : why.slice(0, MAX_WHY_CHARS))
 }
 
+/** What stands behind the number of nodes. */
+function whyIn(text: string): string {
+  return text.trim().replace(/^\d+\s*/, '')
+}
+
 function faultIn({ command, text, nodes }: ExecLine, rights: Rights): string | null {
   if (command === null && text.trim() === '') return 'write a command, or esc'
   const count = String(nodes.length)
   if (command !== null && text.trim().split(/\s+/)[0] !== count) return `type ${count} to run it, or esc`
+  if (command !== null && whyIn(text) === '') return `type why behind ${count}: it stands in the audit`
   try {
     mayRunOn(nodes, rights)
     return null

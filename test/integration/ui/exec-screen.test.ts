@@ -111,6 +111,8 @@ test('runs in a production context once the number of nodes is typed, and writes
   expect(screen.emulator.text().at(-1)).toContain('PRODUCTION test, 2 nodes: type 2, and why: ')
   await screen.type('y\r')
   expect(screen.emulator.text().at(-1)).toContain('type 2 to run it')
+  await screen.type('\x152\r')
+  expect(screen.emulator.text().at(-1)).toContain('type why behind 2')
   expect(begun).toEqual([])
   await screen.type('\x152 disk is full\r')
   await screen.pass(1)

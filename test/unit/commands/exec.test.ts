@@ -196,14 +196,23 @@ describe('edgedeck exec', () => {
     const production = { production: true, context: 'plant' }
     await expect(exec(['--all', '--', 'x'], nodes, production).done).rejects.toThrow('nobody is asked')
     const asked: string[] = []
-    const ask = (answer: string) => async (question: string) => {
-      asked.push(question)
-      return answer
+    const ask = (answer: string, why = '') => {
+      return async (question: string) => {
+        asked.push(question)
+        return question.startsWith('Why?') ? why : answer
+      }
     }
     await expect(exec(['--all', '--', 'x'], nodes, { ...production, ask: ask('y') }).done).rejects.toThrow('not run')
-    expect(await exec(['--all', '--', 'x'], nodes, { ...production, ask: ask('2') }).done).toHaveLength(2)
+    expect(await exec(['--all', '--', 'x'], nodes, { ...production, ask: ask('2', 'slow') }).done).toHaveLength(2)
+    await expect(exec(['--all', '--', 'x'], nodes, { ...production, ask: ask('2', ' ') }).done).rejects.toThrow(
+      'reason',
+    )
+    expect(
+      await exec(['--all', '--why', 'known', '--', 'x'], nodes, { ...production, ask: ask('2') }).done,
+    ).toHaveLength(2)
     expect(asked[0]).toBe('PRODUCTION plant: run x\non 2 nodes: press-1, press-2\nType the number of nodes to run it: ')
     expect(() => exec(['--all', '--yes', '--', 'x'], nodes)).toThrow('--yes takes --why')
+    expect(() => exec(['--all', '--yes', '--why', ' ', '--', 'x'], nodes)).toThrow('--yes takes --why')
     expect(await exec(['--all', '--yes', '--why', 'night job', '--', 'x'], nodes, production).done).toHaveLength(2)
   })
 

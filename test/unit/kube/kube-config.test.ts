@@ -72,6 +72,23 @@ describe('a kubeconfig', () => {
     expect(failures[4]?.next).toEqual(['write one of them as kube.context: one'])
   })
 
+  it('that is damaged, and a program that writes no credentials, are told without the token in them', async () => {
+    const broken = join(dir, 'token')
+    writeFileSync(broken, 'users:\n- name: u\n  user:\n    token: s3cret-token: x\n')
+    const raw = ['-e', 'process.stdout.write("s3cret-token")']
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: raw }
+    const plugin = write('raw', { server: 'https://one:6443', user: { exec } })
+    const failures = [
+      failureOf(() => loadKubeCluster({ ...ANY, config: broken }, place())),
+      await loadKubeCluster({ ...ANY, config: plugin }, place())
+        .requestOptions()
+        .catch((error) => error),
+    ]
+    expect(failures.map(({ code }) => code)).toEqual(['KUBE_CONFIG_UNUSABLE', 'KUBE_CONFIG_UNUSABLE'])
+    expect(failures[0].message).toContain('bad indentation')
+    expect(failures.map(({ message }) => message).join()).not.toContain('s3cret')
+  })
+
   it('may name a program for credentials, which is told that nobody is there to answer it', async () => {
     const token =
       'process.stdout.write(JSON.stringify({status: {token: JSON.parse(process.env.KUBERNETES_EXEC_INFO).spec.interactive + "-token"}}))'

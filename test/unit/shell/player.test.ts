@@ -91,7 +91,9 @@ test('reads a file of one line without end, as one and as a header, without hold
   writeFileSync(file, '{"version":2,"width":80,"height":24}\n[0.1,"o","hi"]\n')
   truncateSync(file, size)
   const { events } = await readRecording(file)
-  expect(await Array.fromAsync(events)).toEqual([{ atMs: 100, code: 'o', data: 'hi' }])
+  const read: CastEvent[] = []
+  for await (const event of events) read.push(event)
+  expect(read).toEqual([{ atMs: 100, code: 'o', data: 'hi' }])
   writeFileSync(file, '{"version":2,')
   truncateSync(file, size)
   await expect(readRecording(file)).rejects.toMatchObject({ code: 'RECORDING_UNUSABLE' })
