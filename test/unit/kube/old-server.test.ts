@@ -30,6 +30,7 @@ async function oldServer(): Promise<{ readonly host: PodHost; readonly sent: num
     context: 'old',
     server: `http://127.0.0.1:${port}`,
     namespace: null,
+    isUnverified: false,
     requestOptions: async () => ({}),
   }
   const told: string[] = []
