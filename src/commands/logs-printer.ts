@@ -1,5 +1,6 @@
+import { gapText } from '../fleet/gap-text.ts'
 import type { LogStyle } from './logs-style.ts'
-import { gapText, logRowAsJson, logRowAsText, type PrintedLog, type TextStyle, timeTexts } from './logs-text.ts'
+import { logRowAsJson, logRowAsText, type PrintedLog, type TextStyle, timeTexts } from './logs-text.ts'
 import type { CommandIo } from './output.ts'
 import { writePatiently } from './patient-output.ts'
 

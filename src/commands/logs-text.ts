@@ -1,5 +1,6 @@
 import type { LogLevel } from '../../protocol/records.ts'
-import type { LogGap, LogGapReason, LogLine, LogRow } from '../fleet/view.ts'
+import { gapText } from '../fleet/gap-text.ts'
+import type { LogLine, LogRow } from '../fleet/view.ts'
 import type { LogStyle } from './logs-style.ts'
 
 /** A row as a command prints it; `context` when it was not found itself but stands beside what was. */
@@ -14,27 +15,6 @@ export type TextStyle = Pick<LogStyle, 'fields'> & {
 const COLOURS: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31', fatal: '1;31' }
 const DIM = '2'
 const PLAIN: TextStyle = { fields: 'inline', timeText: (atMs) => timeText(atMs, 'utc'), colour: false }
-
-/** Why lines are not there, as a clause behind "did not come:". */
-const REASONS: Readonly<Record<Exclude<LogGapReason, 'let_go' | 'new_log'>, string>> = {
-  no_credit: 'this console was too slow',
-  slow_reader: 'the link to this console was too slow',
-  away: 'they came while there was no link',
-  evicted: 'the node no longer keeps them',
-  too_large: 'they are too large to send',
-  over_quota: 'the node had no time to look at them; they may have matched',
-  damaged: 'what the node keeps of them is damaged',
-  sealed: 'the node has no key to what it keeps of them',
-}
-
-/** What a row says of lines that are not there, without the node's name. */
-export function gapText({ missed, reason }: Pick<LogGap, 'missed' | 'reason'>): string {
-  if (reason === 'new_log') return 'it began another log here: what came between is not known'
-  const count = missed === null ? 'some' : String(missed).replace(/\B(?=(\d{3})+$)/g, ' ')
-  const lines = missed === 1 ? 'line' : 'lines'
-  if (reason === 'let_go') return `${count} older ${lines} let go here: this console holds only so many`
-  return `${count} ${lines} did not come: ${REASONS[reason] ?? reason}`
-}
 
 /** One line of the plain form: time, node, level, source, message and its fields; nothing is cut. */
 export function logRowAsText(row: PrintedLog, style: TextStyle = PLAIN): string {

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../../../protocol/records.ts'
+import { gapText, spaced } from '../../fleet/gap-text.ts'
 import type { LogPattern } from '../../fleet/log-pattern.ts'
 import type { LogGap, LogLine, LogRow } from '../../fleet/view.ts'
 import { formatAge, formatClock } from '../format.ts'
@@ -52,7 +53,12 @@ const MAX_SOURCE_COLUMNS = 28
 export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
   const lead = leadOf(row, style, look)
   if (row.kind === 'gap')
-    return [lead.rest(gapText(row, look), style.columns, 'warning').padTo(padOf(row, style)).done()]
+    return [
+      lead
+        .rest(`${look.ascii ? '---' : '┄┄┄'} ${gapLine(row)}`, style.columns, 'warning')
+        .padTo(padOf(row, style))
+        .done(),
+    ]
   const [word, token] = LEVELS[row.level]
   lead.add(`${word} `, token)
   const indent = lead.columns
@@ -78,7 +84,7 @@ export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past',
 /** A row as a line of plain text, for the clipboard and for files: nothing is cut or folded. */
 export function plainText(row: LogRow, zone: 'local' | 'utc'): string {
   const when = zone === 'utc' ? new Date(row.atMs).toISOString() : localStamp(row.atMs)
-  if (row.kind === 'gap') return `${when} ${row.name} --- ${gapText(row, null)}`
+  if (row.kind === 'gap') return `${when} ${row.name} --- ${gapLine(row)}`
   const fields = Object.entries(row.fields).map(([name, value]) => ` ${name}=${value}`)
   const cut = row.cutChars > 0 ? ` (${row.cutChars} characters were cut by the node)` : ''
   return `${when} ${row.name} ${LEVELS[row.level][0]} ${row.source}: ${row.msg}${fields.join('')}${cut}`
@@ -95,23 +101,9 @@ export function timeText(atMs: number, style: Pick<LogStyle, 'time' | 'precise' 
   return `${date}${formatClock(atMs, time)}${thousandths}${time === 'utc' ? 'Z' : ''}`
 }
 
-/** What is known of lines that are not there. */
-export function gapText(row: LogGap, look: Look | null): string {
-  const rule = look === null ? '' : look.ascii ? '--- ' : '┄┄┄ '
-  const count = row.missed === null ? 'lines' : row.missed === 1 ? '1 line' : `${spaced(row.missed)} lines`
-  const gone = row.reason === 'let_go' ? 'are no longer held here' : 'did not come'
-  return `${rule}${count} of ${row.name} ${gone}: ${REASONS[row.reason] ?? row.reason}`
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  no_credit: 'this console was too slow',
-  slow_reader: 'the link to this console was too slow',
-  away: 'they came while there was no link',
-  evicted: 'the node no longer keeps them',
-  too_large: 'they are too large to send',
-  over_quota: 'too many for what the node may spend on looking; some may have matched',
-  let_go: 'this console keeps only so many; scroll up to read them from the node again',
-  new_log: 'the node began a new log',
+/** What is known of lines that are not there, and what the operator can do about those that this console let go. */
+function gapLine(row: LogGap): string {
+  return `${gapText(row, row.name)}${row.reason === 'let_go' ? '; scroll up to read them from the node again' : ''}`
 }
 
 function leadOf(row: LogRow, style: LogStyle, look: Look): LineBuilder {
@@ -186,11 +178,6 @@ function laid(pieces: readonly Piece[], style: LogStyle, look: Look, indent: num
     ellipsis: look.ascii ? '>' : '…',
     ...(search === null ? {} : { ranges: (text: string) => search.ranges(text, MAX_MARKED) }),
   })
-}
-
-/** A count in groups of three digits. */
-export function spaced(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
 /** Day of a time, `YYYY-MM-DD`. */

@@ -1,4 +1,5 @@
 import { showKey } from '../../actions/keymap.ts'
+import { spaced } from '../../fleet/gap-text.ts'
 import { parseLogFilter } from '../../fleet/log-filter-text.ts'
 import { logMatch } from '../../fleet/log-match.ts'
 import type { Console } from '../console.ts'
@@ -8,7 +9,7 @@ import type { LogRange } from '../logs/choices.ts'
 import type { Line } from '../terminal/line.ts'
 import { truncate, widthOf } from '../terminal/text.ts'
 import { line } from '../widgets/line-builder.ts'
-import { spaced, timeText } from './log-lines.ts'
+import { timeText } from './log-lines.ts'
 
 /** What stands behind the title of the logs: what matters most first, as much of it as there is room for. */
 export function logNote(console: Console, room: number): string {

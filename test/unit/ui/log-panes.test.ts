@@ -103,6 +103,8 @@ test.each([
   [{ missed: 1200, reason: 'over_quota' }, '┄┄┄ 1 200 lines of n1 did not come: too many for what'],
   [{ missed: 1, reason: 'evicted' }, '┄┄┄ 1 line of n1 did not come: the node no longer keeps them'],
   [{ missed: 300, reason: 'let_go' }, '┄┄┄ 300 lines of n1 are no longer held here'],
+  [{ missed: 2, reason: 'damaged' }, '┄┄┄ 2 lines of n1 did not come: what the node keeps of them is damaged'],
+  [{ missed: null, reason: 'sealed' }, '┄┄┄ lines of n1 did not come: the node has no key to what it keeps of them'],
   [{ missed: null, reason: 'new_log' }, '┄┄┄ lines of n1 did not come: the node began a new log'],
 ] as const)('a gap of %j tells how many lines of whom are not there, and why', (gap, told) => {
   const [line] = drawn({ kind: 'gap', id: 1, key: 'n1', name: safe('n1'), atMs: AT_MS, ...gap }, { columns: 120 })
