@@ -85,6 +85,15 @@ export function locate(key: string, path: string): FileFacts | null {
   return filesIn(dirname(path), () => true).get(key) ?? null
 }
 
+/** The file of a key among some paths, by its real path; null when none of them leads to it. */
+export function factsOfKey(key: string, paths: readonly string[]): FileFacts | null {
+  for (const path of paths) {
+    const facts = factsOrNull(path)
+    if (facts?.key === key) return { ...facts, path: realPathOf(path) }
+  }
+  return null
+}
+
 /**
  * Files of a folder by key. A rotation that goes on while names are read would hide a file, so it is looked until two looks
  * see the same; a file that any of them saw is there.

@@ -53,6 +53,8 @@ export class FollowedFile {
   #splitter: LineSplitter | null = null
   #joiner: LineJoiner
   #tail: Buffer = Buffer.alloc(0)
+  /** Its size when it was surely still what it was. */
+  #sureSize: number
   /** Ends of records that are known to be kept: no record goes on over them. */
   #boundaries: Set<number>
 
@@ -62,6 +64,7 @@ export class FollowedFile {
     this.key = state.key
     this.path = state.path
     this.size = state.size
+    this.#sureSize = state.size
     this.mtimeMs = state.mtimeMs
     this.sameSinceMs = state.mtimeMs
     this.#reading = reading
@@ -89,6 +92,11 @@ export class FollowedFile {
   /** Bytes that are there and not read, as far as was seen. */
   get lagBytes(): number {
     return Math.max(0, this.size - this.position)
+  }
+
+  /** Bytes that surely were there and were not read, for a file that is not what it was: what was seen since may be the new one's. */
+  get lostBytes(): number {
+    return Math.max(0, this.#sureSize - this.position)
   }
 
   /** From where on it must be read again for all that was not handed over. */
@@ -156,7 +164,7 @@ export class FollowedFile {
 
   /** Read on into a buffer, and hand over the lines that are whole; its first bytes only if `isFirst` agrees. @throws the file system's error. */
   read(buffer: Buffer, emit: (line: Joined) => void, isFirst: (bytes: Buffer) => boolean): ReadOutcome {
-    const { key, mtimeMs } = this.open()
+    const { key, mtimeMs, size: sizeBefore } = this.open()
     const descriptor = this.#descriptor as number
     if (key !== this.key) {
       this.close()
@@ -169,6 +177,7 @@ export class FollowedFile {
     const splitter = this.#splitter as unknown as LineSplitter
     const count = readSync(descriptor, buffer, 0, buffer.length, splitter.offset)
     if (!this.#isUnchanged(descriptor, splitter.offset)) return { state: 'changed' }
+    this.#sureSize = sizeBefore
     if (count === 0) {
       const { size } = factsOfOpen(descriptor, this.path)
       this.size = size

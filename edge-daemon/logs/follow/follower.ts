@@ -6,7 +6,7 @@ import { Allowance } from './allowance.ts'
 import type { FileState } from './checkpoint.ts'
 import { type Batch, Collector } from './collector.ts'
 import type { FollowerStart, FollowNotice, FollowStatus, SourceFault } from './contract.ts'
-import { isGone } from './file-place.ts'
+import { factsOfKey, isGone } from './file-place.ts'
 import type { FollowedFile } from './followed-file.ts'
 import type { Joined } from './joiner.ts'
 import { Positions } from './positions.ts'
@@ -52,6 +52,8 @@ export class Follower {
   readonly #allowance: Allowance
   readonly #buffer = Buffer.allocUnsafe(TURN_BYTES)
   readonly #faults = new Map<string, SourceFault>()
+  /** What the patterns found when it was last looked. */
+  #paths: readonly string[] = []
   #scannedAtMs = Number.NEGATIVE_INFINITY
   #lookedAtMs = Number.NEGATIVE_INFINITY
   #turn = 0
@@ -165,6 +167,7 @@ export class Follower {
   #scan(): ReturnType<typeof scan>['found'] {
     this.#scannedAtMs = this.#clock.monotonicMs()
     const { found, over } = scan(this.#patterns)
+    this.#paths = found.map(({ path }) => path)
     if (over > 0) this.#faults.set('scan', { what: 'logs.files', msg: `${over} files more than can be followed` })
     else this.#faults.delete('scan')
     return found
@@ -290,6 +293,7 @@ export class Follower {
 
   readonly #seriesParts: SeriesParts = {
     known: (key) => this.#files().find((file) => file.key === key) ?? null,
+    elsewhere: (key) => factsOfKey(key, this.#paths),
     onNew: (file) => this.#positions.isNew(file),
     onGone: (file) => {
       this.#series.get(file.series)?.drop(file)

@@ -31,6 +31,8 @@ export interface SeriesParts {
   readonly onNew: (file: FollowedFile) => void
   /** A file is gone, or is another now, and nothing more will be read of it. */
   readonly onGone: (file: FollowedFile) => void
+  /** Where a file is now that is not where it was, nor beside it: it may have been renamed into another pattern. */
+  readonly elsewhere: (key: string) => FileFacts | null
   /** Bytes of a file, up to an offset, that are nowhere any more. */
   readonly onLost: (file: FollowedFile, bytes: number, upTo: number, why: string) => void
 }
@@ -188,8 +190,8 @@ export class Series {
     const missed = wasCurrent ? this.#missed({ path: realPathOf(this.path), sinceMs: sameSinceMs }, key) : []
     if (copy === null) {
       endAll()
-      if (file.lagBytes > 0 && missed.length === 0) {
-        this.#parts.onLost(file, file.lagBytes, file.size, 'it was cut before it was read')
+      if (file.lostBytes > 0 && missed.length === 0) {
+        this.#parts.onLost(file, file.lostBytes, file.position + file.lostBytes, 'it was cut before it was read')
       }
       this.drop(file)
       this.#parts.onGone(file)
@@ -223,7 +225,7 @@ export class Series {
   /** Look after the files that are read: close them in time, forget those that are gone, go on with one that grew. */
   tidy(nowMs: number): void {
     for (const file of [...this.#finished]) {
-      const facts = file.look() ?? locate(file.key, file.path)
+      const facts = file.look() ?? this.#locate(file)
       if (facts === null || (!file.isOpen && !isSame(file, facts))) {
         this.#forget(file)
         continue
@@ -314,9 +316,13 @@ export class Series {
     return true
   }
 
+  #locate({ key, path }: FollowedFile): FileFacts | null {
+    return locate(key, path) ?? this.#parts.elsewhere(key)
+  }
+
   /** Where a file is, or the copy that holds what it held; null when it is nowhere. */
   #whereIs(file: FollowedFile): FileFacts | null {
-    const facts = locate(file.key, file.path)
+    const facts = this.#locate(file)
     return facts !== null && isSame(file, facts) ? facts : this.#copyOf(file)
   }
 
