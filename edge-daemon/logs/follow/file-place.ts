@@ -65,17 +65,24 @@ export function realPathOf(path: string): string {
 /**
  * Files beside one that its rotation may have made of it: its name with something behind it, not compressed; oldest first.
  * @param path real path of the file
+ * @param followed the path that is followed: node-1.log and node-2.log are logs of two programs, but app-1.log and app-2.log are of
+ * one where app.log is followed and leads to them
  */
-export function siblingsOf(path: string): FileFacts[] {
-  const name = basename(path)
-  // What is rotated already keeps the name that it had: app.log.1 is a sibling of app.log.2.
-  const stem = name.replace(/(?:\.|-|_)\d[\w.:-]*$/, '')
+export function siblingsOf(path: string, followed: string): FileFacts[] {
+  const stem = stemOf(basename(path), basename(followed))
   const isSibling = (other: string): boolean =>
     other.length > stem.length &&
     other.startsWith(stem) &&
     '.-_'.includes(other[stem.length] ?? '') &&
     !COMPRESSED.test(other)
   return [...filesIn(dirname(path), isSibling).values()].sort((a, b) => a.mtimeMs - b.mtimeMs)
+}
+
+/** What the names of all files of a rotation begin with. */
+function stemOf(name: string, followed: string): string {
+  // What is rotated already keeps the name that it had: app.log.1 is a sibling of app.log.2.
+  if (name === followed || ['.', '-', '_'].some((mark) => name.startsWith(`${followed}${mark}`))) return followed
+  return name.replace(/[._-]\d[\d.:_TZ-]*(?:\.[a-z]+)?$/, '')
 }
 
 /** Where a file is now that was at `path` last: there, or beside it. Null when it is nowhere. */

@@ -294,7 +294,7 @@ export class Series {
 
   /** Files that came and were rotated away since: newer, known to nobody, and no copies of what is at the path (`begin`, if it was read). */
   #missed({ path, sinceMs }: Trace, currentKey: string, begin?: Buffer): readonly FileFacts[] {
-    return siblingsOf(path).filter(
+    return siblingsOf(path, this.path).filter(
       (facts) =>
         facts.key !== currentKey &&
         facts.size > 0 &&
@@ -327,7 +327,7 @@ export class Series {
   }
 
   #copyOf(file: FollowedFile): FileFacts | null {
-    const candidates = [...siblingsOf(realPathOf(this.path)), ...siblingsOf(file.path)]
+    const candidates = [...siblingsOf(realPathOf(this.path), this.path), ...siblingsOf(file.path, this.path)]
     return candidates.find((facts) => isCopy(file, facts) && this.#isUnknown(facts)) ?? null
   }
 }
