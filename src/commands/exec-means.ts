@@ -27,13 +27,17 @@ const MAX_TITLE_CHARS = 400
 export function execMeans(options: ExecMeansOptions): ConsoleExecMeans {
   const { context, configFile, node, journal, recordingsDir, record, who } = options
   let loading: ReturnType<typeof loadSsh> | null = null
+  const notes = new Set<string>()
   return {
     journal,
+    notes: () => [...notes],
     siteOf: (key) => node(key).site ?? null,
     openNode: async (key, signal) => {
       loading ??= loadSsh({ context, configFile })
       const { addresses, connectSsh } = await loading
-      return connectSsh(addresses.targetOf(node(key)), { prompter: NOBODY_TO_ASK, signal })
+      const target = addresses.targetOf(node(key))
+      for (const note of target.notes) notes.add(note)
+      return connectSsh(target, { prompter: NOBODY_TO_ASK, signal })
     },
     record: async ({ nodes, command, why }) => {
       const [{ Recording, recordingPath }, { compileRegex }] = await Promise.all([

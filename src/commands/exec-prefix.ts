@@ -20,7 +20,8 @@ export class PrefixLines {
 
   /** `node | line`, and `node ! line` for what the program wrote as an error. Safe to show. */
   text(key: string, line: string, output: OutputName): string {
-    const name = widthOf(key) > this.#columns ? shownLine(key) : fitText(key, this.#columns)
+    const safe = shownLine(key)
+    const name = widthOf(safe) > this.#columns ? safe : fitText(safe, this.#columns)
     const mark = output === 'stdout' ? '|' : '!'
     const head = this.#depth === 'none' ? `${name} ${mark}` : `\x1b[${colourOf(key)}m${name} ${mark}\x1b[m`
     const shown = shownLine(line)

@@ -98,6 +98,7 @@ export async function runExec(wish: ExecWish, place: ExecPlace, io: CommandIo): 
   if (format === 'grouped') io.stdout.write(groupedText(outcomes, wish))
   if (format === 'json') io.stdout.write(`[\n${outcomes.map((one) => safeJson(outcomeAsJson(one))).join(',\n')}\n]\n`)
   io.stderr.write(summaryLines(outcomes, { tookMs, keeps: !streams }))
+  for (const note of place.notes?.() ?? []) io.stderr.write(`edgedeck: ${note}\n`)
   if (recordingFault !== null) io.stderr.write(`edgedeck: ${recording} is not whole: ${untrusted(recordingFault)}\n`)
   return outcomes
 }
@@ -113,7 +114,7 @@ async function followed(
   const onDrain = (): void => engine.release(STDOUT)
   const stop = (): void => {
     progress.clear()
-    stderr.write(`edgedeck: asking ${brief(engine.running)} to stop; again breaks off\n`)
+    stderr.write(`edgedeck: asking ${untrusted(brief(engine.running))} to stop; again breaks off\n`)
     engine.stop()
   }
   const forget = place.onInterruptedAgain(() => engine.kill())

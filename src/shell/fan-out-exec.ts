@@ -4,7 +4,7 @@ import type { OutputName, RemoteHost } from '../remote/contract.ts'
 import { FanOut, type FanOutOptions } from './fan-out.ts'
 import { endText, type NodeOutcome, summaryText, tallyOf } from './fan-out-outcome.ts'
 import type { ExecNode } from './fan-out-rights.ts'
-import { type WrittenAct, writeAct } from './session-audit.ts'
+import { type RemoteActOutcome, type WrittenAct, writeAct } from './session-audit.ts'
 
 /** The recording of a run; {@link isBehind} asks to write no more until it has caught up. */
 export interface RunRecording {
@@ -26,6 +26,8 @@ export interface ExecMeans {
    */
   openNode(key: string, signal: AbortSignal): Promise<RemoteHost>
   readonly journal: Pick<OperatorJournal, 'begins' | 'happened'>
+  /** What the configuration of SSH asks for and is not done, of the nodes so far, each once. Safe to show. */
+  notes?(): readonly string[]
   /** Begin the recording of a run. @throws EdgeError when it cannot be */
   record(run: Pick<ExecPlan, 'nodes' | 'command' | 'why'>): Promise<RunRecording>
 }
@@ -64,6 +66,8 @@ export class FleetExec {
   readonly #means: ExecMeans
   readonly #recording: RunRecording
   readonly #acts = new Map<string, WrittenAct>()
+  /** Nodes that were given up before their intent was written down. */
+  readonly #early = new Map<string, RemoteActOutcome>()
   readonly #engine: FanOut
 
   private constructor(plan: ExecPlan, means: ExecMeans, recording: RunRecording) {
@@ -128,18 +132,27 @@ export class FleetExec {
     const site = nodes.find((node) => node.key === key)?.site ?? null
     const node = site === null ? { key } : { key, site }
     const act = { verb: 'exec', node, how, where: label, command, recording: this.recording, why } as const
-    this.#acts.set(key, await writeAct(this.#means.journal, act))
+    const written = await writeAct(this.#means.journal, act)
+    const early = this.#early.get(key)
+    if (early === undefined) this.#acts.set(key, written)
+    else written.ended(early)
   }
 
   #ended({ key, end, stdout, stderr }: NodeOutcome): void {
     const outBytes = stdout.totalBytes + stderr.totalBytes
     if (end.kind === 'exited') {
       const signal = end.signal === null ? {} : { signal: end.signal }
-      this.#acts.get(key)?.ended({ code: 'OK', exit: end.code, ...signal, outBytes })
+      this.#tell(key, { code: 'OK', exit: end.code, ...signal, outBytes })
       return
     }
     const code = end.kind === 'unreachable' ? end.code : end.kind.toUpperCase()
-    this.#acts.get(key)?.ended({ code, msg: endText(end), outBytes })
+    this.#tell(key, { code, msg: endText(end), outBytes })
+  }
+
+  #tell(key: string, outcome: RemoteActOutcome): void {
+    const act = this.#acts.get(key)
+    if (act === undefined) this.#early.set(key, outcome)
+    else act.ended(outcome)
   }
 
   #record(text: string): void {

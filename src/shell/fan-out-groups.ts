@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { isOk, type NodeOutcome } from './fan-out-outcome.ts'
 
 /** Nodes of which nothing tells apart how the command went there: the same end and the same outputs. */
@@ -37,7 +36,5 @@ export function groupOutcomes(outcomes: readonly NodeOutcome[]): OutcomeGroup[] 
 /** What outcomes must have in common. Why nodes were not reached differs by their addresses; its code is what counts. */
 function likeness({ end, stdout, stderr }: NodeOutcome): string {
   const how = end.kind === 'unreachable' ? end.code : end.kind === 'dropped' ? '' : JSON.stringify(end)
-  const hash = createHash('sha256')
-  for (const { text, totalBytes } of [stdout, stderr]) hash.update(`${totalBytes}\n`).update(text).update('\0')
-  return `${end.kind} ${how} ${hash.digest('hex')}`
+  return `${end.kind} ${how} ${stdout.digest} ${stderr.digest}`
 }

@@ -159,7 +159,7 @@ export async function openShell(desk: ShellDesk, wish: ShellWish): Promise<OpenS
       why,
     })
     const telling = desk.tellNode(nodeKey, 'shell.begin', { id, how: host.how, where: host.label }, why)
-    const channel = await host.openShell({ term, size })
+    const channel = await unlessCalledOff(host.openShell({ term, size }), signal)
     const told = await within(TOLD_MS, telling)
     const untold = told === null ? 'it does not answer' : told.ok ? null : untrusted(told.message)
     const { fault: unrecorded } = begun
@@ -246,6 +246,26 @@ function durationText(ms: number): string {
   const [hours, minutes] = [Math.floor(sec / 3600), Math.floor(sec / 60) % 60]
   if (hours > 0) return `${hours} h ${minutes} min`
   return minutes > 0 ? `${minutes} min ${sec % 60} s` : `${sec} s`
+}
+
+/** A channel, unless it is called off before: then it is closed when it comes after all. @throws EdgeError `SHELL_REFUSED` */
+async function unlessCalledOff(opening: Promise<RemoteChannel>, signal: AbortSignal): Promise<RemoteChannel> {
+  const { promise: calledOff, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void =>
+    reject(new EdgeError('SHELL_REFUSED', { message: 'it was called off', next: ['try again'] }))
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([opening, calledOff])
+  } catch (error) {
+    opening.then(
+      (channel) => channel.close(),
+      () => undefined,
+    )
+    throw error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 /** What settles in time; null when it does not. */

@@ -29,14 +29,14 @@ export async function connectSsh(target: SshTarget, { prompter, signal }: Connec
   try {
     for (const hop of hopsTo(target)) {
       const before = open.at(-1)
-      const through = before === undefined ? null : await forward(before, hop)
+      const through = before === undefined ? null : await forward(before, hop, signal ?? null)
       open.push(await connectOnce(hop, { prompter, through, signal: signal ?? null }))
     }
   } catch (error) {
     void closeAll()
     throw error
   }
-  return new SshHost(target.label, open.at(-1) as SshConnection, closeAll)
+  return new SshHost(target, open.at(-1) as SshConnection, closeAll)
 }
 
 /** The hosts on the way, the target last. */
@@ -44,35 +44,53 @@ function hopsTo(target: SshTarget): SshTarget[] {
   return target.via === null ? [target] : [...hopsTo(target.via), target]
 }
 
-function forward({ client, lostBecause }: SshConnection, { host, port, label, via }: SshTarget): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const refuse = (reason: string): void => {
-      reject(
-        new EdgeError('SSH_REFUSED', {
-          message: untrusted(`${via?.label} does not lead on to ${label}: ${reason}`),
-          next: ['check that the jump host reaches it, and that its sshd has AllowTcpForwarding'],
-        }),
-      )
-    }
-    try {
-      client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
-        if (error) refuse(lostBecause() ?? error.message)
-        else resolve(stream)
-      })
-    } catch (error) {
-      refuse(lostBecause() ?? messageOf(error))
-    }
+/** A way from one host to the next; a host that neither gives nor refuses it is not waited for longer than for any other answer. */
+function forward(
+  { client, lostBecause }: SshConnection,
+  { host, port, label, via, answerTimeoutMs }: SshTarget,
+  signal: AbortSignal | null,
+): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+  const late = setTimeout(() => refuse(`nothing came for ${answerTimeoutMs / 1000} s`), answerTimeoutMs)
+  const onAbort = (): void => refuse('it was broken off')
+  signal?.addEventListener('abort', onAbort, { once: true })
+  function refuse(reason: string): void {
+    reject(
+      new EdgeError('SSH_REFUSED', {
+        message: untrusted(`${via?.label} does not lead on to ${label}: ${reason}`),
+        next: ['check that the jump host reaches it, and that its sshd has AllowTcpForwarding'],
+      }),
+    )
+  }
+  try {
+    client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
+      if (error) refuse(lostBecause() ?? error.message)
+      else resolve(stream)
+    })
+  } catch (error) {
+    refuse(lostBecause() ?? messageOf(error))
+  }
+  if (signal?.aborted === true) onAbort()
+  return promise.finally(() => {
+    clearTimeout(late)
+    signal?.removeEventListener('abort', onAbort)
   })
 }
 
 class SshHost implements RemoteHost {
   readonly how = 'ssh'
   readonly label: string
+  readonly #answerTimeoutMs: number
   readonly #connection: SshConnection
   readonly #closeAll: () => Promise<void>
 
-  constructor(label: string, connection: SshConnection, closeAll: () => Promise<void>) {
+  constructor(
+    { label, answerTimeoutMs }: Pick<SshTarget, 'label' | 'answerTimeoutMs'>,
+    connection: SshConnection,
+    closeAll: () => Promise<void>,
+  ) {
     this.label = label
+    this.#answerTimeoutMs = answerTimeoutMs
     this.#connection = connection
     this.#closeAll = closeAll
     // A host behind jump hosts that is gone leaves none of them open.
@@ -97,8 +115,11 @@ class SshHost implements RemoteHost {
     request: (client: Client, take: ClientCallback) => void,
   ): Promise<RemoteChannel> {
     const { client, channels, lostBecause } = this.#connection
+    let late: NodeJS.Timeout | undefined
     try {
       return await new Promise<RemoteChannel>((resolve, reject) => {
+        const silent = new Error(`nothing came for ${this.#answerTimeoutMs / 1000} s`)
+        late = setTimeout(() => reject(silent), this.#answerTimeoutMs)
         // The channel is listened to at once: its end may stand in the same packet as its beginning.
         request(client, (error, channel) => {
           if (error) return reject(error)
@@ -120,6 +141,8 @@ class SshHost implements RemoteHost {
             next: ['connect again'],
             cause,
           })
+    } finally {
+      clearTimeout(late)
     }
   }
 }

@@ -7,6 +7,8 @@ export interface LoginScript {
   /** Rounds of questions, each with the answers that are right. */
   readonly rounds?: readonly { readonly prompts: readonly Prompt[]; readonly answers: readonly string[] }[]
   readonly password?: string
+  /** It lets in, and never answers what is asked then: neither for a program nor for a way on. */
+  readonly isDeaf?: boolean
   /** Shown before the login. */
   readonly banner?: string
 }
@@ -39,6 +41,10 @@ export class SshLoginServer {
         }
         context.reject(methods)
       })
+      if (script.isDeaf === true) {
+        client.on('session', () => undefined).on('tcpip', () => undefined)
+        return
+      }
       client.on('session', (accept) => {
         accept().on('exec', (take, _refuse, { command }) => {
           const stream = take()

@@ -1,10 +1,12 @@
+import { randomInt } from 'node:crypto'
+import type { TerminalSize } from '../../remote/contract.ts'
 import type { BorrowedTerminal } from '../../shell/session.ts'
 import type { InputRouter } from './input-router.ts'
 import type { TerminalSession } from './session.ts'
 
-/** Asks a terminal whether it is well; the answer comes behind everything that it was asked before. */
-const ARE_YOU_WELL = '\x1b[5n'
-const I_AM_WELL = '\x1b[0n'
+/** So many places are asked for: nobody guesses them all, and so nobody answers before the terminal does. */
+const PLACES = 4
+const MOST_HEARD = 8192
 /** How long the answer is waited for, ms: over slow links it is on its way for some hundred. */
 const ANSWER_MS = 600
 
@@ -100,16 +102,28 @@ export class TerminalLender {
   /** Swallow what comes until the terminal has answered all that it was asked. */
   #settle(take: (listener: (chunk: Buffer) => void) => void): Promise<void> {
     const { output, answerMs = ANSWER_MS } = this.#options
+    const { question, answer } = whereAreYou({ columns: output.columns || 80, rows: output.rows || 24 })
     return new Promise((resolve) => {
       let heard = ''
       const timer = setTimeout(resolve, answerMs)
       take((chunk) => {
-        heard = (heard + chunk.toString('latin1')).slice(-64)
-        if (!heard.includes(I_AM_WELL)) return
+        heard = (heard + chunk.toString('latin1')).slice(-MOST_HEARD)
+        if (!heard.includes(answer)) return
         clearTimeout(timer)
         resolve()
       })
-      output.write(ARE_YOU_WELL)
+      output.write(question)
     })
   }
+}
+
+/**
+ * Asks a terminal where its cursor is at places that nobody knows before, and leaves it where it was. The answer comes behind
+ * everything that the terminal was asked before. A plain "are you well" will not do: a borrower that asked it last itself
+ * would have its answer taken for ours, and its further ones for keys.
+ */
+function whereAreYou({ columns, rows }: TerminalSize): { readonly question: string; readonly answer: string } {
+  const places = Array.from({ length: PLACES }, () => `${randomInt(rows) + 1};${randomInt(columns) + 1}`)
+  const question = places.map((place) => `\x1b[${place}H\x1b[6n`).join('')
+  return { question: `\x1b7${question}\x1b8`, answer: places.map((place) => `\x1b[${place}R`).join('') }
 }

@@ -158,6 +158,24 @@ it('closes a channel, also on a server that does not answer any more', async () 
   await host.close()
 })
 
+it('waits no longer than for any answer for a server that lets in and then gives nothing, and leaves when that is wished', async () => {
+  await using deaf = await SshLoginServer.start(key.file, { password: 'pw', isDeaf: true })
+  const to = targetOf(deaf, keys.dir, { knownHosts: { unknown: 'accept' }, answerTimeoutMs: 500 })
+  const mia = () => new ScriptedPrompter({ answers: ['pw'] })
+  const host = await connectSsh(to, { prompter: mia() })
+  await expect(host.openShell({ term: 'xterm', size: { columns: 80, rows: 24 } })).rejects.toThrow(
+    /nothing came for 0\.5 s/,
+  )
+  await host.close()
+  const beyond = target(22, { host: '192.0.2.1', via: to, answerTimeoutMs: 500 })
+  await expect(connectSsh(beyond, { prompter: mia() })).rejects.toThrow(/does not lead on to .*nothing came for 0\.5 s/)
+  const stop = new AbortController()
+  const patient = { ...beyond, answerTimeoutMs: 600_000 }
+  const connecting = connectSsh(patient, { prompter: mia(), signal: stop.signal })
+  setTimeout(() => stop.abort(), 300)
+  await expect(connecting).rejects.toThrow(/broken off/)
+})
+
 it('holds a program back while nobody reads, and loses nothing', async () => {
   const host = await connect(target(sshd.port))
   const bytes = 24 * 1024 * 1024

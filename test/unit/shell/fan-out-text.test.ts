@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { PrefixLines } from '../../../src/commands/exec-prefix.ts'
 import { groupOutcomes } from '../../../src/shell/fan-out-groups.ts'
-import { NO_OUTPUT } from '../../../src/shell/fan-out-kept.ts'
+import { KeptOutputs, NO_OUTPUT } from '../../../src/shell/fan-out-kept.ts'
 import { LineSplitter, MAX_LINE_CHARS, shownLine } from '../../../src/shell/fan-out-lines.ts'
 import type { NodeEnd, NodeOutcome } from '../../../src/shell/fan-out-outcome.ts'
 import { quoteCommand } from '../../../src/shell/fan-out-quote.ts'
@@ -69,13 +70,34 @@ describe('shownLine', () => {
   })
 })
 
+describe('KeptOutputs', () => {
+  it('tells outputs apart that are alike in all that is kept', () => {
+    const [left, right, again] = ['aaaX', 'aaaY', 'aaaX'].map((text) => {
+      const outputs = new KeptOutputs(3)
+      outputs.stdout.push(Buffer.from(text))
+      return outputs.stdout.done()
+    })
+    expect(left).toMatchObject({ text: 'aaa', totalBytes: 4 })
+    expect({ ...right, digest: '' }).toEqual({ ...left, digest: '' })
+    expect(right?.digest).not.toBe(left?.digest)
+    expect(again?.digest).toBe(left?.digest)
+  })
+})
+
+describe('PrefixLines', () => {
+  it('lets no name of a node reach the terminal as it is', () => {
+    const name = 'a\x1b]52;c;eA==\x07\n'
+    expect(new PrefixLines([name, 'press-1'], 'none').text(name, 'x', 'stdout')).toBe('a␛]52;c;eA==␇␊ | x\n')
+  })
+})
+
 describe('groupOutcomes', () => {
   const exited = (code: number): NodeEnd => ({ kind: 'exited', code, signal: null })
   const outcome = (key: string, text: string, end: NodeEnd): NodeOutcome => ({
     key,
     label: null,
     end,
-    stdout: { text, keptBytes: text.length, totalBytes: text.length },
+    stdout: { text, keptBytes: text.length, totalBytes: text.length, digest: text },
     stderr: NO_OUTPUT,
     durationMs: 1,
   })
