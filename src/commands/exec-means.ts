@@ -40,27 +40,29 @@ export function execMeans(options: ExecMeansOptions): ConsoleExecMeans {
       return connectSsh(target, { prompter: NOBODY_TO_ASK, signal })
     },
     record: async ({ nodes, command, why }) => {
-      const [{ Recording, recordingPath }, { compileRegex }] = await Promise.all([
+      const [{ Recording, recordingPath }, { withoutSecrets }, { compileRegex }] = await Promise.all([
         import('../shell/recording.ts'),
+        import('../shell/redactor.ts'),
         import('../../regex/linear-regex.ts'),
       ])
       const startedMs = Date.now()
       const [only] = nodes
       const name = nodes.length === 1 && only !== undefined ? only.key : `${nodes.length}-nodes`
+      const redact = record.redact.flatMap((text) => {
+        const compiled = compileRegex(text)
+        return compiled.ok ? [compiled.regex] : []
+      })
       return Recording.begin({
         file: recordingPath(recordingsDir, { context: context.name, node: `exec-${name}`, atMs: startedMs }),
         header: {
           ...RECORDED_SIZE,
           startedMs,
-          title: untrusted(`exec on ${name}: ${command}`).slice(0, MAX_TITLE_CHARS),
+          title: untrusted(`exec on ${name}: ${withoutSecrets(command, redact)}`).slice(0, MAX_TITLE_CHARS),
           term: '',
           about: { context: context.name, node: name, where: 'exec', who: who(), why, input: false },
         },
         maxBytes: record.maxBytes,
-        redact: record.redact.flatMap((text) => {
-          const compiled = compileRegex(text)
-          return compiled.ok ? [compiled.regex] : []
-        }),
+        redact,
       })
     },
   }

@@ -4,6 +4,7 @@ import type { OutputName, RemoteHost } from '../remote/contract.ts'
 import { FanOut, type FanOutOptions } from './fan-out.ts'
 import { endText, type NodeOutcome, summaryText, tallyOf } from './fan-out-outcome.ts'
 import type { ExecNode } from './fan-out-rights.ts'
+import { withoutSecrets } from './redactor.ts'
 import { type RemoteActOutcome, type WrittenAct, writeAct } from './session-audit.ts'
 
 /** The recording of a run; {@link isBehind} asks to write no more until it has caught up. */
@@ -121,7 +122,13 @@ export class FleetExec {
       verb: 'exec',
       code: fault === null ? 'OK' : 'RECORDING_FAILING',
       ...(fault === null ? {} : { msg: fault }),
-      args: { command, recording: this.recording, sha256, unrecordedBytes, ...tallyOf(outcomes) },
+      args: {
+        command: withoutSecrets(command),
+        recording: this.recording,
+        sha256,
+        unrecordedBytes,
+        ...tallyOf(outcomes),
+      },
       ...(why === null ? {} : { why }),
     })
     return { outcomes, tookMs, recording: this.recording, recordingFault: fault }

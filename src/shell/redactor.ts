@@ -108,6 +108,13 @@ export class Redactor {
   }
 }
 
+/** A text that is whole, such as a command, with what looks like a secret hidden in it. */
+export function withoutSecrets(text: string, own: readonly LinearRegex[] = []): string {
+  const redactor = new Redactor(own)
+  const pieces = [...redactor.feed({ atMs: 0, text }), ...redactor.flush()]
+  return pieces.map((piece) => piece.text).join('')
+}
+
 /** Where a pattern is found in a text of any length, a window after the other. */
 function rangesIn(regex: LinearRegex, text: string): (readonly [number, number])[] {
   const hits: (readonly [number, number])[] = []

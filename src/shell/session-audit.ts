@@ -1,4 +1,5 @@
 import type { BegunAct, OperatorJournal } from '../audit/command-journal.ts'
+import { withoutSecrets } from './redactor.ts'
 
 /** A program on another machine as the operator's journal tells of it. */
 export interface RemoteAct {
@@ -9,7 +10,7 @@ export interface RemoteAct {
   readonly how: 'ssh' | 'pod'
   /** `mia@10.0.0.4:22`, `vision/camera-7 (app)`. */
   readonly where: string
-  /** The command of an `exec`. */
+  /** The command of an `exec`; what looks like a secret in it is not written down. */
   readonly command?: string
   /** Path of the recording; absent where nothing is recorded. */
   readonly recording?: string
@@ -51,7 +52,7 @@ export async function writeAct(journal: Pick<OperatorJournal, 'begins'>, act: Re
     args: {
       how,
       where,
-      ...(command === undefined ? {} : { command }),
+      ...(command === undefined ? {} : { command: withoutSecrets(command) }),
       ...(recording === undefined ? {} : { recording }),
     },
     ...(why === null ? {} : { why }),

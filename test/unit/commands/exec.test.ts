@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -214,6 +214,14 @@ describe('edgedeck exec', () => {
     expect(() => exec(['--all', '--yes', '--', 'x'], nodes)).toThrow('--yes takes --why')
     expect(() => exec(['--all', '--yes', '--why', ' ', '--', 'x'], nodes)).toThrow('--yes takes --why')
     expect(await exec(['--all', '--yes', '--why', 'night job', '--', 'x'], nodes, production).done).toHaveLength(2)
+  })
+
+  it('writes down no secret that stands in the command', async () => {
+    const { done } = exec(['press-1', '--', 'mysql', '--password', 'hunter2'], { 'press-1': says('') })
+    await done
+    const written = readFileSync(join(dir, 'mia.ndjson'), 'utf8')
+    expect(written).toContain('mysql --password *******')
+    expect(written).not.toContain('hunter2')
   })
 
   it('refuses whoever has no shell right, or not at every site of the selection', async () => {
