@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { LogFilter } from '../protocol/log-filter.ts'
+import { type LogFilter, logFilterSchema } from '../protocol/log-filter.ts'
 import { LOG_LEVELS, type LogLevel } from '../protocol/records.ts'
 import { compileLogFilter } from '../regex/log-matcher.ts'
 import { parseDurationMs } from '../settings/units.ts'
@@ -156,6 +156,9 @@ function lineFilter({ level, source, grep, ignoreCase, contains, field }: LogOpt
     ...(ignoreCase || contains !== undefined ? { ignoreCase: true } : {}),
     ...(field.length === 0 ? {} : { fields: field.map(fieldTest) }),
   }
+  // A node answers nothing that it cannot read.
+  const fault = logFilterSchema.safeParse(filter).error?.issues[0]
+  if (fault !== undefined) throw new InvalidArgumentError(`${fault.path.join('.')}: ${fault.message}.`)
   const compiled = compileLogFilter(filter)
   if (compiled.ok) return filter
   const part = compiled.part === null ? '' : `: ${compiled.part}`

@@ -34,6 +34,7 @@ import {
 } from './contract.ts'
 import { refusalOf } from './gate.ts'
 import type { PageReader } from './history.ts'
+import { keptFromMs } from './kept-from.ts'
 import { MatchQuota } from './match-quota.ts'
 import type { PictureReader } from './picture.ts'
 import { answerPlainly } from './plain-requests.ts'
@@ -305,10 +306,11 @@ export class LiveServer {
   }
 
   #host(watched: ReturnType<SessionWitness['opened']> | undefined): SessionHost {
-    const { node, intervalMs, identity, read, search, picture, command, log } = this.#options
+    const { node, intervalMs, identity, read, search, picture, command, log, snapshot } = this.#options
     this.#opened += 1
     return {
       search,
+      keptFromMs: (filter) => keptFromMs(snapshot().store.byClass, filter, this.#clock.wallMs()),
       filters: this.#filters,
       quota: this.#quota,
       by: this.#opened,

@@ -42,10 +42,10 @@ export async function sendSearch(search: LogSearch, request: RangeRequest, outle
   return { truncated: true, lastSeq }
 }
 
-/** Count lines and answer with the counts; nothing when nobody wants them any more. */
+/** Count lines and answer with the counts, and from when on they are whole; nothing when nobody wants them any more. */
 export async function sendTally(
   search: LogSearch,
-  { id, stepMs, fromMs }: FrameOf<ClientFrame, 'tally'>,
+  { id, stepMs, knownFromMs: fromMs }: Pick<FrameOf<ClientFrame, 'tally'>, 'id' | 'stepMs'> & { knownFromMs: number },
   outlet: Pick<RangeOutlet, 'credit' | 'send'>,
 ): Promise<void> {
   outlet.credit.onEnd(() => search.end())

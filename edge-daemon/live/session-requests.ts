@@ -45,6 +45,8 @@ export interface RequestSources {
   readonly feed: StatusFeed
   readonly read: PageReader
   readonly search: LogSearcher
+  /** From when on all log lines that pass are kept, Unix ms. */
+  readonly keptFromMs: (filter: LogFilter | undefined) => number
   readonly filters: ReadyFilters
   /** Who this session is to the searches, which take turns. */
   readonly by: number
@@ -278,7 +280,8 @@ export class SessionRequests {
     if (this.#matcher(frame) === null) return
     this.#answer(frame, (credit) => {
       const send = (text: string): Promise<boolean> => this.#outlet.sendSlowly(text)
-      return sendTally(this.#search(frame), frame, { credit, send })
+      const knownFromMs = Math.max(fromMs, this.#sources.keptFromMs(frame.filter))
+      return sendTally(this.#search(frame), { id, stepMs, knownFromMs }, { credit, send })
     })
   }
 

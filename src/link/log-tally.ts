@@ -37,7 +37,8 @@ export async function tallyLogs(
         failures.set(key, outcome)
         return
       }
-      knownFromMs = Math.max(knownFromMs, outcome.fromMs - offsetMs)
+      // What comes back as it was asked is no news, whatever the clocks are apart.
+      if (outcome.fromMs > range.fromMs) knownFromMs = Math.max(knownFromMs, outcome.fromMs - offsetMs)
       for (const step of outcome.steps) {
         const index = Math.round((step.startMs - range.fromMs) / stepMs)
         const sum = sums[Math.min(count - 1, Math.max(0, index))]

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { eventually } from '../../support/edge-daemon.ts'
-import { LiveNode, logBody, TestConsole } from '../../support/live-node.ts'
+import { LiveNode, logBody, statusBody, TestConsole } from '../../support/live-node.ts'
 
 const open: { stop(): Promise<void> }[] = []
 
@@ -8,8 +8,8 @@ afterEach(async () => {
   for (const thing of open.splice(0)) await thing.stop()
 })
 
-async function start(): Promise<LiveNode> {
-  const node = await new LiveNode().start()
+async function start(options: ConstructorParameters<typeof LiveNode>[0] = {}): Promise<LiveNode> {
+  const node = await new LiveNode(options).start()
   open.push(node.server)
   return node
 }
@@ -63,6 +63,18 @@ test('counts kept lines by step of time and level', async () => {
     ],
   })
   expect(console.of('tallied').find(({ id }) => id === 'e')?.steps[2]?.lines).toEqual([0, 0, 0, 50, 0])
+})
+
+test('says from when on a count is whole', async () => {
+  const byClass = { log: { records: 1, bytes: 1, oldestAt: 1_000_900, maxBytes: null, maxAgeMs: null, evicted: 5 } }
+  const body = statusBody()
+  const node = await start({ snapshot: () => ({ ...body, store: { ...body.store, byClass } }) })
+  const console = await TestConsole.open(node.url)
+  console.send({ t: 'tally', id: 'h', fromMs: 1_000_001, toMs: 1_002_500, stepMs: 1000 })
+  console.send({ t: 'tally', id: 'later', fromMs: 1_001_000, toMs: 1_002_500, stepMs: 1000 })
+  await console.until(() => console.of('tallied').length === 2)
+  const known = new Map(console.of('tallied').map(({ id, fromMs }) => [id, fromMs]))
+  expect([known.get('h'), known.get('later')]).toEqual([1_000_900, 1_001_000])
 })
 
 test('refuses a pattern before anything is looked at, with the part that is wrong', async () => {

@@ -140,6 +140,7 @@ describe('the command line', () => {
     expect(usage('logs --level loud')).toContain('Allowed choices are debug')
     expect(usage('logs --since 5')).toContain('a duration such as 5m or 7d')
     expect(usage('logs --grep a(b')).toContain('"a(b" is no RE2 expression: ')
+    expect(usage('logs --source=')).toContain('sources.0: ')
     expect(usage('logs --field camera')).toContain('name=value, name!=value or name~regex')
     expect(usage('logs -f --reverse')).toContain('--reverse and --follow do not go together')
     expect(usage('logs --tail many')).toContain('whole number')
