@@ -13,18 +13,23 @@ export interface ShellFleetOptions {
   readonly production?: boolean
   /** Begin without a known key of the server. */
   readonly isUnknown?: boolean
+  /** URLs of further nodes by name, on the same machine. */
+  readonly nodes?: Readonly<Record<string, string>>
   /** Further lines of the configuration. */
   readonly config?: readonly string[]
 }
 
-/** One node that is down, `press-4`, with a real sshd on it, and the operator's own folders: what ships, on a terminal. */
+/** One node that is down, `press-4`, and others if wanted, with a real sshd on it, and the operator's own folders: what ships, on a terminal. */
 export class ShellFleet {
   readonly dir = mkdtempSync(join(tmpdir(), 'edgedeck-shell-'))
   readonly sshd: Sshd
   readonly env: NodeJS.ProcessEnv
   readonly #terminals: PtyProcess[] = []
 
-  private constructor(sshd: Sshd, { production = false, isUnknown = false, config = [] }: ShellFleetOptions) {
+  private constructor(
+    sshd: Sshd,
+    { production = false, isUnknown = false, nodes = {}, config = [] }: ShellFleetOptions,
+  ) {
     this.sshd = sshd
     const key = join(this.dir, 'id')
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'mia', '-f', key])
@@ -33,7 +38,9 @@ export class ShellFleet {
     writeFileSync(join(this.dir, 'ssh_config'), `Host *\n  IdentityFile ${key}\n  IdentityAgent none\n`)
     const lines = [
       'nodes:',
-      `  - {name: press-4, url: "ws://127.0.0.1:1/live", ssh: "${sshd.user}@${sshd.host}:${sshd.port}"}`,
+      ...Object.entries({ 'press-4': 'ws://127.0.0.1:1/live', ...nodes }).map(
+        ([name, url]) => `  - {name: ${name}, url: "${url}", ssh: "${sshd.user}@${sshd.host}:${sshd.port}"}`,
+      ),
       `ssh: {config: ${join(this.dir, 'ssh_config')}, knownHosts: ${join(this.dir, 'known_hosts')}}`,
       `production: ${production}`,
       ...config,
