@@ -9,6 +9,9 @@ import type { ConsoleStore } from './console-store.ts'
 import { editText } from './edit-text.ts'
 import { placesFor, type ShellFace } from './shell-face.ts'
 
+/** Only a demo has no way to its nodes; short enough for 80 columns. */
+export const NO_SSH_IN_DEMO = 'no SSH to demo nodes; for yours, "ssh: user@host" in config.yaml'
+
 /** What shells are opened with. */
 export interface ShellParts {
   readonly desk: ShellDesk
@@ -55,7 +58,7 @@ export class ShellVisit {
     if (this.#visiting !== null) return this.#visiting
     const shells = this.#shells
     if (shells === null) {
-      this.#toast('shells are not opened from here')
+      this.#toast(NO_SSH_IN_DEMO)
       return Promise.resolve()
     }
     this.#abort = new AbortController()

@@ -6,6 +6,7 @@ import { type ExecMeans, FleetExec } from '../../shell/fan-out-exec.ts'
 import { shownLine } from '../../shell/fan-out-lines.ts'
 import { summaryText } from '../../shell/fan-out-outcome.ts'
 import type { ExecNode } from '../../shell/fan-out-rights.ts'
+import { NO_SSH_IN_DEMO } from '../shell-visit.ts'
 import { ExecRun } from './exec-run.ts'
 
 /** What running commands from the console takes. */
@@ -48,7 +49,7 @@ export class ExecVisit {
 
   /** Why no command can be run now; null when one can. */
   get obstacle(): string | null {
-    if (this.#parts.means === null) return 'there is nothing here that commands are run on'
+    if (this.#parts.means === null) return NO_SSH_IN_DEMO
     return this.#run?.isOver === false ? 'a command is still running' : null
   }
 

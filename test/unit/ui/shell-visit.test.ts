@@ -170,3 +170,11 @@ test('what came to nothing is told with its cure and tried again; what broke off
   expect(toasts).toEqual([expect.stringContaining('was left')])
   expect(acts).toHaveLength(4)
 })
+
+test('says in a demo what its nodes lack and where that is written for others, in 80 columns', async () => {
+  const toasts: string[] = []
+  const shell = new ShellVisit({ store: new ConsoleStore(), toast: (text) => toasts.push(text), shells: null })
+  await shell.open('node-1')
+  expect(toasts).toEqual(['no SSH to demo nodes; for yours, "ssh: user@host" in config.yaml'])
+  expect(` ${toasts[0]}  esc closes`.length).toBeLessThanOrEqual(80)
+})
