@@ -16,8 +16,14 @@ import type { LogLink, SearchedNode } from '../link/log-search-contract.ts'
 import { unreachable } from '../link/request-book.ts'
 import { identityOf } from './node-identity.ts'
 
+/** The newest slice of a range, ms; each older one is twice as long, so that a range of years is few of them. */
+const SLICE_MS = 86_400_000
 /** Rows that are handed on at a time. */
 const PAGE_ROWS = 500
+const CANCELLED: RequestFailure = { ok: false, code: 'CANCELLED', message: 'the reader went away', next: [] }
+
+/** A line, or the news of some that are not there, with its place in time. */
+type Found = { readonly atMs: number } & ({ readonly record: LogRecord } | { readonly gap: RangeGap })
 
 /** Nodes as the cloud knows them, to be searched like nodes: what went up of their logs, errors and worse unless they say otherwise. */
 export function cloudNodes({
@@ -52,20 +58,32 @@ class CloudLogs implements LogLink {
     return Promise.resolve(unreachable('the cloud holds no lines around others'))
   }
 
+  /**
+   * All of the range in one answer, whatever the limit: it is read slice by slice as its rows are taken, and the signal ends
+   * it. To be asked page by page would read all of it from the cloud again for every page.
+   */
   async stream(request: RangeRequest<'logs'>, sink: RangeSink<'logs'>, signal: AbortSignal): Promise<RangeOutcome> {
-    const { newestFirst = false, limit, beforeSeq = Number.POSITIVE_INFINITY, afterSeq = -1 } = request
-    const found: LogRecord[] = []
-    const outcome = await this.#read(
-      request,
-      (records) => found.push(...records.filter(({ seq }) => seq < beforeSeq && seq > afterSeq)),
-      (gap) => sink.gap(gap),
-      signal,
-    )
-    if (!outcome.ok) return outcome
-    if (newestFirst) found.reverse()
-    const rows = found.slice(0, limit)
-    for (let at = 0; at < rows.length; at += PAGE_ROWS) await sink.rows(rows.slice(at, at + PAGE_ROWS))
-    return { ok: true, truncated: found.length > limit, lastSeq: rows.at(-1)?.seq ?? null }
+    const { newestFirst = false } = request
+    const slices = slicesOf(request)
+    if (!newestFirst) slices.reverse()
+    for (const slice of slices) {
+      const found: Found[] = []
+      const outcome = await this.#read(
+        { ...request, ...slice },
+        (records) => found.push(...records.map((record) => ({ atMs: record.timestamp, record }))),
+        (gap) => found.push({ atMs: gap.toMs, gap }),
+        signal,
+      )
+      if (!outcome.ok) return outcome
+      found.sort((a, b) => a.atMs - b.atMs)
+      if (newestFirst) found.reverse()
+      for (const part of partsOf(found, newestFirst)) {
+        if (Array.isArray(part)) await sink.rows(part)
+        else sink.gap(part)
+        if (signal.aborted) return CANCELLED
+      }
+    }
+    return { ok: true, truncated: false, lastSeq: null }
   }
 
   async tally({ fromMs, stepMs, ...range }: TallyRequest, signal: AbortSignal): Promise<TallyOutcome> {
@@ -108,4 +126,38 @@ class CloudLogs implements LogLink {
     )
     return outcome.ok ? { ...outcome, lastSeq: null } : outcome
   }
+}
+
+/** Slices of a range, newest first: the newest lines of a long time are found without all of it in memory. */
+export function slicesOf({
+  fromMs,
+  toMs,
+}: {
+  readonly fromMs: number
+  readonly toMs: number
+}): { fromMs: number; toMs: number }[] {
+  const slices = []
+  let lengthMs = SLICE_MS
+  for (let endMs = toMs; endMs >= fromMs; lengthMs *= 2) {
+    const startMs = Math.max(fromMs, endMs - lengthMs + 1)
+    slices.push({ fromMs: startMs, toMs: endMs })
+    endMs = startMs - 1
+  }
+  return slices
+}
+
+/** Gaps between runs of lines; one run is of one log, whose sequence rises all along, or falls where the newest come first. */
+function* partsOf(found: readonly Found[], newestFirst: boolean): Generator<RangeGap | LogRecord[]> {
+  let run: LogRecord[] = []
+  for (const one of found) {
+    const last = run.at(-1)
+    const turns = 'record' in one && last !== undefined && one.record.seq > last.seq === newestFirst
+    if (run.length > 0 && ('gap' in one || turns || run.length === PAGE_ROWS)) {
+      yield run
+      run = []
+    }
+    if ('gap' in one) yield one.gap
+    else run.push(one.record)
+  }
+  if (run.length > 0) yield run
 }
