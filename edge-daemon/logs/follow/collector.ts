@@ -1,3 +1,4 @@
+import { bodyJson } from './body-json.ts'
 import type { Place } from './file-place.ts'
 import type { Draft } from './record-maker.ts'
 
@@ -75,7 +76,7 @@ export class Collector {
 
   /** Add a record, and what is kept once it is. Sends when there is enough for a call. */
   add(draft: Draft, progress: Progress, key: string, place: Place): void {
-    const body = JSON.stringify(draft.body)
+    const body = bodyJson(draft.body)
     this.#classes.push(draft.class)
     this.#timestamps.push(draft.timestamp)
     this.#bodies.push(body)

@@ -132,7 +132,8 @@ export class FollowedFile {
 
   /** Whether a record that ends there is kept. */
   isKept(lane: Lane, lineClass: LineClass, end: number): boolean {
-    return end <= this.#from.end || end <= (this.#marks.get(markKey(lane, lineClass))?.end ?? 0)
+    if (end <= this.#from.end) return true
+    return this.#marks.size > 0 && end <= (this.#marks.get(markKey(lane, lineClass))?.end ?? 0)
   }
 
   /** What was handed over is kept: up to these marks, and everything before `from`. */

@@ -83,6 +83,10 @@ export class LineJoiner {
     const place: Place = { end: raw.end, check: raw.check }
     this.#last = place
     const opened = envelope === null ? null : openEnvelope(raw.text, envelope)
+    if (opened === null && this.#isPlain && raw.text.length <= this.#options.keepChars) {
+      emit({ lane: '', text: raw.text, cutChars: raw.cutChars, notedAt: null, place })
+      return
+    }
     const lane: Lane = opened?.lane ?? ''
     const text = opened === null ? raw.text : opened.text
     const open = this.#partial.get(lane) ?? openAt(before, opened?.timestamp ?? null)
@@ -106,6 +110,11 @@ export class LineJoiner {
     for (const [lane, open] of this.#partial) this.#whole(lane, open, emit)
     this.#partial.clear()
     this.endGroups(emit)
+  }
+
+  /** Whether each line is a record and nothing is open. */
+  get #isPlain(): boolean {
+    return this.#options.multiline === null && this.#partial.size === 0
   }
 
   #whole(lane: Lane, line: Open, emit: (line: Joined) => void): void {

@@ -14,9 +14,14 @@ export interface Origin {
 /** @see Origin.lane */
 export type Lane = '' | 'O' | 'E' | 'L'
 
+/** Made once: a text that is put together for each line must be hashed for each as well. */
+const MARK_KEYS = Object.fromEntries(
+  (['', 'O', 'E', 'L'] as const).map((lane) => [lane, { log: `${lane}|log`, error: `${lane}|error` }]),
+) as Readonly<Record<Lane, Readonly<Record<LineClass, string>>>>
+
 /** Where a mark of what is kept stands: by lane and class. */
 export function markKey(lane: Lane, lineClass: LineClass): string {
-  return `${lane}|${lineClass}`
+  return MARK_KEYS[lane][lineClass]
 }
 
 const ORIGIN = /^([0-9a-f]{10})([OEL]?):(\d{1,16}):(\d{1,10})$/

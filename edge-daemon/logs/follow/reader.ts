@@ -56,7 +56,14 @@ export class LineReader {
   take(file: FollowedFile, { source, format }: LineNaming, { lane, text, cutChars, notedAt, place }: Joined): void {
     if (text.trim() === '') return
     const origin = formatOrigin({ file: file.id, lane, ...place })
-    const draft = this.draft(file.id + lane, { text, cutChars, notedAt, origin, source, format })
+    const draft = this.draft(lane === '' ? file.id : file.id + lane, {
+      text,
+      cutChars,
+      notedAt,
+      origin,
+      source,
+      format,
+    })
     if (file.isKept(lane, this.classBefore(draft), place.end)) return
     this.add(draft, file, markKey(lane, draft.class), place)
   }

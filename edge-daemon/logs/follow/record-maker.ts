@@ -49,42 +49,40 @@ export class RecordMaker {
   make({ text, cutChars, notedAt, origin, source, format, noted }: WholeLine): Draft {
     const { forward, redactor, before, wallMs, maxChars } = this.#options
     const now = Math.floor(wallMs())
-    const parsed = parseLine(cleanLine(text), format, now)
+    const clean = cleanLine(text)
+    const isHarmless = noted === undefined && redactor.isHarmless(clean)
+    const parsed = parseLine(clean, format, now)
     const timestamp = (noted === undefined ? parsed.timestamp : null) ?? notedAt ?? now
     const level = levelOf(parsed.level, noted?.level)
-    const msg = redactor.text(parsed.msg)
-    const { fields, lostChars } = this.#fields(merged(noted?.fields ?? null, parsed.fields))
+    const msg = isHarmless ? parsed.msg : redactor.text(parsed.msg)
+    const { fields, lostChars } = this.#fields(merged(noted?.fields ?? null, parsed.fields), isHarmless)
     const cut = cutChars + Math.max(0, msg.length - maxChars) + lostChars
     const kept = msg.length > maxChars ? msg.slice(0, maxChars) : msg
     const lineClass = classOf(level, forward)
     const taken = before.take(source, { timestamp, level, msg: kept }, lineClass)
-    return {
-      class: lineClass,
-      timestamp,
-      body: {
-        level,
-        source,
-        msg: kept,
-        ...(fields === null ? {} : { fields }),
-        origin,
-        ...(cut > 0 ? { cut_chars: cut } : {}),
-        ...(taken.length > 0 ? { before: [...taken] } : {}),
-      },
-    }
+    const body: Draft['body'] =
+      fields === null ? { level, source, msg: kept, origin } : { level, source, msg: kept, fields, origin }
+    if (cut > 0) body.cut_chars = cut
+    if (taken.length > 0) body.before = [...taken]
+    return { class: lineClass, timestamp, body }
   }
 
-  #fields(found: Record<string, FieldValue> | null): { fields: Record<string, FieldValue> | null; lostChars: number } {
+  #fields(
+    found: Record<string, FieldValue> | null,
+    isHarmless: boolean,
+  ): { fields: Record<string, FieldValue> | null; lostChars: number } {
     if (found === null) return { fields: null, lostChars: 0 }
     let chars = 0
     let lostChars = 0
     const { redactor, maxChars } = this.#options
-    for (const [name, value] of Object.entries(found)) {
-      const clean = redactor.field(name, value)
+    for (const name of Object.keys(found)) {
+      const value = found[name] ?? null
+      const clean = isHarmless ? value : redactor.field(name, value)
       const room = Math.max(0, maxChars - chars)
       if (typeof clean === 'string' && clean.length > room) {
         lostChars += clean.length - room
         found[name] = clean.slice(0, room)
-      } else found[name] = clean
+      } else if (clean !== value) found[name] = clean
       chars += name.length + (typeof clean === 'string' ? Math.min(clean.length, room) : 8)
     }
     return { fields: found, lostChars }

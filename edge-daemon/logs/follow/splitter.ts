@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crcOf } from './line-check.ts'
 
 /** A line as it stands in a file, before anything is made of it. */
 export interface RawLine {
@@ -21,8 +21,7 @@ const NEWLINE = 0x0a
 export function checkOf(bytes: Buffer): number {
   const tail = bytes.length > CHECKED_BYTES ? bytes.subarray(-CHECKED_BYTES) : bytes
   const before = tail.length < 2 ? -1 : tail.lastIndexOf(NEWLINE, tail.length - 2)
-  const line = before < 0 ? tail : tail.subarray(before + 1)
-  return crc32(line)
+  return crcOf(tail, before + 1, tail.length)
 }
 
 /** Parts the bytes of a file into lines, in memory that is bounded however long a line is. */
@@ -83,7 +82,7 @@ export class LineSplitter {
 
   #whole(chunk: Buffer, from: number, at: number, end: number): RawLine {
     const start = this.#lineStart
-    const check = crc32(chunk.subarray(Math.max(from, at + 1 - CHECKED_BYTES), at + 1))
+    const check = crcOf(chunk, Math.max(from, at + 1 - CHECKED_BYTES), at + 1)
     // A file that was truncated under a writer who goes on where he was begins with a hole.
     let first = from
     while (chunk[first] === 0 && first < at) first += 1

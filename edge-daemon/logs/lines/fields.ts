@@ -30,13 +30,13 @@ export class FieldBag {
       return
     }
     this.#count += 1
-    // A name such as __proto__ must become a field like any other.
-    Object.defineProperty(this.#fields, key, {
-      value: bounded(value),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    })
+    const kept = bounded(value)
+    if (key !== '__proto__') {
+      this.#fields[key] = kept
+      return
+    }
+    // It must become a field like any other.
+    Object.defineProperty(this.#fields, key, { value: kept, enumerable: true, configurable: true, writable: true })
   }
 
   /** What was gathered; null for nothing. */

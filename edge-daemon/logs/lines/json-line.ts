@@ -4,10 +4,22 @@ import { levelNamed, levelNumbered } from './level.ts'
 import type { ParsedLine } from './parsed.ts'
 import { isSaneTime, timeOf } from './time.ts'
 
-/** Names under which programs write level, message and time (pino, bunyan, zap, logrus, winston, ECS, CLEF, Python). */
+/** Names under which programs write level, message and time (pino, bunyan, zap, logrus, winston, ECS, CLEF, Python), the first one first. */
 const LEVEL_NAMES = ['level', 'severity', 'lvl', 'log.level', 'levelname', 'loglevel', '@l']
 const MSG_NAMES = ['msg', 'message', '@m', '@mt', 'short_message', 'event', 'log', 'text']
 const TIME_NAMES = ['time', 'ts', 'timestamp', '@timestamp', '@t', 'datetime', 'date']
+type Meaning = 'level' | 'msg' | 'time'
+const MEANINGS = new Map(
+  (
+    [
+      ['level', LEVEL_NAMES],
+      ['msg', MSG_NAMES],
+      ['time', TIME_NAMES],
+    ] as const
+  ).flatMap(([meaning, names]) =>
+    names.map((name, rank): [string, { meaning: Meaning; rank: number }] => [name, { meaning, rank }]),
+  ),
+)
 
 /** Parse a line that is one JSON object; null when it is none. */
 export function parseJsonLine(text: string, nowMs: number): ParsedLine | null {
@@ -17,35 +29,56 @@ export function parseJsonLine(text: string, nowMs: number): ParsedLine | null {
 
 /** Level, message, time and fields out of names and values; a value that is not understood stays a field. */
 export function fromPairs(pairs: Readonly<Record<string, unknown>>, text: string, nowMs: number): ParsedLine {
-  let level: LogLevel | null = null
-  let msg: string | null = null
-  let timestamp: number | null = null
-  const taken = new Set<string>()
-  for (const name of LEVEL_NAMES) {
-    if (!Object.hasOwn(pairs, name)) continue
-    level = levelOf(pairs[name])
-    if (level === null) continue
-    taken.add(name)
-    break
+  const names = Object.keys(pairs)
+  const found: Told = { level: null, msg: null, time: null }
+  for (const name of names) {
+    const known = MEANINGS.get(name)
+    if (known !== undefined) tell(found, name, known, pairs[name], nowMs)
   }
-  for (const name of MSG_NAMES) {
-    const said = Object.hasOwn(pairs, name) ? pairs[name] : null
-    if (typeof said !== 'string' || said === '') continue
-    msg = said
-    taken.add(name)
-    break
-  }
-  for (const name of TIME_NAMES) {
-    if (!Object.hasOwn(pairs, name)) continue
-    const at = timeOf(pairs[name], nowMs)
-    if (at === null || !isSaneTime(at, nowMs)) continue
-    timestamp = at
-    taken.add(name)
-    break
-  }
+  const { level, msg, time } = found
   const fields = new FieldBag()
-  for (const [name, value] of Object.entries(pairs)) if (!taken.has(name)) fields.add(name, value)
-  return { timestamp, level, msg: msg ?? text, fields: fields.take() }
+  for (const name of names) {
+    if (name !== level?.name && name !== msg?.name && name !== time?.name) fields.add(name, pairs[name])
+  }
+  return {
+    timestamp: time?.value ?? null,
+    level: level?.value ?? null,
+    msg: msg?.value ?? text,
+    fields: fields.take(),
+  }
+}
+
+/** What is told so far, and under which name. */
+interface Told {
+  level: Ranked<LogLevel> | null
+  msg: Ranked<string> | null
+  time: Ranked<number> | null
+}
+
+interface Ranked<T> {
+  readonly name: string
+  readonly rank: number
+  readonly value: T
+}
+
+/** Take a value as what its name says, unless it is not understood or one of an earlier name is there. */
+function tell(
+  found: Told,
+  name: string,
+  { meaning, rank }: { meaning: Meaning; rank: number },
+  said: unknown,
+  nowMs: number,
+): void {
+  if ((found[meaning]?.rank ?? Number.POSITIVE_INFINITY) < rank) return
+  if (meaning === 'level') {
+    const value = levelOf(said)
+    if (value !== null) found.level = { name, rank, value }
+  } else if (meaning === 'msg') {
+    if (typeof said === 'string' && said !== '') found.msg = { name, rank, value: said }
+  } else {
+    const value = timeOf(said, nowMs)
+    if (value !== null && isSaneTime(value, nowMs)) found.time = { name, rank, value }
+  }
 }
 
 function levelOf(value: unknown): LogLevel | null {

@@ -1,6 +1,14 @@
 import { compileRegex, type LinearRegex, MAX_SUBJECT_CHARS, type TextRange } from '../../../regex/linear-regex.ts'
 import type { FieldValue } from './fields.ts'
-import { KEY_BEGIN, KEY_END, MAY_HOLD_SECRET, REDACTED, SECRET_FIELD, SECRET_KINDS } from './secrets.ts'
+import {
+  hasHintOfSecret,
+  KEY_BEGIN,
+  KEY_END,
+  MAY_HOLD_SECRET,
+  REDACTED,
+  SECRET_FIELD,
+  SECRET_KINDS,
+} from './secrets.ts'
 
 /** A key of more lines than this is none: the block was never ended. */
 const MAX_KEY_LINES = 200
@@ -27,11 +35,19 @@ export class Redactor {
     return this.#count
   }
 
+  /**
+   * Whether nothing in a line, its names and values included, can be a secret. What is written with escapes may be one that
+   * only shows when they are resolved.
+   */
+  isHarmless(line: string): boolean {
+    return this.#own.length === 0 && !line.includes('\\') && !hasHintOfSecret(line)
+  }
+
   /** A text without its secrets. Time grows with its length. */
   text(text: string): string {
     let clean = text
     if (clean.includes('PRIVATE KEY')) clean = this.#withoutKeys(clean)
-    if (MAY_HOLD_SECRET.test(clean)) {
+    if (hasHintOfSecret(clean) && MAY_HOLD_SECRET.test(clean)) {
       for (const { pattern, keep } of SECRET_KINDS) {
         clean = clean.replace(pattern, (_, kept: unknown) => {
           this.#count += 1

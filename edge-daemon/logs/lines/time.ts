@@ -1,3 +1,5 @@
+import { plainIsoTime } from './iso-time.ts'
+
 /** Before this no log was written by what we follow, Unix ms: 2000-01-01. A clock that was never set says 1970. */
 const EARLIEST_MS = 946_684_800_000
 /** How far in the future a line may be: whoever wrote it may have another zone in mind. */
@@ -38,6 +40,11 @@ const COMMON_LOG = /^\[?(\d\d)\/([A-Z][a-z]{2})\/(\d{4}):(\d\d):(\d\d):(\d\d) ([
  * is this machine's own time, as who writes a log beside us means it; without a year it is the last that is not in the future.
  */
 export function leadingTime(text: string, nowMs: number): LeadingTime | null {
+  const plain = plainIsoTime(text)
+  if (plain !== null) return plain
+  // Digits, a bracket, a capital or `<` of syslog: nothing else begins a time.
+  const first = text.charCodeAt(0)
+  if (!((first >= 0x30 && first <= 0x39) || (first >= 0x41 && first <= 0x5b) || first === 0x3c)) return null
   const iso = ISO.exec(text)
   if (iso !== null) {
     const [all, year, month, day, hour, minute, second, fraction, zone] = iso
