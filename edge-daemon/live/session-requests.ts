@@ -246,6 +246,8 @@ export class SessionRequests {
     const status = this.#status.get(id)
     if (status !== undefined) this.#sources.feed.remove(status)
     this.#status.delete(id)
+    // What was gathered for it was published while it stood.
+    this.#rows.get(id)?.flush()
     this.#rows.delete(id)
     this.#searches.get(id)?.end()
     this.#answers.get(id)?.end()

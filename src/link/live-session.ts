@@ -44,8 +44,6 @@ export interface ExpectedNode {
 
 const STATUS_CREDITS = 8
 const ROWS_CREDITS = 32
-/** Five times as long as a node gathers rows before it sends them. */
-const FADE_MS = 250
 /** A peer whose every frame is wrong is no peer; one odd frame of a newer daemon is no reason to leave. */
 const MAX_BAD_FRAMES = 20
 
@@ -70,8 +68,8 @@ export class LiveSession {
   readonly #subscriptions = new Map<string, Subscription>()
   /** Subscriptions that the operator changes, by topic. */
   readonly #followed = new Map<'logs' | 'results', string>()
-  /** Subscriptions that will be ended in a moment. */
-  readonly #fading = new Map<string, NodeJS.Timeout>()
+  /** Subscriptions that were ended, by the probe behind that: what the node had gathered for them comes before its answer. */
+  readonly #fading = new Map<string, number>()
   /** Rows are asked for when the next status has told where to go on. */
   #rowsWait = false
   /** The subscription to status; null while there is none. */
@@ -122,10 +120,12 @@ export class LiveSession {
     this.#send({ t: 'hello', v: FRAME_VERSION, at: this.#port.now(), client: this.#options.client })
   }
 
-  /** Send a clock probe. */
-  probe(): void {
-    this.#send({ t: 'ping', n: this.#nextPing, at: this.#port.now() })
+  /** Send a clock probe; its number. */
+  probe(): number {
+    const n = this.#nextPing
     this.#nextPing += 1
+    this.#send({ t: 'ping', n, at: this.#port.now() })
+    return n
   }
 
   /** Ask for what is of interest, or (false) for nothing any more; the session stands either way. */
@@ -140,7 +140,7 @@ export class LiveSession {
     for (const id of this.#subscriptions.keys()) this.#send({ t: 'unsubscribe', id })
     this.#subscriptions.clear()
     this.#followed.clear()
-    this.#forgetFading()
+    this.#fading.clear()
     this.#rowsWait = false
     this.#statusId = null
   }
@@ -202,7 +202,6 @@ export class LiveSession {
   /** The transport is gone. */
   finish(reason: string): void {
     this.#over = true
-    this.#forgetFading()
     this.requests.abandon(reason)
   }
 
@@ -228,6 +227,7 @@ export class LiveSession {
         this.#send({ t: 'pong', n: frame.n, echo: frame.at, recvAt: nowMs, at: this.#port.now() })
         return
       case 'pong': {
+        this.#faded(frame.n)
         const sample = this.#clock.take(frame, nowMs)
         if (sample === null) return
         this.#trustedOffsetMs = sample.offsetMs + (frame.trustedAt === undefined ? 0 : frame.trustedAt - frame.at)
@@ -268,9 +268,13 @@ export class LiveSession {
     subscription.used = 0
   }
 
-  #forgetFading(): void {
-    for (const timer of this.#fading.values()) clearTimeout(timer)
-    this.#fading.clear()
+  /** All that came before a probe was answered is here. */
+  #faded(probe: number): void {
+    for (const [id, until] of this.#fading) {
+      if (until > probe) continue
+      this.#fading.delete(id)
+      this.#subscriptions.delete(id)
+    }
   }
 
   #askForAll(): void {
@@ -296,18 +300,12 @@ export class LiveSession {
     if (!this.#welcomed || !this.#attends || this.#rowsWait) return
     const before = this.#followed.get(topic)
     this.#followed.delete(topic)
-    if (before !== undefined) this.#fade(before, wish === null ? 0 : FADE_MS)
+    // The new one stands before the old one goes, so that no row falls between them; rows that come by both have one number.
     if (wish !== null) this.#followed.set(topic, this.#subscribeRows(topic, wish))
-  }
-
-  /** End a subscription, a little later where another takes its place: what the node has gathered for it still comes. */
-  #fade(id: string, afterMs: number): void {
-    const end = (): void => {
-      this.#fading.delete(id)
-      if (this.#subscriptions.delete(id)) this.#send({ t: 'unsubscribe', id })
-    }
-    if (afterMs === 0) end()
-    else this.#fading.set(id, setTimeout(end, afterMs))
+    if (before === undefined) return
+    this.#send({ t: 'unsubscribe', id: before })
+    if (wish === null) this.#subscriptions.delete(before)
+    else this.#fading.set(before, this.probe())
   }
 
   /** Go on behind what came before; with a backlog where nothing of the kind did. */
