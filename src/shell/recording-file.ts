@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
@@ -13,6 +13,8 @@ export interface WrittenFile {
   readonly sha256: string
   /** Why it is not whole; null when it is. */
   readonly fault: string | null
+  /** What texts that the disk refused stand for, bytes. */
+  readonly lostBytes: number
 }
 
 /**
@@ -25,6 +27,9 @@ export class RecordingFile {
   readonly #hash = createHash('sha256')
   #waiting: string[] = []
   #waitingBytes = 0
+  /** What the texts that wait stand for, bytes. */
+  #waitingFor = 0
+  #lostBytes = 0
   #bytes = 0
   #fault: string | null = null
   #writing: Promise<void> | null = null
@@ -35,12 +40,20 @@ export class RecordingFile {
     this.#handle = handle
   }
 
-  /** @throws EdgeError `RECORDING_FAILING` when there is no such file to be had */
-  static async create(path: string): Promise<RecordingFile> {
+  /**
+   * A new file that begins with a text. That is on the disk when this resolves: a disk that is full gives files that hold
+   * nothing.
+   * @throws EdgeError `RECORDING_FAILING` when there is no such file to be had
+   */
+  static async create(path: string, beginning: string): Promise<RecordingFile> {
+    let created: RecordingFile | null = null
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      return new RecordingFile(path, await open(path, 'wx', 0o600))
+      created = new RecordingFile(path, await open(path, 'wx', 0o600))
+      await created.#begin(beginning)
+      return created
     } catch (error) {
+      if (created !== null) await created.#remove()
       throw new EdgeError('RECORDING_FAILING', {
         message: `the session cannot be recorded in ${path}: ${messageOf(error)}`,
         next: ['make room on the disk, or let the folder be writable'],
@@ -64,9 +77,14 @@ export class RecordingFile {
     this.#caughtUp = listener
   }
 
-  append(text: string): void {
-    if (this.#fault !== null) return
+  /** `standsFor` counts as lost when the disk refuses the text, bytes. */
+  append(text: string, standsFor = 0): void {
+    if (this.#fault !== null) {
+      this.#lostBytes += standsFor
+      return
+    }
     this.#waiting.push(text)
+    this.#waitingFor += standsFor
     this.#waitingBytes += Buffer.byteLength(text)
     this.#writing ??= this.#writeAll()
   }
@@ -80,7 +98,20 @@ export class RecordingFile {
       this.#fault ??= messageOf(error)
     }
     await this.#handle.close().catch(() => undefined)
-    return { bytes: this.#bytes, sha256: this.#hash.digest('hex'), fault: this.#fault }
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex'), fault: this.#fault, lostBytes: this.#lostBytes }
+  }
+
+  /** @throws Error when the disk refuses */
+  async #begin(text: string): Promise<void> {
+    this.append(text)
+    await this.#writing
+    if (this.#fault !== null) throw new Error(this.#fault)
+    await this.#handle.sync()
+  }
+
+  async #remove(): Promise<void> {
+    await this.#handle.close().catch(() => undefined)
+    await unlink(this.path).catch(() => undefined)
   }
 
   async #writeAll(): Promise<void> {
@@ -88,12 +119,16 @@ export class RecordingFile {
     await null
     while (this.#waiting.length > 0 && this.#fault === null) {
       const data = Buffer.from(this.#waiting.join(''))
+      const standsFor = this.#waitingFor
       this.#waiting = []
+      this.#waitingFor = 0
       await this.#write(data)
       this.#waitingBytes -= data.length
+      if (this.#fault !== null) this.#lostBytes += standsFor + this.#waitingFor
     }
     if (this.#fault !== null) {
       this.#waiting = []
+      this.#waitingFor = 0
       this.#waitingBytes = 0
     }
     this.#writing = null

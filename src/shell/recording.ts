@@ -42,20 +42,20 @@ export class Recording {
   #leftBytes: number
   #unrecordedBytes = 0
 
-  private constructor(file: RecordingFile, options: RecordingOptions) {
+  private constructor(file: RecordingFile, options: RecordingOptions, headerBytes: number) {
     this.path = file.path
     this.#file = file
     this.#options = options
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
     this.#startMs = this.#monotonicMs()
     this.#redactors = { o: new Redactor(options.redact), i: new Redactor(options.redact) }
-    this.#leftBytes = options.maxBytes - REMARKS_BYTES
-    this.#append(headerLine(options.header))
+    this.#leftBytes = options.maxBytes - REMARKS_BYTES - headerBytes
   }
 
   /** @throws EdgeError `RECORDING_FAILING` */
   static async begin(options: RecordingOptions): Promise<Recording> {
-    return new Recording(await RecordingFile.create(options.file), options)
+    const header = headerLine(options.header)
+    return new Recording(await RecordingFile.create(options.file, header), options, Buffer.byteLength(header))
   }
 
   /** The disk is slower than the session. */
@@ -91,7 +91,8 @@ export class Recording {
     this.#leftBytes = REMARKS_BYTES
     if (lost > 0) this.#event('m', `${lost} bytes after the limit of this recording are not in it`, atMs)
     this.#event('x', end.slice(0, 200), atMs)
-    return { ...(await this.#file.finish()), unrecordedBytes: lost }
+    const written = await this.#file.finish()
+    return { ...written, unrecordedBytes: lost + written.lostBytes }
   }
 
   #take(code: 'o' | 'i', chunk: Uint8Array): void {
@@ -108,18 +109,21 @@ export class Recording {
   }
 
   #event(code: CastCode, data: string, atMs: number): void {
-    if (!this.#append(eventLine({ atMs, code, data }))) this.#unrecordedBytes += Buffer.byteLength(data)
+    const bytes = Buffer.byteLength(data)
+    if (!this.#append(eventLine({ atMs, code, data }), code === 'o' || code === 'i' ? bytes : 0)) {
+      this.#unrecordedBytes += bytes
+    }
   }
 
   /** Append a line while there is room; the first that has none ends the recording. */
-  #append(line: string): boolean {
+  #append(line: string, standsFor: number): boolean {
     const bytes = Buffer.byteLength(line)
     if (bytes > this.#leftBytes) {
       this.#leftBytes = 0
       return false
     }
     this.#leftBytes -= bytes
-    this.#file.append(line)
+    this.#file.append(line, standsFor)
     return true
   }
 

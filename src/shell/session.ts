@@ -28,6 +28,8 @@ export interface SessionSummary {
 
 /** What is typed ahead of a program that takes nothing, at most, bytes. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024
+/** Programs see two sizes as two when so much is between them, ms. */
+const NUDGE_MS = 100
 /** A channel that was closed has so long to say so, ms. */
 const CLOSE_MS = 2000
 const HELP =
@@ -90,8 +92,15 @@ export async function runSession(
     recording?.output(chunk)
     settleFlow()
   })
+  let known = terminal.size()
   terminal.onResize(() => {
     const size = terminal.size()
+    const isKnown = size.columns === known.columns && size.rows === known.rows
+    known = size
+    if (isKnown) {
+      drawAnew(channel, terminal)
+      return
+    }
     channel.resize(size)
     recording?.resize(size)
   })
@@ -116,4 +125,14 @@ export async function runSession(
     await Promise.race([channel.ended, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
   return { end, outBytes, inBytes }
+}
+
+/**
+ * Let a program draw its screen again: what was on the terminal is gone, its size is the same, and a size that does not
+ * change is told to no program.
+ */
+function drawAnew(channel: RemoteChannel, terminal: BorrowedTerminal): void {
+  const { columns, rows } = terminal.size()
+  channel.resize({ columns, rows: rows > 1 ? rows - 1 : rows + 1 })
+  setTimeout(() => channel.resize(terminal.size()), NUDGE_MS)
 }

@@ -3,6 +3,9 @@ import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Emulator } from './emulator.ts'
 
+/** The emulator draws so much before more is read, as terminals do. */
+const MOST_UNSEEN_BYTES = 1024 * 1024
+
 /** How a command on a pseudo terminal ended. */
 export interface PtyEnd {
   /** `exit CODE` or `signal NUMBER`. */
@@ -29,7 +32,15 @@ export class PtyProcess {
       env,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     })
-    this.runner.stdout?.on('data', (data: Buffer) => this.emulator.write(data))
+    let unseenBytes = 0
+    this.runner.stdout?.on('data', (data: Buffer) => {
+      this.emulator.write(data)
+      unseenBytes += data.length
+      if (unseenBytes < MOST_UNSEEN_BYTES) return
+      unseenBytes = 0
+      this.runner.stdout?.pause()
+      void this.emulator.settle().then(() => this.runner.stdout?.resume())
+    })
     // It has ended before us, which is what its end tells.
     for (const pipe of this.runner.stdio) pipe?.on('error', () => undefined)
     let errors = ''
@@ -57,7 +68,7 @@ export class PtyProcess {
   }
 
   /** Type on the terminal. */
-  type(keys: string): void {
+  type(keys: string | Uint8Array): void {
     this.runner.stdin?.write(keys)
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,8 @@ import { PtyProcess } from './pty.ts'
 import { Sshd } from './sshd.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
+
+const DISK_BYTES = 1024 * 1024
 
 /** What is not as usual in a {@link ShellFleet}. */
 export interface ShellFleetOptions {
@@ -69,17 +71,32 @@ export class ShellFleet {
     return [LAUNCHER, '--config', this.configFile, ...args]
   }
 
-  /** What ships, on a terminal of its own. */
-  terminal(args: readonly string[] = [], size: { columns?: number; rows?: number } = {}): PtyProcess {
-    const pty = new PtyProcess([process.execPath, ...this.command(args)], {
+  /**
+   * What ships, on a terminal of its own. With a `disk` its recordings lie on one that has so many bytes left; root alone can
+   * have that.
+   */
+  terminal(
+    args: readonly string[] = [],
+    { disk, env = {}, ...size }: { columns?: number; rows?: number; disk?: number; env?: NodeJS.ProcessEnv } = {},
+  ): PtyProcess {
+    const within = disk === undefined ? [] : this.#onDisk(disk)
+    const pty = new PtyProcess([...within, process.execPath, ...this.command(args)], {
       columns: 100,
       rows: 30,
       ...size,
-      env: this.env,
+      env: { ...this.env, ...env },
     })
     pty.answer()
     this.#terminals.push(pty)
     return pty
+  }
+
+  #onDisk(bytes: number): string[] {
+    const folder = join(this.dir, 'edgedeck', 'recordings')
+    mkdirSync(folder, { recursive: true })
+    const filled = DISK_BYTES - bytes
+    const mount = `mount -t tmpfs -o size=${DISK_BYTES} tmpfs '${folder}' && head -c ${filled} /dev/zero > '${folder}/else'`
+    return ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh']
   }
 
   /** Paths of the recordings, oldest first. */
