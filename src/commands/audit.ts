@@ -226,8 +226,11 @@ function whoText({ who, kind, role, carrier }: AuditEvent): string {
   return `${name}${as}${carrier === null ? '' : ` through ${carrier}`}`
 }
 
+/** An act as its operator wrote it down, and a shell as its node was told of it. */
+const REMOTE_ACTS: ReadonlySet<string> = new Set(['shell', 'exec', 'shell.begin', 'shell.end'])
+
 function whatText({ verb, args, count }: AuditEvent): string {
-  if ((verb === 'shell' || verb === 'exec') && args !== null) return remoteActText(verb, args)
+  if (REMOTE_ACTS.has(verb) && args !== null) return remoteActText(verb, args)
   const told = args === null || Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args)}`
   return `${verb}${told}${count > 1 ? ` ×${count}` : ''}`
 }

@@ -86,8 +86,8 @@ describe('a shell on a node that is up', { timeout: 180_000 }, () => {
     await until(watching, (screen) => !/mia shell(?!\.)/.test(screen))
     // Ben has written down nothing of it: this is what the node tells.
     const { stdout } = await ben.plain('audit', '--since', '1h')
-    expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.begin .*127\.0\.0\.1:\d+.* OK .* node +line 4 is slow/)
-    expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.end .*exit"?:?.?5.* OK .* node +line 4 is slow/)
+    expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.begin \S+@127\.0\.0\.1:\d+ +OK .* node +line 4 is slow/)
+    expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.end, exit 5, \d+ B out +OK .* node +line 4 is slow/)
   })
 
   it('is opened by no viewer, neither by the command nor in the console', async () => {
