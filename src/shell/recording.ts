@@ -22,7 +22,7 @@ export interface RecordingOptions {
 }
 
 /** What became of a recording. */
-export interface RecordingEnd extends WrittenFile {
+export interface RecordingEnd extends Omit<WrittenFile, 'lostBytes'> {
   /** Bytes of output and input that came after the cap or the fault, and are not in it. */
   readonly unrecordedBytes: number
 }
@@ -91,8 +91,8 @@ export class Recording {
     this.#leftBytes = REMARKS_BYTES
     if (lost > 0) this.#event('m', `${lost} bytes after the limit of this recording are not in it`, atMs)
     this.#event('x', end.slice(0, 200), atMs)
-    const written = await this.#file.finish()
-    return { ...written, unrecordedBytes: lost + written.lostBytes }
+    const { lostBytes, ...written } = await this.#file.finish()
+    return { ...written, unrecordedBytes: lost + lostBytes }
   }
 
   #take(code: 'o' | 'i', chunk: Uint8Array): void {
