@@ -5,7 +5,7 @@ import { currentJournal, operatorJournal } from './audit/own-journal.ts'
 import type { FleetFlags } from './command-options.ts'
 import { Inventory } from './commands/inventory.ts'
 import { JournalShipping } from './commands/journal-shipping.ts'
-import { nodeByName, remotePlaces } from './commands/remote-places.ts'
+import { type FindPlacesOf, remotePlaces } from './commands/remote-places.ts'
 import type { ScreenSettings } from './commands/screen.ts'
 import { type CloudAddress, DEFAULT_STREAM, mergeClouds } from './config/cloud-address.ts'
 import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
@@ -19,7 +19,6 @@ import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
 import { operatorBus } from './link/operator-bus.ts'
 import { DenyFollower } from './pki/deny-follower.ts'
-import type { FindPlaces } from './remote/contract.ts'
 
 /** What runs. */
 export interface Program {
@@ -41,7 +40,7 @@ export interface ChosenFleet {
   readonly inventory: Inventory
   readonly screen: ScreenSettings
   /** Where shells are opened, and how they are recorded. */
-  readonly shells: { readonly find: FindPlaces; readonly recordingsDir: string; readonly record: RecordSettings }
+  readonly shells: { readonly find: FindPlacesOf; readonly recordingsDir: string; readonly record: RecordSettings }
   /** Folder of the journals of what this user's consoles send, who is to have them, and what brings them there. */
   readonly audit: {
     readonly dir: string
@@ -87,7 +86,7 @@ export function chooseFleet(flags: FleetFlags, { version, assetsDir }: Program, 
   }
   const audit = { dir: paths.auditDir, clouds: archives, shipping }
   const inventory = new Inventory({ listed: nodes, configFile, signal, ...(bus === null ? {} : { bus }) })
-  const find = remotePlaces({ context, configFile, node: (key) => nodeByName(nodes, key) })
+  const find = remotePlaces({ context, configFile })
   const shells = { find, recordingsDir: paths.recordingsDir, record: config.record }
   return { context, configFile, nodes, shells, inventory, clouds: regions, access, screen, audit }
 }

@@ -56,6 +56,11 @@ export class FleetSession {
     await Promise.all([this.#links.stop(), this.#revocations?.stop()])
   }
 
+  /** How a node is reached by the operator's own word; of one that was only heard, its site and name on the bus. */
+  addressOf(key: string): NodeAddress {
+    return this.#links.addressOf(key) ?? { key, url: null }
+  }
+
   /** Whom somebody looks at now, see {@link FleetLinks.look}. */
   look(keys: ReadonlySet<string>): void {
     this.#links.look(keys)

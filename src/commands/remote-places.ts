@@ -4,32 +4,33 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NamedContext } from '../config/context.ts'
 import type { NodeAddress } from '../config/node-address.ts'
-import type { FindPlaces, RemotePlace } from '../remote/contract.ts'
+import type { FoundPlaces, RemotePlace } from '../remote/contract.ts'
 
 /** A fleet whose nodes are to be reached beside their own listener. */
 export interface RemotePlacesOptions {
   readonly context: NamedContext
   /** Our own configuration, for messages and for files beside it. */
   readonly configFile: string
-  /** A node by the operator's name for it. */
-  readonly node: (key: string) => NodeAddress
 }
+
+/** Find the places of a node. Never rejects: what goes wrong is a fault. */
+export type FindPlacesOf = (node: NodeAddress, signal: AbortSignal) => Promise<FoundPlaces>
 
 /**
  * Finds the places of nodes that take shells: the node over SSH first, then the containers on it where the context has a
  * section `kube`. What it takes to connect is loaded when it is first used.
  */
-export function remotePlaces({ context, configFile, node }: RemotePlacesOptions): FindPlaces {
+export function remotePlaces({ context, configFile }: RemotePlacesOptions): FindPlacesOf {
   let loading: ReturnType<typeof loadSsh> | null = null
   let pods: ReturnType<typeof loadPods> | null = null
-  return async (key, signal) => {
+  return async (node, signal) => {
     loading ??= loadSsh({ context, configFile })
     if (context.kube !== null) pods ??= loadPods(context.kube, configFile)
     const { addresses, connectSsh } = await loading
     const places: RemotePlace[] = []
     const faults: string[] = []
     try {
-      const target = addresses.targetOf(node(key))
+      const target = addresses.targetOf(node)
       const through = target.via === null ? '' : ` through ${target.via.label}`
       places.push({
         how: 'ssh',
@@ -40,7 +41,7 @@ export function remotePlaces({ context, configFile, node }: RemotePlacesOptions)
     } catch (error) {
       faults.push(untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error)))
     }
-    const inPods = await (await pods)?.of(node(key), signal)
+    const inPods = await (await pods)?.of(node, signal)
     return { places: [...places, ...(inPods?.places ?? [])], faults: [...faults, ...(inPods?.faults ?? [])] }
   }
 }
@@ -50,20 +51,10 @@ async function loadPods(access: NonNullable<NamedContext['kube']>, configFile: s
   return new PodPlaces(access, { env: process.env, home: homedir(), baseDir: dirname(configFile) })
 }
 
-async function loadSsh(options: Pick<RemotePlacesOptions, 'context' | 'configFile'>) {
+async function loadSsh(options: RemotePlacesOptions) {
   const [{ SshAddresses }, { connectSsh }] = await Promise.all([
     import('../ssh/addresses.ts'),
     import('../ssh/connect.ts'),
   ])
   return { addresses: new SshAddresses(options), connectSsh }
-}
-
-/** A node by its name: as the operator lists it, else one that is heard on the bus and has nothing but a name and a site. */
-export function nodeByName(listed: readonly NodeAddress[], key: string): NodeAddress {
-  const found = listed.find((address) => address.key === key)
-  if (found !== undefined) return found
-  const [site, name] = key.includes('/')
-    ? [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)]
-    : [null, key]
-  return site === null ? { key, url: null } : { key, url: null, site, node: name }
 }

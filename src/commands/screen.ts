@@ -8,10 +8,10 @@ import type { DemoConsole } from '../demo/demo.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
-import type { FindPlaces } from '../remote/contract.ts'
 import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
+import type { FindPlacesOf } from './remote-places.ts'
 import { shellDesk } from './shell-desk.ts'
 
 const ALERT_BACKLOG = 100
@@ -40,7 +40,7 @@ export async function runScreen(
     readonly clouds: readonly CloudAddress[]
     readonly access: FleetAccess & { readonly journal: OperatorJournal }
     /** Where shells are opened, and how they are recorded. */
-    readonly shells: { readonly find: FindPlaces; readonly recordingsDir: string; readonly record: RecordSettings }
+    readonly shells: { readonly find: FindPlacesOf; readonly recordingsDir: string; readonly record: RecordSettings }
     /** Name of the context, whose recordings have a folder of their own. */
     readonly contextName: string
     /** Where the nodes are listed, for the header. */
@@ -78,7 +78,7 @@ export async function runScreen(
       ...options,
       firstLogs: { level: config.logLevel },
       fleet: session.fleet,
-      shells: { desk, find: shells.find },
+      shells: { desk, find: (key, signal) => shells.find(session.addressOf(key), signal) },
       link: (key) => session.links.get(key),
       watch: (keys) => session.look(keys),
       archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],

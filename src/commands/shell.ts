@@ -2,11 +2,12 @@ import { EdgeError } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { Standing } from '../identity/standing.ts'
-import type { FindPlaces, Prompter, RemotePlace, TerminalSize } from '../remote/contract.ts'
+import type { Prompter, RemotePlace, TerminalSize } from '../remote/contract.ts'
 import { mayRunOn } from '../shell/fan-out-rights.ts'
 import { openShell, type ShellDesk } from '../shell/open-shell.ts'
 import type { BorrowedTerminal, SessionEnd } from '../shell/session.ts'
 import type { CommandIo } from './output.ts'
+import type { FindPlacesOf } from './remote-places.ts'
 
 /** What `edgedeck shell` was asked. */
 export interface ShellWanted {
@@ -19,7 +20,7 @@ export interface ShellWanted {
 /** What surrounds it: the terminal of this process, and whoever sits at it. */
 export interface ShellPlace {
   readonly desk: ShellDesk
-  readonly find: FindPlaces
+  readonly find: FindPlacesOf
   readonly standing: Standing
   /** The site that the node itself says; null when it does not answer. */
   readonly siteOf: () => Promise<string | null>
@@ -43,7 +44,7 @@ export async function runShellCommand(
   // Who may everywhere need not wait for a node that is down.
   const site = node.site ?? (standing.rights.sites === '*' ? null : await place.siteOf())
   mayRunOn([{ key: node.key, site }], standing.rights)
-  const { places, faults } = await find(node.key, io.signal)
+  const { places, faults } = await find(node, io.signal)
   const chosen = choose(places, { pod, container })
   if (chosen === null) throw nowhere(node.key, pod, places, faults)
   const reason = desk.production ? await confirmed(node.key, chosen, place, why) : why

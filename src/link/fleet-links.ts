@@ -35,6 +35,8 @@ export const FAST_MS = 1000
 export class FleetLinks {
   readonly byKey: ReadonlyMap<string, NodeLink>
   readonly #links = new Map<string, NodeLink>()
+  /** Nodes that were only heard. */
+  readonly #heard = new Map<string, NodeAddress>()
   readonly #options: FleetLinksOptions
   readonly #presence: Presence | null
   /** Keys by site and name, for heartbeats. */
@@ -61,6 +63,11 @@ export class FleetLinks {
     this.#presence?.stop()
     await Promise.all([...this.#links.values()].map((link) => link.stop()))
     await this.#options.access.bus?.stop()
+  }
+
+  /** A node of the inventory, or one that was heard: then without an address, by its site and name on the bus. */
+  addressOf(key: string): NodeAddress | null {
+    return this.#options.nodes.find((node) => node.key === key) ?? this.#heard.get(key) ?? null
   }
 
   /** Whom somebody looks at now: these nodes tell every second, the others every ten. Until it is called all tell as often as they like. */
@@ -108,6 +115,7 @@ export class FleetLinks {
     const key = listed?.key ?? (this.#links.has(node) ? `${site}/${node}` : node)
     if (listed === undefined) {
       if (this.#links.has(key)) return null
+      this.#heard.set(key, { key, url: null, site, node })
       this.#options.onFound(key)
       this.#add(key, null, site, node)
     }

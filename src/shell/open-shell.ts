@@ -142,7 +142,7 @@ interface ShellParts {
  */
 export async function openShell(desk: ShellDesk, wish: ShellWish): Promise<OpenShell> {
   const { nodeKey, place, why, term, size, prompter, signal } = wish
-  const host = await place.open(prompter, signal)
+  const host = await place.open(prompter, signal).catch((error) => notLetIn(desk, wish, error))
   let recording: Recording | null = null
   let act: WrittenAct | null = null
   try {
@@ -172,6 +172,18 @@ export async function openShell(desk: ShellDesk, wish: ShellWish): Promise<OpenS
     await host.close().catch(() => undefined)
     throw error
   }
+}
+
+/** Write down that somebody tried and did not get in, and go on with why. @throws the error that it is given */
+async function notLetIn(desk: ShellDesk, { nodeKey, place, why }: ShellWish, error: unknown): Promise<never> {
+  const node = { key: nodeKey, ...desk.named(nodeKey) }
+  try {
+    const act = await writeAct(desk.journal, { verb: 'shell', node, how: place.how, where: place.label, why })
+    act.ended({ code: error instanceof EdgeError ? error.code : 'FAILED', msg: untrusted(messageOf(error)) })
+  } catch {
+    // No shell was opened: why it was not is what the operator has to hear.
+  }
+  throw error
 }
 
 async function beginRecording(

@@ -45,3 +45,27 @@ test('heartbeats reach the link of their own site', () => {
   for (const origin of [B, A]) hear(origin, {} as Heartbeat, 1)
   expect({ told, found }).toEqual({ told: ['b/n1', 'a/n1'], found: [] })
 })
+
+test('a node that was only heard is known by its site and name, also where its name looks like another site', () => {
+  let hear: PresenceListener = () => undefined
+  const bus = {
+    onPresence: (listener: PresenceListener) => {
+      hear = listener
+      return () => undefined
+    },
+    start: () => undefined,
+  } as unknown as FleetBus
+  const listed: NodeAddress = { key: 'n1', url: 'wss://n1:5443/live', site: 'a' }
+  const links = new FleetLinks({
+    nodes: [listed],
+    access: { version: '0.0.0', bus },
+    interest: { status: true, alertBacklog: null, logs: null },
+    sink: () => undefined,
+    onFound: () => undefined,
+  })
+  for (const origin of [B, { site: 'c', node: 'b/n1' }, { site: 'b', node: 'n2' }]) hear(origin, {} as Heartbeat, 1)
+  expect(links.addressOf('n1')).toEqual(listed)
+  expect(links.addressOf('b/n1')).toEqual({ key: 'b/n1', url: null, site: 'b', node: 'n1' })
+  expect(links.addressOf('n2')).toEqual({ key: 'n2', url: null, site: 'b', node: 'n2' })
+  expect(links.addressOf('n3')).toBeNull()
+})
