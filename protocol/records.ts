@@ -102,7 +102,8 @@ export type LogLevel = z.infer<typeof logLevelSchema>
 
 /**
  * One log line. `fields` are its structured parts, `origin` says where it stood in what the daemon follows (a file and the
- * offset behind the line, a journal's cursor), `before` are the lines of its source just before it, on a line that goes up.
+ * offset behind the line, a journal's cursor), `before` are the lines of its source just before it, on a
+ * line that goes up: each in one text, message and then fields.
  *
  * @example {"seq":12,"node_id":"n1","timestamp":1793000000000,"level":"error","source":"nginx","msg":"upstream timed out","fields":{"camera":"7"},"origin":"f3a9:40213","before":[{"timestamp":1792999999000,"level":"info","msg":"GET /infer"}]}
  */

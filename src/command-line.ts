@@ -80,7 +80,10 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
     if (error.exitCode === 0) return { kind: 'text', text: written }
     if (error.code === 'commander.excessArguments') throw unknownCommand(program, argv)
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
-    throw new EdgeError('USAGE', { message, next: [misplaced(program, error, argv) ?? 'see edgedeck --help'] })
+    throw new EdgeError('USAGE', {
+      message,
+      next: [misplaced(program, error, argv) ?? `see ${helpFor(program, argv)}`],
+    })
   }
   return request ?? { kind: 'text', text: written }
 }
@@ -162,6 +165,17 @@ function misplaced(program: Command, error: CommanderError, argv: readonly strin
   if (command === undefined || argv.indexOf(option) > argv.indexOf(command.name())) return null
   const isIts = command.options.some(({ short, long }) => option === short || option === long)
   return isIts ? `write ${option} behind the command: edgedeck ${command.name()} … ${option} …` : null
+}
+
+/** The help of the command that was typed, or of the program where none was. */
+function helpFor(program: Command, argv: readonly string[]): string {
+  const path = ['edgedeck']
+  let from = program
+  for (const word of argv) {
+    from = from.commands.find((one) => one.name() === word) ?? from
+    if (from.name() === word && path.at(-1) !== word) path.push(word)
+  }
+  return `${path.join(' ')} --help`
 }
 
 function unknownCommand(program: Command, argv: readonly string[]): EdgeError {

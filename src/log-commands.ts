@@ -173,7 +173,11 @@ function fieldTest(text: string): NonNullable<LogFilter['fields']>[number] {
 
 function nodeFilter(text: string): NodeFilter {
   const parsed = parseFilter(text)
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
+  if (!parsed.ok) {
+    const ofLines = /(?:^|\s)!?(field|source):(\S*)/.exec(text)
+    const instead = ofLines === null ? '' : ` (--filter chooses nodes; for lines write --${ofLines[1]} ${ofLines[2]})`
+    throw new InvalidArgumentError(`${parsed.message}${instead}`)
+  }
   return parsed.filter
 }
 

@@ -1,7 +1,7 @@
 import { LOG_LEVELS } from '../../protocol/records.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
-import type { SearchedNode } from '../link/log-search-contract.ts'
 import { type LogTally, tallyLogs } from '../link/log-tally.ts'
+import type { FoundNodes } from './logs-nodes.ts'
 import type { LogsWish } from './logs-request.ts'
 import { timeText } from './logs-text.ts'
 import { type CommandIo, type PrintedColumn, printJson, printTable } from './output.ts'
@@ -17,19 +17,24 @@ const STEPS_MS = [
 ]
 /** What a screen of lines holds with its title. */
 const MAX_STEPS = 48
+/** Nodes that are named under the table; the others are counted. */
+const MOST_NAMED = 5
 const BAR_COLUMNS = 30
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** Print how many lines of each level there were over time. Resolves with whether every node counted. */
+/**
+ * Print how many lines of each level there were over time, and whose are not among them; no steps at all when no node
+ * counted, for zeros would read as "no errors". Resolves with whether every node counted.
+ */
 export async function printHistogram(
   wish: Pick<LogsWish, 'fromMs' | 'toMs' | 'filter' | 'style'>,
-  nodes: readonly SearchedNode[],
+  { found, missing }: FoundNodes,
   io: CommandIo,
 ): Promise<boolean> {
   const toMs = wish.toMs ?? Date.now()
   const stepMs = stepOf(toMs - wish.fromMs)
   const fromMs = Math.floor(wish.fromMs / stepMs) * stepMs
-  const tally = await tallyLogs(nodes, { fromMs, toMs, stepMs, filter: wish.filter }, io.signal)
+  const tally = await tallyLogs(found, { fromMs, toMs, stepMs, filter: wish.filter }, io.signal)
   for (const [key, { message }] of tally.failures)
     io.stderr.write(`edgedeck: ${untrusted(key)}: ${untrusted(message)}\n`)
   if (io.signal.aborted) return false
@@ -39,9 +44,11 @@ export async function printHistogram(
     )
   }
   const { format } = wish.style
-  if (format === 'json' || format === 'ndjson') io.stdout.write(printJson(tally.steps.map(asJson), format))
-  else io.stdout.write(histogramAsText(tally, wish.style.time))
-  return tally.failures.size === 0
+  const steps = tally.failures.size === found.length ? [] : tally.steps
+  const uncounted = [...missing, ...[...tally.failures.keys()].map((key) => untrusted(key))]
+  if (format === 'json' || format === 'ndjson') io.stdout.write(printJson(steps.map(asJson), format))
+  else if (steps.length > 0) io.stdout.write(histogramAsText({ steps }, wish.style.time) + uncountedText(uncounted))
+  return uncounted.length === 0
 }
 
 /** The narrowest step in which a range has no more than a screen of them, ms. */
@@ -64,6 +71,13 @@ export function histogramAsText({ steps }: Pick<LogTally, 'steps'>, zone: 'local
     { title: 'ALL', text: ({ lines }) => barOf(sum(lines) / most) },
   ]
   return printTable(columns, steps)
+}
+
+/** Whose lines a table does not count, as its last line; empty when it counts all. */
+function uncountedText(names: readonly string[]): string {
+  if (names.length === 0) return ''
+  const others = names.length - MOST_NAMED
+  return `not counted: ${names.slice(0, MOST_NAMED).join(', ')}${others > 0 ? ` and ${others} more` : ''}\n`
 }
 
 function asJson({ startMs, lines }: LogTally['steps'][number]): Record<string, number> {

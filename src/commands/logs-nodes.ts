@@ -16,10 +16,10 @@ export interface AskedNodes {
   readonly timeoutMs: number
 }
 
-/** Nodes that answered and match; `missing` are those that did not answer, which were told. */
+/** Nodes that answered and match; `missing` are the names of those that did not answer, which were told. */
 export interface FoundNodes {
   readonly found: readonly SearchedNode[]
-  readonly missing: number
+  readonly missing: readonly string[]
 }
 
 /**
@@ -38,18 +38,18 @@ export async function findNodes(session: FleetSession, asked: AskedNodes, io: Co
     })
   const view = await session.until(isSettled, asked.timeoutMs, io.signal)
   const found: SearchedNode[] = []
-  let missing = 0
+  const missing: string[] = []
   for (const node of view.nodes) {
     const link = session.links.get(node.key)
     const detail = linkOf(node.key)
     if (link === undefined || detail?.clockOffsetMs == null || !answers(node.key)) {
-      missing += 1
+      missing.push(node.name)
       const why = detail?.lastReason ?? untrusted(`no answer within ${asked.timeoutMs} ms`)
       if (!io.signal.aborted) io.stderr.write(`edgedeck: ${node.name}: ${why}\n`)
     } else if (asked.selector === null || asked.selector.matches(node)) {
       found.push({ key: node.key, link, offsetMs: detail.clockOffsetMs })
     }
   }
-  if (found.length === 0 && missing === 0 && !io.signal.aborted) io.stderr.write('edgedeck: no node matches\n')
+  if (found.length === 0 && missing.length === 0 && !io.signal.aborted) io.stderr.write('edgedeck: no node matches\n')
   return { found, missing }
 }

@@ -21,7 +21,7 @@ export async function runLogs(request: LogsRequest, io: CommandIo): Promise<bool
   if (request.follow) return followLogs(request, io)
   if (request.fromCloud) {
     const { cloudNodes } = await import('./logs-cloud.ts')
-    return readOnce(request, { found: cloudNodes(request), missing: 0 }, io)
+    return readOnce(request, { found: cloudNodes(request), missing: [] }, io)
   }
   const { nodes, access } = request
   const session = new FleetSession({ nodes, access, interest: STATUS_ONLY })
@@ -42,10 +42,10 @@ async function readOnce(
   io: CommandIo,
   printer = new LogPrinter({ ...request.style, colour: request.colour }, io),
 ): Promise<boolean> {
-  if (request.histogram) return (await printHistogram(request, found, io)) && missing === 0
+  if (request.histogram) return printHistogram(request, { found, missing }, io)
   const { failed } = await printFound(request, found, printer, io)
   await printer.end()
-  return failed + missing === 0
+  return failed + missing.length === 0
 }
 
 /** Print what the nodes have of a range. Resolves with how many did not give all. */

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../../../protocol/records.ts'
+import type { FieldValue } from '../lines/fields.ts'
 import type { LineClass } from './line-class.ts'
 
 /** A line that another takes along. */
@@ -7,6 +8,9 @@ export interface BeforeLine {
   readonly level: LogLevel
   readonly msg: string
 }
+
+/** A line as it is read: its fields tell lines apart whose message is the same. */
+export type ReadLine = BeforeLine & { readonly fields: Readonly<Record<string, FieldValue>> | null }
 
 /** Characters of a line that is taken along. */
 const MAX_CHARS = 1024
@@ -27,7 +31,7 @@ export class BeforeLines {
   }
 
   /** The next line of a source. Returns what it takes along, which is nothing when it stays on the node. */
-  take(source: string, line: BeforeLine, lineClass: LineClass): readonly BeforeLine[] {
+  take(source: string, line: ReadLine, lineClass: LineClass): readonly BeforeLine[] {
     if (this.#most === 0) return []
     const gathered = this.#bySource.get(source)
     if (lineClass === 'error') {
@@ -35,8 +39,7 @@ export class BeforeLines {
       this.#bySource.delete(source)
       return gathered
     }
-    const { timestamp, level, msg } = line
-    const short = { timestamp, level, msg: msg.length > MAX_CHARS ? `${msg.slice(0, MAX_CHARS - 1)}…` : msg }
+    const short = { timestamp: line.timestamp, level: line.level, msg: shortText(line) }
     if (gathered === undefined) {
       this.#forgetOne()
       this.#bySource.set(source, [short])
@@ -52,4 +55,15 @@ export class BeforeLines {
     const [oldest] = this.#bySource.keys()
     if (oldest !== undefined) this.#bySource.delete(oldest)
   }
+}
+
+/** Message, then fields as `name=value`, as filters read a line; no more of it than goes along. */
+function shortText({ msg, fields }: ReadLine): string {
+  let text = msg
+  for (const name in fields) {
+    if (text.length > MAX_CHARS) break
+    const value = String(fields[name])
+    text += ` ${name}=${value.length > MAX_CHARS ? value.slice(0, MAX_CHARS) : value}`
+  }
+  return text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS - 1)}…` : text
 }

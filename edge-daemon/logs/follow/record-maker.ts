@@ -59,7 +59,7 @@ export class RecordMaker {
     const cut = cutChars + Math.max(0, msg.length - maxChars) + lostChars
     const kept = msg.length > maxChars ? msg.slice(0, maxChars) : msg
     const lineClass = classOf(level, forward)
-    const taken = before.take(source, { timestamp, level, msg: kept }, lineClass)
+    const taken = before.take(source, { timestamp, level, msg: kept, fields }, lineClass)
     const body: Draft['body'] =
       fields === null ? { level, source, msg: kept, origin } : { level, source, msg: kept, fields, origin }
     if (cut > 0) body.cut_chars = cut

@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../../../protocol/records.ts'
 import type { LogRow } from '../../fleet/view.ts'
 import type { SearchedNode } from '../../link/log-search-contract.ts'
 import { tallyLogs } from '../../link/log-tally.ts'
-import type { LogBar, LogBars } from '../panes/log-histogram.ts'
+import type { BarsState, LogBar, LogBars } from '../panes/log-histogram.ts'
 
 /** What is counted. */
 export interface CountsWish {
@@ -30,6 +30,8 @@ interface Counted {
   readonly knownFromMs: number
   /** What is from later is counted here. */
   readonly untilMs: number
+  /** Whether warnings are counted too. */
+  readonly hasWarns: boolean
 }
 
 /**
@@ -42,16 +44,12 @@ export class LogCounts {
   #counted: Counted | null = null
   #asked: { readonly mark: string; readonly atMs: number; readonly abort: AbortController } | null = null
   #againMs = 0
-  #failed = 0
+  /** What no node counted when it was last asked. */
+  #uncounted: string | null = null
 
   constructor(parts: { readonly changed: () => void; readonly now: () => number }) {
     this.#changed = parts.changed
     this.#now = parts.now
-  }
-
-  /** Nodes that did not count. */
-  get failed(): number {
-    return this.#failed
   }
 
   /** What is known now of a wish; asks the nodes where it is not, or not any more. `rows` are those that came live. */
@@ -82,7 +80,8 @@ export class LogCounts {
       else bar.warns += 1
     }
     const heldFromMs = rows[0]?.atMs ?? null
-    return { fromMs: wish.fromMs, stepMs: wish.stepMs, bars, knownFromMs: counted?.knownFromMs ?? heldFromMs }
+    const { fromMs, stepMs } = wish
+    return { fromMs, stepMs, bars, knownFromMs: counted?.knownFromMs ?? heldFromMs, ...this.#states(mark, wish) }
   }
 
   /** Stop counting. */
@@ -90,6 +89,16 @@ export class LogCounts {
     this.#asked?.abort.abort()
     this.#asked = null
     this.#counted = null
+  }
+
+  #states(mark: string, { filter }: CountsWish): Pick<LogBars, 'errorsAre' | 'warnsAre'> {
+    const counted = this.#counted?.mark === mark ? this.#counted : null
+    const missing: BarsState = this.#uncounted === mark ? 'not counted' : 'counting'
+    const warnsAre: BarsState = counted?.hasWarns === true ? 'counted' : missing
+    return {
+      errorsAre: counted === null ? missing : 'counted',
+      warnsAre: isAtLeast(filter.level ?? 'debug', 'error') ? 'left out' : warnsAre,
+    }
   }
 
   async #ask(mark: string, wish: CountsWish): Promise<void> {
@@ -106,7 +115,6 @@ export class LogCounts {
       const untilMs = Math.min(wish.toMs, this.#now())
       const tally = await tallyLogs(wish.nodes, { fromMs, toMs: wish.toMs, stepMs, filter }, abort.signal)
       if (abort.signal.aborted) return
-      this.#failed = tally.failures.size
       const before = this.#counted?.mark === mark ? this.#counted : null
       const bars = tally.steps.map(({ lines, startMs }) => ({
         errors: (lines[ERROR] ?? 0) + (lines[ERROR + 1] ?? 0),
@@ -114,8 +122,10 @@ export class LogCounts {
         warns: least === 'error' ? warnsAt(before, startMs, stepMs) : (lines[WARN] ?? 0),
       }))
       if (tally.failures.size < wish.nodes.length) {
-        this.#counted = { mark, bars, fromMs, knownFromMs: tally.knownFromMs, untilMs }
-      }
+        const hasWarns = least !== 'error' || before?.hasWarns === true
+        this.#counted = { mark, bars, fromMs, knownFromMs: tally.knownFromMs, untilMs, hasWarns }
+        this.#uncounted = null
+      } else this.#uncounted = mark
       this.#changed()
     }
     const tookMs = this.#now() - beganMs

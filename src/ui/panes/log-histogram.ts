@@ -11,6 +11,12 @@ export interface LogBar {
   readonly warns: number
 }
 
+/**
+ * Whether bars tell anything: they are counted, being counted for the first time, left out by the chosen level, or no node
+ * counted them.
+ */
+export type BarsState = 'counted' | 'counting' | 'left out' | 'not counted'
+
 /** How many errors and warnings there were over time. Times are Unix ms on our clock. */
 export interface LogBars {
   /** Begin of the first bar. */
@@ -19,6 +25,8 @@ export interface LogBars {
   readonly bars: readonly LogBar[]
   /** From when on everything is known; null when that is not known yet. */
   readonly knownFromMs: number | null
+  readonly errorsAre: BarsState
+  readonly warnsAre: BarsState
 }
 
 /** What a histogram is drawn from. */
@@ -65,21 +73,13 @@ export function histogramLines(view: HistogramView, look: Look, size: Size): Lin
   const columns = barsAcross(size.columns)
   const { bars, stepMs } = view.bars
   const shown = bars.slice(0, columns)
-  const errors = shown.map((bar) => bar.errors)
+  const errors = { label: ' errors', values: shown.map((bar) => bar.errors), state: view.bars.errorsAre }
   if (size.rows <= 1) {
-    return barRows(
-      view,
-      { label: ' errors', values: errors, token: 'danger', rows: 1, unit: stepMs, marksWindow: true },
-      look,
-    )
+    return barRows(view, { ...errors, token: 'danger', rows: 1, unit: stepMs, marksWindow: true }, look)
   }
-  const errorRows = barRows(
-    view,
-    { label: ' errors', values: errors, token: 'danger', rows: Math.max(1, size.rows - 2), unit: stepMs },
-    look,
-  )
-  const warns = shown.map((bar) => bar.warns)
-  const warnRows = barRows(view, { label: ' warns', values: warns, token: 'warning', rows: 1, unit: stepMs }, look)
+  const errorRows = barRows(view, { ...errors, token: 'danger', rows: Math.max(1, size.rows - 2), unit: stepMs }, look)
+  const warns = { label: ' warns', values: shown.map((bar) => bar.warns), state: view.bars.warnsAre }
+  const warnRows = barRows(view, { ...warns, token: 'warning', rows: 1, unit: stepMs }, look)
   const scale = scaleRow(view, columns, look)
   return size.rows === 2 ? [...errorRows, scale] : [...errorRows, ...warnRows, scale]
 }
@@ -87,6 +87,7 @@ export function histogramLines(view: HistogramView, look: Look, size: Size): Lin
 interface Bars {
   readonly label: string
   readonly values: readonly number[]
+  readonly state: BarsState
   readonly token: Token
   readonly rows: number
   readonly unit: number
@@ -95,7 +96,7 @@ interface Bars {
 
 function barRows(
   view: HistogramView,
-  { label, values, token, rows, unit, marksWindow = false }: Bars,
+  { label, values, state, token, rows, unit, marksWindow = false }: Bars,
   look: Look,
 ): Line[] {
   const most = Math.max(0, ...values)
@@ -107,8 +108,8 @@ function barRows(
     const out = line(look.theme).cell(isLast ? label : '', LABEL_COLUMNS, 'muted')
     for (const [at, value] of values.entries()) {
       const marks: Token[] = marksWindow && isInSight(view, at) ? ['selection'] : []
-      if (!isKnown(view.bars, at)) {
-        out.add(isLast ? nothing : ' ', 'muted', ...marks)
+      if (!isKnown(view.bars, at) || state !== 'counted') {
+        out.add(isLast && state !== 'left out' ? nothing : ' ', 'muted', ...marks)
         continue
       }
       // One line of a thousand is still seen: whatever is there fills at least an eighth.
@@ -116,7 +117,8 @@ function barRows(
       const here = Math.max(0, Math.min(8, eighths - (rows - 1 - row) * 8))
       out.add(glyphs[here] ?? ' ', token, ...marks)
     }
-    const tail = most === 0 ? 'none' : `max ${formatCount(most)}/${stepText(unit)}`
+    const told = most === 0 ? 'none' : `max ${formatCount(most)}/${stepText(unit)}`
+    const tail = state === 'counted' ? told : state === 'counting' ? `counting${look.ascii ? '...' : '…'}` : state
     return out.add(isFirst ? ` ${tail}` : '', 'muted').done()
   })
 }

@@ -144,7 +144,11 @@ function foldedPieces(row: LogLine, style: LogStyle): Piece[] {
   const pieces: Piece[] = [...introOf(row), { text: row.msg, token: 'text' }]
   pieces.push(...inlineFields(row, (text) => style.search?.test(text) === true))
   if (row.cutChars > 0) pieces.push({ text: ` (${spaced(row.cutChars)} characters cut)`, token: 'warning' })
-  if (row.before.length > 0) pieces.push({ text: ` (${row.before.length} lines before)`, token: 'muted' })
+  if (row.before.length > 0)
+    pieces.push({
+      text: ` (${row.before.length} ${row.before.length === 1 ? 'line' : 'lines'} before)`,
+      token: 'muted',
+    })
   return pieces
 }
 

@@ -11,6 +11,9 @@ import { truncate, widthOf } from '../terminal/text.ts'
 import { line } from '../widgets/line-builder.ts'
 import { timeText } from './log-lines.ts'
 
+/** Classes in which nodes keep lines. */
+const LOG_CLASSES = ['log', 'error']
+
 /** What stands behind the title of the logs: what matters most first, as much of it as there is room for. */
 export function logNote(console: Console, room: number): string {
   const { store } = console.parts
@@ -70,8 +73,18 @@ export function edgeLine(console: Console, columns: number): Line | null {
       .done()
   }
   if (!pages.isAllOlder || rows.length === 0) return null
-  const begins = store.get().logs.range === null ? 'older lines are no longer kept' : 'the range begins here'
+  const older = letsGo(console) ? 'older lines are no longer kept' : 'no older lines'
+  const begins = store.get().logs.range === null ? older : 'the range begins here'
   return out.rest(`${rule}${begins}`, columns, 'muted').done()
+}
+
+/** Whether a node of the screen says that it has let lines go. */
+function letsGo(console: Console): boolean {
+  const { fleet } = console.parts
+  return [...(console.logs.keys() ?? fleet.keys())].some((key) => {
+    const byClass = fleet.nodeDetail(key, 'now', console.nowMs())?.status?.store.byClass
+    return LOG_CLASSES.some((name) => (byClass?.[name]?.evicted ?? 0) > 0)
+  })
 }
 
 /** What stands behind the text that is typed. */

@@ -55,6 +55,14 @@ it('reads what real nodes keep by each of its flags', async () => {
   expect(steps.reduce((sum, { info }) => sum + info, 0)).toBe(38)
   expect(steps.reduce((sum, { error }) => sum + error, 0)).toBe(2)
 
+  const gone = ['--node', 'gone=ws://127.0.0.1:1/']
+  const some = await logs('--since', '10m', '--histogram', ...gone)
+  expect(some.code).toBe(1)
+  expect(some.stdout).toMatch(/\nnot counted: gone\n$/)
+  const none = await edgedeck(['logs', '--histogram', ...gone])
+  expect(none).toMatchObject({ code: 1, stdout: '' })
+  expect(none.stderr).toContain('gone: ')
+
   const nothing = await logs('--grep', 'no such line', '-o', 'json')
   expect(nothing).toEqual({ code: 0, stderr: '', stdout: '[]\n' })
 }, 120_000)

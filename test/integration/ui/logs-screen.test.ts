@@ -105,7 +105,7 @@ test('older lines are read from the nodes as they are scrolled to, in one order,
   for (const number of logs.numbers) seen.add(number)
   expect(seen.size).toBe(1200)
   await logs.type('\u0015', '\u0015')
-  expect(logs.text).toContain('older lines are no longer kept')
+  expect(logs.text).toContain('no older lines')
   await logs.type('G')
   expect(logs.numbers.at(-1)).toBe(1200)
 }, 60_000)

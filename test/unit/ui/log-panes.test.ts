@@ -197,7 +197,14 @@ describe('the histogram', () => {
     warns: at === 9 ? 3 : 0,
   }))
   const view = {
-    bars: { fromMs: AT_MS - 600_000, stepMs: 60_000, bars, knownFromMs: AT_MS - 480_000 },
+    bars: {
+      fromMs: AT_MS - 600_000,
+      stepMs: 60_000,
+      bars,
+      knownFromMs: AT_MS - 480_000,
+      errorsAre: 'counted',
+      warnsAre: 'counted',
+    },
     shown: { fromMs: AT_MS - 120_000, toMs: AT_MS },
     cursorMs: AT_MS - 300_000,
     nowMs: AT_MS,
@@ -210,6 +217,16 @@ describe('the histogram', () => {
       ' warns    ╱╱       █ max 3/1m',
       ' 09:50:05 ─────▲──━━ now',
     ])
+  })
+
+  test('says that it is still counting, that nobody counted, or that the level leaves warnings out, and shows no bars then', () => {
+    const tails = (errorsAre: 'counting' | 'not counted' | 'counted', warnsAre: 'counting' | 'left out') =>
+      histogramLines({ ...view, bars: { ...view.bars, errorsAre, warnsAre } }, look, { columns: 60, rows: 3 })
+        .slice(0, 2)
+        .map(textOf)
+    expect(tails('counting', 'counting')).toEqual([' errors   ╱╱╱╱╱╱╱╱╱╱ counting…', ' warns    ╱╱╱╱╱╱╱╱╱╱ counting…'])
+    expect(tails('not counted', 'left out')[0]).toBe(' errors   ╱╱╱╱╱╱╱╱╱╱ not counted')
+    expect(tails('counted', 'left out')).toEqual([' errors   ╱╱  █▁     max 8/1m', ' warns               left out'])
   })
 
   test('needs no character beyond ASCII', () => {
