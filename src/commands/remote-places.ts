@@ -13,6 +13,9 @@ export interface RemotePlacesOptions {
   readonly configFile: string
 }
 
+/** How long containers may take to be found where there is another place, ms. */
+const PODS_MS = 3000
+
 /** Find the places of a node. Never rejects: what goes wrong is a fault. */
 export type FindPlacesOf = (node: NodeAddress, signal: AbortSignal) => Promise<FoundPlaces>
 
@@ -41,8 +44,21 @@ export function remotePlaces({ context, configFile }: RemotePlacesOptions): Find
     } catch (error) {
       faults.push(untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error)))
     }
-    const inPods = await (await pods)?.of(node, signal)
+    const asked = (await pods)?.of(node, signal)
+    const inPods = places.length === 0 ? await asked : await soon(asked)
     return { places: [...places, ...(inPods?.places ?? [])], faults: [...faults, ...(inPods?.faults ?? [])] }
+  }
+}
+
+/** Containers, unless they take long: a shell over SSH does not wait for an API server that is away. */
+async function soon(asked: Promise<FoundPlaces> | undefined): Promise<FoundPlaces | undefined> {
+  const late = { places: [], faults: [`Kubernetes has not answered in ${PODS_MS / 1000} s: no containers are offered`] }
+  const { promise, resolve } = Promise.withResolvers<FoundPlaces>()
+  const timer = setTimeout(() => resolve(late), PODS_MS)
+  try {
+    return await Promise.race([asked, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

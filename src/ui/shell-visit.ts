@@ -153,7 +153,7 @@ export class ShellVisit {
     return answer !== null
   }
 
-  /** The place that the operator wants; the only one at once. Null when there is none, or they want none. */
+  /** The place that the operator wants; the only one at once, unless others could not be found out. Null when there is none, or they want none. */
   async #place(find: FindPlaces, nodeKey: string, signal: AbortSignal): Promise<RemotePlace | null> {
     const node = untrusted(nodeKey)
     for (;;) {
@@ -161,7 +161,7 @@ export class ShellVisit {
       const { places, faults } = await find(nodeKey, signal)
       if (signal.aborted) return null
       const [only] = places
-      if (only !== undefined && places.length === 1) return only
+      if (only !== undefined && places.length === 1 && faults.length === 0) return only
       if (only !== undefined) {
         const answer = await this.#asked({ phase: 'choosing', node, places, faults, text: '', row: 0 })
         return answer === null || typeof answer === 'string' ? null : answer

@@ -168,7 +168,18 @@ test('what came to nothing is told with its cure and tried again; what broke off
   await shell.stop()
   await visiting
   expect(toasts).toEqual([expect.stringContaining('was left')])
-  expect(acts).toHaveLength(4)
+  expect(acts).toHaveLength(6)
+})
+
+test('the only place is opened at once, and offered where others could not be found out', async () => {
+  const { made, channels } = place('mia@press-4:22')
+  const { shell, face, press } = visit({ places: [made], faults: ['pia may not list pods'] })
+  const visiting = shell.open('press-4')
+  await expect.poll(() => face()).toMatchObject({ phase: 'choosing', faults: ['pia may not list pods'] })
+  press('\r')
+  await expect.poll(() => channels.length).toBe(1)
+  await shell.stop()
+  await visiting
 })
 
 test('says in a demo what its nodes lack and where that is written for others, in 80 columns', async () => {
