@@ -49,6 +49,21 @@ test('the scan before the patterns of a level changes nothing', () => {
   expect(told).toBeGreaterThan(600)
 })
 
+/** A word in capitals, in small letters and in both. */
+const written = (word: string): string[] => [
+  word,
+  word.toLowerCase(),
+  `${word.slice(0, 1)}${word.slice(1).toLowerCase()}`,
+]
+
+test.each(WORDS.split('|').flatMap(written))('[%s] tells a level, in brackets of every kind', (word) => {
+  const level = levelNamed(word)
+  expect(level).not.toBeNull()
+  for (const [opens, closes] of ['[]', '<>', '()', '||']) {
+    expect(levelInText(`worker ${opens}${word}${closes} frame 12`)).toBe(level)
+  }
+})
+
 test('whatever may hold a secret gives a hint of it', () => {
   for (const text of texts(6000)) {
     for (const written of [text, text.toLowerCase(), text.toUpperCase()]) {
