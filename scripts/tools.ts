@@ -19,7 +19,7 @@ export async function ensureTools(say: (line: string) => void): Promise<void> {
   await ensureNatsServer(say)
 }
 
-/** Lay and overhear the cables between the machines of the private fleet that is tested, and log in there. */
+/** Lay and overhear the cables between the machines of the private fleet that is tested, log in there, and log. */
 const FROM_APT = [
   ['ssh-keygen', 'openssh-client'],
   ['sshd', 'openssh-server'],
@@ -27,6 +27,8 @@ const FROM_APT = [
   ['tcpdump', 'tcpdump'],
   // A program that takes the whole terminal, in a shell that is tried.
   ['vim', 'vim'],
+  // The journal whose entries are followed, with the journald that writes it.
+  ['journalctl', 'systemd'],
 ] as const
 /** System programs that a user's PATH may leave out. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import type { Collector, Progress } from '../follow/collector.ts'
 import type { FollowNotice, FollowSettings, SourceFault } from '../follow/contract.ts'
 import type { Place } from '../follow/file-place.ts'
@@ -46,19 +46,29 @@ export class JournalFollower {
     this.#progress = new JournalProgress(parts.positions)
   }
 
-  /** Start `journalctl`, where units are configured. */
+  /** Start `journalctl`, where units are configured; at the first start from the place that is configured. */
   start(): void {
     const { units, from } = this.#settings
     if (units.length === 0 || this.#isStopped) return
     const names = units.includes('*') ? [] : units.map((unit) => `--unit=${unit}`)
-    if (this.#parts.positions.journal === null) {
-      // Written down before anything is read, so that a crash does not begin at another place.
-      this.#parts.positions.journalAt({ cursor: from === 'end' ? newestCursor(names) : null, marks: {} })
-      this.#parts.savePositions()
-    }
+    if (this.#parts.positions.journal !== null) this.#follow(names)
+    else if (from === 'start') this.#begin(null, names)
+    else this.#child = lookForNewest(names, (cursor) => this.#begin(cursor, names))
+  }
+
+  #begin(cursor: string | null, names: readonly string[]): void {
+    if (this.#isStopped) return
+    // Written down before anything is read, so that a crash does not begin at another place.
+    this.#parts.positions.journalAt({ cursor, marks: {} })
+    this.#parts.savePositions()
+    this.#follow(names)
+  }
+
+  #follow(names: readonly string[]): void {
     const cursor = this.#progress.cursor
-    const place = cursor === null ? '--no-tail' : `--after-cursor=${cursor}`
-    const args = ['--output=json', '--follow', '--all', '--quiet', place, ...names]
+    const place = cursor === null ? [] : [`--after-cursor=${cursor}`]
+    // Without `--no-tail` it shows ten entries behind the cursor and the others once another is written.
+    const args = ['--output=json', '--follow', '--no-tail', '--all', '--quiet', ...place, ...names]
     const child = spawn('journalctl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     const splitter = new LineSplitter(MAX_ENTRY_BYTES, 0)
@@ -181,9 +191,14 @@ class JournalProgress implements Progress {
   }
 }
 
-/** The cursor of the newest entry; null for an empty journal, of which everything to come is new, or one that cannot be read now. */
-function newestCursor(names: readonly string[]): string | null {
+/**
+ * Ask for the cursor of the newest entry, while files are followed: a large journal is slow to open on a slow disk. It is null
+ * for an empty journal, of which everything to come is new, or one that cannot be read now.
+ */
+function lookForNewest(names: readonly string[], found: (cursor: string | null) => void): ChildProcess {
   const args = ['--output=json', '--lines=1', '--quiet', ...names]
-  const { stdout } = spawnSync('journalctl', args, { encoding: 'utf8', timeout: FIRST_LOOK_MS })
-  return parseJournalLine((stdout ?? '').trim())?.origin ?? null
+  const bounds = { timeout: FIRST_LOOK_MS, maxBuffer: MAX_ENTRY_BYTES, killSignal: 'SIGKILL' } as const
+  return execFile('journalctl', args, bounds, (_error, stdout) =>
+    found(parseJournalLine(stdout.trim())?.origin ?? null),
+  )
 }
