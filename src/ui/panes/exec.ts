@@ -4,9 +4,12 @@ import type { Line } from '../terminal/line.ts'
 import type { Token } from '../theme.ts'
 import { line } from '../widgets/line-builder.ts'
 import type { Look } from './look.ts'
+import { layPieces, type Piece } from './styled-text.ts'
 
 const COUNT_COLUMNS = 4
 const END_COLUMNS = 18
+/** A text that is longer is cut. */
+const MOST_LINES_OF_TEXT = 20
 
 /** A row of a run: how many nodes, how it went there, which they are, and the first line of what came. */
 export function execRowLine(
@@ -27,7 +30,7 @@ export function execRowLine(
 }
 
 /** What a row says in full: for nodes that were not reached why, each its own; else what its program wrote. */
-export function execOutputLines(row: ExecRow, output: readonly string[], look: Look, columns: number): Line[] {
+export function execOutput(row: ExecRow, output: readonly string[], look: Look): Piece[] {
   const reasons = row.outcomes.flatMap(({ key, end }) =>
     end.kind === 'exited'
       ? []
@@ -40,7 +43,17 @@ export function execOutputLines(row: ExecRow, output: readonly string[], look: L
         ],
   )
   const written = output.map((text) => ({ text, token: text.startsWith('! ') ? 'warning' : 'text' }) as const)
-  return [...reasons, ...written].map(({ text, token }) => line(look.theme).rest(` ${text}`, columns, token).done())
+  return [...reasons, ...written]
+}
+
+/** Texts in lines of a pane, each wrapped to be read to its end: a fingerprint that is cut compares with nothing. */
+export function execOutputLines(texts: readonly Piece[], look: Look, columns: number): Line[] {
+  const laying = { columns: columns - 1, lines: MOST_LINES_OF_TEXT, ellipsis: look.ascii ? '...' : '…' }
+  return texts.flatMap((piece) =>
+    layPieces([piece], laying).map((pieces) =>
+      pieces.reduce((out, { text, token }) => out.add(text, token), line(look.theme).add(' ')).done(),
+    ),
+  )
 }
 
 function endOf({ kind, sample }: ExecRow): string {

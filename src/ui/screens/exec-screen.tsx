@@ -2,7 +2,7 @@ import { useCallback, useSyncExternalStore } from 'react'
 import { untrusted } from '../../../protocol/untrusted-text.ts'
 import type { Console } from '../console.ts'
 import { rowUnderCursor } from '../exec/exec-run.ts'
-import { execOutputLines, execRowLine } from '../panes/exec.ts'
+import { execOutput, execOutputLines, execRowLine } from '../panes/exec.ts'
 import type { Line, Size } from '../terminal/line.ts'
 import { line } from '../widgets/line-builder.ts'
 import { Pane } from './pane.tsx'
@@ -53,13 +53,14 @@ export function ExecScreen({
       const { run } = console.exec
       const row = run === null ? null : rowUnderCursor(run.rows(), store.get().exec.cursorId)
       if (run === null || row === null) return []
-      const lines = execOutputLines(row, run.output(row), look, area.columns)
-      if (lines.length === 0) return [line(look.theme).add(' no output', 'muted').done()]
+      const texts = execOutput(row, run.output(row), look)
+      if (texts.length === 0) return [line(look.theme).add(' no output', 'muted').done()]
       // What still runs shows what came last.
-      const last = Math.max(0, lines.length - area.rows)
-      const { scroll } = store.get().exec
-      const first = row.kind === 'running' ? last : Math.min(scroll, Math.max(0, lines.length - 1))
-      return lines.slice(first, first + area.rows)
+      if (row.kind === 'running') {
+        return execOutputLines(texts.slice(-area.rows), look, area.columns).slice(-area.rows)
+      }
+      const first = Math.min(store.get().exec.scroll, Math.max(0, texts.length - 1))
+      return execOutputLines(texts.slice(first, first + area.rows), look, area.columns).slice(0, area.rows)
     },
     [console, store, look],
   )

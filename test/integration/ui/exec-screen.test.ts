@@ -22,7 +22,10 @@ async function open(plays: Readonly<Record<string, Play>>, options: Partial<Cons
     openNode: async (key) => {
       const host = hosts.get(key)
       if (host !== undefined) return host
-      throw new EdgeError('NODE_UNREACHABLE', { message: `${key} refused`, next: ['see that sshd runs there'] })
+      throw new EdgeError('NODE_UNREACHABLE', {
+        message: `${key} refused`,
+        next: [`see that sshd runs there; ${LONG_KEY}`],
+      })
     },
     journal: {
       begins: async (entry) => {
@@ -52,6 +55,7 @@ const says =
   (text: string, code = 0): Play =>
   (channel) =>
     channel.say(text).exit(code)
+const LONG_KEY = `SHA256:${'0123456789'.repeat(9)}.`
 const HOSTILE = '\x1b]0;title\x07\x1b[2J中文 \u202egnp\n'
 
 test.each([
@@ -83,6 +87,8 @@ test.each([
   await screen.type('\r')
   expect(screen.emulator.screen()).toContain('node-4: unreachable: node-4 refused')
   expect(screen.emulator.screen()).toContain('see that sshd runs there')
+  // What is compared by eye is shown to its end, however narrow the terminal is.
+  expect(screen.emulator.screen().replace(/ *\n */g, '')).toContain(LONG_KEY)
   // The toast of the end takes the first escape while it is there.
   await screen.pass(8)
   await pressEscape(screen)
