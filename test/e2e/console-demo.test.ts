@@ -138,7 +138,12 @@ describe('the demo on a terminal', () => {
     await demo.until((screen) => screen.includes('inference stages') && /process +pid \d+/.test(screen))
     expect(demo.pty.emulator.screen()).toContain('digits@')
     type('l')
-    await demo.until((screen) => /logs of node-3/.test(screen) && /INFO +listening/.test(screen))
+    await demo.until((screen) => /logs of node-3/.test(screen))
+    // The camera of a demo writes much: what the daemon said at its start may be far above.
+    type('&listening')
+    await demo.until((screen) => screen.includes('&listening'))
+    type('\r')
+    await demo.until((screen) => /INFO +edge-daemon: listening|INFO +listening/.test(screen))
     type('?')
     await demo.until((screen) => screen.includes('Show every key of this screen.'))
     type(ESC)
@@ -151,6 +156,8 @@ describe('the demo on a terminal', () => {
     await demo.until(
       (screen) => !screen.includes('run an action') && /epoch=[0-9a-f]{32}/.test(screen.replace(/\n +/g, '')),
     )
+    type(ESC)
+    await demo.until((screen) => /logs of node-3/.test(screen) && !/listening\b.*\bfilter|&listening/.test(screen))
     type(ESC)
     await demo.until((screen) => screen.includes('inference stages'))
     type(ESC)
