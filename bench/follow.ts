@@ -1,11 +1,22 @@
 /**
  * One log at full speed: a file that is there already is followed to its end by the follower, into a real store whose every
- * batch is synced before it goes on, beside `tail -F` into nothing and `tail -F` into a file that is synced once at the end.
+ * batch is synced before it goes on, beside `tail -F` into nothing, `tail -F` into a file that is synced once at the end, and
+ * rsyslog from a file into a file, which neither parses nor redacts and is synced once at the end too.
  *
- * Run with `node bench/follow.ts [--mb 500]`. Prints MB/s and CPU seconds for a GB; processes of both sides count.
+ * Run with `node bench/follow.ts [--mb 500]`; needs rsyslogd. Prints MB/s and CPU seconds for a GB; processes of both sides count.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -91,6 +102,45 @@ async function tail(path: string, bytes: number, into: string | null): Promise<C
   return cost
 }
 
+/** rsyslog's imfile into its omfile, line by line as it is. @throws Error when rsyslogd is missing or ends */
+async function rsyslog(path: string, bytes: number, dir: string): Promise<Cost> {
+  const into = join(dir, 'rsyslog.log')
+  const config = join(dir, 'rsyslog.conf')
+  const work = join(dir, 'rsyslog')
+  mkdirSync(work)
+  writeFileSync(
+    config,
+    `global(workDirectory="${work}")
+module(load="imfile")
+template(name="asItIs" type="string" string="%msg%\\n")
+ruleset(name="copy") { action(type="omfile" file="${into}" template="asItIs") }
+input(type="imfile" file="${path}" tag="app" addMetadata="off" ruleset="copy")
+`,
+  )
+  const startedAt = performance.now()
+  const args = ['-n', '-f', config, '-i', join(work, 'pid')]
+  const child = spawn('rsyslogd', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  let end: string | null = null
+  child.once('error', ({ message }) => {
+    end = message
+  })
+  child.once('exit', (code) => {
+    end = `it ended with ${code}`
+  })
+  const size = (): number => statSync(into, { throwIfNoEntry: false })?.size ?? 0
+  try {
+    while (size() < bytes) {
+      if (end !== null) throw new Error(`rsyslogd (apt-get install rsyslog): ${end}`)
+      if (performance.now() - startedAt > LIMIT_MS) throw new Error('rsyslogd did not come to the end')
+      await sleep(POLL_MS)
+    }
+    await synced(into)
+    return { seconds: (performance.now() - startedAt) / 1000, cpuSec: cpuOf(child) }
+  } finally {
+    child.kill('SIGKILL')
+  }
+}
+
 async function synced(path: string): Promise<void> {
   const child = spawn('sync', [path], { stdio: 'ignore' })
   await new Promise((resolve) => child.once('close', resolve))
@@ -113,6 +163,7 @@ async function main(): Promise<void> {
     const rows = [
       row('tail -F into a pipe that is read and dropped', await tail(path, bytes, null)),
       row('tail -F into a file, synced at the end', await tail(path, bytes, join(dir, 'copy'))),
+      row('rsyslogd, imfile into omfile, synced at the end', await rsyslog(path, bytes, dir)),
     ]
     const followed = await follow(path, bytes, dir)
     rows.push(row('the follower into the store, parsed, redacted, each batch synced', followed))
