@@ -22,6 +22,8 @@ export class KeptLogs implements NodeLink {
   readonly follows: (LogFollow | null)[] = []
   readonly reads: RangeRequest<keyof ReadableRows>[] = []
   isSilent = false
+  /** What answers wait for, as those of a slow link do. */
+  answersAfter: Promise<unknown> | null = null
 
   constructor(key: string) {
     this.key = key
@@ -53,6 +55,7 @@ export class KeptLogs implements NodeLink {
     signal: AbortSignal,
   ): Promise<RangeOutcome> {
     this.reads.push(request)
+    if (this.answersAfter !== null) await this.answersAfter
     if (this.isSilent) return UNREACHABLE
     const {
       fromMs,
@@ -82,8 +85,9 @@ export class KeptLogs implements NodeLink {
     return { ok: true, truncated: found.length > limit, lastSeq: rows.at(-1)?.seq ?? null }
   }
 
-  tally({ fromMs, toMs, stepMs, filter }: TallyRequest): Promise<TallyOutcome> {
-    if (this.isSilent) return Promise.resolve(UNREACHABLE)
+  async tally({ fromMs, toMs, stepMs, filter }: TallyRequest): Promise<TallyOutcome> {
+    if (this.answersAfter !== null) await this.answersAfter
+    if (this.isSilent) return UNREACHABLE
     const passes = matcherOf(filter)
     const steps = new Map<number, number[]>()
     for (const record of this.records) {
@@ -95,11 +99,11 @@ export class KeptLogs implements NodeLink {
       steps.set(startMs, lines)
     }
     const first = this.records[0]?.timestamp ?? fromMs
-    return Promise.resolve({
+    return {
       ok: true,
       fromMs: Math.max(fromMs, first),
       steps: [...steps].map(([startMs, lines]) => ({ startMs, lines })),
-    })
+    }
   }
 
   start(): void {

@@ -10,7 +10,9 @@ export function logBars(console: Console, most: number): LogBars {
   const { store } = console.parts
   const { logs, asOf } = store.get()
   const nowMs = console.nowMs()
-  const atMs = asOf === 'now' ? (console.logs.isThen() ? (logs.cursor?.atMs ?? console.logs.pages.toMs) : null) : asOf
+  const thenMs = console.logs.isThen() ? (logs.cursor?.atMs ?? console.logs.pages.toMs) : null
+  // Until the first lines that are kept are there, it is not known which hour is looked at.
+  const atMs = asOf === 'now' ? (thenMs === 0 ? null : thenMs) : asOf
   const { fromMs, toMs, isLive } = spanOf(logs.range, atMs, nowMs)
   const stepMs = stepFor(toMs - fromMs, most - 1)
   const wish = {

@@ -51,7 +51,7 @@ export function footerLine(console: Console, columns: number): Line {
       .add(look.ascii ? '_' : '█', 'accent')
     const isLogs = console.screen().name === 'logs' && store.get().replay === null
     const examples = isLogs
-      ? '10:32, -4m, 2026-11-25 10:32, or a range 10:00..10:30'
+      ? '10:32, -4m, 2026-11-25 10:32, range 10:00..10:30'
       : '10:32, 10:32:07, -4m, 2026-11-25 10:32'
     const help = overlay.fault ?? `${examples}; enter goes there`
     return out.rest(`  ${help}`, columns, overlay.fault === null ? 'muted' : 'danger').done()

@@ -74,10 +74,16 @@ export function logLines(row: LogRow, style: LogStyle, look: Look): Line[] {
 }
 
 /** What stands where there is no line of a level to show. */
-export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past', filter = ''): Line {
+export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past' | 'reading', filter = ''): Line {
   const wanted = filter === '' ? '' : ` with "${filter}"`
+  const lines = `of level ${minLevel} or above${wanted}`
+  if (when === 'reading') {
+    return line(look.theme)
+      .add(` reading lines ${lines} from the nodes ${look.ascii ? '...' : '…'}`, 'info')
+      .done()
+  }
   return line(look.theme)
-    .add(` no line of level ${minLevel} or above${wanted} ${when === 'now' ? 'yet' : 'is known of this time'}`, 'muted')
+    .add(` no line ${lines} ${when === 'now' ? 'yet' : 'is known of this time'}`, 'muted')
     .done()
 }
 

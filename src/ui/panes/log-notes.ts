@@ -117,7 +117,8 @@ function silentNodes(console: Console): string[] {
 function thenText(console: Console): string {
   const { logs } = console.parts.store.get()
   const atMs = logs.cursor?.atMs ?? console.logs.pages.toMs ?? 0
-  const time = timeText(atMs, { time: zoneOf(console), nowMs: console.nowMs() })
+  // The first lines that are kept are gone to before it is known from when they are.
+  const time = atMs <= 0 ? 'the first lines' : timeText(atMs, { time: zoneOf(console), nowMs: console.nowMs() })
   return `THEN ${time}, ${keyOf(console, 'replay.live')} is live again`
 }
 

@@ -62,9 +62,10 @@ function logPane(console: Console, area: Size): LogWindow {
   const edge = edgeLine(console, area.columns)
   if (rows.length === 0) {
     console.logs.sees(0, -1, area.rows)
-    const when = asOf === 'now' && !console.logs.isThen() ? 'now' : 'past'
+    const isReading = asOf === 'now' && console.logs.pages.phase !== 'idle'
+    const when = isReading ? 'reading' : asOf === 'now' && !console.logs.isThen() ? 'now' : 'past'
     const empty = nothingYet(look, logs.minLevel, when, logs.filter.trim())
-    return { lines: edge === null ? [empty] : [edge, empty], first: -1, last: -1 }
+    return { lines: edge === null || isReading ? [empty] : [edge, empty], first: -1, last: -1 }
   }
   const cursor = logs.cursor === null ? null : indexAt(rows, logs.cursor)
   const selectedId = cursor === null ? null : (rows[cursor]?.id ?? null)

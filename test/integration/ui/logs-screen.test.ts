@@ -316,6 +316,22 @@ test('the histogram counts errors of all nodes, and its bars are stepped through
   expect(logs.cursor).toContain('warn of n2')
 })
 
+test('while nothing has come yet it is said that lines are read, and not that there are none or that it is 1970', async () => {
+  const logs = new LogsOnScreen(['n1'])
+  const { promise, resolve: answer } = Promise.withResolvers<null>()
+  logs.node('n1').answersAfter = promise
+  logs.node('n1').keep(START_MS - 60_000, { msg: 'line 1' })
+  await logs.open()
+  expect(logs.text).toContain('reading lines of level info or above from the nodes …')
+  await logs.type('g')
+  expect(logs.text).toContain('reading lines of level info or above from the nodes …')
+  expect(logs.text).not.toMatch(/no line of level|01-01|older lines/)
+  expect(logs.text).toMatch(/ counting…/)
+  answer(null)
+  await logs.screen.pass(2)
+  expect(logs.cursor).toContain('line 1')
+})
+
 const HOSTILE: readonly Partial<LogRecord>[] = [
   { msg: 'started', source: 'edge-daemon', fields: { version: '0.1.0' } },
   { msg: '温度传感器 正常 🌡️ 41.2°C 👩‍🏭 好', source: 'plc', fields: { 工位: '东区-3' } },
