@@ -20,7 +20,7 @@ Which nodes: names add (press-1 press-2, press-1,press-2, press-*), terms narrow
 Exit codes: 0 it ran everywhere with exit code 0, 1 a node was not reached, lost, too late or left out, 4 all ended and some
 with another exit code than 0, 2 usage, 130 interrupted (once asks the programs to stop, twice breaks off).
 
-Nobody is asked anything: a host that is not in known_hosts, a key with a passphrase that no agent holds, are refused with what to do.
+For a connection nobody is asked anything: a host that is not in known_hosts, a key with a passphrase that no agent holds, are refused with what to do.
 Output: "node | line", errors "node ! line"; -o json and ndjson give one object a node (ndjson as each ends).
 
   edgedeck exec site=plant-a -- systemctl is-active edge-daemon
