@@ -91,9 +91,9 @@ describe('the headless demo', () => {
   })
 
   it('saves nearly all of the bytes', () => {
-    // Measured over the last minute, so the cameras' rest does not hide it; node-2 sent a burst of faults. Telemetry went on
-    // while cameras rested, and what the camera of the killed node logged of that went up as errors.
-    for (const name of ['node-1', 'node-3']) expect(demo.node(name).savedPct).toBeGreaterThanOrEqual(98)
+    // Measured over the last minute, so the cameras' rest does not hide it. Only of a node that served all the while:
+    // node-1 was dead for most of it and has sent little but telemetry since, node-2 sent a burst of faults.
+    expect(demo.node('node-3').savedPct).toBeGreaterThanOrEqual(98.5)
   })
 
   it('leaves no process and no file when it is told to quit', async () => {
