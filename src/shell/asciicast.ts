@@ -89,12 +89,6 @@ export function readEvent(line: string): CastEvent | null {
   return { atMs: seconds * 1000, code, data }
 }
 
-/** A size as an `r` event tells it; null when it is none. */
-export function readSize(data: string): { readonly columns: number; readonly rows: number } | null {
-  const [, columns, rows] = /^(\d{1,4})x(\d{1,4})$/.exec(data) ?? []
-  return columns === undefined || rows === undefined ? null : { columns: Number(columns), rows: Number(rows) }
-}
-
 function jsonOf(line: string): unknown {
   try {
     return JSON.parse(line)

@@ -6,6 +6,7 @@ import { siblingsOf } from '../../../edge-daemon/logs/follow/file-place.ts'
 import { FollowService } from '../../../edge-daemon/logs/follow/service.ts'
 import { openStore } from '../../../edge-daemon/store/store.ts'
 import { eventually } from '../../support/edge-daemon.ts'
+import { followSettings } from '../../support/follow-settings.ts'
 
 function folder(...names: readonly string[]): string {
   const dir = mkdtempSync(join(tmpdir(), 'edgedeck-neighbours-'))
@@ -39,17 +40,7 @@ test('a log whose name has a number is followed without the logs of other number
   store.onCommit((records) => {
     for (const { line } of records) kept.push(...(/of node-\d/.exec(line) ?? []))
   })
-  const settings = {
-    files: [{ path: join(dir, 'node-3.log'), source: null, format: 'auto', multiline: null }],
-    containers: { dir: null, format: 'auto' },
-    units: [],
-    from: 'start',
-    forward: 'error',
-    before: 0,
-    redact: [],
-    maxLineBytes: 32_768,
-    bytesPerSec: 50e6,
-  } as const
+  const settings = followSettings(join(dir, 'node-3.log'))
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const service = new FollowService({ settings, stateDir: dir, store, settleMs: 0, log })
   await service.start()

@@ -3,28 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { FollowSettings } from '../../../edge-daemon/logs/follow/contract.ts'
 import { FollowService } from '../../../edge-daemon/logs/follow/service.ts'
 import { openStore, type Store } from '../../../edge-daemon/store/store.ts'
 import { eventually } from '../../support/edge-daemon.ts'
+import { followSettings } from '../../support/follow-settings.ts'
 
 const LINES = 30_000
 const SAID: string[] = []
 const say = (event: string, msg = ''): void => void SAID.push(`${event} ${msg}`)
-
-function settingsFor(dir: string): FollowSettings {
-  return {
-    files: [{ path: join(dir, '*.log'), source: null, format: 'auto', multiline: null }],
-    containers: { dir: null, format: 'auto' },
-    units: [],
-    from: 'start',
-    forward: 'error',
-    before: 0,
-    redact: [],
-    maxLineBytes: 32_768,
-    bytesPerSec: 50e6,
-  }
-}
 
 /** How long a refused call waits for the one behind it, ms: longer than that takes, where one is sent. */
 const BEHIND_MS = 500
@@ -61,7 +47,13 @@ test('lines of a call that the store refused are read again, though it kept the 
     })
     const unsure = refusing(store)
     const log = { info: say, warn: say, error: say }
-    const service = new FollowService({ settings: settingsFor(dir), stateDir: dir, store: unsure, settleMs: 0, log })
+    const service = new FollowService({
+      settings: followSettings(join(dir, '*.log')),
+      stateDir: dir,
+      store: unsure,
+      settleMs: 0,
+      log,
+    })
     await service.start()
     await eventually(() => kept.includes(LINES), { timeoutMs: 60_000, what: 'the last line is kept' })
     await service.stop()

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { movedOn, readCheckpoint } from '../../../edge-daemon/logs/follow/checkpoint.ts'
 import type { Batch } from '../../../edge-daemon/logs/follow/collector.ts'
 import { Follower } from '../../../edge-daemon/logs/follow/follower.ts'
+import { followSettings } from '../../support/follow-settings.ts'
 
 const STEP_MS = 250
 
@@ -22,17 +23,7 @@ class Following {
     const unanswered: Batch[] = []
     this.#follower = new Follower(
       {
-        settings: {
-          files: [{ path, source: null, format: 'plain', multiline: null }],
-          containers: { dir: null, format: 'auto' },
-          units: [],
-          from: 'start',
-          forward: 'error',
-          before: 0,
-          redact: [],
-          maxLineBytes: 32_768,
-          bytesPerSec: 50e6,
-        },
+        settings: followSettings(path, 'plain'),
         checkpointFile,
         checkpoint: read.state === 'found' ? movedOn(read.checkpoint, []) : null,
         settleMs: 0,
