@@ -7,7 +7,8 @@ import { ADDRESS, PrivateFleet, type Running } from '../support/private-fleet.ts
 const SECRET_WORDS = [
   'plant-a',
   'press-4',
-  'mia',
+  'operator/mia',
+  'mia-at-the-bastion',
   '"seq"',
   '"cpuPct"',
   'edge.',

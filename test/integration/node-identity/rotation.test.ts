@@ -9,12 +9,14 @@ import { issueLeaf, pemOf } from '../../../identity/issue.ts'
 import { newKey, publicOf } from '../../../identity/keys.ts'
 import { openAuthority } from '../../../src/pki/authority-folder.ts'
 import { finishRootRotation, rotateIssuing, rotateRoot } from '../../../src/pki/rotate.ts'
-import { eventually } from '../../support/edge-daemon.ts'
+import { eventually as within } from '../../support/edge-daemon.ts'
 import { type ControllerHome, LocalController, PASSPHRASE, refused } from '../../support/fleet-controller.ts'
 import { homeOnPort, tokenIn } from '../../support/joining.ts'
 
 const DAY_MS = 86_400_000
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 240_000 }
+/** Sealed keys are opened and written in it, which takes seconds each where all processors are busy. */
+const eventually = (so: () => boolean): Promise<void> => within(so, { timeoutMs: 90_000 })
 const open: (Disposable | AsyncDisposable)[] = []
 
 afterEach(async () => {
