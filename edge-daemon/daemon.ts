@@ -104,7 +104,7 @@ export class Daemon {
     this.#endings.push(() => this.#log.stop())
     const model = await pickModel(models.dir, models.serve)
     const store = await this.#openStore()
-    const meters = new InferenceMeters()
+    const meters = new InferenceMeters(this.#config.alerts.latency)
     const service = this.#makeService(meters)
     const host = new HostMeter({
       nodeExporterUrl: this.#config.health.nodeExporter,

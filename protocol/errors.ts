@@ -92,6 +92,17 @@ export const ERROR_CODES = {
   KUBE_LOGIN_REFUSED: ['user', 'A Kubernetes API server does not take the credentials of the kubeconfig.'],
   KUBE_REFUSED: ['peer', 'A Kubernetes API server answered, and refused.'],
   POD_UNUSABLE: ['user', 'There is no such pod or container, or it does not run, or it has no shell.'],
+  PACKAGE_INVALID: ['user', 'A package is damaged, or holds what a package may not hold.'],
+  PACKAGE_UNTRUSTED: ['user', 'A package is not signed by a key that is trusted for it.'],
+  PACKAGE_MISSING: ['peer', 'A package cannot be had from where it should be.'],
+  DISK_FULL: ['environment', 'There is not enough room on the disk for what is to be kept there.'],
+  CHANGE_LOCKED: ['user', 'The node carries out a change of another rollout.'],
+  CHANGE_UNFIT: ['user', 'A step of a change does not fit how far the change is on the node.'],
+  TERM_STALE: ['peer', 'A rollout is driven by somebody else by now; this driver was replaced.'],
+  MANDATE_INVALID: ['user', 'A step of a rollout came without the word of an operator for this node and item.'],
+  PLAN_INVALID: ['user', 'A rollout cannot be planned as it was asked for.'],
+  ROLLOUT_MISSING: ['user', 'There is no such rollout, or it has ended.'],
+  JOURNAL_FAILING: ['environment', 'The journal of rollouts cannot be read or written, so nothing is done.'],
   TOOL_MISSING: ['environment', 'A program that this command needs is not installed.'],
 } as const satisfies Record<string, readonly [ErrorKind, string]>
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fewOf, unixMs } from './bounds.ts'
+import { statusChanges } from './change.ts'
 import { alertRecordSchema, histogramSchema, severitySchema } from './records.ts'
 import { ROLES } from './rights.ts'
 
@@ -60,6 +61,8 @@ const inference = z.object({
     notStored: count,
     overRate: count,
     childRestarts: count,
+    /** Answers whose record went to the store and that took longer than `alerts.latency`. */
+    slow: count.default(0),
     /** Bytes of request bodies from devices. */
     rawBytes: bytes,
   }),
@@ -191,6 +194,8 @@ export const statusBody = {
   }),
   store,
   alerts: z.array(activeAlert).max(64),
+  /** Changes of models and configuration. */
+  changes: statusChanges.optional(),
   /** Declared faults in force; empty on an honest node. */
   faults: fewOf(z.number(), { most: 16 }),
 }

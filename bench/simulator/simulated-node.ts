@@ -277,6 +277,7 @@ function zeroCounters(): Counters {
     notStored: 0,
     overRate: 0,
     childRestarts: 0,
+    slow: 0,
     rawBytes: 0,
   }
 }

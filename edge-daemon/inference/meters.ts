@@ -32,6 +32,7 @@ export class InferenceMeters {
     notStored: 0,
     overRate: 0,
     childRestarts: 0,
+    slow: 0,
     rawBytes: 0,
   }
   readonly #stages: Readonly<Record<Stage, Histogram>> = {
@@ -40,6 +41,12 @@ export class InferenceMeters {
     run: new Histogram(),
     commit: new Histogram(),
     total: new Histogram(),
+  }
+  readonly #slowMs: number
+
+  /** @param slowMs what takes longer in all counts as slow */
+  constructor(slowMs: number) {
+    this.#slowMs = slowMs
   }
 
   /** An answer was given. */
@@ -71,6 +78,7 @@ export class InferenceMeters {
   /** A stage took so long. */
   took(stage: Stage, ms: number): void {
     this.#stages[stage].record(ms)
+    if (stage === 'total' && ms > this.#slowMs) this.#counters.slow += 1
   }
 
   /** A copy of the counters. */

@@ -53,7 +53,7 @@ export async function startInferenceNode(
 ): Promise<InferenceNode> {
   const { service } = await startService(options.service)
   const kept: NewResult[] = []
-  const meters = new InferenceMeters()
+  const meters = new InferenceMeters(50)
   const server = new InferenceServer({
     listen: { host: '127.0.0.1', port: 0 },
     nodeName: 'node-1',

@@ -63,6 +63,7 @@ export function statusFrame(wish: StatusWish): StatusFrame {
         notStored: 0,
         overRate: 0,
         childRestarts: 0,
+        slow: 0,
         rawBytes: 0,
         ...wish.counters,
       },

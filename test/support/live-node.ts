@@ -155,6 +155,7 @@ export function statusBody(total: Histogram = new Histogram()): StatusBody {
         notStored: 0,
         overRate: 0,
         childRestarts: 0,
+        slow: 0,
         rawBytes: 123,
       },
       windowMs: 0,

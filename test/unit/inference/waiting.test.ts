@@ -76,7 +76,7 @@ describe('a body that is being received', () => {
 
 describe('the meters', () => {
   it('count every answer once by its kind', () => {
-    const meters = new InferenceMeters()
+    const meters = new InferenceMeters(50)
     for (const kind of ['ok', 'ok', 'abnormal', 'undecodable', 'failed', 'malformed'] as const) meters.answered(kind)
     meters.took('run', 5)
     expect(meters.counters()).toMatchObject({
