@@ -1,0 +1,87 @@
+import type { Item, Source } from '../../protocol/change.ts'
+import type { SignedPackage } from '../../protocol/package.ts'
+
+/** A package that lies whole and verified on the node's disk. */
+export interface ShelvedPackage {
+  readonly digest: string
+  /** Absolute path of its folder. */
+  readonly folder: string
+  readonly signed: SignedPackage
+}
+
+/** What delivery needs of the place where whole packages are kept. */
+export interface PackagePlace {
+  /** The package of this digest; null when it is not here whole. */
+  find(digest: string): Promise<ShelvedPackage | null>
+  /** Path of a file with this content in one of the packages that are kept; null for none. */
+  fileOf(sha256: string, sizeBytes: number): Promise<string | null>
+  /**
+   * Take a folder that holds a whole package on the same file system: verify it, sync it, move it to its place.
+   * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`
+   */
+  accept(folder: string, signed: SignedPackage): Promise<ShelvedPackage>
+}
+
+/** How far a delivery is; bytes that did not have to be fetched count as done. */
+export interface DeliveryProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
+/** What is to be brought, and from where: sources are tried in turn. */
+export interface DeliveryWish {
+  readonly item: Item
+  readonly sources: readonly Source[]
+}
+
+/** @see Deliver */
+export interface DeliveryRun {
+  /** Ends it; what is there already stays for the next time. */
+  readonly signal: AbortSignal
+  readonly progress: (progress: DeliveryProgress) => void
+}
+
+/**
+ * Bring a package to this node. At once when it is here; what came before a cut or a kill is not fetched again.
+ * @throws EdgeError `PACKAGE_MISSING` when no source has it or none gets on, `PACKAGE_INVALID` when what they have is not
+ * it, `PACKAGE_UNTRUSTED` when nobody whom this node trusts signed it, `DISK_FULL`; the signal's reason when it is aborted
+ */
+export type Deliver = (wish: DeliveryWish, run: DeliveryRun) => Promise<ShelvedPackage>
+
+/** A stretch of a blob as a source gave it. */
+export interface BlobPiece {
+  /** Where in the blob it begins. */
+  readonly at: number
+  readonly data: Uint8Array
+}
+
+/** One place that a package is fetched from. Everything it gives is untrusted. */
+export interface PackageSource {
+  /** For people, without user and password. */
+  readonly name: string
+  /** The bytes of `package.sig`, never more than may be read of one. @throws SourceFault */
+  statement(digest: string, signal: AbortSignal): Promise<Uint8Array>
+  /**
+   * The content of a blob from an offset on; a source that cannot begin there begins at 0. Whoever reads takes as long
+   * as it likes between two pieces, and nothing is gathered meanwhile. @throws SourceFault
+   */
+  read(blob: BlobWish, offset: number, signal: AbortSignal): AsyncIterable<BlobPiece>
+  close(): Promise<void>
+}
+
+/** @see PackageSource.read */
+export interface BlobWish {
+  readonly sha256: string
+  readonly sizeBytes: number
+}
+
+/** What a source did not do: `missing`, it says that it has it not; `wrong`, it gives something else; `away`, nobody knows. */
+export class SourceFault extends Error {
+  readonly kind: 'missing' | 'wrong' | 'away'
+
+  constructor(kind: SourceFault['kind'], message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'SourceFault'
+    this.kind = kind
+  }
+}
