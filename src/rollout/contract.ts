@@ -1,4 +1,4 @@
-import type { ChangeFault, ChangeStatus, ChangeVerb, Item, LocalGates, Source } from '../../protocol/change.ts'
+import type { ChangeFault, ChangeStatus, ChangeVerb, Item, LocalGates, Mandate, Source } from '../../protocol/change.ts'
 
 /** Where a rollout happens: daemons take models and configuration; a cluster takes workloads. */
 export type TargetKind = 'daemon' | 'workload'
@@ -121,10 +121,15 @@ export const DECISIONS = ['pause', 'resume', 'approve', 'promote', 'abort'] as c
 /** @see DECISIONS — `approve` lets the next wave begin, `promote` passes the rest of the soak and what is inconclusive. */
 export type Decision = (typeof DECISIONS)[number]
 
-/** Who decided something; `signature` as of a mandate, null on a fleet without identities. */
+/**
+ * Who decided something, and that they did: signed is what they decided with the place of the entry in the journal
+ * (`signed-words.ts`), so that no word counts a second time. Null on a fleet without identities.
+ */
 export interface Author {
   readonly name: string
+  /** Base64; as of a mandate. */
   readonly signature: string | null
+  /** Certificate of who signed and its issuers, DER in base64. */
   readonly chain: readonly string[] | null
 }
 
@@ -170,7 +175,10 @@ export interface NodeObservation {
 
 /** All that a decision is made from; what of it mattered goes into the event. */
 export interface Observation {
+  /** Clock of the driver, Unix ms: never behind the newest event, whoever's clock that is by. */
   readonly nowMs: number
+  /** Since when this driver listens without a break: who was not heard before it began is not dark for that. */
+  readonly watchingSince: number
   readonly nodes: ReadonlyMap<NodeKey, NodeObservation>
 }
 
@@ -194,6 +202,13 @@ export type NodeStanding =
 /** What happened, in order: the state of a rollout is a fold over these. Every event names the driver's term (0 for people). */
 export type RolloutEvent = { readonly at: number; readonly term: number } & (
   | { readonly type: 'rollout.started'; readonly plan: Plan; readonly by: Author; readonly why: string | null }
+  /** Mandates of some of the nodes, behind the start; fewer than 1 000 of them in an event. The fold passes them over. */
+  | {
+      readonly type: 'mandates.given'
+      readonly chain: readonly string[]
+      readonly mandates: readonly { readonly key: NodeKey; readonly mandate: Omit<Mandate, 'chain'> }[]
+    }
+  /** Somebody drives from here on; the term is one more than the highest before, so that each term has one driver. */
   | { readonly type: 'driver.took'; readonly holder: string }
   | {
       readonly type: 'person.decided'
@@ -204,7 +219,7 @@ export type RolloutEvent = { readonly at: number; readonly term: number } & (
       readonly why: string | null
     }
   | { readonly type: 'wave.began'; readonly wave: string }
-  /** Before the effect: a driver that dies after this has its successor do it again. */
+  /** Before the effect: a driver that dies after this has its successor do it again, in the successor's own term. */
   | {
       readonly type: 'step.intended'
       readonly node: NodeKey
@@ -272,16 +287,26 @@ export interface Journal {
   follow(rollout: string, afterSeq: number, took: (entry: JournalEntry) => void, signal: AbortSignal): Promise<void>
 }
 
-/** Who drives a rollout: at most one by its lease; the term rises whenever somebody takes it. */
+/** Somebody who drives a rollout, and for how much longer at most if they say nothing more. */
+export interface Holder {
+  readonly heldBy: string
+  readonly forMs: number
+}
+
+/**
+ * Who drives a rollout, so that a second one waits while the first lives. It keeps nobody out by itself: that is done by the
+ * terms of `driver.took` in the journal, which daemons compare, and by the expected sequence of every append.
+ */
 export interface LeaseBook {
-  /** Take it, or say who holds it and for how much longer. */
-  take(rollout: string, holder: string): Promise<Lease | { readonly heldBy: string; readonly forMs: number }>
+  /** Take it, or say who holds it and for how much longer. Throws EdgeError `JOURNAL_FAILING`. */
+  take(rollout: string, holder: string): Promise<Lease | Holder>
+  /** Who holds it now; null when nobody does. */
+  look(rollout: string): Promise<Holder | null>
 }
 
 /** @see LeaseBook */
 export interface Lease {
-  readonly term: number
-  /** Monotonic ms until which it is surely held: measured from before it was asked for. */
+  /** Monotonic ms (`performance.now()`) until which it is surely held: measured from before it was asked for. */
   readonly untilMs: number
   /** False when somebody else has it by now. */
   renew(): Promise<boolean>
@@ -303,6 +328,8 @@ export interface StepOrder {
   readonly step: StepName
   readonly activation: string | null
   readonly why: string | null
+  /** Null on a fleet without identities. */
+  readonly mandate: Mandate | null
 }
 
 /** @see Target */
