@@ -33,6 +33,8 @@ export interface Strategy {
   readonly shadow: ShadowPlan | null
   readonly gates: GateLimits
   readonly localGates: LocalGates
+  /** Most nodes of a wave that may fail or return by themselves before the rollout stops. */
+  readonly maxFailedNodes: number
   readonly confirmWithinSec: number
   /** A node that is dark longer after its step stops the rollout, s. */
   readonly darkSec: number
@@ -42,6 +44,8 @@ export interface Strategy {
 
 /** @see Strategy */
 export interface ShadowPlan {
+  /** Nodes that try it on shadow first: those of the canary, or every one. */
+  readonly nodes: 'canary' | 'all'
   readonly source: 'live' | 'kept' | 'labelled'
   readonly samples: number
   readonly maxDisagreePct: number
@@ -74,6 +78,8 @@ export interface PlanNode {
   readonly requestsPerSec: number | null
   /** What it goes back to; null when it told nothing. */
   readonly before: Item | null
+  /** What this node gets where it is not the plan's item: an undo brings each its own. */
+  readonly item: Item | null
 }
 
 /** @see Plan */
@@ -92,12 +98,17 @@ export interface Plan {
   readonly item: Item
   readonly sources: readonly Source[]
   readonly strategy: Strategy
+  /** Every node that the plan names: in waves, deferred, unchanged, left out, peers. */
   readonly nodes: readonly PlanNode[]
   readonly waves: readonly Wave[]
   /** Nodes that are dark or locked now: they are in no wave and catch up later. */
   readonly deferred: readonly { readonly key: NodeKey; readonly why: string }[]
   /** Nodes that have it already. */
   readonly unchanged: readonly NodeKey[]
+  /** Nodes that were asked for and cannot be changed, with the reason. */
+  readonly leftOut: readonly { readonly key: NodeKey; readonly why: string }[]
+  /** Other nodes of the same sites that nobody changes: what changed ones are compared with. */
+  readonly peers: readonly NodeKey[]
   /** The rollout that this one takes back. */
   readonly undoes: string | null
 }
@@ -140,6 +151,13 @@ export interface Counts {
   readonly slow: number
 }
 
+/** Counters of a node at the moment that a stretch begins. */
+export interface Baseline extends Counts {
+  /** Counters of another start of the daemon cannot be compared. */
+  readonly instance: string | null
+  readonly criticalAlerts: number
+}
+
 /** One comparison of a gate, with the figures it was made from. */
 export interface GateFinding {
   readonly gate: 'failed' | 'slow' | 'disagrees' | 'labelled' | 'alerts' | 'dark'
@@ -163,6 +181,8 @@ export interface NodeObservation {
   readonly key: NodeKey
   /** Driver's clock, Unix ms, of the last word; null when it was never heard. */
   readonly heardAt: number | null
+  /** Driver's clock when it last told its change and counters: not after `heardAt`, which a mere heartbeat moves too. */
+  readonly toldAt: number | null
   readonly reach: 'up' | 'stale' | 'offline' | 'unknown'
   /** Changes with every start of the daemon, when counters begin again. */
   readonly instance: string | null
@@ -228,6 +248,7 @@ export type RolloutEvent = { readonly at: number; readonly term: number } & (
       readonly activation: string | null
       readonly why: string | null
     }
+  /** The node took a step, or its status tells how far it is with it by now: `change` says which. */
   | {
       readonly type: 'step.done'
       readonly node: NodeKey
@@ -248,8 +269,12 @@ export type RolloutEvent = { readonly at: number; readonly term: number } & (
   | { readonly type: 'node.deferred'; readonly node: NodeKey; readonly why: string }
   | { readonly type: 'node.suspected'; readonly node: NodeKey; readonly why: string }
   | { readonly type: 'node.cleared'; readonly node: NodeKey; readonly why: string }
-  /** Counters of a stretch begin here: the gates compare with these. */
-  | { readonly type: 'baseline.taken'; readonly wave: string; readonly counters: Readonly<Record<NodeKey, Counts>> }
+  /** Counters of a stretch begin here: the gates compare with these. `start` is the wave's name when the rollout begins. */
+  | {
+      readonly type: 'baseline.taken'
+      readonly wave: string
+      readonly counters: Readonly<Record<NodeKey, Baseline>>
+    }
   | { readonly type: 'gate.judged'; readonly wave: string; readonly verdict: GateVerdict }
   | { readonly type: 'wave.ended'; readonly wave: string; readonly why: string }
   | { readonly type: 'rollout.paused'; readonly why: string }
