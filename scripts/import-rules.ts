@@ -5,6 +5,7 @@
  */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
+  durable: [],
   settings: ['protocol'],
   identity: ['protocol'],
   tunnel: ['protocol'],
@@ -12,9 +13,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 
   'edge-daemon/rules': ['regex', 'settings', 'protocol'],
   'edge-daemon/config': ['regex', 'edge-daemon/rules', 'identity', 'settings', 'protocol'],
-  'edge-daemon/models': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
-  'edge-daemon/delivery': ['edge-daemon/models', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
+  'edge-daemon/models': ['durable', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
+  'edge-daemon/delivery': ['durable', 'edge-daemon/models', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/shadow': [
+    'durable',
     'edge-daemon/inference',
     'edge-daemon/models',
     'edge-daemon/store',
@@ -23,6 +25,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'edge-daemon/changes': [
+    'durable',
     'edge-daemon/delivery',
     'edge-daemon/shadow',
     'edge-daemon/inference',
@@ -36,6 +39,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'edge-daemon/health': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/store': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/logs': [
+    'durable',
     'regex',
     'edge-daemon/store',
     'edge-daemon/health',
@@ -61,7 +65,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
-  'edge-daemon/search': ['regex', 'edge-daemon/store', 'protocol'],
+  'edge-daemon/search': ['durable', 'regex', 'edge-daemon/store', 'protocol'],
   'edge-daemon/live': [
     'regex',
     'edge-daemon/search',
@@ -72,7 +76,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
-  'edge-daemon/identity': ['edge-daemon/live', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
+  'edge-daemon/identity': ['durable', 'edge-daemon/live', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/rpc': [
     'edge-daemon/upstream',
     'edge-daemon/live',
@@ -84,6 +88,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'edge-daemon': [
+    'durable',
     'package.json',
     'edge-daemon/changes',
     'edge-daemon/delivery',
@@ -129,9 +134,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/link': ['src/identity', 'src/fleet', 'src/config', 'identity', 'tunnel', 'settings', 'protocol'],
   'src/audit': ['src/link', 'src/identity', 'src/config', 'identity', 'settings', 'protocol'],
   'src/cloud': ['src/audit', 'src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
-  'src/nats-accounts': ['src/config', 'identity', 'settings', 'protocol'],
-  'src/pki': ['identity', 'settings', 'protocol'],
+  'src/nats-accounts': ['durable', 'src/config', 'identity', 'settings', 'protocol'],
+  'src/pki': ['durable', 'identity', 'settings', 'protocol'],
   'src/controller': [
+    'durable',
     'src/rollout',
     'src/packages',
     'src/link',
@@ -155,8 +161,9 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
-  'src/packages': ['src/config', 'identity', 'settings', 'protocol'],
+  'src/packages': ['durable', 'src/config', 'identity', 'settings', 'protocol'],
   'src/rollout': [
+    'durable',
     'src/packages',
     'src/link',
     'src/identity',
@@ -179,6 +186,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/demo': [
+    'durable',
     'src/rollout',
     'src/packages',
     'src/actions',
@@ -191,6 +199,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/ui': [
+    'durable',
     'src/rollout',
     'src/packages',
     'src/shell',
@@ -207,6 +216,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'src/commands': [
+    'durable',
     'src/rollout',
     'src/packages',
     'src/doctor',
@@ -234,6 +244,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   src: [
+    'durable',
     'package.json',
     'src/commands',
     'src/rollout',

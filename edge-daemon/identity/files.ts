@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { removeFile } from '../../durable/durable-file.ts'
 import { EdgeError } from '../../protocol/errors.ts'
-import { readOwn, removeFile, replaceFile } from './private-file.ts'
+import { readOwn, replaceFile } from './private-file.ts'
 
 /** Name of the systemd credential that holds the node's key, when it does not lie in the state directory. */
 export const KEY_CREDENTIAL = 'edgedeck-node-key'

@@ -1,19 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import {
-  chownSync,
-  closeSync,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import * as durable from '../../durable/durable-file.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 const GROUP_AND_OTHERS = 0o077
@@ -26,24 +13,17 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024
  */
 export function readOwn(path: string, secretMask: number = GROUP_AND_OTHERS): string | null {
   try {
-    const fd = openSync(path, 'r')
-    try {
-      const { mode, size } = fstatSync(fd)
-      if ((mode & secretMask) !== 0) {
-        throw new EdgeError('IDENTITY_UNUSABLE', {
-          message: `${path} can be read by other users of this machine`,
-          next: [`run "chmod 600 ${path}", and join anew with a new key if others may have read it`],
-        })
-      }
-      if (size > MAX_FILE_BYTES) throw new Error('it is far too large')
-      return readFileSync(fd, 'utf8')
-    } finally {
-      closeSync(fd)
-    }
+    const held = durable.readSmallFile(path, MAX_FILE_BYTES)
+    if (held === null) return null
+    if ((held.mode & secretMask) === 0) return held.text
+    throw new EdgeError('IDENTITY_UNUSABLE', {
+      message: `${path} can be read by other users of this machine`,
+      next: [`run "chmod 600 ${path}", and join anew with a new key if others may have read it`],
+    })
   } catch (cause) {
     if (cause instanceof EdgeError) throw cause
     // A state folder that is none is for the store to refuse.
-    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return null
+    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return null
     throw new EdgeError('IDENTITY_UNUSABLE', {
       message: `${path} cannot be read: ${messageOf(cause)}`,
       next: ['give it to the user that edge-daemon runs as'],
@@ -59,24 +39,9 @@ export function readOwn(path: string, secretMask: number = GROUP_AND_OTHERS): st
  * @throws EdgeError `IDENTITY_UNUSABLE`
  */
 export function replaceFile(path: string, text: string, mode = 0o600): void {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.new`
   try {
-    const folder = dirname(path)
-    const owner = makeFolder(folder)
-    const fd = openSync(draft, 'wx', mode)
-    try {
-      fchmodSync(fd, mode)
-      writeFileSync(fd, text)
-      fsyncSync(fd)
-      if (owner !== null) chownSync(draft, owner.uid, owner.gid)
-      renameSync(draft, path)
-    } catch (error) {
-      unlinkSync(draft)
-      throw error
-    } finally {
-      closeSync(fd)
-    }
-    syncFolder(folder)
+    const owner = makeFolder(dirname(path))
+    durable.replaceFile(path, text, { mode, owner })
   } catch (cause) {
     throw new EdgeError('IDENTITY_UNUSABLE', {
       message: `${path} cannot be written: ${messageOf(cause)}`,
@@ -84,17 +49,6 @@ export function replaceFile(path: string, text: string, mode = 0o600): void {
       cause,
     })
   }
-}
-
-/** Remove a file for good; one that is not there is fine. Throws what the system says. */
-export function removeFile(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
-  }
-  syncFolder(dirname(path))
 }
 
 /** Who is to own what is written there; null when that is whoever writes. */
@@ -109,15 +63,6 @@ function makeFolder(folder: string): { uid: number; gid: number } | null {
     return owner
   }
   if (owner !== null) chownSync(folder, owner.uid, owner.gid)
-  syncFolder(dirname(folder))
+  durable.syncFolder(dirname(folder))
   return owner
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
 }

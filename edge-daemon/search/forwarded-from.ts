@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../../durable/durable-file.ts'
 import { isAtLeast } from '../../protocol/log-filter.ts'
 import { LOG_LEVELS, type LogLevel } from '../../protocol/records.ts'
 import type { RecordClass } from '../../protocol/subjects.ts'
@@ -25,8 +26,7 @@ export function forwardedFrom(stateDir: string, forward: LogLevel | 'none'): For
     const now = forward === 'none' ? null : forward
     const from = known === null || now === null ? null : highest([LEAST, known, now])
     if (known !== from) {
-      writeFileSync(`${path}.part`, `${JSON.stringify({ forwardedFrom: from })}\n`, { mode: 0o600, flush: true })
-      renameSync(`${path}.part`, path)
+      replaceFile(path, `${JSON.stringify({ forwardedFrom: from })}\n`, { isSole: true })
     }
     return from
   } catch {

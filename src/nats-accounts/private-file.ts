@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import * as durable from '../../durable/durable-file.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
+/** Far above what a key, a token or a configuration has. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024
 /** Permission bits of whoever is not the owner. */
 const OTHERS = 0o077
 
@@ -12,17 +14,14 @@ const OTHERS = 0o077
  */
 export function readSecret(path: string): string | null {
   try {
-    const { mode } = statSync(path)
-    if ((mode & OTHERS) !== 0) {
-      throw new EdgeError('BUS_UNUSABLE', {
-        message: `${path} can be read by others of this machine`,
-        next: [`chmod 600 ${path}`, 'and make the keys anew if others may have read them'],
-      })
-    }
-    return readFileSync(path, 'utf8')
+    const held = durable.readSmallFile(path, MAX_FILE_BYTES)
+    if (held === null || (held.mode & OTHERS) === 0) return held?.text ?? null
+    throw new EdgeError('BUS_UNUSABLE', {
+      message: `${path} can be read by others of this machine`,
+      next: [`chmod 600 ${path}`, 'and make the keys anew if others may have read them'],
+    })
   } catch (cause) {
     if (cause instanceof EdgeError) throw cause
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw new EdgeError('BUS_UNUSABLE', {
       message: `${path} cannot be read: ${messageOf(cause)}`,
       next: ['see who owns it'],
@@ -39,21 +38,7 @@ export function readSecret(path: string): string | null {
 export function replaceFile(path: string, text: string, mode: number): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const draft = `${path}.${randomBytes(6).toString('hex')}.new`
-    const fd = openSync(draft, 'wx', mode)
-    try {
-      writeFileSync(fd, text)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(draft, path)
-    const folder = openSync(dirname(path), 'r')
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
+    durable.replaceFile(path, text, { mode })
   } catch (cause) {
     throw new EdgeError('OUTPUT_REFUSED', {
       message: `${path} cannot be written: ${messageOf(cause)}`,

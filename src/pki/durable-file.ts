@@ -1,18 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import * as durable from '../../durable/durable-file.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 const OTHERS = 0o077
@@ -24,18 +12,11 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024
  */
 export function readText(path: string, { secret = false }: { readonly secret?: boolean } = {}): string | null {
   try {
-    const fd = openSync(path, 'r')
-    try {
-      const { mode, size } = fstatSync(fd)
-      if (secret && (mode & OTHERS) !== 0) throw exposed(path)
-      if (size > MAX_FILE_BYTES) throw new Error('it is far too large')
-      return readFileSync(fd, 'utf8')
-    } finally {
-      closeSync(fd)
-    }
+    const held = durable.readSmallFile(path, MAX_FILE_BYTES)
+    if (held !== null && secret && (held.mode & OTHERS) !== 0) throw exposed(path)
+    return held?.text ?? null
   } catch (cause) {
     if (cause instanceof EdgeError) throw cause
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw refused(path, 'read', cause)
   }
 }
@@ -47,22 +28,9 @@ export function readText(path: string, { secret = false }: { readonly secret?: b
  * @throws EdgeError `PKI_UNUSABLE`
  */
 export function replaceFile(path: string, text: string, mode = 0o644): void {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.new`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const fd = openSync(draft, 'wx', mode)
-    try {
-      fchmodSync(fd, mode)
-      writeFileSync(fd, text)
-      fsyncSync(fd)
-      renameSync(draft, path)
-    } catch (error) {
-      unlinkSync(draft)
-      throw error
-    } finally {
-      closeSync(fd)
-    }
-    syncFolder(dirname(path))
+    durable.replaceFile(path, text, { mode })
   } catch (cause) {
     throw refused(path, 'written', cause)
   }
@@ -75,17 +43,7 @@ export function replaceFile(path: string, text: string, mode = 0o644): void {
  */
 export function appendLine(path: string, line: string, mode = 0o600): void {
   try {
-    const fd = openSync(path, 'a+', mode)
-    try {
-      const { size } = fstatSync(fd)
-      const last = Buffer.alloc(1)
-      const isWhole = size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last.toString() === '\n')
-      writeFileSync(fd, `${isWhole ? '' : '\n'}${line}\n`)
-      fsyncSync(fd)
-      if (size === 0) syncFolder(dirname(path))
-    } finally {
-      closeSync(fd)
-    }
+    durable.appendLine(path, line, mode)
   } catch (cause) {
     throw refused(path, 'written', cause)
   }
@@ -94,19 +52,9 @@ export function appendLine(path: string, line: string, mode = 0o600): void {
 /** Remove a file for good; one that is not there is fine. @throws EdgeError `PKI_UNUSABLE` */
 export function removeFile(path: string): void {
   try {
-    unlinkSync(path)
-    syncFolder(dirname(path))
+    durable.removeFile(path)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw refused(path, 'removed', cause)
-  }
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
+    throw refused(path, 'removed', cause)
   }
 }
 

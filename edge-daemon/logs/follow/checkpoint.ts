@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { replaceFile } from '../../../durable/durable-file.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import { isGone } from './file-place.ts'
 import type { LineClass } from './line-class.ts'
@@ -104,22 +104,7 @@ export function parseCheckpoint(text: string): ReadCheckpoint {
   return { state: 'unreadable', msg: z.prettifyError(parsed.error).split('\n')[0] ?? '' }
 }
 
-/** Put a checkpoint in place of the last one, durably: written beside it, synced, renamed. @throws the file system's error. */
+/** Put a checkpoint in place of the last one, durably. @throws the file system's error. */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
-  const beside = `${path}.new`
-  const descriptor = openSync(beside, 'w', 0o600)
-  try {
-    const bytes = Buffer.from(JSON.stringify(checkpoint))
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(beside, path)
-  const folder = openSync(dirname(path), 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
+  replaceFile(path, JSON.stringify(checkpoint), { isSole: true })
 }
