@@ -221,6 +221,8 @@ export const statusChanges = z.object({
     most: 16,
     nameChars: 64,
   }),
+  /** Settings that are not as the confirmed configuration has them, a line each; absent or empty when all are. */
+  drift: z.array(z.string().max(200)).max(32).optional(),
 })
 /** @see statusChanges */
 export type StatusChanges = z.infer<typeof statusChanges>

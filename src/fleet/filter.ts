@@ -13,6 +13,7 @@ const WORDS: Readonly<Record<string, (node: NodeView) => string | null>> = {
   site: (node) => node.site,
   state: (node) => node.state,
   model: (node) => node.model,
+  change: (node) => node.change,
   uplink: (node) => node.uplink,
   store: (node) => node.store,
   alert: (node) => node.conditions.map((condition) => condition.code).join(' '),

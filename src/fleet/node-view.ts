@@ -2,6 +2,7 @@ import type { Heartbeat } from '../../protocol/presence.ts'
 import type { Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { countAlerts } from './alert-book.ts'
+import { changeView } from './change-view.ts'
 import { type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import type { NodeModel, NodeMoment } from './node-model.ts'
 import { type NodeState, nodeState } from './node-state.ts'
@@ -54,6 +55,7 @@ function stillOf(model: NodeModel, moment: NodeMoment): Still {
     ...(model.heartbeat === null || status !== null ? fromStatus(status) : fromHeartbeat(model.heartbeat)),
     route: model.link.route,
     ...othersView(status),
+    ...changeView(status),
     insecure: model.link.insecure,
     conditions: conditionsOf(model, status),
   }

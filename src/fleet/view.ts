@@ -3,6 +3,7 @@ import type { HistogramData } from '../../protocol/histogram.ts'
 import type { LogFilter } from '../../protocol/log-filter.ts'
 import type { AlertRecord, LogLevel, Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
+import type { ChangeView } from './change-view.ts'
 import type { NodeIdentity, NodeStatus } from './clean.ts'
 import type { NodeState } from './node-state.ts'
 import type { OthersView } from './others.ts'
@@ -24,7 +25,7 @@ export interface ConditionView {
 export type AlertCounts = Readonly<Record<Severity, number>>
 
 /** One row of the fleet: everything is safe to show, and null where not known. */
-export interface NodeView extends Vitals, OthersView {
+export interface NodeView extends Vitals, OthersView, ChangeView {
   /** The operator's own name of the node: identity, selection and commands go by it. */
   readonly key: string
   /** The key, safe to show. */

@@ -198,6 +198,8 @@ function told(live: NodeView, kept: NodeView | undefined, teller: Teller, sentUp
     misbehaves: null,
     others: null,
     othersAct: null,
+    change: null,
+    changePhase: null,
   }
 }
 

@@ -94,6 +94,8 @@ interface Widths {
   readonly model: number
   /** 0 while nobody else is at any node: then there is no such column. */
   readonly others: number
+  /** 0 while no node tells of a change: then there is no such column. */
+  readonly change: number
 }
 
 function widthsOf(rows: readonly NodeView[]): Widths {
@@ -103,6 +105,7 @@ function widthsOf(rows: readonly NodeView[]): Widths {
     site: widest(new Set(rows.map((row) => row.site ?? UNKNOWN))),
     model: widest(new Set(rows.map((row) => row.model ?? UNKNOWN))),
     others: rows.every((row) => row.others === null) ? 0 : widest(rows.map(othersText)),
+    change: rows.every((row) => row.change === null) ? 0 : widest(rows.map((row) => row.change ?? '')),
   }
 }
 
@@ -167,6 +170,7 @@ function columnsFor(widths: Widths, look: Look, hasLink: boolean): TableColumn<N
     // Only where there is something to be told, and then whatever else gives way.
     ...(hasLink ? [linkColumn] : []),
     ...(widths.others === 0 ? [] : [othersColumn(widths.others)]),
+    ...(widths.change === 0 ? [] : [changeColumn(widths.change)]),
     number(
       'cpu',
       'CPU',
@@ -241,6 +245,23 @@ function othersColumn(widest: number): TableColumn<NodeView> {
     idealColumns: Math.min(26, widest),
     cell: (node) => ({ text: othersText(node), token: node.othersAct === null ? 'muted' : 'warning' }),
   }
+}
+
+/** What is changed on a node matters more than its figures while it is: it goes after the latency, and names its phase before it is cut. */
+function changeColumn(widest: number): TableColumn<NodeView> {
+  return {
+    id: 'change',
+    title: 'CHANGE',
+    rank: 2,
+    minColumns: Math.min(16, widest),
+    idealColumns: Math.min(34, widest),
+    cell: (node) => ({ text: node.change ?? '', token: changeToken(node) }),
+  }
+}
+
+function changeToken({ changePhase }: NodeView): Token {
+  if (changePhase === 'failed' || changePhase === 'reverted') return 'danger'
+  return changePhase === null || changePhase === 'probation' || changePhase === 'reverting' ? 'warning' : 'info'
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   UNKNOWN,
 } from '../format.ts'
 import type { Token } from '../theme.ts'
+import { changeGroups } from './change-facts.ts'
 import type { Fact, FactGroup } from './facts.ts'
 import { othersGroup } from './others-facts.ts'
 import { outboxGroups } from './outbox-facts.ts'
@@ -24,6 +25,7 @@ export function nodeFacts(detail: NodeDetail, nowMs: number, isPast = false): Fa
   const { status } = detail
   return [
     ...othersGroup(detail),
+    ...changeGroups(status),
     { title: 'Inference', facts: inferenceFacts(detail) },
     { title: 'Host', facts: hostFacts(detail) },
     { title: 'Store', facts: storeFacts(status) },

@@ -1,0 +1,45 @@
+import type { ChangePhase } from '../../protocol/change.ts'
+import type { UntrustedText } from '../../protocol/untrusted-text.ts'
+import { type NodeStatus, safe } from './clean.ts'
+
+/** What a row says of the change that a node carries, and of configuration that is not what was confirmed. */
+export interface ChangeView {
+  /** `probation 42s, 2.0.0` (so long until it goes back), `reverted 2.0.0: slow`, `config drift: 2`; null when there is nothing to tell. */
+  readonly change: UntrustedText | null
+  /** Phase of the change that `change` tells of. */
+  readonly changePhase: ChangePhase | null
+}
+
+/** A change that came to nothing is told so long, ms. */
+const FAULT_TOLD_MS = 3_600_000
+const NOTHING: ChangeView = { change: null, changePhase: null }
+
+/** The change of a status as a row tells it. Ages and countdowns are by the node's own clock. */
+export function changeView(status: NodeStatus | null): ChangeView {
+  const changes = status?.changes
+  if (status === null || changes === undefined) return NOTHING
+  const { change } = changes
+  const came = change === null ? null : changeText(change, status.at)
+  const drift = changes.drift?.length ?? 0
+  const parts = [came, drift === 0 ? null : `config drift: ${drift}`].filter((part) => part !== null)
+  if (parts.length === 0) return NOTHING
+  return { change: safe(parts.join('; ')), changePhase: came === null ? null : (change?.phase ?? null) }
+}
+
+type Change = NonNullable<NonNullable<NodeStatus['changes']>['change']>
+
+function changeText({ phase, item, until, fault, isLocked, since, progress }: Change, atMs: number): string | null {
+  const what = item.kind === 'model' ? item.version : `${item.kind} ${item.version}`
+  const cameToNothing = phase === 'reverted' || phase === 'failed'
+  if (cameToNothing && (isLocked || atMs - since < FAULT_TOLD_MS)) {
+    return `${phase} ${what}${fault === null ? '' : `: ${fault.kind}`}`
+  }
+  if (!isLocked) return null
+  if (phase === 'probation' && until !== null) {
+    return `probation ${Math.max(0, Math.round((until - atMs) / 1000))}s, ${what}`
+  }
+  if (phase === 'staging' && progress !== null && progress.totalBytes > 0) {
+    return `staging ${Math.floor((100 * progress.doneBytes) / progress.totalBytes)} %, ${what}`
+  }
+  return `${phase} ${what}`
+}
