@@ -28,7 +28,7 @@ import { readRows, refusedRow, topicOf } from './live-rows.ts'
 import { makeFollow } from './log-follow.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
 import { MetricWatch, metricLine } from './metric-watch.ts'
-import { pickModel } from './models/models.ts'
+import { configuredModel } from './models/served.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
@@ -102,7 +102,7 @@ export class Daemon {
     const { node, models, state } = this.#config
     this.#log.start()
     this.#endings.push(() => this.#log.stop())
-    const model = await pickModel(models.dir, models.serve)
+    const model = await configuredModel(models)
     const store = await this.#openStore()
     const meters = new InferenceMeters(this.#config.alerts.latency)
     const service = this.#makeService(meters)

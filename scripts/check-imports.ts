@@ -6,6 +6,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const imports = readImports(root, [
   'protocol',
   'settings',
+  'packages',
   'identity',
   'tunnel',
   'regex',

@@ -95,7 +95,21 @@ export const SETTINGS = {
   },
   models: {
     dir: setting(text(), '/var/lib/edgedeck/models', 'Folder that holds one folder a model.'),
-    serve: setting(optionalText(), null, 'Name of the model to serve; needed when the folder holds several.'),
+    serve: setting(
+      optionalText(),
+      null,
+      'Model to serve, `name` or `name@version`; needed when the folder holds several.',
+    ),
+    trust: setting(
+      textList(),
+      [],
+      'Who may sign packages for this node: PEM files of Ed25519 public keys, or such keys in base64; empty takes no packages by delivery.',
+    ),
+    requireSignature: setting(
+      flag(),
+      false,
+      'Serve from `models.dir` only folders that are packages signed by a key of `models.trust`.',
+    ),
   },
   state: {
     dir: setting(text(), '/var/lib/edgedeck', 'Where results, cursors and logs are kept.'),

@@ -4,8 +4,14 @@ import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import {
+  MANIFEST_FILE,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  type ManifestVariant,
+  manifestSchema,
+} from '../../protocol/model-manifest.ts'
 import { describeFault, readDocument } from '../../settings/document.ts'
-import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type Manifest, type ManifestVariant, manifestSchema } from './manifest.ts'
 
 const COPY_AGAIN = 'copy the whole model folder again from where it was made'
 
@@ -60,8 +66,11 @@ export async function verifyVariant(folder: string, variant: ManifestVariant): P
   return path
 }
 
-/** The real path of a file below the folder, refusing every way out of it: absolute, `..`, symbolic links. */
-async function insideOf(folder: string, file: string): Promise<string> {
+/**
+ * The real path of a file below the folder, refusing every way out of it: absolute, `..`, symbolic links.
+ * @throws EdgeError `MODEL_INVALID`.
+ */
+export async function insideOf(folder: string, file: string): Promise<string> {
   const wish = join(folder, file)
   if (isAbsolute(file) || file.includes('\\') || file.split('/').includes('..')) {
     throw invalid(`${join(folder, MANIFEST_FILE)} names a file outside its folder: ${JSON.stringify(file)}`, [

@@ -1,10 +1,12 @@
 import { constants, type Dirent } from 'node:fs'
 import { access, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { PackageSigner } from '../../identity/package-signature.ts'
+import { verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { MANIFEST_FILE, type Manifest } from '../../protocol/model-manifest.ts'
 import { nearest } from '../../settings/document.ts'
-import { readManifest, verifyVariant } from './folder.ts'
-import { MANIFEST_FILE, type Manifest } from './manifest.ts'
+import { insideOf, readManifest, verifyVariant } from './folder.ts'
 
 /** A model that was verified and can be loaded; everything a session and the protocol routes need to know of it. */
 export interface ServedModel {
@@ -24,6 +26,8 @@ export interface ServedModel {
   readonly output: Manifest['output']
   /** Name of each class, in the order of the output. */
   readonly classes: readonly string[]
+  /** Pictures that it must tell right before it serves, and the places of their classes. */
+  readonly selfTest: readonly { readonly path: string; readonly class: number }[]
 }
 
 /** A model folder whose manifest is sound; its files are not yet verified. */
@@ -56,18 +60,38 @@ export async function loadModels(dir: string): Promise<{ models: ModelFolder[]; 
 }
 
 /**
- * Choose what this node serves and verify its file: the model named by `models.serve`, or else the only one there is.
+ * Choose what this node serves and verify its file: the model named by `models.serve` (`name`, or `name@version`), or
+ * else the only one there is.
  *
  * @param serve `models.serve` of the configuration
+ * @param signers with `models.requireSignature`, the keys of which one must have signed the folder as a whole
  * @throws EdgeError `MODEL_MISSING` when there is none, no such name, or several and no name; `MODEL_INVALID` when the
- * one to serve is damaged.
+ * one to serve is damaged; those of `verifyFolder`.
  */
-export async function pickModel(dir: string, serve: string | null): Promise<ServedModel> {
+export async function pickModel(
+  dir: string,
+  serve: string | null,
+  signers: readonly PackageSigner[] | null = null,
+): Promise<ServedModel> {
   const { models, faults } = await loadModels(dir)
   const chosen = choose({ dir, serve, models, faults })
-  const { manifest, folder } = chosen
-  const [variant] = manifest.variants
-  if (variant === undefined) throw new TypeError('a manifest has at least one variant')
+  if (signers !== null) await verifyFolder({ folder: chosen.folder, trust: signers })
+  return modelOf(chosen)
+}
+
+/**
+ * A variant of a model folder, its file verified.
+ * @param name the variant, or else the first one
+ * @throws EdgeError `MODEL_MISSING` for a variant that there is not, `MODEL_INVALID` for a damaged one.
+ */
+export async function modelOf({ folder, manifest }: ModelFolder, name?: string): Promise<ServedModel> {
+  const variant = name === undefined ? manifest.variants[0] : manifest.variants.find((known) => known.name === name)
+  if (variant === undefined) {
+    throw new EdgeError('MODEL_MISSING', {
+      message: `${manifest.name}@${manifest.version} has no variant ${JSON.stringify(name)}`,
+      next: [`choose one of ${manifest.variants.map((known) => known.name).join(', ')}`],
+    })
+  }
   return {
     name: manifest.name,
     version: manifest.version,
@@ -79,6 +103,9 @@ export async function pickModel(dir: string, serve: string | null): Promise<Serv
     preprocessing: manifest.preprocessing,
     output: manifest.output,
     classes: manifest.classes,
+    selfTest: await Promise.all(
+      manifest.selfTest.map(async (sample) => ({ path: await insideOf(folder, sample.file), class: sample.class })),
+    ),
   }
 }
 
@@ -90,22 +117,11 @@ interface Choice {
 }
 
 function choose({ dir, serve, models, faults }: Choice): ModelFolder {
-  const names = models.map((model) => model.manifest.name)
-  const fitting = serve === null ? models : models.filter((model) => model.manifest.name === serve)
+  const fitting =
+    serve === null ? models : models.filter(({ manifest }) => [manifest.name, wordOf(manifest)].includes(serve))
   const [only, second] = fitting
   if (only !== undefined && second === undefined) return only
-  if (only !== undefined && second !== undefined) {
-    if (only.manifest.name === second.manifest.name) {
-      throw new EdgeError('MODEL_INVALID', {
-        message: `${only.folder} and ${second.folder} both hold a model named ${only.manifest.name}`,
-        next: ['remove one of the two folders'],
-      })
-    }
-    throw new EdgeError('MODEL_MISSING', {
-      message: `${dir} holds several models and models.serve names none`,
-      next: [`set models.serve to one of ${names.join(', ')}`],
-    })
-  }
+  if (only !== undefined && second !== undefined) throw ambiguous(dir, fitting)
   // The wanted one may be among the damaged ones, whose names cannot be trusted.
   if (faults.length > 0) {
     throw new EdgeError('MODEL_INVALID', {
@@ -120,15 +136,43 @@ function choose({ dir, serve, models, faults }: Choice): ModelFolder {
       next: [`copy a folder with a ${MANIFEST_FILE} into it, or point models.dir to where one is`],
     })
   }
-  const near = nearest(serve, names)
+  const words = models.map(({ manifest }) => (serve.includes('@') ? wordOf(manifest) : manifest.name))
+  const near = nearest(serve, words)
   throw new EdgeError('MODEL_MISSING', {
     message: `${dir} holds no model named ${JSON.stringify(serve)}${near === null ? '' : `; did you mean ${near}?`}`,
     next: [
-      names.length === 0
+      words.length === 0
         ? `copy the folder of ${JSON.stringify(serve)} into it`
-        : `set models.serve to one of ${names.join(', ')}`,
+        : `set models.serve to one of ${words.join(', ')}`,
     ],
   })
+}
+
+function ambiguous(dir: string, fitting: readonly ModelFolder[]): EdgeError {
+  const words = fitting.map(({ manifest }) => wordOf(manifest))
+  const twice = fitting.filter(
+    (_, index) => words.indexOf(words[index] as string) !== words.lastIndexOf(words[index] as string),
+  )
+  const [one, other] = twice
+  if (one !== undefined && other !== undefined) {
+    return new EdgeError('MODEL_INVALID', {
+      message: `${one.folder} and ${other.folder} both hold ${wordOf(one.manifest)}`,
+      next: ['remove one of the two folders'],
+    })
+  }
+  const names = new Set(fitting.map(({ manifest }) => manifest.name))
+  return new EdgeError('MODEL_MISSING', {
+    message:
+      names.size > 1
+        ? `${dir} holds several models and models.serve names none`
+        : `${dir} holds several versions of ${[...names].join()} and models.serve names none of them`,
+    next: [`set models.serve to one of ${(names.size === words.length ? [...names] : words).join(', ')}`],
+  })
+}
+
+/** How `models.serve` names one version of a model. */
+function wordOf({ name, version }: Manifest): string {
+  return `${name}@${version}`
 }
 
 async function modelFolders(dir: string): Promise<string[]> {

@@ -9,6 +9,7 @@ const MAX_LINES = 400
 test.each([
   'protocol',
   'settings',
+  'packages',
   'identity',
   'tunnel',
   'regex',

@@ -12,7 +12,7 @@ test.each([...generatedDocs()])('%s says what the code says', (path, text) => {
 
 test('every error code in the catalogue is used, and no other', () => {
   const used = new Set<string>()
-  for (const folder of ['edge-daemon', 'src', 'settings', 'protocol', 'identity', 'tunnel', 'regex']) {
+  for (const folder of ['edge-daemon', 'src', 'settings', 'packages', 'protocol', 'identity', 'tunnel', 'regex']) {
     for (const name of readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })) {
       if (!/\.tsx?$/.test(name) || name.endsWith('errors.ts')) continue
       const code = readFileSync(`${root}${folder}/${name}`, 'utf8')

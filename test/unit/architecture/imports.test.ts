@@ -28,6 +28,7 @@ test('the project itself keeps to its rules, and the check sees it', () => {
   const imports = readImports(root, [
     'protocol',
     'settings',
+    'packages',
     'identity',
     'tunnel',
     'regex',

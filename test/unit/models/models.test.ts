@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadModels, pickModel } from '../../../edge-daemon/models/models.ts'
+import { publicOf } from '../../../identity/keys.ts'
+import { newPackageKey, packageKeyId } from '../../../identity/package-signature.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
+import { writePackage } from '../../support/model-package.ts'
 
 const weights = Buffer.from('these stand for the weights of a network')
 
@@ -93,6 +96,29 @@ describe('picking the model to serve', () => {
     expect(next.join()).toContain('models.serve to one of digits, faces')
   })
 
+  it('chooses a version by name@version, and asks for one when there are several', async () => {
+    await addModel('old')
+    await addModel('new', manifest({ version: '1.1.0' }))
+    expect((await pickModel(dir, 'digits@1.1.0')).path).toBe(join(dir, 'new', 'weights.onnx'))
+    const { code, message, next } = await refusal('digits')
+    expect(code).toBe('MODEL_MISSING')
+    expect(message).toContain('several versions of digits')
+    expect(next.join()).toContain('models.serve to one of digits@1.1.0, digits@1.0.0')
+    expect((await refusal('digits@1.1')).message).toContain('did you mean digits@1.1.0?')
+  })
+
+  it('serves only what a trusted key signed where that is asked for', async () => {
+    const key = newPackageKey()
+    const signers = [{ id: packageKeyId(key), key: publicOf(key) }]
+    const folder = await addModel('digits')
+    await expect(pickModel(dir, null, signers)).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
+    await writePackage(folder, { 'manifest.json': manifest(), 'weights.onnx': weights }, { keys: [key] })
+    expect((await pickModel(dir, null, signers)).name).toBe('digits')
+    await expect(pickModel(dir, null, [])).rejects.toMatchObject({ code: 'PACKAGE_UNTRUSTED' })
+    await writeFile(join(folder, 'manifest.json'), manifest({ description: 'another' }))
+    await expect(pickModel(dir, null, signers)).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
+  })
+
   it('proposes the nearest name when the named model is not there', async () => {
     await addModel('digits')
     const { code, message } = await refusal('digts')
@@ -147,7 +173,13 @@ describe('verifying a model folder', () => {
   it.each([
     ['broken JSON', '{"format": 1,\n "name": ', /manifest\.json:2/],
     ['an unknown key', manifest({ flavour: 'sweet' }), /manifest\.json:\d+: flavour: unknown key/],
-    ['another format', manifest({ format: 2 }), /format: must be 1/],
+    ['another format', manifest({ format: 3 }), /format: must be 1 or 2/],
+    ['no self-test in format 2', manifest({ format: 2 }), /selfTest: must name at least one picture/],
+    [
+      'a self-test of no class',
+      manifest({ format: 2, selfTest: [{ file: 'a.png', class: 2 }] }),
+      /selfTest: must name classes/,
+    ],
     ['classes that do not fit the output', manifest({ classes: ['one'] }), /classes: must be as many/],
     ['a colour input', manifest({ input: { name: 'i', datatype: 'FP32', shape: [-1, 3, 8, 8] } }), /input\.shape\.1/],
     ['a name that could be a path', manifest({ name: '../digits' }), /name: letters/],
