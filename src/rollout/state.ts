@@ -1,0 +1,146 @@
+import type { ChangeFault, ChangeStatus } from '../../protocol/change.ts'
+import type {
+  Author,
+  Baseline,
+  Decision,
+  GateVerdict,
+  NodeKey,
+  NodeStanding,
+  Plan,
+  PlanNode,
+  RolloutPhase,
+  StepName,
+} from './contract.ts'
+
+/** Name of the wave after the last one, of nodes that could not be changed in theirs. */
+export const CATCH_UP = 'catch-up'
+/** Name under which the counters of the beginning are kept. */
+export const START = 'start'
+
+/** A wave as it stands. */
+export interface WaveState {
+  readonly name: string
+  /** As planned; a node's own `wave` says where it is by now. */
+  readonly nodes: readonly NodeKey[]
+  readonly needsApproval: boolean
+  readonly phase: 'waiting' | 'running' | 'ended'
+  readonly beganAt: number | null
+  readonly endedAt: number | null
+  /** Why it ended. */
+  readonly why: string | null
+  /** Who let the next wave begin. */
+  readonly approvedBy: string | null
+  /** Who passed the rest of the soak. */
+  readonly promotedBy: string | null
+  readonly verdict: GateVerdict | null
+  readonly judgedAt: number | null
+  readonly baseline: Readonly<Record<NodeKey, Baseline>> | null
+}
+
+/** A step that was ordered and of which nobody knows yet what became. */
+export interface OpenStep {
+  readonly step: StepName
+  readonly attempt: number
+  readonly activation: string | null
+  readonly why: string | null
+  readonly at: number
+}
+
+/** How the last try of a step went wrong. */
+export interface StepFailure {
+  readonly step: StepName
+  readonly attempt: number
+  readonly at: number
+  readonly code: string
+  readonly msg: string
+  readonly isFinal: boolean
+}
+
+/** A node as it stands in a rollout. */
+export interface NodeState {
+  readonly key: NodeKey
+  readonly plan: PlanNode
+  /** Index of its wave in {@link RolloutState.waves}; null while it is in none. */
+  readonly wave: number | null
+  readonly standing: NodeStanding
+  /** Driver's clock: since when. */
+  readonly since: number
+  /** Why it stands so, where there is something to say. */
+  readonly why: string | null
+  readonly open: OpenStep | null
+  /** When the node last answered or told something of its step, driver's clock. */
+  readonly answeredAt: number | null
+  readonly failure: StepFailure | null
+  /** Activation that was ordered last, and how many there were. */
+  readonly activation: string | null
+  readonly activations: number
+  /** Since when it serves the new item on probation. */
+  readonly probationAt: number | null
+  /** It may serve the new item: its activation was ordered, and nobody knows it back. */
+  readonly mayServe: boolean
+  readonly isConfirmed: boolean
+  /** It may hold the node's lock for this rollout. */
+  readonly isHeld: boolean
+  /** Why the node itself took it back or never served it. */
+  readonly fault: ChangeFault | null
+  /** Times that it went back because nobody confirmed. */
+  readonly unconfirmed: number
+  /** What it was before it was suspected. */
+  readonly suspectedFrom: NodeStanding | null
+  readonly change: ChangeStatus | null
+}
+
+/** What a person decided. */
+export interface DecisionMade {
+  readonly at: number
+  readonly decision: Decision
+  readonly wave: string | null
+  readonly by: Author
+  readonly why: string | null
+}
+
+/** A rollout as its journal tells it: what {@link fold} makes of the events. */
+export interface RolloutState {
+  readonly id: string
+  readonly plan: Plan
+  readonly by: Author
+  readonly why: string | null
+  readonly startedAt: number
+  /** Of the last event, and when it was. */
+  readonly seq: number
+  readonly at: number
+  /** Term of whoever drives it; 0 before anybody did. */
+  readonly term: number
+  readonly driver: { readonly holder: string; readonly since: number } | null
+  readonly phase: RolloutPhase
+  /** Since when it is paused or taken back, and why; `by` is null when the engine did it. */
+  readonly halt: { readonly at: number; readonly why: string; readonly by: string | null } | null
+  readonly resumedAt: number | null
+  readonly waves: readonly WaveState[]
+  readonly nodes: ReadonlyMap<NodeKey, NodeState>
+  /** Counters as the rollout began. */
+  readonly start: Readonly<Record<NodeKey, Baseline>> | null
+  readonly decisions: readonly DecisionMade[]
+  readonly endedAt: number | null
+  readonly exceptions: readonly { readonly key: NodeKey; readonly why: string }[]
+}
+
+/** The wave that runs; null before the first, between two and after the last. */
+export function runningWave(state: Pick<RolloutState, 'waves'>): number | null {
+  const index = state.waves.findIndex((wave) => wave.phase === 'running')
+  return index < 0 ? null : index
+}
+
+/** The wave that ended and waits for somebody to approve what comes after it; null when none does. */
+export function awaitsApproval(state: Pick<RolloutState, 'waves' | 'phase'>): WaveState | null {
+  if (state.phase === 'done' || state.phase === 'reverted' || state.phase === 'reverting') return null
+  if (runningWave(state) !== null) return null
+  const next = state.waves.findIndex((wave) => wave.phase === 'waiting')
+  const before = next < 1 ? undefined : state.waves[next - 1]
+  return before?.needsApproval === true && before.approvedBy === null ? before : null
+}
+
+/** Whether it is over. */
+export function hasEnded(state: Pick<RolloutState, 'phase'>): boolean {
+  return state.phase === 'done' || state.phase === 'reverted'
+}
