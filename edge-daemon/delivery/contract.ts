@@ -1,25 +1,29 @@
+import type { PackageSigner } from '../../identity/package-signature.ts'
 import type { Item, Source } from '../../protocol/change.ts'
 import type { SignedPackage } from '../../protocol/package.ts'
 
 /** A package that lies whole and verified on the node's disk. */
-export interface ShelvedPackage {
+export interface DeliveredPackage {
   readonly digest: string
   /** Absolute path of its folder. */
   readonly folder: string
-  readonly signed: SignedPackage
 }
 
 /** What delivery needs of the place where whole packages are kept. */
 export interface PackagePlace {
+  /** One of these must have signed what is brought here; none takes nothing. */
+  readonly trust: readonly PackageSigner[]
+  /** Where packages on their way are put together, each in a folder named by its digest. */
+  readonly incoming: string
   /** The package of this digest; null when it is not here whole. */
-  find(digest: string): Promise<ShelvedPackage | null>
+  find(digest: string): Promise<DeliveredPackage | null>
   /** Path of a file with this content in one of the packages that are kept; null for none. */
   fileOf(sha256: string, sizeBytes: number): Promise<string | null>
   /**
-   * Take a folder that holds a whole package on the same file system: verify it, sync it, move it to its place.
+   * Take a folder below {@link incoming} that holds a whole package: verified, synced, and in its place by one step.
    * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`
    */
-  accept(folder: string, signed: SignedPackage): Promise<ShelvedPackage>
+  accept(folder: string, signed: SignedPackage): Promise<DeliveredPackage>
 }
 
 /** How far a delivery is; bytes that did not have to be fetched count as done. */
@@ -46,7 +50,7 @@ export interface DeliveryRun {
  * @throws EdgeError `PACKAGE_MISSING` when no source has it or none gets on, `PACKAGE_INVALID` when what they have is not
  * it, `PACKAGE_UNTRUSTED` when nobody whom this node trusts signed it, `DISK_FULL`; the signal's reason when it is aborted
  */
-export type Deliver = (wish: DeliveryWish, run: DeliveryRun) => Promise<ShelvedPackage>
+export type Deliver = (wish: DeliveryWish, run: DeliveryRun) => Promise<DeliveredPackage>
 
 /** A stretch of a blob as a source gave it. */
 export interface BlobPiece {

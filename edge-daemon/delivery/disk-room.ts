@@ -1,0 +1,46 @@
+import { statfs } from 'node:fs/promises'
+import { EdgeError } from '../../protocol/errors.ts'
+
+/** What must stay free beside a package, and how it is found out. */
+export interface DiskRoom {
+  /** Results and logs need room too: so many bytes are left to them. */
+  readonly keepFreeBytes: number
+  /** What an ordinary user may still write on the disk that holds a path. */
+  readonly freeBytes?: (path: string) => Promise<number>
+}
+
+/**
+ * See that so many more bytes fit, before the first of them is fetched.
+ * @throws EdgeError `DISK_FULL` with the figures
+ */
+export async function mustHaveRoom(path: string, neededBytes: number, room: DiskRoom): Promise<void> {
+  if (neededBytes === 0) return
+  const free = await (room.freeBytes ?? freeBytesOf)(path)
+  if (free - neededBytes >= room.keepFreeBytes) return
+  throw diskFull(
+    `${megabytes(neededBytes)} are to come to ${path}, where ${megabytes(free)} are free and ${megabytes(room.keepFreeBytes)} must stay free`,
+  )
+}
+
+/** What a write that the disk refused is told as; null for every other failure. */
+export function asDiskFull(error: unknown, path: string): EdgeError | null {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(`the disk of ${path} is full`, error) : null
+}
+
+function diskFull(message: string, cause?: unknown): EdgeError {
+  return new EdgeError('DISK_FULL', {
+    message,
+    next: ['remove packages that are not needed, or lower store.maxBytes or delivery.keepFree'],
+    cause,
+  })
+}
+
+async function freeBytesOf(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path)
+  return bavail * bsize
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}

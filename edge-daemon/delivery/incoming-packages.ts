@@ -1,0 +1,156 @@
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Item } from '../../protocol/change.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import type { SignedPackage } from '../../protocol/package.ts'
+import type { DeliveredPackage, PackagePlace } from './contract.ts'
+import { asDiskFull, type DiskRoom, mustHaveRoom } from './disk-room.ts'
+import { IncomingPackage, statementOf } from './incoming-package.ts'
+import type { Pace } from './pace.ts'
+import { readStatement } from './read-statement.ts'
+
+/** @see IncomingPackages */
+export interface IncomingPackagesOptions {
+  readonly place: PackagePlace
+  readonly pace: Pace
+  readonly room: DiskRoom
+}
+
+/** What came of a package that nobody went on with for so long is removed at the next start. */
+const FORGOTTEN_MS = 14 * 86_400_000
+/** Most of them that outlive a start. */
+const MOST_KEPT = 8
+
+/**
+ * Every package on its way to this node, each once, whoever brings it: a source that is asked, a console that puts it here,
+ * or both at the same time.
+ */
+export class IncomingPackages {
+  readonly place: PackagePlace
+  readonly #pace: Pace
+  readonly #room: DiskRoom
+  readonly #open = new Map<string, Promise<IncomingPackage>>()
+  readonly #arrived = new Set<(digest: string) => void>()
+  readonly #ended = new AbortController()
+
+  constructor({ place, pace, room }: IncomingPackagesOptions) {
+    this.place = place
+    this.#pace = pace
+    this.#room = room
+  }
+
+  /** Remove what nobody came back for. Never throws. */
+  async start(nowMs = Date.now()): Promise<void> {
+    const names = await readdir(this.place.incoming).catch(() => [])
+    const dated = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.place.incoming, name)
+        return { path, atMs: (await stat(path).catch(() => null))?.mtimeMs ?? 0 }
+      }),
+    )
+    const old = dated
+      .sort((a, b) => b.atMs - a.atMs)
+      .filter(({ atMs }, position) => position >= MOST_KEPT || nowMs - atMs > FORGOTTEN_MS)
+    for (const { path } of old) await rm(path, { recursive: true, force: true }).catch(() => {})
+  }
+
+  stop(): void {
+    this.#ended.abort(new EdgeError('NOT_READY', { message: 'the node stops', next: ['try again when it is back'] }))
+  }
+
+  /** Aborted when the node stops. */
+  get ended(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  /** What came of a package before, its statement verified again; null when nothing did. */
+  async begun(item: Item): Promise<IncomingPackage | null> {
+    const open = this.#open.get(item.digest)
+    if (open !== undefined) return open
+    const bytes = await statementOf(this.place, item.digest)
+    if (bytes === null) return null
+    let signed: SignedPackage
+    try {
+      signed = readStatement(bytes, item, this.place.trust)
+    } catch {
+      // Damaged, or trusted no more: it is asked for anew.
+      return null
+    }
+    return this.#take(item.digest, signed)
+  }
+
+  /**
+   * Begin with a statement as it came from outside, or go on.
+   * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `DISK_FULL`
+   */
+  async begin(item: Item, statement: Uint8Array): Promise<IncomingPackage> {
+    return this.#take(item.digest, readStatement(statement, item, this.place.trust))
+  }
+
+  /** @throws EdgeError `DISK_FULL` when what is still to come does not fit */
+  mustHaveRoom(incoming: IncomingPackage): Promise<void> {
+    return mustHaveRoom(this.place.incoming, incoming.missingBytes, this.#room)
+  }
+
+  /** Keep a package that is here whole, and tell whoever waits for it. @throws EdgeError */
+  async accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
+    try {
+      const kept = await incoming.accept()
+      this.#open.delete(incoming.digest)
+      for (const tell of this.#arrived) tell(incoming.digest)
+      return kept
+    } catch (error) {
+      throw this.refusalOf(error)
+    }
+  }
+
+  /** Resolves when the package was kept by somebody, or the time is over; rejects when the signal is aborted. */
+  async arrival(digest: string, waitMs: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const tell = (other: string): void => {
+      if (other === digest) resolve()
+    }
+    const leave = (): void => reject(signal.reason)
+    const timer = setTimeout(resolve, waitMs)
+    signal.addEventListener('abort', leave, { once: true })
+    this.#arrived.add(tell)
+    try {
+      await promise
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', leave)
+      this.#arrived.delete(tell)
+    }
+  }
+
+  /** So many bytes were taken in and took so long; resolves when the next may be. */
+  took(bytes: number, busyMs: number, signal: AbortSignal): Promise<void> {
+    return this.#pace.took(bytes, busyMs, signal)
+  }
+
+  /** What a disk says, as an error that tells what to do. */
+  refusalOf(error: unknown): unknown {
+    if (error instanceof Error && (error as NodeJS.ErrnoException).syscall === undefined) return error
+    return (
+      asDiskFull(error, this.place.incoming) ??
+      new EdgeError('STORE_UNUSABLE', {
+        message: `${this.place.incoming} cannot be written: ${messageOf(error)}`,
+        next: ['let the user of the daemon own that folder and write to it'],
+        cause: error,
+      })
+    )
+  }
+
+  #take(digest: string, signed: SignedPackage): Promise<IncomingPackage> {
+    const open = this.#open.get(digest)
+    if (open !== undefined) return open
+    const afterPiece = (bytes: number, busyMs: number): Promise<void> => this.took(bytes, busyMs, this.ended)
+    const opening = IncomingPackage.open(digest, signed, { place: this.place, afterPiece }).catch((error) => {
+      this.#open.delete(digest)
+      throw this.refusalOf(error)
+    })
+    this.#open.set(digest, opening)
+    return opening
+  }
+}

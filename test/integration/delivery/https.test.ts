@@ -1,0 +1,273 @@
+import { readFileSync } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { DeliveredPackage, DeliveryProgress } from '../../../edge-daemon/delivery/contract.ts'
+import { HttpsSource, type HttpsSourceOptions } from '../../../edge-daemon/delivery/https-source.ts'
+import { newPackageKey } from '../../../identity/package-signature.ts'
+import { type DeliveryHost, deliveryHost, type HostWishes, itemOf, layOut, noise } from '../../support/delivery-host.ts'
+import { FleetAuthority } from '../../support/fleet-authority.ts'
+import type { WrittenPackage } from '../../support/model-package.ts'
+import { type PackageServer, packageServer } from '../../support/package-server.ts'
+
+const MEGABYTE = 1_000_000
+const FILES = { 'model.onnx': noise(MEGABYTE), 'manifest.json': '{}', 'samples/a.png': noise(3000, 2) }
+const MODEL_BLOB = /^\/blobs\/\w+( bytes=\d+-)?$/
+
+/** A host, a server over its folder, and a package that lies there. */
+async function scene(wishes: HostWishes = {}, files: Record<string, string | Uint8Array> = FILES) {
+  const host = await deliveryHost(wishes)
+  const server = await packageServer(host.web)
+  const made = await host.make(files)
+  layOut(host.web, made)
+  return {
+    host,
+    server,
+    made,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]()
+      await host[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function fetchFrom(
+  host: DeliveryHost,
+  urls: readonly string[],
+  made: Pick<WrittenPackage, 'signed' | 'digest'>,
+  {
+    signal = new AbortController().signal,
+    told = [] as DeliveryProgress[],
+    ...more
+  }: Partial<HttpsSourceOptions> & { signal?: AbortSignal; told?: DeliveryProgress[] } = {},
+): Promise<DeliveredPackage> {
+  const tls = () => ({ ca: null, own: null })
+  const delivery = host.delivery((source) =>
+    source.kind === 'https'
+      ? [new HttpsSource({ url: source.url, tls, insecure: false, silenceMs: 500, ...more })]
+      : [],
+  )
+  const sources = urls.map((url) => ({ kind: 'https' as const, url }))
+  return delivery.deliver({ item: itemOf(made), sources }, { signal, progress: (progress) => told.push(progress) })
+}
+
+async function isAsMade({ folder }: DeliveredPackage, made: WrittenPackage): Promise<void> {
+  for (const { path } of made.signed.statement.files) {
+    expect(await readFile(join(folder, path))).toEqual(await readFile(join(made.folder, path)))
+  }
+}
+
+function blobsAsked({ asked }: PackageServer): string[] {
+  return asked.filter((path) => MODEL_BLOB.test(path))
+}
+
+describe('a package over HTTP', () => {
+  it('comes whole, tells how far it is, and is not fetched twice', async () => {
+    await using at = await scene()
+    const told: DeliveryProgress[] = []
+    const kept = await fetchFrom(at.host, [at.server.url], at.made, { told })
+    await isAsMade(kept, at.made)
+    const totalBytes = MEGABYTE + 2 + 3000
+    expect(told.at(-1)).toEqual({ doneBytes: totalBytes, totalBytes })
+    expect(told.map(({ doneBytes }) => doneBytes)).toEqual(told.map(({ doneBytes }) => doneBytes).sort((a, b) => a - b))
+    const before = at.server.asked.length
+    await fetchFrom(at.host, [at.server.url], at.made)
+    expect(at.server.asked).toHaveLength(before)
+    expect(await readdir(at.host.shelf.incoming)).toEqual([])
+  })
+
+  it('comes over TLS 1.3 from a server of the fleet, and from no other', async () => {
+    await using at = await scene()
+    const [authority, stranger] = [await FleetAuthority.create(), await FleetAuthority.create()]
+    const { certPem: cert, keyPem: key } = await authority.service('web')
+    await using server = await packageServer(at.host.web, { cert, key })
+    const patience = { tls: () => ({ ca: stranger.rootPem, own: null }) }
+    const refused = fetchFrom(at.host, [server.url], at.made, { ...patience, signal: AbortSignal.timeout(300) })
+    await expect(refused).rejects.toMatchObject({ name: 'TimeoutError' })
+    expect(at.host.said.join()).toMatch(/certificate/)
+    expect(server.asked).toEqual([])
+    const kept = await fetchFrom(at.host, [server.url], at.made, { tls: () => ({ ca: authority.rootPem, own: null }) })
+    await isAsMade(kept, at.made)
+  })
+
+  it('goes on where a cut connection ended', async () => {
+    await using at = await scene()
+    at.server.faults = { cutsAfter: 300_000 }
+    await isAsMade(await fetchFrom(at.host, [at.server.url], at.made), at.made)
+    const offsets = blobsAsked(at.server).flatMap((path) => /bytes=(\d+)-/.exec(path)?.[1] ?? [])
+    expect(offsets.length).toBeGreaterThanOrEqual(3)
+    expect(at.server.sentBytes()).toBeLessThan(1.05 * MEGABYTE + 10_000)
+  })
+
+  it('goes on after the process that fetched it is gone', async () => {
+    await using at = await scene()
+    at.server.faults = { hangsAfter: 600_000 }
+    await expect(
+      fetchFrom(at.host, [at.server.url], at.made, { silenceMs: 5000, signal: AbortSignal.timeout(800) }),
+    ).rejects.toMatchObject({ name: 'TimeoutError' })
+    at.server.faults = {}
+    const again = await at.host.reopen()
+    const before = at.server.sentBytes()
+    await isAsMade(await fetchFrom(again, [at.server.url], at.made), at.made)
+    expect(at.server.sentBytes() - before).toBeLessThan(0.6 * MEGABYTE)
+  })
+
+  it('begins anew where a server knows no ranges', async () => {
+    await using at = await scene()
+    const enough = new AbortController()
+    const told: DeliveryProgress[] = []
+    told.push = (progress) => {
+      if (progress.doneBytes > 300_000) enough.abort(new Error('enough'))
+      return 0
+    }
+    await expect(fetchFrom(at.host, [at.server.url], at.made, { signal: enough.signal, told })).rejects.toThrow(
+      'enough',
+    )
+    at.server.faults = { ignoresRange: true }
+    await isAsMade(await fetchFrom(at.host, [at.server.url], at.made), at.made)
+    expect(blobsAsked(at.server).some((path) => path.includes('bytes='))).toBe(true)
+  })
+
+  it('links what another version brought and fetches only what is new', async () => {
+    await using at = await scene()
+    const first = await fetchFrom(at.host, [at.server.url], at.made)
+    const next = await at.host.make({ ...FILES, 'manifest.json': '{"v":2}' }, { version: '2.0.0' })
+    layOut(at.host.web, next)
+    const before = at.server.sentBytes()
+    const second = await fetchFrom(at.host, [at.server.url], next)
+    await isAsMade(second, next)
+    expect(at.server.sentBytes() - before).toBeLessThan(5000)
+    expect((await stat(join(second.folder, 'model.onnx'))).ino).toBe((await stat(join(first.folder, 'model.onnx'))).ino)
+  })
+
+  it('gives one content to all files that have it, and an empty file to who wants one', async () => {
+    await using at = await scene({}, { a: noise(5000), 'b/c': noise(5000), empty: '', 'd/empty': '' })
+    const kept = await fetchFrom(at.host, [at.server.url], at.made)
+    await isAsMade(kept, at.made)
+    expect(blobsAsked(at.server)).toHaveLength(1)
+  })
+})
+
+describe('a server that misbehaves', () => {
+  it('hangs: the next source brings the rest', async () => {
+    await using at = await scene()
+    await using other = await packageServer(at.host.web)
+    at.server.faults = { hangsAfter: 400_000 }
+    await isAsMade(await fetchFrom(at.host, [at.server.url, other.url], at.made), at.made)
+    expect(other.sentBytes()).toBeLessThan(0.7 * MEGABYTE)
+  })
+
+  it('lies about the length: nothing of it is believed', async () => {
+    await using at = await scene()
+    at.server.faults = { lengthLie: 1000 }
+    await expect(fetchFrom(at.host, [at.server.url], at.made)).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
+    expect(await at.host.shelf.find(at.made.digest)).toBeNull()
+  })
+
+  it('serves other bytes: they are thrown away, and another source is asked', async () => {
+    await using at = await scene()
+    await using other = await packageServer(at.host.web)
+    at.server.faults = { otherBytes: true }
+    await expect(fetchFrom(at.host, [at.server.url], at.made)).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
+    await isAsMade(await fetchFrom(at.host, [at.server.url, other.url], at.made), at.made)
+  })
+
+  it('begins with other bytes and breaks off: the good source is not blamed for it', async () => {
+    await using at = await scene()
+    await using other = await packageServer(at.host.web)
+    at.server.faults = { otherBytes: true, cutsAfter: 500_000 }
+    await isAsMade(await fetchFrom(at.host, [at.server.url, other.url], at.made), at.made)
+  })
+
+  it('has it not: said after a few rounds, with what each source answered', async () => {
+    await using at = await scene()
+    at.server.faults = { status: 404 }
+    const failed = fetchFrom(at.host, [at.server.url], at.made)
+    await expect(failed).rejects.toMatchObject({ code: 'PACKAGE_MISSING', message: expect.stringContaining('404') })
+  })
+
+  it('is down for a while: it is waited for', async () => {
+    await using at = await scene()
+    at.server.faults = { status: 503 }
+    const coming = fetchFrom(at.host, [at.server.url], at.made)
+    await expect.poll(() => at.server.asked.length).toBeGreaterThan(4)
+    at.server.faults = {}
+    await isAsMade(await coming, at.made)
+  })
+
+  it('redirects elsewhere: that is not followed', async () => {
+    await using at = await scene()
+    at.server.faults = { status: 302 }
+    const failed = fetchFrom(at.host, [at.server.url], at.made, { signal: AbortSignal.timeout(300) })
+    await expect(failed).rejects.toBeDefined()
+    expect(at.host.said.join()).toContain('302')
+  })
+})
+
+describe('what is not trusted', () => {
+  it('is refused by its statement, before anything else is asked for', async () => {
+    await using at = await scene()
+    const made = await at.host.make(FILES, { version: '3.0.0', keys: [newPackageKey()] })
+    layOut(at.host.web, made)
+    await expect(fetchFrom(at.host, [at.server.url], made)).rejects.toMatchObject({ code: 'PACKAGE_UNTRUSTED' })
+    expect(blobsAsked(at.server)).toEqual([])
+    const unsigned = await at.host.make(FILES, { version: '3.0.1', keys: [] })
+    layOut(at.host.web, unsigned)
+    await expect(fetchFrom(at.host, [at.server.url], unsigned)).rejects.toMatchObject({ code: 'PACKAGE_UNTRUSTED' })
+  })
+
+  it('is everything on a node that trusts nobody', async () => {
+    await using at = await scene({ trust: [] })
+    const failed = fetchFrom(at.host, [at.server.url], at.made)
+    await expect(failed).rejects.toMatchObject({
+      code: 'PACKAGE_UNTRUSTED',
+      message: expect.stringContaining('no key'),
+    })
+  })
+
+  it('is a good package under the name of another', async () => {
+    await using at = await scene()
+    const item = { ...itemOf(at.made), version: '9.9.9' }
+    const signed = { ...at.made.signed, statement: { ...at.made.signed.statement, version: item.version } }
+    const failed = fetchFrom(at.host, [at.server.url], { signed, digest: at.made.digest })
+    await expect(failed).rejects.toMatchObject({ code: 'PACKAGE_INVALID', message: expect.stringContaining('1.0.0') })
+    expect(blobsAsked(at.server)).toEqual([])
+  })
+
+  it('is plain HTTP over a network', async () => {
+    await using at = await scene()
+    const failed = fetchFrom(at.host, ['http://192.0.2.1:9/'], at.made)
+    await expect(failed).rejects.toMatchObject({ message: expect.stringContaining('upstream.insecure') })
+  })
+})
+
+describe('room and pace', () => {
+  it('asks for room before the first blob, and says the figures', async () => {
+    await using at = await scene({ keepFreeBytes: 2 * MEGABYTE, freeBytes: async () => 2.5 * MEGABYTE })
+    const failed = fetchFrom(at.host, [at.server.url], at.made)
+    await expect(failed).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringMatching(/1\.0 MB .* 2\.5 MB are free and 2\.0 MB must stay free/),
+    })
+    expect(blobsAsked(at.server)).toEqual([])
+  })
+
+  it('keeps below its cap', async () => {
+    const bytesPerSec = 1.2 * MEGABYTE
+    await using at = await scene({ bytesPerSec })
+    const beganMs = performance.now()
+    await fetchFrom(at.host, [at.server.url], at.made)
+    const ratePerSec = (MEGABYTE * 1000) / (performance.now() - beganMs)
+    expect(ratePerSec / bytesPerSec).toBeLessThan(1.5)
+    expect(ratePerSec / bytesPerSec).toBeGreaterThan(0.3)
+  })
+
+  it('ends at once when it is called off, also in the middle of a wait for its cap', async () => {
+    await using at = await scene({ bytesPerSec: 10_000 })
+    const beganMs = performance.now()
+    const failed = fetchFrom(at.host, [at.server.url], at.made, { signal: AbortSignal.timeout(300) })
+    await expect(failed).rejects.toMatchObject({ name: 'TimeoutError' })
+    expect(performance.now() - beganMs).toBeLessThan(2000)
+    expect(readFileSync(join(at.host.shelf.incoming, at.made.digest, 'package.sig'), 'utf8')).toContain('signatures')
+  })
+})
