@@ -53,6 +53,12 @@ def forward(network, pictures):
     return x @ network["dense2.weight"] + network["dense2.bias"]
 
 
+def from_onnx(onnx_bytes):
+    """Inverse of to_onnx: the parameters by name."""
+    graph = onnx.load_from_string(onnx_bytes).graph
+    return {weights.name: numpy_helper.to_array(weights) for weights in graph.initializer}
+
+
 def to_onnx(network):
     """The network as ONNX: `input` N×1×28×28 in, `probabilities` N×10 out, softmax inside."""
     nodes, x = [], "input"

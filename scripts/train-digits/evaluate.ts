@@ -21,10 +21,13 @@ interface Labelled {
 const BATCH = 100
 const DIRECTIONS = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right] as const))
 
-/** Measure a model folder on its samples and on the held-out digits, apart from the script that trained it. */
-async function main(folder: string): Promise<void> {
-  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { variants: { file: string }[] }
-  const session = await InferenceSession.create(join(folder, manifest.variants[0]?.file ?? ''), {
+/** Measure a variant of a model folder on its samples and on the held-out digits, apart from the script that trained it. */
+async function main(folder: string, variant: string): Promise<void> {
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as {
+    variants: { name: string; file: string }[]
+  }
+  const file = manifest.variants.find(({ name }) => name === variant)?.file ?? ''
+  const session = await InferenceSession.create(join(folder, file), {
     intraOpNumThreads: 1,
   })
   const heldOut = readDigits().filter(isHeldOut)
@@ -75,4 +78,4 @@ function readSamples(folder: string): Labelled[] {
   })
 }
 
-await main(process.argv[2] ?? 'models/digits')
+await main(process.argv[2] ?? 'models/digits', process.argv[3] ?? 'fp32')

@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import { PNG } from 'pngjs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { pickModel } from '../../../edge-daemon/models/models.ts'
+import { openPackage } from '../../../edge-daemon/models/package.ts'
+import { manifestSchema } from '../../../protocol/model-manifest.ts'
 import { isHeldOut, readDigits } from '../../../scripts/train-digits/digits.ts'
 import type { Evaluation } from '../../../scripts/train-digits/evaluate.ts'
 
@@ -18,14 +20,20 @@ function claimed(row: string): number {
   return Number(/\| (\d+\.\d+)% \|/.exec(line ?? '')?.[1])
 }
 
-describe('the digits model', () => {
-  let measured: Record<'samples' | 'asTheyAre' | 'moved' | 'throughFrame', Evaluation>
+type Measured = Record<'samples' | 'asTheyAre' | 'moved' | 'throughFrame', Evaluation>
 
-  // In a process of its own: the runtime keeps its memory for as long as its process lives.
+/** In a process of its own: the runtime keeps its memory for as long as its process lives. */
+async function evaluate(variant: string): Promise<Measured> {
+  const script = join(root, 'scripts/train-digits/evaluate.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [script, folder, variant], { cwd: root })
+  return JSON.parse(stdout)
+}
+
+describe('the digits model', () => {
+  let measured: Measured
+
   beforeAll(async () => {
-    const script = join(root, 'scripts/train-digits/evaluate.ts')
-    const { stdout } = await promisify(execFile)(process.execPath, [script, folder], { cwd: root })
-    measured = JSON.parse(stdout)
+    measured = await evaluate('fp32')
   })
 
   it('reads at least 98 % of 2 000 digits it was never trained on, as the card says', () => {
@@ -69,6 +77,25 @@ describe('the digits model', () => {
       perClass.set(digit.label, (perClass.get(digit.label) ?? 0) + 1)
     }
     expect([...perClass.values()]).toEqual(Array(10).fill(5))
+  })
+
+  it('is within half a point of that in eight bits, as manifest and card say', async () => {
+    const int8 = await evaluate('int8')
+    expect(int8.asTheyAre.right).toBeGreaterThanOrEqual(measured.asTheyAre.right - 0.005)
+    expect(int8.moved.right).toBeGreaterThanOrEqual(measured.moved.right - 0.005)
+    expect(int8.throughFrame.right).toBeGreaterThanOrEqual(measured.throughFrame.right - 0.005)
+    expect(int8.samples).toMatchObject({ pictures: 50, right: 1 })
+    const { variants } = manifestSchema.parse(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
+    const said = Object.fromEntries(variants.map(({ name, accuracyPct }) => [name, accuracyPct]))
+    expect(said.fp32).toBeCloseTo(measured.asTheyAre.right * 100, 0)
+    expect(said.int8).toBeCloseTo(int8.asTheyAre.right * 100, 0)
+    expect(card).toContain(`answers ${said.int8?.toFixed(2)}% right as they are`)
+  })
+
+  it('is a package, whole but for a signature', async () => {
+    const { item, manifest } = await openPackage(folder, { trust: null })
+    expect(item).toMatchObject({ kind: 'model', name: 'digits', version: manifest.version })
+    expect(manifest.selfTest.map((sample) => sample.class)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
   it('is what its manifest says and can be served', async () => {
