@@ -5,7 +5,9 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { briefStatus } from './brief-status.ts'
 import { makeReach } from './bus-reach.ts'
+import { baseModel, ChangePath } from './change-path.ts'
 import { makeCommandPath } from './command-path.ts'
+import { changeCommands } from './commands/changes.ts'
 import { faultCommands } from './commands/faults.ts'
 import { localRights } from './commands/local-rights.ts'
 import { resendCommands } from './commands/resend.ts'
@@ -15,7 +17,7 @@ import { HostMeter } from './health/host.ts'
 import { renderMetrics } from './health/metrics-text.ts'
 import type { NodeIdentity } from './identity/node-identity.ts'
 import { IdentityUpkeep } from './identity/upkeep.ts'
-import { InferenceService, type ServiceEvent } from './inference/inference-service.ts'
+import { InferenceService } from './inference/inference-service.ts'
 import { InferenceMeters } from './inference/meters.ts'
 import { InferenceServer, type Readiness } from './inference/server.ts'
 import { inferenceTls } from './inference-tls.ts'
@@ -28,7 +30,6 @@ import { readRows, refusedRow, topicOf } from './live-rows.ts'
 import { makeFollow } from './log-follow.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
 import { MetricWatch, metricLine } from './metric-watch.ts'
-import { configuredModel } from './models/served.ts'
 import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
@@ -37,6 +38,7 @@ import { MetricRules } from './rules/metric-rules.ts'
 import { ResultRules } from './rules/result-rules.ts'
 import { forwardedFrom } from './search/forwarded-from.ts'
 import { Searcher } from './search/searcher.ts'
+import { tellService } from './service-events.ts'
 import { Standing } from './standing.ts'
 import { startAlerts } from './start-alerts.ts'
 import { StatusRecorder } from './status-recorder.ts'
@@ -99,13 +101,16 @@ export class Daemon {
    * @throws EdgeError of the part that cannot start; call {@link stop} then.
    */
   async start(): Promise<void> {
-    const { node, models, state } = this.#config
+    const { node, state } = this.#config
     this.#log.start()
     this.#endings.push(() => this.#log.stop())
-    const model = await configuredModel(models)
+    const base = await baseModel(this.#config)
     const store = await this.#openStore()
     const meters = new InferenceMeters(this.#config.alerts.latency)
-    const service = this.#makeService(meters)
+    const changes = await ChangePath.open({ config: this.#config, meters, log: this.#log }, base)
+    // Twice: a start that fails ends in order too, and one that serves ends its changes before all else.
+    this.#endings.push(() => changes.stop())
+    const service = this.#makeService(meters, changes)
     const host = new HostMeter({
       nodeExporterUrl: this.#config.health.nodeExporter,
       intervalMs: this.#config.health.interval,
@@ -136,7 +141,8 @@ export class Daemon {
     if (upkeep !== null) await this.#begin(upkeep)
     const standing = new Standing({ upkeep, plainUplinks: plainUplinks(this.#config) })
     const follow = makeFollow(this.#config, { store, log: this.#log })
-    const conditions = new NodeConditions({ host, store, service, rules, disk: outbound.disk, standing, logs: follow })
+    const found = { disk: outbound.disk, standing, logs: follow, changes }
+    const conditions = new NodeConditions({ host, store, service, rules, ...found })
     const alerts = await startAlerts({
       thresholds: this.#config.alerts,
       sources: { meters, host, outbound, store, conditions, standing },
@@ -155,6 +161,7 @@ export class Daemon {
       outbound,
       alerts,
       conditions,
+      changes,
     }
     const recorder = new StatusRecorder({
       store,
@@ -176,6 +183,7 @@ export class Daemon {
         table: {
           ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
           ...resendCommands(outbound.resends),
+          ...changeCommands(changes.keeper),
         },
         identity: this.#identity,
         log: this.#log,
@@ -245,7 +253,8 @@ export class Daemon {
     })
     this.#endings.push(() => forget?.())
     this.#endings.push(() => server.stop(STOP_GRACE_MS))
-    await service.start(model)
+    await changes.serve(service)
+    this.#endings.push(() => changes.stop())
     this.#isServing = true
     this.#log.info('listening', 'listening', { inferUrl, liveUrl, pid: process.pid, epoch: store.epoch })
   }
@@ -340,7 +349,7 @@ export class Daemon {
   }
 
   /** The service is ended before the store closes, so that what it answers can still be kept. */
-  #makeService(meters: InferenceMeters): InferenceService {
+  #makeService(meters: InferenceMeters, changes: ChangePath): InferenceService {
     const { inference, faults } = this.#config
     const service = new InferenceService({
       batchMax: inference.batchMax,
@@ -348,25 +357,13 @@ export class Daemon {
       timeoutMs: inference.timeout,
       pixelLimit: inference.pictureMegapixels * 1e6,
       slowMs: faults.slow,
-      onEvent: (event) => this.#onService(event, meters),
+      onEvent: (event) => {
+        tellService(event, { log: this.#log, meters })
+        changes.onService(event)
+      },
     })
     this.#endings.push(() => service.stop())
     return service
-  }
-
-  #onService(event: ServiceEvent, meters: InferenceMeters): void {
-    if (event.event === 'model.ready') {
-      const { generation, pid, model, why } = event
-      if (why === 'restart') meters.childRestarted()
-      this.#log.info(event.event, `${model} is served by generation ${generation}`, { generation, pid, model })
-    } else if (event.event === 'model.restart_failed') {
-      this.#log.error(event.event, event.error.toLine())
-    } else {
-      const { event: name, ...fields } = event
-      const what =
-        name === 'model.died' ? `the process of the model ended: ${event.reason}` : 'the model hangs and is killed'
-      this.#log.error(name, what, fields)
-    }
   }
 
   #keepLog(record: LogBody): void {

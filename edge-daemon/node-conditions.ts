@@ -12,6 +12,8 @@ export interface ConditionSources {
   readonly standing: { findings(): readonly Finding[] }
   /** The logs that are followed. */
   readonly logs: { findings(): readonly Finding[] }
+  /** Changes of models and configuration. */
+  readonly changes: { findings(): readonly Finding[] }
 }
 
 type Finding = Omit<Condition, 'since'>
@@ -31,13 +33,14 @@ export class NodeConditions {
 
   /** Look now. Look also while nobody asks, so that a beginning is not dated to the first question. */
   look(): readonly Condition[] {
-    const { host, store, service, rules, disk, standing, logs } = this.#sources
+    const { host, store, service, rules, disk, standing, logs, changes } = this.#sources
     const now = this.#nowMs()
     const own = [
       ...findings(store.status(), service.isReady(), rules.faults()),
       ...disk.findings(),
       ...standing.findings(),
       ...logs.findings(),
+      ...changes.findings(),
     ]
     const conditions = own.map((finding) => ({ ...finding, since: this.#since.get(finding.code) ?? now }))
     this.#since = new Map(conditions.map(({ code, since }) => [code, since]))

@@ -1,3 +1,4 @@
+import type { StatusChanges } from '../protocol/change.ts'
 import type { AlertWatch } from './alert-watch.ts'
 import type { HostMeter } from './health/host.ts'
 import type { InferenceService } from './inference/inference-service.ts'
@@ -16,11 +17,12 @@ export interface StatusSources {
   readonly outbound: Outbound
   readonly alerts: AlertWatch
   readonly conditions: NodeConditions
+  readonly changes: { status(): StatusChanges }
 }
 
 /** What the node is now: the body of a status frame, with cumulative histograms. */
 export function nodeStatus(sources: StatusSources): StatusBody {
-  const { host, service, meters, store, outbound, alerts, conditions } = sources
+  const { host, service, meters, store, outbound, alerts, conditions, changes } = sources
   const { model, childPid, generation, queued, inFlight, slowMs } = service.status()
   const targets = outbound.targets()
   return {
@@ -44,6 +46,7 @@ export function nodeStatus(sources: StatusSources): StatusBody {
     },
     store: store.status(),
     alerts: [...alerts.active()],
+    changes: changes.status(),
     faults: slowMs > 0 ? { slow: slowMs } : {},
   }
 }

@@ -22,16 +22,25 @@ export interface Need {
   readonly permission?: Permission
   /** A command that changes something: it must be signed by who wants it, and is written to the audit before it is done. */
   readonly changes: boolean
+  /** A controller may send it in its own name with an operator's mandate (`protocol/change.ts`) in the arguments. */
+  readonly mandated?: true
 }
 
 const looking = { role: 'viewer', changes: false } as const satisfies Need
 const acting = { role: 'operator', changes: true } as const satisfies Need
+const rolling = { ...acting, mandated: true } as const satisfies Need
 
 /**
  * Every verb of a node and what it asks for: the one matrix that the daemon enforces and the console reads. A verb that
  * is not here is known to nobody.
  */
 export const VERBS = {
+  'change.stage': rolling,
+  'change.shadow': rolling,
+  'change.activate': rolling,
+  'change.confirm': rolling,
+  'change.revert': rolling,
+  'change.end': rolling,
   'fault.slow': acting,
   resend: acting,
   'resend.status': looking,

@@ -21,6 +21,7 @@ import {
   refused,
 } from './contract.ts'
 import { judgeEnvelope } from './judge-envelope.ts'
+import { judgeMandate } from './judge-mandate.ts'
 import { NonceBook } from './nonce-book.ts'
 
 /** What commands are let through by, and done with. */
@@ -109,14 +110,25 @@ export class CommandDesk {
     const by = signed && peer.kind === 'controller' ? null : asAuthor(peer)
     if (by !== null) this.#mustHaveRight(by, verb)
     if (!signed) return { verb, args, changes: need.changes, by: by ?? asAuthor(peer), peer, envelope: null }
+    const isMandated = peer.kind === 'controller' && frame.envelope === undefined && 'mandated' in need
     return {
       verb,
       args,
       changes: need.changes,
-      by: this.#author(peer, frame, verb),
+      by: isMandated ? this.#mandator(verb, args) : this.#author(peer, frame, verb),
       peer,
       envelope: frame.envelope ?? null,
     }
+  }
+
+  /** Who gave a controller its mandate for this step. Steps may come again, so there is no nonce: the slot does each once. */
+  #mandator(verb: Verb, args: CommandArgs): Author {
+    const { node, identity } = this.#options
+    if (identity === null) throw refusal('MANDATE_INVALID', 'this node is in no fleet', 'let it join first')
+    const judgeChain: ControlIdentity['judgeChain'] = (chain, atMs) => identity.judgeChain(chain, atMs)
+    const verdict = judgeMandate(verb, args, { node, nowMs: identity.nowMs(), judgeChain })
+    if (!verdict.ok) throw refusal('MANDATE_INVALID', verdict.msg, verdict.next)
+    return verdict.by
   }
 
   /** Who signed the command, once it is known to be theirs, allowed and new. */

@@ -155,9 +155,9 @@ export class NodeIdentity implements ControlIdentity {
     return this.clock.nowMs()
   }
 
-  judgeChain(chain: readonly X509Certificate[]): Verdict {
+  judgeChain(chain: readonly X509Certificate[], atMs?: number): Verdict {
     this.#learnTime(chain)
-    const verdict = verifyChain(chain, { trust: this.#trust, nowMs: this.clock.nowMs(), use: 'client' })
+    const verdict = verifyChain(chain, { trust: this.#trust, nowMs: atMs ?? this.clock.nowMs(), use: 'client' })
     if (verdict.ok || this.clock.isConfirmed) return verdict
     const isAboutTime = verdict.why === 'expired' || verdict.why === 'not_yet_valid'
     return isAboutTime ? { ...verdict, msg: `${verdict.msg}${UNCONFIRMED}` } : verdict

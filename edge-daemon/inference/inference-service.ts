@@ -5,7 +5,7 @@ import { Lane } from './lane.ts'
 import type { ChildAnswer } from './messages.ts'
 import { labelOf, type Outcome, refusal } from './outcome.ts'
 import { type QueuedRequest, RequestQueue, settleOnce } from './request-queue.ts'
-import type { InferenceServiceOptions, ServiceEvent, ServiceStatus } from './service-contract.ts'
+import type { InferenceServiceOptions, ServiceEvent, ServiceStatus, SwapOptions } from './service-contract.ts'
 import { defaultChildEntry, Session } from './session.ts'
 
 export type { InferenceServiceOptions, ServiceEvent, ServiceStatus } from './service-contract.ts'
@@ -28,6 +28,8 @@ export class InferenceService {
   readonly #backoff: Backoff
   readonly #queue = new RequestQueue()
   #lane: Lane | null = null
+  /** What served before, warm, in case it is wanted back at once. */
+  #spare: Lane | null = null
   #model: ServedModel | null = null
   #generation = 0
   #nextId = 1
@@ -85,22 +87,33 @@ export class InferenceService {
 
   /**
    * Serve another model: warm it in a new child while the old one serves, switch, let the old one finish. One swap at a
-   * time; when the new model cannot be loaded the old one stays.
+   * time; when the new model cannot be loaded the old one stays. With `keepBefore` the old child stays warm, and a swap
+   * back to its model is only the switch; until the next swap or {@link dropSpare}.
    * @throws EdgeError `MODEL_INVALID` or `MODEL_FAILED`, see {@link Session.start}.
    */
-  swap(model: ServedModel): Promise<void> {
+  swap(model: ServedModel, { keepBefore = false, signal }: SwapOptions = {}): Promise<void> {
     return this.#alone(async () => {
       if (this.#state !== 'serving') {
         throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
       }
-      const lane = await this.#open(model, 'begin')
+      const lane = this.#takeSpare(model) ?? (await this.#open(model, 'begin', signal))
       const old = this.#lane
       this.#lane = lane
       this.#model = model
       this.#cancelRestart()
       this.#wake()
-      if (old !== null) void this.#retire(old)
+      this.dropSpare()
+      if (old === null) return
+      if (keepBefore) this.#spare = old
+      else void this.#retire(old)
     })
+  }
+
+  /** End the child of the model that served before, if there is one. */
+  dropSpare(): void {
+    const spare = this.#spare
+    this.#spare = null
+    if (spare !== null) void this.#retire(spare)
   }
 
   /** Set or clear the declared fault. */
@@ -150,7 +163,14 @@ export class InferenceService {
     return turn
   }
 
-  async #open(model: ServedModel, why: 'begin' | 'restart'): Promise<Lane> {
+  #takeSpare(model: ServedModel): Lane | null {
+    const spare = this.#spare
+    if (spare === null || spare.session.pid === null || !isSame(spare.session.model, model)) return null
+    this.#spare = null
+    return spare
+  }
+
+  async #open(model: ServedModel, why: 'begin' | 'restart', signal?: AbortSignal): Promise<Lane> {
     this.#generation += 1
     const { batchMax, pixelLimit, readyTimeoutMs = READY_TIMEOUT_MS } = this.#options
     const slowMs = this.#slowMs
@@ -167,11 +187,15 @@ export class InferenceService {
     })
     const lane = new Lane(session)
     this.#lanes.add(lane)
+    const giveUp = (): void => session.kill()
+    signal?.addEventListener('abort', giveUp)
     try {
       await session.start()
     } catch (error) {
       this.#lanes.delete(lane)
       throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
     // A fault that was set while the child loaded has not reached it.
     if (slowMs !== this.#slowMs) session.setSlowMs(this.#slowMs)
@@ -225,13 +249,14 @@ export class InferenceService {
 
   #onEnd(lane: Lane, reason: string): void {
     this.#lanes.delete(lane)
+    if (lane === this.#spare) this.#spare = null
     const lost = lane.takeAll()
     this.#fail(lost, 'the process of the model died; send the request again', labelOf(lane.session.model))
     if (lane === this.#lane) {
       this.#lane = null
       if (this.#state === 'serving') {
-        const { generation } = lane.session
-        this.#tell({ event: 'model.died', generation, reason, failed: lost.length })
+        const { generation, model } = lane.session
+        this.#tell({ event: 'model.died', generation, model, reason, failed: lost.length })
         this.#scheduleRestart()
       } else {
         this.#fail(this.#queue.drain(), 'the node is stopping')
@@ -300,4 +325,8 @@ export class InferenceService {
   #tell(event: ServiceEvent): void {
     this.#options.onEvent?.(event)
   }
+}
+
+function isSame(a: ServedModel, b: ServedModel): boolean {
+  return a.path === b.path && a.digest === b.digest && labelOf(a) === labelOf(b)
 }

@@ -11,9 +11,23 @@ export type ServiceEvent =
       /** The first child of a model, or one that follows a child that died. */
       readonly why: 'begin' | 'restart'
     }
-  | { readonly event: 'model.died'; readonly generation: number; readonly reason: string; readonly failed: number }
+  | {
+      readonly event: 'model.died'
+      readonly generation: number
+      readonly model: ServedModel
+      readonly reason: string
+      readonly failed: number
+    }
   | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
   | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
+
+/** How a swap goes. */
+export interface SwapOptions {
+  /** What served before may be wanted back at any moment: its child stays warm. */
+  readonly keepBefore?: boolean
+  /** Ends the loading of the new model; what served before stays. */
+  readonly signal?: AbortSignal
+}
 
 /** How an {@link InferenceService} works; times in ms. */
 export interface InferenceServiceOptions {

@@ -46,8 +46,11 @@ export interface ControlIdentity {
   onChange(listener: () => void): () => void
   /** Unix ms by the clock that the node trusts. */
   nowMs(): number
-  /** Whom a chain names that came with a signed command (leaf first), judged as a client's at {@link nowMs}. */
-  judgeChain(chain: readonly X509Certificate[]): Verdict
+  /**
+   * Whom a chain names that came with something signed (leaf first), judged as a client's at {@link nowMs}, or as of
+   * `atMs`; whom the fleet has shut out since counts at no time.
+   */
+  judgeChain(chain: readonly X509Certificate[], atMs?: number): Verdict
 }
 
 /** A name of a peer for logs and messages. */

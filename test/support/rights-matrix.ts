@@ -27,7 +27,16 @@ export interface MatrixCell {
 }
 
 /** Arguments that a verb takes and that change nothing for others. */
+const STEP = { rollout: 'matrix', term: 1 }
+const ITEM = { kind: 'model', name: 'matrix', version: '1', digest: '0'.repeat(64) }
 const ARGS: Record<Verb, CommandFrame['args']> = {
+  // Nothing is staged: what may be asked is refused by the slot, and not by the desk.
+  'change.stage': { ...STEP, item: ITEM, sources: [{ kind: 'link' }] },
+  'change.shadow': { ...STEP, source: 'kept', samples: 1 },
+  'change.activate': { ...STEP, activation: 'matrix', confirmWithinSec: 60, gates: {} },
+  'change.confirm': { ...STEP, activation: 'matrix' },
+  'change.revert': { ...STEP, why: 'matrix' },
+  'change.end': STEP,
   'fault.slow': { ms: 0 },
   resend: { requestId: 'matrix', fromMs: 0, toMs: 1 },
   'resend.status': { requestId: 'matrix' },

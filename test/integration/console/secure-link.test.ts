@@ -9,6 +9,7 @@ import { FleetAuthority, type IssuedIdentity } from '../../support/fleet-authori
 import { LinkProbe } from '../../support/link-probe.ts'
 import { LiveNode } from '../../support/live-node.ts'
 import { SecureIdentity, secureLiveNode } from '../../support/secure-live-node.ts'
+import { idleVerbs } from '../../support/verb-table.ts'
 
 let acme: FleetAuthority
 let other: FleetAuthority
@@ -186,13 +187,7 @@ test("signs what changes something with the session's key, in the node's time, a
   const frames: FrameOf<{ t: 'command'; envelope?: unknown }, 'command'>[] = []
   const desk = new CommandDesk({
     node: { site: 'plant-a', name: 'n1' },
-    table: {
-      'fault.slow': ({ ms }) => ({ slowMs: ms ?? null }),
-      resend: () => ({}),
-      'resend.status': () => ({}),
-      'shell.begin': () => ({}),
-      'shell.end': () => ({}),
-    },
+    table: { ...idleVerbs(), 'fault.slow': ({ ms }) => ({ slowMs: ms ?? null }) },
     identity,
     log: { info: () => undefined, warn: () => undefined },
   })

@@ -8,7 +8,8 @@ import { digestOf, newNonce, signEnvelope } from '../../../identity/signing.ts'
 import { ENVELOPE_LIFE_MS, ENVELOPE_SKEW_MS, type Envelope, type EnvelopeBody } from '../../../protocol/envelope.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import type { CommandFrame } from '../../../protocol/frames.ts'
-import type { Rights } from '../../../protocol/rights.ts'
+import { type Rights, VERBS } from '../../../protocol/rights.ts'
+import { idleVerbs } from '../../support/verb-table.ts'
 
 const NODE = { site: 'plant-a', name: 'n1' }
 const START_MS = 1_800_000_000_000
@@ -45,15 +46,13 @@ function desk(identity = true, before: readonly { author: string; nonce: string 
   return new CommandDesk({
     node: NODE,
     table: {
+      ...idleVerbs(),
       'fault.slow': (args) => {
         carriedOut.push(args)
         if (args.ms === -1) throw new EdgeError('COMMAND_REFUSED', { message: 'no' })
         return { done: true }
       },
-      resend: () => ({}),
       'resend.status': () => ({ state: 'done' }),
-      'shell.begin': () => ({}),
-      'shell.end': () => ({}),
     },
     identity: identity ? { nowMs: () => wallMs, judgeChain } : null,
     log: { info: () => undefined, warn: (event) => told.push(event) },
@@ -115,7 +114,7 @@ test('names its verbs to who asks for one it does not know', async () => {
   const frame: CommandFrame = { t: 'command', id: 'c1', verb: 'toString', args: {} }
   await expect(desk().carryOut(local, frame)).rejects.toMatchObject({
     code: 'COMMAND_REFUSED',
-    next: ['the verbs are: fault.slow, resend, resend.status, shell.begin, shell.end'],
+    next: [`the verbs are: ${Object.keys(VERBS).join(', ')}`],
   })
 })
 

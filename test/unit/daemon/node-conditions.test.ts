@@ -13,6 +13,7 @@ function node() {
       disk: { findings: () => (state.forked ? [{ code: 'new_epoch', severity: 'warning', msg: 'copied' }] : []) },
       standing: { findings: () => [] },
       logs: { findings: () => [] },
+      changes: { findings: () => [] },
     },
     () => state.nowMs,
   )

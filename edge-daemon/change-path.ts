@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { StatusChanges } from '../protocol/change.ts'
+import { EdgeError, messageOf } from '../protocol/errors.ts'
+import type { Condition } from '../protocol/status.ts'
+import { ChangeKeeper } from './changes/change-keeper.ts'
+import { systemClock } from './changes/clock.ts'
+import { ModelKind } from './changes/model-kind.ts'
+import { SlotFile } from './changes/slot-file.ts'
+import type { Served } from './changes/slot-state.ts'
+import type { DaemonConfig } from './config/settings.ts'
+import type { InferenceService, ServiceEvent } from './inference/inference-service.ts'
+import type { InferenceMeters } from './inference/meters.ts'
+import { labelOf } from './inference/outcome.ts'
+import type { Logger } from './logs/logger.ts'
+import { loadModels, type ServedModel } from './models/models.ts'
+import { packagedModel } from './models/package.ts'
+import { configuredModel } from './models/served.ts'
+import { PackageShelf } from './models/shelf.ts'
+import { readPackageTrust } from './models/trust.ts'
+
+/** How often what lies on the disk is listed for the status, ms. */
+const LIST_EVERY_MS = 30_000
+const MAX_LISTED = 64
+
+/** What changes are carried out with. */
+export interface ChangePathParts {
+  readonly config: DaemonConfig
+  readonly meters: InferenceMeters
+  readonly log: Logger
+}
+
+/**
+ * The model that the configuration names, seen before anything else of a node is started; null where it cannot be had and
+ * a rollout may have brought another. @throws EdgeError of `configuredModel`
+ */
+export async function baseModel({ models, state }: DaemonConfig): Promise<ServedModel | null> {
+  try {
+    return await configuredModel(models)
+  } catch (error) {
+    if (existsSync(slotPath(state.dir))) return null
+    throw error
+  }
+}
+
+/** What a node does with the models that rollouts bring, from the shelf to what serves. */
+export class ChangePath {
+  readonly keeper: ChangeKeeper
+  readonly shelf: PackageShelf
+  readonly #models: ModelKind
+  readonly #parts: ChangePathParts
+  #base: ServedModel | null
+  /** Why what was confirmed does not serve. */
+  #putAside: string | null = null
+  #onDisk: readonly string[] = []
+  #lister: NodeJS.Timeout | null = null
+
+  private constructor(parts: ChangePathParts, shelf: PackageShelf, base: ServedModel | null) {
+    this.#parts = parts
+    this.#base = base
+    this.shelf = shelf
+    const { config, meters, log } = parts
+    this.#models = new ModelKind({
+      shelf,
+      bring: async ({ item }) => {
+        const held = await shelf.find(item.digest)
+        if (held !== null) return held
+        throw new EdgeError('PACKAGE_MISSING', {
+          message: `the package of ${item.name}@${item.version} is not on this node`,
+          next: ['bring it there first'],
+        })
+      },
+      serve: config.models.serve,
+      base: () => this.#baseModel(),
+      choose: (opened) => packagedModel(opened),
+      compare: null,
+      watch: null,
+    })
+    this.keeper = new ChangeKeeper({
+      file: new SlotFile(slotPath(config.state.dir)),
+      kinds: { model: this.#models },
+      prune: (pinned, mayRemove) => this.#prune(pinned, mayRemove),
+      counters: () => servedOf(meters),
+      clock: systemClock(),
+      log,
+      onPhase: () => void this.#list(),
+    })
+  }
+
+  /**
+   * Read how far changes are, once this daemon owns the state folder.
+   * @throws EdgeError `STORE_UNUSABLE`, `CONFIG_UNSERVABLE`
+   */
+  static async open(parts: ChangePathParts, base: ServedModel | null): Promise<ChangePath> {
+    const { models, state } = parts.config
+    const shelf = await PackageShelf.open(state.dir, await readPackageTrust(models.trust))
+    const path = new ChangePath(parts, shelf, base)
+    path.keeper.open()
+    return path
+  }
+
+  /**
+   * Have the model serve that should: what is on probation, else what was confirmed, else what the node was set up with.
+   * @throws EdgeError when none of them can be served
+   */
+  async serve(service: InferenceService): Promise<void> {
+    this.#models.serveWith(service)
+    for (let isSetUp = false; ; ) {
+      const item = isSetUp ? null : this.keeper.wanted('model')
+      try {
+        await service.start(await this.#models.model(item))
+        break
+      } catch (error) {
+        if (item === null) throw error
+        const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
+        this.keeper.unusable(item, msg)
+        if (this.keeper.wanted('model')?.digest !== item.digest) continue
+        this.#putAside = `${labelOf(item)}, which was confirmed, cannot be served: ${msg}`
+        this.#parts.log.error('model.put_aside', this.#putAside)
+        isSetUp = true
+      }
+    }
+    await this.#list()
+    this.keeper.start()
+    this.#lister = setInterval(() => void this.#list(), LIST_EVERY_MS)
+    this.#lister.unref()
+  }
+
+  /** End what is going on; what is on probation goes on at the next start. */
+  async stop(): Promise<void> {
+    if (this.#lister !== null) clearInterval(this.#lister)
+    this.#lister = null
+    await this.keeper.stop()
+    this.#models.settle()
+  }
+
+  /** What the service tells: a model that dies on probation counts against it. */
+  onService(event: ServiceEvent): void {
+    if (event.event === 'model.died') this.keeper.died(this.#models.digestOf(event.model), event.reason)
+  }
+
+  /** What a status tells of changes. */
+  status(): StatusChanges {
+    return {
+      change: this.keeper.status(),
+      confirmed: [...this.keeper.confirmed()],
+      models: [...this.#onDisk],
+      nodeClass: null,
+      variants: {},
+    }
+  }
+
+  findings(): Omit<Condition, 'since'>[] {
+    const found = this.keeper.findings()
+    if (this.#putAside === null) return found
+    return [...found, { code: 'model_put_aside', severity: 'critical', msg: this.#putAside }]
+  }
+
+  async #baseModel(): Promise<ServedModel> {
+    this.#base ??= await configuredModel(this.#parts.config.models)
+    return this.#base
+  }
+
+  async #prune(pinned: ReadonlySet<string>, mayRemove: boolean): Promise<void> {
+    const wanted = new Map([...pinned].map((digest) => [`change-${digest.slice(0, 32)}`, digest]))
+    for (const [name, digest] of wanted) if (this.shelf.pins[name] !== digest) await this.shelf.pin(name, digest)
+    for (const name of Object.keys(this.shelf.pins)) {
+      if (name.startsWith('change-') && !wanted.has(name)) await this.shelf.pin(name, null)
+    }
+    if (mayRemove) await this.shelf.removeUnpinned()
+  }
+
+  async #list(): Promise<void> {
+    try {
+      const shelved = (await this.shelf.list()).filter(({ signed }) => signed.statement.kind === 'model')
+      const { models } = await loadModels(this.#parts.config.models.dir).catch(() => ({ models: [] }))
+      const labels = [
+        ...shelved.map(({ signed: { statement } }) => labelOf(statement)),
+        ...models.map(({ manifest }) => labelOf(manifest)),
+      ]
+      this.#onDisk = [...new Set(labels)].sort().slice(0, MAX_LISTED)
+    } catch (error) {
+      this.#parts.log.warn('model.not_listed', messageOf(error))
+    }
+  }
+}
+
+function slotPath(stateDir: string): string {
+  return join(stateDir, 'changes', 'slot.json')
+}
+
+/** What devices were answered, without what was their own fault. */
+function servedOf(meters: InferenceMeters): Served {
+  const { ok, abnormal, failed, slow } = meters.counters()
+  return { requests: ok + abnormal + failed, failed, slow }
+}

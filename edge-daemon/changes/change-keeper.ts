@@ -1,0 +1,398 @@
+import type { ChangeStatus, Item } from '../../protocol/change.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import type { Condition } from '../../protocol/status.ts'
+import type { ChangeKind, Comparison, Progress, Prune } from './contract.ts'
+import { judgeLocally } from './local-gates.ts'
+import { NOTHING_SERVED, ServedCount } from './served-count.ts'
+import { type Activity, activityOf, next, put, type SlotEvent } from './slot.ts'
+import type { SlotFile } from './slot-file.ts'
+import { EMPTY_SLOT, type Moment, pinnedDigests, type Served, type SlotState, wantedItem } from './slot-state.ts'
+import { itemOfStep, type Step, takeStep } from './slot-steps.ts'
+import { findingsOf, statusOf } from './status.ts'
+
+/** Where the keeper's own events go. */
+export interface ChangeLog {
+  info(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
+  warn(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
+  error(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
+}
+
+/** What a {@link ChangeKeeper} is made of. */
+export interface ChangeKeeperOptions {
+  readonly file: Pick<SlotFile, 'read' | 'write'>
+  readonly kinds: Readonly<Partial<Record<Item['kind'], ChangeKind>>>
+  readonly prune: Prune
+  /** Answers of this node since it started: all but those that are the device's fault, those that failed, those that took too long. */
+  readonly counters: () => Served
+  readonly clock: () => Moment
+  readonly log: ChangeLog
+  /** Told when a change comes into another phase. */
+  readonly onPhase?: () => void
+  /** Time that a new item must serve without dying until a start on it counts as clean, ms. */
+  readonly provenAfterMs?: number
+}
+
+const LOOK_EVERY_MS = 500
+const PROVEN_AFTER_MS = 30_000
+const AGAIN_FIRST_MS = 500
+const AGAIN_MAX_MS = 30_000
+
+/**
+ * Carries a node's changes out (architecture decisions 7 and 9): one at a time, each word of it on the disk before it
+ * counts. What is to go on follows from the slot alone, so a start after a crash does what was not done.
+ */
+export class ChangeKeeper {
+  readonly #options: ChangeKeeperOptions
+  #state: SlotState = EMPTY_SLOT
+  /** The disk has not got the state: written again at the next look. */
+  #isUnsaved = false
+  #running: { readonly key: string; readonly abort: AbortController } | null = null
+  /** What goes on ends before the next begins. */
+  #work: Promise<void> = Promise.resolve()
+  #comparison: Comparison | null = null
+  #progress: Progress | null = null
+  readonly #count: ServedCount
+  /** Uptime since which the candidate has served without dying. */
+  #cleanSinceMs: number | null = null
+  #pinned = ''
+  #timer: NodeJS.Timeout | null = null
+  #isStopping = false
+
+  constructor(options: ChangeKeeperOptions) {
+    this.#options = options
+    this.#count = new ServedCount(options.counters)
+  }
+
+  /**
+   * Read what was kept, and decide what is to serve now. Before anything of it is loaded.
+   * @throws EdgeError `STORE_UNUSABLE` when it cannot be read
+   */
+  open(): void {
+    const { file, log } = this.#options
+    const { state, damage } = file.read()
+    if (damage !== null) log.error('change.forgotten', damage)
+    this.#state = state
+    this.#count.resume(state.change?.served ?? NOTHING_SERVED)
+    this.#happened({ type: 'started' })
+  }
+
+  /** What is to serve of a kind now; null for what the node was set up with. */
+  wanted(kind: Item['kind']): Item | null {
+    return wantedItem(this.#state, kind)
+  }
+
+  /** Go on with what was under way. Once what is wanted serves, or could not be made to. */
+  start(): void {
+    const { phase } = this.#state.change ?? {}
+    if (phase === 'probation') this.#beginWatch()
+    this.#react()
+    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** An orderly end: what is on probation did not end badly. Nothing is going on any more when it resolves. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+    this.#running?.abort.abort()
+    await this.#work
+    await this.#endComparison()
+    this.#happened({ type: 'stopping' })
+  }
+
+  /**
+   * Carry out a step of a rollout; what takes long goes on behind it. The change of that rollout, or null where the node
+   * carries nothing of it.
+   * @throws EdgeError `TERM_STALE`, `CHANGE_LOCKED`, `CHANGE_UNFIT`, `MANDATE_INVALID`, `STORE_FAILING`
+   */
+  step(step: Step): ChangeStatus | null {
+    this.#happened({ type: 'looked' })
+    const { mandate, rollout } = step.args
+    const item = itemOfStep(this.#state, step)
+    if (mandate !== undefined && item !== null && mandate.item.digest !== item.digest) {
+      throw new EdgeError('MANDATE_INVALID', {
+        message: `the mandate is for ${mandate.item.name}@${mandate.item.version}, not for ${item.name}@${item.version}`,
+        next: ['begin a rollout of that item'],
+      })
+    }
+    const before = this.#current()
+    const after = takeStep(before, step, this.#options.clock())
+    if (after !== before) {
+      this.#options.file.write(after)
+      this.#isUnsaved = false
+      this.#became(after, step.verb)
+    }
+    return this.#state.change?.rollout === rollout ? this.status() : null
+  }
+
+  /** The process of a model died; `item` is what it held, null for what the node was set up with. */
+  died(digest: string | null, msg: string): void {
+    this.#cleanSinceMs = null
+    const { change } = this.#state
+    if (change?.item.digest === digest) this.#happened({ type: 'died', msg })
+  }
+
+  /** The change that the node carries or carried last; null for none. */
+  status(): ChangeStatus | null {
+    const { change } = this.#state
+    if (change === null) return null
+    return statusOf(this.#state, {
+      now: this.#options.clock(),
+      served: this.#served(),
+      progress: this.#progress,
+      shadow: this.#comparison?.report() ?? null,
+    })
+  }
+
+  /** What counts as good. */
+  confirmed(): readonly Item[] {
+    return this.#state.confirmed
+  }
+
+  /** What of changes is not as it should be, or is so for a while only. */
+  findings(): Omit<Condition, 'since'>[] {
+    const found = findingsOf(this.#state, this.#options.clock())
+    if (!this.#isUnsaved) return found
+    const msg = 'the disk refuses to keep how far a change is; make room on the disk of the state folder'
+    return [...found, { code: 'change_unsaved', severity: 'critical', msg }]
+  }
+
+  /** A candidate that should serve from the start on cannot. */
+  unusable(item: Item, msg: string): void {
+    if (this.#state.change?.item.digest === item.digest)
+      this.#happened({ type: 'failed', fault: { kind: 'load', msg } })
+  }
+
+  /** Let time pass: deadlines, limits, what is proven. */
+  look(): void {
+    if (this.#isUnsaved) this.#save()
+    this.#happened({ type: 'looked' })
+    const { change } = this.#state
+    if (change?.phase !== 'probation' || change.trial === null) return
+    const fault = judgeLocally(change.trial.gates, this.#served(), this.#comparison?.report() ?? null)
+    if (fault !== null) {
+      this.#happened({ type: 'gate', fault })
+      return
+    }
+    const { provenAfterMs = PROVEN_AFTER_MS, clock } = this.#options
+    const { upMs } = clock()
+    this.#cleanSinceMs ??= upMs
+    if (upMs - this.#cleanSinceMs >= provenAfterMs) this.#happened({ type: 'proven' })
+  }
+
+  /**
+   * Something happened; not if it is of something that was broken off meanwhile. The node's own decisions count even if
+   * the disk refuses them: after a crash they are made again.
+   */
+  #happened(event: SlotEvent, signal?: AbortSignal): void {
+    if (signal?.aborted === true) return
+    const before = this.#current()
+    const after = next(before, event, this.#options.clock())
+    if (after === before) return
+    this.#save(after)
+    this.#became(after, event.type)
+  }
+
+  #save(state: SlotState = this.#state): void {
+    try {
+      this.#options.file.write(state)
+      this.#isUnsaved = false
+    } catch (error) {
+      if (!this.#isUnsaved) this.#options.log.error('change.unsaved', messageOf(error))
+      this.#isUnsaved = true
+    }
+  }
+
+  /** The state with what was served up to now, so that it is kept with whatever is kept. */
+  #current(): SlotState {
+    const { change } = this.#state
+    return change?.phase === 'probation' ? put(this.#state, { ...change, served: this.#served() }) : this.#state
+  }
+
+  #became(state: SlotState, why: string): void {
+    const before = this.#state.change
+    this.#state = state
+    const { change } = state
+    if (change === null || change.phase === before?.phase) {
+      this.#react()
+      return
+    }
+    this.#tell(why)
+    this.#options.onPhase?.()
+    if (change.phase === 'probation') {
+      this.#count.begin()
+      this.#cleanSinceMs = null
+      this.#beginWatch()
+    } else if (before?.phase === 'probation') {
+      void this.#endComparison()
+      if (change.phase === 'confirmed') this.#options.kinds[change.item.kind]?.settle()
+    }
+    this.#react()
+  }
+
+  #react(): void {
+    this.#tidy()
+    const activity = activityOf(this.#state)
+    if (activity?.key === this.#running?.key || this.#isStopping) return
+    this.#running?.abort.abort()
+    this.#running = null
+    this.#progress = null
+    if (activity === null) return
+    const abort = new AbortController()
+    this.#running = { key: activity.key, abort }
+    this.#work = this.#work.then(async () => {
+      if (abort.signal.aborted) return
+      try {
+        await this.#goOn(activity, abort.signal)
+      } catch (error) {
+        // A stage that fails says so with an EdgeError; anything else is a mistake of ours, and must not stop the node.
+        this.#options.log.error('change.broken', messageOf(error))
+        this.#happened({ type: 'failed', fault: { kind: 'package', msg: messageOf(error) } }, abort.signal)
+      }
+    })
+  }
+
+  async #goOn({ kind, change }: NonNullable<Activity>, signal: AbortSignal): Promise<void> {
+    const ofKind = this.#options.kinds[change.item.kind]
+    if (ofKind === undefined) {
+      const msg = `this node takes no ${change.item.kind} by rollouts`
+      return this.#happened({ type: 'failed', fault: { kind: 'package', msg } }, signal)
+    }
+    switch (kind) {
+      case 'stage':
+        return this.#stage(ofKind, change, signal)
+      case 'shadow':
+        return this.#shadow(ofKind, change, signal)
+      case 'load':
+        return this.#load(ofKind, change.item, signal)
+      case 'return':
+        return this.#return(ofKind, change.item.kind, signal)
+    }
+  }
+
+  async #stage(kind: ChangeKind, change: NonNullable<Activity>['change'], signal: AbortSignal): Promise<void> {
+    try {
+      const onProgress = (progress: Progress): void => {
+        if (!signal.aborted) this.#progress = progress
+      }
+      await kind.stage(change.item, { sources: change.sources, signal, onProgress })
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      return this.#happened({ type: 'failed', fault: { kind: 'package', msg: error.toLine() } }, signal)
+    }
+    this.#happened({ type: 'staged' }, signal)
+  }
+
+  async #shadow(kind: ChangeKind, change: NonNullable<Activity>['change'], signal: AbortSignal): Promise<void> {
+    if (kind.compare === null || change.shadow === null) {
+      const msg = `a ${change.item.kind} cannot be tried beside what serves`
+      return this.#happened({ type: 'failed', fault: { kind: 'package', msg } }, signal)
+    }
+    const comparison = kind.compare(change.item, change.shadow.wish)
+    this.#comparison = comparison
+    const { promise: aborted, resolve } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    let event: SlotEvent
+    try {
+      await Promise.race([comparison.done, aborted])
+      event = { type: 'compared', report: comparison.report() }
+    } catch (error) {
+      event = { type: 'failed', fault: { kind: 'load', msg: lineOf(error) } }
+    }
+    await this.#endComparison(comparison)
+    this.#happened(event, signal)
+  }
+
+  async #load(kind: ChangeKind, item: Item, signal: AbortSignal): Promise<void> {
+    try {
+      await kind.serve(item, { keepBefore: true, signal })
+    } catch (error) {
+      return this.#happened({ type: 'failed', fault: { kind: 'load', msg: lineOf(error) } }, signal)
+    }
+    this.#happened({ type: 'loaded' }, signal)
+  }
+
+  /** Until it serves again: nothing else helps, and what is taken back goes on serving as long as it can. */
+  async #return(kind: ChangeKind, of: Item['kind'], signal: AbortSignal): Promise<void> {
+    for (let waitMs = AGAIN_FIRST_MS; !signal.aborted; waitMs = Math.min(AGAIN_MAX_MS, waitMs * 2)) {
+      try {
+        await kind.serve(this.wanted(of), { keepBefore: false, signal })
+        return this.#happened({ type: 'returned' }, signal)
+      } catch (error) {
+        this.#options.log.error('change.return_failed', lineOf(error))
+      }
+      await sleep(waitMs, signal)
+    }
+  }
+
+  /** What served before goes on answering in the shadow of what is on probation. */
+  #beginWatch(): void {
+    const { change } = this.#state
+    if (change === null || change.trial === null || change.trial.comparePct === 0) return
+    const comparison = this.#options.kinds[change.item.kind]?.watch?.(change.before, change.trial.comparePct) ?? null
+    if (comparison === null) return
+    this.#comparison = comparison
+    comparison.done.catch((error: unknown) => this.#options.log.warn('change.not_compared', lineOf(error)))
+  }
+
+  async #endComparison(comparison: Comparison | null = this.#comparison): Promise<void> {
+    if (comparison === null) return
+    await comparison.stop()
+    if (this.#comparison === comparison) this.#comparison = null
+  }
+
+  #served(): Served {
+    const { phase, served } = this.#state.change ?? {}
+    return phase === 'probation' ? this.#count.now() : (served ?? NOTHING_SERVED)
+  }
+
+  /** Keep the packages that are needed; when no change is under way the others may go. */
+  #tidy(): void {
+    const pinned = pinnedDigests(this.#state)
+    const isAtRest = this.#state.change?.isLocked !== true
+    const key = [isAtRest, ...[...pinned].sort()].join(' ')
+    if (key === this.#pinned) return
+    this.#pinned = key
+    this.#options.prune(pinned, isAtRest).catch((error: unknown) => {
+      this.#options.log.warn('change.not_tidied', messageOf(error))
+    })
+  }
+
+  #tell(why: string): void {
+    const { change } = this.#state
+    if (change === null) return
+    const { rollout, term, item, phase, activation, fault, uncleanStarts } = change
+    const isBad = phase === 'failed' || phase === 'reverting' || (phase === 'reverted' && fault?.kind !== 'asked')
+    const of = `${item.kind} ${item.name}@${item.version} of rollout ${rollout}`
+    const msg = `${of} is ${phase}${fault === null ? '' : `: ${fault.msg}`}`
+    const fields = {
+      rollout,
+      term,
+      phase,
+      activation,
+      why,
+      digest: item.digest,
+      uncleanStarts,
+      fault: fault?.kind ?? null,
+    }
+    this.#options.log[isBad ? 'warn' : 'info'](`change.${phase}`, msg, fields)
+  }
+}
+
+function lineOf(error: unknown): string {
+  return error instanceof EdgeError ? error.toLine() : messageOf(error)
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,134 @@
+import { freemem } from 'node:os'
+import type { Item, Source } from '../../protocol/change.ts'
+import { EdgeError } from '../../protocol/errors.ts'
+import type { InferenceService } from '../inference/inference-service.ts'
+import type { ServedModel } from '../models/models.ts'
+import { openPackage } from '../models/package.ts'
+import type { PackageShelf } from '../models/shelf.ts'
+import type { ChangeKind, Progress } from './contract.ts'
+
+/** What brings a package to this node, see `delivery/contract.ts`. */
+export type Bring = (
+  wish: { readonly item: Item; readonly sources: readonly Source[] },
+  run: { readonly signal: AbortSignal; readonly progress: (progress: Progress) => void },
+) => Promise<{ readonly folder: string }>
+
+/** What a {@link ModelKind} is made of. */
+export interface ModelKindOptions {
+  readonly shelf: PackageShelf
+  readonly bring: Bring
+  /** `models.serve` of the configuration: who names a model there is served no other. */
+  readonly serve: string | null
+  /** The model that the node was set up with, verified; what serves while nothing is confirmed. */
+  readonly base: () => Promise<ServedModel>
+  /** Which of a package's variants serves here. */
+  readonly choose: (opened: Awaited<ReturnType<typeof openPackage>>) => Promise<ServedModel>
+  readonly compare: ChangeKind['compare']
+  readonly watch: ChangeKind['watch']
+  /** Bytes that programs of this machine may still take. */
+  readonly freeBytes?: () => number
+}
+
+/** So much must be free for the model before to stay warm while the new one is on probation, and to stay so. */
+const KEEP_WARM_BYTES = 512 * 1024 * 1024
+const STAY_WARM_BYTES = 192 * 1024 * 1024
+const LOOK_EVERY_MS = 2000
+
+/** Models as items: packages on the shelf, served through the inference service. */
+export class ModelKind implements ChangeKind {
+  readonly compare: ChangeKind['compare']
+  readonly watch: ChangeKind['watch']
+  readonly #options: ModelKindOptions
+  readonly #digests = new WeakMap<ServedModel, string>()
+  #service: InferenceService | null = null
+  #memoryWatch: NodeJS.Timeout | null = null
+
+  constructor(options: ModelKindOptions) {
+    this.#options = options
+    this.compare = options.compare
+    this.watch = options.watch
+  }
+
+  /** What serves; before that nothing can be made to. */
+  serveWith(service: InferenceService): void {
+    this.#service = service
+  }
+
+  /** The package that a model is of; null for what the node was set up with. */
+  digestOf(model: ServedModel): string | null {
+    return this.#digests.get(model) ?? null
+  }
+
+  async stage(item: Item, { sources, signal, onProgress }: Parameters<ChangeKind['stage']>[1]): Promise<void> {
+    const { bring, serve } = this.#options
+    const { name, version } = item
+    if (serve !== null && serve !== name && serve !== `${name}@${version}`) {
+      throw new EdgeError('CHANGE_UNFIT', {
+        message: `this node is set to serve ${serve}, and ${name}@${version} is brought`,
+        next: ['take models.serve out of its configuration, or roll out that model'],
+      })
+    }
+    await bring({ item, sources }, { signal, progress: onProgress })
+    await this.model(item, signal)
+  }
+
+  /**
+   * The model of an item, verified anew: what lies on a disk may have changed since it came there.
+   * @throws EdgeError `PACKAGE_MISSING`, `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `MODEL_INVALID`
+   */
+  async model(item: Item | null, signal?: AbortSignal): Promise<ServedModel> {
+    const { shelf, base, choose } = this.#options
+    if (item === null) return await base()
+    const held = await shelf.find(item.digest)
+    if (held === null) {
+      throw new EdgeError('PACKAGE_MISSING', {
+        message: `the package of ${item.name}@${item.version} is not on this node`,
+        next: ['roll it out again'],
+      })
+    }
+    const { trust } = shelf
+    const given = signal === undefined ? {} : { signal }
+    const opened = await openPackage(held.folder, { trust, digest: item.digest, ...given })
+    if (opened.item.kind !== item.kind || opened.item.name !== item.name || opened.item.version !== item.version) {
+      throw new EdgeError('PACKAGE_INVALID', {
+        message: `the package ${item.digest} is ${opened.item.name}@${opened.item.version}, not ${item.name}@${item.version}`,
+        next: ['begin a rollout of what the package is'],
+      })
+    }
+    const model = await choose(opened)
+    this.#digests.set(model, item.digest)
+    return model
+  }
+
+  async serve(item: Item | null, { keepBefore, signal }: Parameters<ChangeKind['serve']>[1]): Promise<void> {
+    const service = this.#service
+    if (service === null) throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
+    const model = await this.model(item, signal)
+    const serving = service.status().model
+    const isThere = serving !== null && this.digestOf(serving) === (item?.digest ?? null) && serving.path === model.path
+    // What serves already is not loaded again, unless the process of it is gone.
+    if (!(isThere && service.isReady())) {
+      const isRoom = this.#freeBytes() >= KEEP_WARM_BYTES
+      await service.swap(model, { keepBefore: keepBefore && isRoom, signal })
+      if (keepBefore && isRoom) this.#watchMemory(service)
+    }
+    if (!keepBefore) this.settle()
+  }
+
+  settle(): void {
+    if (this.#memoryWatch !== null) clearInterval(this.#memoryWatch)
+    this.#memoryWatch = null
+    this.#service?.dropSpare()
+  }
+
+  #watchMemory(service: InferenceService): void {
+    this.#memoryWatch ??= setInterval(() => {
+      if (this.#freeBytes() < STAY_WARM_BYTES) service.dropSpare()
+    }, LOOK_EVERY_MS)
+    this.#memoryWatch.unref()
+  }
+
+  #freeBytes(): number {
+    return this.#options.freeBytes?.() ?? freemem()
+  }
+}

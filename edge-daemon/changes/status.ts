@@ -1,0 +1,55 @@
+import type { ChangeStatus, ShadowReport } from '../../protocol/change.ts'
+import type { Condition } from '../../protocol/status.ts'
+import type { Progress } from './contract.ts'
+import type { Moment, Served, SlotState } from './slot-state.ts'
+import { leftMs } from './slot-steps.ts'
+
+/** What is known of a change beside what is kept of it. */
+export interface LiveSide {
+  readonly now: Moment
+  readonly served: Served
+  readonly progress: Progress | null
+  readonly shadow: ShadowReport | null
+}
+
+/** The change as consoles see it; null where there was none. */
+export function statusOf(state: SlotState, live: LiveSide): ChangeStatus | null {
+  const { change } = state
+  if (change === null) return null
+  const { rollout, term, item, phase, since, isLocked, activation, fault, uncleanStarts } = change
+  const left = leftMs(state, live.now)
+  const hasServed = change.served !== null
+  return {
+    rollout,
+    term,
+    item,
+    phase,
+    since,
+    isLocked,
+    activation,
+    until: left === null ? null : Math.max(0, Math.round(live.now.wallMs + left)),
+    progress: phase === 'staging' ? live.progress : null,
+    fault,
+    served: hasServed ? live.served : null,
+    shadow: live.shadow ?? change.shadow?.report ?? null,
+    uncleanStarts,
+  }
+}
+
+/** How long a return is told of as a condition when nothing follows it, ms. */
+const TELL_RETURN_MS = 86_400_000
+
+/** What an operator must see of a change while nobody looks at the rollout. */
+export function findingsOf({ change }: SlotState, now: Moment): Omit<Condition, 'since'>[] {
+  if (change === null) return []
+  const { item, phase, fault, rollout, since } = change
+  const of = `${item.name}@${item.version} of rollout ${rollout}`
+  const left = change.phase === 'probation' ? 'it goes back by itself unless it is confirmed' : null
+  if (left !== null) {
+    return [{ code: `${item.kind}_on_probation`, severity: 'info', msg: `${of} is on probation; ${left}` }]
+  }
+  const isBack = phase === 'reverting' || phase === 'reverted'
+  if (!isBack || fault === null || fault.kind === 'asked') return []
+  if (phase === 'reverted' && Math.abs(now.wallMs - since) > TELL_RETURN_MS) return []
+  return [{ code: `${item.kind}_returned`, severity: 'warning', msg: `${of} was taken back by the node: ${fault.msg}` }]
+}
