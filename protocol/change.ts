@@ -174,6 +174,10 @@ export const shadowSchema = compared.extend({
   source: z.enum(['live', 'kept', 'labelled']),
   wanted: count,
   isDone: z.boolean(),
+  /** Pictures that were to be compared and were not, as too many waited. */
+  dropped: count.optional(),
+  /** Why it ended before it had seen what was wanted. */
+  fault: z.string().max(1024).optional(),
   /** Of a labelled set: how many each gets right. */
   labelled: z.object({ total: count, currentRight: count, candidateRight: count }).optional(),
 })

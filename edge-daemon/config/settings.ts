@@ -110,6 +110,11 @@ export const SETTINGS = {
       false,
       'Serve from `models.dir` only folders that are packages signed by a key of `models.trust`.',
     ),
+    shadowPriority: setting(
+      oneOf('idle', 'low', 'normal'),
+      'idle',
+      'What a model that runs in shadow takes of the cores: `idle` only what nobody else wants, `low` a little also on a busy node, `normal` its share.',
+    ),
   },
   state: {
     dir: setting(text(), '/var/lib/edgedeck', 'Where results, cursors and logs are kept.'),

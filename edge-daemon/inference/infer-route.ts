@@ -13,6 +13,8 @@ export interface InferRouteOptions {
   readonly service: Pick<InferenceService, 'infer'>
   readonly keep: Keep
   readonly meters: InferenceMeters
+  /** Hears of each answer that a model gave or failed to give, when it is on its way; must be quick and not throw. */
+  readonly onAnswered?: ((picture: Uint8Array, outcome: Outcome) => void) | undefined
   readonly bodyLimitBytes: number
   readonly budget: MemoryBudget
   /** How long the rest of a refused body may take. */
@@ -119,6 +121,7 @@ export class InferRoute {
     }
     meters.took('total', performance.now() - startedAtMs)
     meters.answered(kindOf(outcome, kept))
+    this.#options.onAnswered?.(picture, outcome)
   }
 
   async #keep(result: NewResult, picture: Buffer): Promise<Kept> {

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { METRICS_CONTENT_TYPE } from '../health/metrics-text.ts'
 import { announcedBytes, MemoryBudget } from './body.ts'
-import { InferRoute } from './infer-route.ts'
+import { InferRoute, type InferRouteOptions } from './infer-route.ts'
 import type { InferenceService } from './inference-service.ts'
 import type { Keep } from './keep.ts'
 import type { InferenceMeters } from './meters.ts'
@@ -25,6 +25,8 @@ export interface InferenceServerOptions {
   readonly service: Pick<InferenceService, 'infer'>
   readonly keep: Keep
   readonly meters: InferenceMeters
+  /** @see InferRouteOptions */
+  readonly onAnswered?: InferRouteOptions['onAnswered']
   readonly isReady: () => Readiness
   /** Prometheus exposition, whole; null when it is not told here. */
   readonly metricsText: (() => string) | null
@@ -58,11 +60,20 @@ export class InferenceServer {
   #isStopping = false
 
   constructor(options: InferenceServerOptions) {
-    const { nodeName, service, keep, meters, bodyLimitBytes, now = Date.now, lingerMs = LINGER_MS } = options
+    const {
+      nodeName,
+      service,
+      keep,
+      meters,
+      onAnswered,
+      bodyLimitBytes,
+      now = Date.now,
+      lingerMs = LINGER_MS,
+    } = options
     const budget = new MemoryBudget(bodyLimitBytes * BODIES_IN_MEMORY)
     this.#options = options
     this.#now = now
-    this.#route = new InferRoute({ nodeName, service, keep, meters, bodyLimitBytes, budget, lingerMs, now })
+    this.#route = new InferRoute({ nodeName, service, keep, meters, onAnswered, bodyLimitBytes, budget, lingerMs, now })
     const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
     const { tls = null } = options
     const limits = {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { ServedModel } from '../models/models.ts'
+import { inBackground, type Priority } from './background.ts'
 import { FrameReader, writeFrame } from './framing.ts'
 import { type ChildAnswer, encodeJson, KIND, MAX_CONTROL_BYTES, type StartFailure } from './messages.ts'
 
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly readyTimeoutMs: number
   /** File that node runs as the child. */
   readonly childEntry: string
+  /** Run behind what serves, see {@link inBackground}; when left out it is what serves. */
+  readonly background?: Priority | undefined
   readonly onAnswers: (answers: readonly ChildAnswer[]) => void
   /** The child is gone, whoever ended it; called once, after `start` resolved. */
   readonly onEnd: (reason: string) => void
@@ -64,7 +67,10 @@ export class Session {
   start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { childEntry, model, batchMax, pixelLimit, slowMs, readyTimeoutMs } = this.#options
-    const child = spawn(process.execPath, [childEntry], {
+    const plain = { program: process.execPath, args: [childEntry] }
+    const { background } = this.#options
+    const { program, args } = background === undefined ? plain : inBackground(plain, background)
+    const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       // ONNX Runtime otherwise reports its use to its maker, and keeps a database of that in the user's cache.
       env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
