@@ -1,3 +1,4 @@
+import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from './rollout-subjects.ts'
 import { auditSubjects, operatorAuditSubject, streamSubjects } from './subjects.ts'
 
 /** What an operator decides about the stream that holds the blocks of a fleet. */
@@ -31,7 +32,21 @@ export const STREAM_PRESET: StreamWishes = {
 /** Name of the stream that holds what people did: the same for every fleet, so that nobody has to be told. */
 export const AUDIT_STREAM = 'AUDIT'
 
-/** @see StreamWishes — of the stream of audit records: 10 GB, for as long as there is room, all sites, one copy. */
+/** Name of the stream that holds the journals of rollouts, a subject each. */
+export const ROLLOUT_STREAM = 'ROLLOUT'
+/** Name of the stream that says who drives which rollout, for as long as they say so again and again. */
+export const LEASE_STREAM = 'ROLLOUT_LEASE'
+/** How long a lease is held without a word, ms: messages of {@link LEASE_STREAM} live as long. */
+export const LEASE_MS = 15_000
+
+/** @see StreamWishes — of the stream of journals: 1 GB, for a year, one copy. */
+export const ROLLOUT_PRESET: Omit<StreamWishes, 'name' | 'trustsNodes' | 'sites'> = {
+  maxBytes: 1e9,
+  maxAgeMs: 365 * 86_400_000,
+  replicas: 1,
+}
+
+/** @see StreamWishes — of the audit records: 10 GB, for as long as there is room, all sites, one copy. */
 export const AUDIT_PRESET: Omit<StreamWishes, 'name' | 'trustsNodes'> = {
   sites: [],
   maxBytes: 10e9,
@@ -51,6 +66,8 @@ export interface StreamConfiguration {
   readonly max_age: number
   /** Nanoseconds; no message id is used, but it may not be longer than `max_age`. */
   readonly duplicate_window?: number
+  /** What is written to a subject takes the place of what was there. */
+  readonly max_msgs_per_subject?: number
   readonly num_replicas: number
   readonly allow_direct: boolean
   readonly allow_atomic: boolean
@@ -115,12 +132,52 @@ export function auditConfiguration(wishes: Partial<StreamWishes> = {}): StreamCo
   }
 }
 
+/**
+ * The configuration of the stream of journals: entries stay for a year whoever wrote them, nothing is deleted, purged or
+ * rolled up, and each names the one that must be last on its subject. It is the fleet's, not a site's.
+ */
+export function rolloutConfiguration(wishes: Partial<StreamWishes> = {}): StreamConfiguration {
+  const { maxBytes, maxAgeMs, replicas } = { ...ROLLOUT_PRESET, ...wishes }
+  return {
+    ...streamConfiguration({ name: ROLLOUT_STREAM, maxBytes, maxAgeMs, replicas, trustsNodes: false }),
+    subjects: ROLLOUT_SUBJECTS,
+    deny_delete: true,
+    deny_purge: true,
+    metadata: {},
+  }
+}
+
+/**
+ * The configuration of the stream of leases: the last word of who drives a rollout, forgotten by the server itself after
+ * {@link LEASE_MS}, so that no clock but its own says when a lease is over.
+ */
+export function leaseConfiguration(wishes: Partial<StreamWishes> = {}): StreamConfiguration {
+  const { replicas, maxAgeMs = LEASE_MS } = { replicas: 1, ...wishes }
+  return {
+    ...streamConfiguration({ name: LEASE_STREAM, maxBytes: LEASE_BYTES, maxAgeMs, replicas, trustsNodes: false }),
+    subjects: LEASE_SUBJECTS,
+    max_msgs_per_subject: 1,
+    metadata: {},
+  }
+}
+
+const LEASE_BYTES = 16e6
+
 /** The streams of a fleet by what they hold: the one table that whoever makes, compares or writes them down reads. */
 export const STREAMS = {
   blocks: streamConfiguration,
   audit: auditConfiguration,
+  rollouts: rolloutConfiguration,
+  leases: leaseConfiguration,
 } as const satisfies Record<string, (wishes?: Partial<StreamWishes>) => StreamConfiguration>
 /** @see STREAMS */
 export type StreamKind = keyof typeof STREAMS
 /** @see STREAMS */
 export const STREAM_KINDS = Object.keys(STREAMS) as readonly StreamKind[]
+/** What somebody wants of the streams that they say anything of. */
+export type WishesByStream = Readonly<Partial<Record<StreamKind, Partial<StreamWishes>>>>
+
+/** Which stream one is by its name; that of blocks alone may have another name than ours. */
+export function streamKindOf(name: string): StreamKind {
+  return STREAM_KINDS.find((kind) => kind !== 'blocks' && STREAMS[kind]().name === name) ?? 'blocks'
+}

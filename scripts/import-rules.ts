@@ -298,6 +298,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/demo',
     'src/cloud',
     'src/link',
+    'src/rollout',
   ],
   '@nats-io/jetstream': [
     'edge-daemon/upstream',

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { AUDIT_STREAM, type StreamKind, type StreamWishes } from '../protocol/stream-config.ts'
+import { AUDIT_STREAM, type StreamWishes, type WishesByStream } from '../protocol/stream-config.ts'
 import { parseSizeBytes } from '../settings/units.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
 import type { OutputFormat } from './commands/output.ts'
@@ -13,7 +13,7 @@ export type NatsRequest = FleetFlags & {
   readonly servers: CloudAddress | null
   readonly stream: string | null
   /** By stream. */
-  readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
+  readonly wishes: WishesByStream
   readonly apply: boolean
   readonly format: OutputFormat
   readonly timeoutMs: number
@@ -53,6 +53,8 @@ export function addNatsCommands(
       const wishes = {
         blocks: { ...shared, ...(stream === null ? {} : { name: stream }), ...bounds(maxBytes, maxAgeMs) },
         audit: { ...shared, ...bounds(options.auditMaxBytes, options.auditMaxAge) },
+        rollouts: copies === undefined ? {} : { replicas: copies },
+        leases: copies === undefined ? {} : { replicas: copies },
       }
       const { apply, output: format, timeout: timeoutMs } = options
       if (options.out !== undefined) {

@@ -1,5 +1,7 @@
 import {
   AUDIT_STREAM,
+  LEASE_STREAM,
+  ROLLOUT_STREAM,
   STREAMS,
   type StreamConfiguration,
   type StreamKind,
@@ -107,11 +109,17 @@ function withSubjectsOf(existing: ServerConfiguration, wanted: Partial<StreamCon
   }
 }
 
-/** Whether a subject would hold requests to nodes or their heartbeats, and answer them, or what only the audit may hold. */
+/** Whether a subject would hold requests to nodes or their heartbeats, and answer them, or what only the audit or rollouts may hold. */
 function isTaken(subject: string, stream: string): boolean {
   const taken = ['edge.site.node.rpc', 'edge.site.node.status']
   const audited = ['edge.site.node.audit', 'audit.operator.name']
-  return [...taken, ...(stream === AUDIT_STREAM ? [] : audited)].some((its) => matches(subject, its))
+  const rolled = ['rollout.id', 'rollout-lease.id']
+  const others = [...(stream === AUDIT_STREAM ? [] : audited), ...(isOfRollouts(stream) ? [] : rolled)]
+  return [...taken, ...others].some((its) => matches(subject, its))
+}
+
+function isOfRollouts(stream: string): boolean {
+  return stream === ROLLOUT_STREAM || stream === LEASE_STREAM
 }
 
 /** A server refuses a stream whose own subjects overlap. */

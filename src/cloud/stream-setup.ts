@@ -1,7 +1,7 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import type { NatsConnection } from 'nats'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { AUDIT_STREAM, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
+import { STREAMS, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
 import { type CloudAddress, withoutCredentials } from '../config/cloud-address.ts'
 import { openCloud } from './cloud-connection.ts'
 import { planStream, type ServerConfiguration, type StreamPlan } from './stream-config.ts'
@@ -21,7 +21,7 @@ export async function setUpStream(
     kind = 'blocks',
   }: { readonly apply: boolean; readonly timeoutMs: number; readonly kind?: StreamKind },
 ): Promise<StreamPlan> {
-  const name = kind === 'audit' ? AUDIT_STREAM : address.stream
+  const name = kind === 'blocks' ? address.stream : STREAMS[kind]().name
   let connection: NatsConnection | undefined
   try {
     const opened = await openCloud(address, { timeoutMs, reconnects: 0 })

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { credentialsText, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
 import type { BusUser } from '../../protocol/bus-users.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { STREAM_KINDS, STREAMS, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
+import { STREAM_KINDS, STREAMS, type StreamWishes, type WishesByStream } from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { setUpStream } from '../cloud/stream-setup.ts'
 import { BusFolder } from '../nats-accounts/folder.ts'
@@ -31,7 +31,7 @@ export type BusTask =
       /** Folder of an authority, or a PEM file with roots. */
       readonly pki?: string
       readonly ca?: string
-      readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
+      readonly wishes: WishesByStream
       /** Make the streams on the running server. */
       readonly apply: boolean
       readonly timeoutMs: number
@@ -81,7 +81,7 @@ async function setUp(task: Extract<BusTask, { what: 'set-up' }>, io: CommandIo):
   const fleet = task.fleet ?? authority?.fleet
   const roots = ca === undefined ? authority?.rootsPem() : rootsIn(ca)
   const maxBytes = STREAM_KINDS.map((kind) => STREAMS[kind]({ ...wishes[kind] }).max_bytes)
-  const bounded = STREAM_KINDS.some((kind) => wishes[kind].maxBytes !== undefined)
+  const bounded = STREAM_KINDS.some((kind) => wishes[kind]?.maxBytes !== undefined)
   const made = await setUpBus({
     out,
     ...(fleet === undefined ? {} : { fleet }),
@@ -166,7 +166,7 @@ async function applyStreams(
   for (const kind of STREAM_KINDS) {
     const { name } = STREAMS[kind]()
     const address = { name: facts.region, servers: at, stream: name, access, as: 'keeper' } as const
-    const wanted = { ...wishes[kind], ...streamWishesOf(facts), ...boundsOf(wishes[kind]) }
+    const wanted = { ...wishes[kind], ...streamWishesOf(facts, kind), ...boundsOf(wishes[kind] ?? {}) }
     const plan = await setUpStream(address, wanted, { apply: true, timeoutMs, kind })
     if (plan.action === 'refuse') {
       const refused = plan.changes.flatMap(({ setting, refused: why }) => (why === null ? [] : [`${setting}: ${why}`]))

@@ -1,12 +1,5 @@
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import {
-  AUDIT_STREAM,
-  STREAM_KINDS,
-  STREAMS,
-  type StreamConfiguration,
-  type StreamKind,
-  type StreamWishes,
-} from '../../protocol/stream-config.ts'
+import { STREAM_KINDS, STREAMS, type StreamConfiguration, type WishesByStream } from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { StreamPlan } from '../cloud/stream-config.ts'
 import { setUpStream } from '../cloud/stream-setup.ts'
@@ -19,7 +12,7 @@ export interface NatsSetupRequest {
   /** Where streams are looked at or set up; none prints the configuration alone. */
   readonly clouds: readonly CloudAddress[]
   /** By stream. */
-  readonly wishes: Readonly<Record<StreamKind, Partial<StreamWishes>>>
+  readonly wishes: WishesByStream
   readonly apply: boolean
   readonly format: OutputFormat
   readonly timeoutMs: number
@@ -54,6 +47,7 @@ const WHY: Readonly<Required<Record<keyof StreamConfiguration, string>>> = {
   max_bytes: 'back-pressure at this size',
   max_age: 'blocks expire; their marks do not',
   duplicate_window: 'not used, but may not be longer than max_age',
+  max_msgs_per_subject: 'the last word counts',
   num_replicas: 'copies in a cluster',
   allow_direct: 'a node asks for its own last block and needs no right to read others',
   allow_atomic: 'a block and its mark are stored together or not at all',
@@ -96,12 +90,15 @@ export async function runNatsSetup(request: NatsSetupRequest, io: CommandIo): Pr
   const rows: Row[] = []
   const outcomes: unknown[] = []
   const streams = clouds.flatMap((cloud) =>
-    STREAM_KINDS.map((kind) => ({ kind, cloud: kind === 'audit' ? { ...cloud, stream: AUDIT_STREAM } : cloud })),
+    STREAM_KINDS.map((kind) => ({
+      kind,
+      cloud: kind === 'blocks' ? cloud : { ...cloud, stream: STREAMS[kind]().name },
+    })),
   )
   // The stream of blocks first: subjects that it gives up are free for the other then.
   for (const { kind, cloud } of streams) {
     try {
-      const plan = await setUpStream(cloud, wishes[kind], { ...request, kind })
+      const plan = await setUpStream(cloud, wishes[kind] ?? {}, { ...request, kind })
       isGood &&= plan.action !== 'refuse'
       const action = wordFor(plan, apply)
       rows.push(...rowsOf(cloud, plan, action))

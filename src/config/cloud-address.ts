@@ -1,7 +1,7 @@
 import type { BusAccess } from '../../identity/bus-access.ts'
 import type { BusUserKind } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
-import { AUDIT_STREAM } from '../../protocol/stream-config.ts'
+import { AUDIT_STREAM, streamKindOf } from '../../protocol/stream-config.ts'
 
 /** A region that holds the records of nodes: a NATS cluster with a JetStream stream. */
 export interface CloudAddress {
@@ -32,6 +32,8 @@ export function readCloud(written: {
   if (name === '' || name.length > MAX_NAME_LENGTH) return `the name must have 1 to ${MAX_NAME_LENGTH} characters`
   if (!STREAM_NAME.test(written.stream)) return 'the stream must be named without blanks, dots, slashes, "*" and ">"'
   if (written.stream === AUDIT_STREAM) return `the stream ${AUDIT_STREAM} holds who did what, and no blocks`
+  if (streamKindOf(written.stream) !== 'blocks')
+    return `the stream ${written.stream} is for rollouts and holds no blocks`
   if (written.servers.length === 0) return 'expected at least one address such as "nats://127.0.0.1:4222"'
   for (const server of written.servers) {
     const url = URL.parse(server.trim())

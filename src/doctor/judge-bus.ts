@@ -1,5 +1,5 @@
 import type { BusAccess } from '../../identity/bus-access.ts'
-import { AUDIT_STREAM, type StreamKind } from '../../protocol/stream-config.ts'
+import { streamKindOf } from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { BusLook, StreamLook } from '../cloud/bus-look.ts'
 import { planStream } from '../cloud/stream-config.ts'
@@ -72,7 +72,7 @@ function judgeStream(
       )
     case 'there':
   }
-  const kind: StreamKind = stream.name === AUDIT_STREAM ? 'audit' : 'blocks'
+  const kind = streamKindOf(stream.name)
   const { changes } = planStream(
     stream.config,
     { name: stream.name, ...(isOurs ? { trustsNodes: false } : {}) },

@@ -1,6 +1,7 @@
 import { type Account, type Export, encodeAccount, encodeOperator, type Import, newScopedSigner } from '@nats-io/jwt'
 import { createAccount, createOperator, fromSeed, type KeyPair } from '@nats-io/nkeys'
-import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
+import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from '../../protocol/rollout-subjects.ts'
+import { AUDIT_STREAM, LEASE_STREAM, ROLLOUT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
 import { auditSubjects, operatorAuditSubject, streamSubjects } from '../../protocol/subjects.ts'
 import { ARCHIVE_API, accountOf, SIGNING_ROLES, type SigningRole, templateOf } from './permissions.ts'
 
@@ -117,15 +118,19 @@ interface Service {
 
 /** What the account of the streams does for others; who may ask which is in the permissions of users. */
 const SERVICES: readonly Service[] = [
-  ...[...streamSubjects(), ...auditSubjects(), operatorAuditSubject('*')].map((subject) => ({
-    subject,
-    local: subject,
-    isStream: false,
-  })),
-  ...[STREAM_PRESET.name, AUDIT_STREAM].flatMap((stream) =>
+  ...[...streamSubjects(), ...auditSubjects(), operatorAuditSubject('*'), ...ROLLOUT_SUBJECTS, ...LEASE_SUBJECTS].map(
+    (subject) => ({
+      subject,
+      local: subject,
+      isStream: false,
+    }),
+  ),
+  ...[STREAM_PRESET.name, AUDIT_STREAM, ROLLOUT_STREAM, LEASE_STREAM].flatMap((stream) =>
     [
       `STREAM.INFO.${stream}`,
       `DIRECT.GET.${stream}.>`,
+      // With a body it reads whatever the stream holds: of journals that is what everybody may.
+      ...(stream === ROLLOUT_STREAM ? [`DIRECT.GET.${stream}`] : []),
       `CONSUMER.CREATE.${stream}.>`,
       `CONSUMER.INFO.${stream}.>`,
       `CONSUMER.DELETE.${stream}.>`,

@@ -2,7 +2,8 @@ import type { Permissions, UserPermissionsLimits } from '@nats-io/jwt'
 import { ROLL_CALL_SUBJECT } from '../../protocol/bus-subjects.ts'
 import { ARCHIVE_DOMAIN, type BusUser, type BusUserKind } from '../../protocol/bus-users.ts'
 import { ROLES } from '../../protocol/rights.ts'
-import { AUDIT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
+import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from '../../protocol/rollout-subjects.ts'
+import { AUDIT_STREAM, LEASE_STREAM, ROLLOUT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
 import { RECORD_CLASSES, resendSubjectOf, subjectOf, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
 
 /** What a signing key may sign users for: one for each kind, and for each role of operators. */
@@ -58,7 +59,7 @@ export function permissionsOf(role: SigningRole): Permissions {
         resp: ANSWER,
       }
     case 'viewer':
-      return together(talks('operator', SITES), WRITES_AUDIT, reads(EDGE, `edge.${SITES}.>`))
+      return together(talks('operator', SITES), WRITES_AUDIT, reads(EDGE, `edge.${SITES}.>`), READS_ROLLOUTS)
     case 'operator':
     case 'admin':
       return together(
@@ -67,9 +68,11 @@ export function permissionsOf(role: SigningRole): Permissions {
         reads(EDGE, `edge.${SITES}.>`),
         reads(AUDIT, `edge.${SITES}.>`),
         reads(AUDIT, 'audit.operator.>'),
+        READS_ROLLOUTS,
+        DRIVES_ROLLOUTS,
       )
     case 'controller':
-      return together(talks('controller', '*'), reads(EDGE, '>'), reads(AUDIT, '>'))
+      return together(talks('controller', '*'), reads(EDGE, '>'), reads(AUDIT, '>'), READS_ROLLOUTS, DRIVES_ROLLOUTS)
     case 'reader':
       return together(reads(EDGE, '>'), reads(AUDIT, '>'), { pub: {}, sub: { allow: [inboxOf('reader')] } })
     case 'keeper':
@@ -130,6 +133,23 @@ function reads(stream: string, filter: string): Permissions {
   ]
   return { pub: { allow: calls.map((call) => `${ARCHIVE_API}.${call}`) } }
 }
+
+/**
+ * Follow rollouts and see who drives them. They are the fleet's: whoever logs in may read what is rolled out where, whatever
+ * their sites are.
+ */
+const READS_ROLLOUTS: Permissions = together(reads(ROLLOUT_STREAM, '>'), {
+  pub: {
+    allow: [
+      `${ARCHIVE_API}.DIRECT.GET.${ROLLOUT_STREAM}`,
+      ...ROLLOUT_SUBJECTS.map((subject) => `${ARCHIVE_API}.DIRECT.GET.${ROLLOUT_STREAM}.${subject}`),
+      ...LEASE_SUBJECTS.map((subject) => `${ARCHIVE_API}.DIRECT.GET.${LEASE_STREAM}.${subject}`),
+    ],
+  },
+})
+
+/** Write journals and take leases. Who decided something is known by signatures, not by who may write here. */
+const DRIVES_ROLLOUTS: Permissions = { pub: { allow: [...ROLLOUT_SUBJECTS, ...LEASE_SUBJECTS] } }
 
 /** What stands behind site and node. */
 function tailOf(subject: string): string {

@@ -6,7 +6,7 @@ import { credentialsText, newNatsKey } from '../../identity/nats-key.ts'
 import { readPem } from '../../identity/verify.ts'
 import type { BusUser } from '../../protocol/bus-users.ts'
 import { EdgeError } from '../../protocol/errors.ts'
-import { STREAM_KINDS, STREAMS, type StreamWishes } from '../../protocol/stream-config.ts'
+import { STREAM_KINDS, STREAMS, type StreamKind, type StreamWishes } from '../../protocol/stream-config.ts'
 import { type BusSeeds, pairOf, signAccounts, signOperator } from './accounts.ts'
 import { type BusFacts, BusFolder } from './folder.ts'
 import { issuerOf, type NatsIssuer, natsUserJwt } from './issuer.ts'
@@ -161,17 +161,20 @@ async function writeCredentials(folder: BusFolder, issuer: NatsIssuer, seeds: Bu
 }
 
 /** What the streams of a bus are made with: nobody who writes there is trusted with what others wrote. */
-export function streamWishesOf({
-  sites,
-  diskBytes,
-}: BusFacts): Pick<StreamWishes, 'sites' | 'maxBytes' | 'trustsNodes'> {
-  return { sites, maxBytes: Math.floor(diskBytes / STREAM_KINDS.length), trustsNodes: false }
+export function streamWishesOf(
+  { sites, diskBytes }: BusFacts,
+  kind: StreamKind,
+): Pick<StreamWishes, 'sites' | 'maxBytes' | 'trustsNodes'> {
+  return { sites, maxBytes: Math.floor(diskBytes * SHARES[kind]), trustsNodes: false }
 }
+
+/** Shares of the room of a bus. */
+const SHARES: Readonly<Record<StreamKind, number>> = { blocks: 0.45, audit: 0.3, rollouts: 0.04, leases: 0.01 }
 
 /** For who makes streams with other tools; `edgedeck nats setup --apply` needs no file. */
 function writeStreams(folder: BusFolder, facts: BusFacts): void {
   for (const kind of STREAM_KINDS) {
-    const stream = STREAMS[kind](streamWishesOf(facts))
+    const stream = STREAMS[kind](streamWishesOf(facts, kind))
     folder.write(join('streams', `${stream.name}.json`), `${JSON.stringify(stream, null, 2)}\n`)
   }
 }

@@ -8,7 +8,12 @@ import { NatsWire } from '../../edge-daemon/upstream/nats.ts'
 import type { BusAccess } from '../../identity/bus-access.ts'
 import { credentialsText, type NatsKey, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
 import { type BusUser, inboxPrefixOf } from '../../protocol/bus-users.ts'
-import { auditConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
+import {
+  auditConfiguration,
+  leaseConfiguration,
+  rolloutConfiguration,
+  streamConfiguration,
+} from '../../protocol/stream-config.ts'
 import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
 import { natsUserJwt } from '../../src/nats-accounts/issuer.ts'
 import { openIssuer, type SetUpWishes, setUpBus } from '../../src/nats-accounts/set-up.ts'
@@ -87,7 +92,11 @@ const NODE_1 = { kind: 'node', site: 'plant', node: 'n1' } as const
 /** Set a bus up in a folder of its own and start it; `await using` ends it. */
 export async function natsBus(
   wishes: Partial<SetUpWishes> = {},
-  { syncInterval, streams: withStreams = true }: { readonly syncInterval?: string; readonly streams?: boolean } = {},
+  {
+    syncInterval,
+    streams: withStreams = true,
+    leaseMs,
+  }: { readonly syncInterval?: string; readonly streams?: boolean; readonly leaseMs?: number } = {},
 ): Promise<NatsBus> {
   const dir = await mkdtemp(join(tmpdir(), 'edgedeck-bus-'))
   const authority = await FleetAuthority.create()
@@ -161,6 +170,8 @@ export async function natsBus(
     for (const made of [
       streamConfiguration({ maxBytes: 1e9, trustsNodes: false }),
       auditConfiguration({ maxBytes: 1e9 }),
+      rolloutConfiguration({ maxBytes: 1e8 }),
+      leaseConfiguration(leaseMs === undefined ? {} : { maxAgeMs: leaseMs }),
     ]) {
       // The client's types do not know atomic batches.
       await streams.add({ ...made } as unknown as StreamConfig)

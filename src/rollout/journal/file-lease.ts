@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { readSmallFile, replaceFile } from '../../../durable/durable-file.ts'
 import { changeId } from '../../../protocol/change.ts'
+import { LEASE_MS } from '../../../protocol/stream-config.ts'
 import type { Holder, Lease, LeaseBook } from '../contract.ts'
 import { claimFile, makeFolder } from './entry-files.ts'
 import { journalFailing } from './failing.ts'
-
-/** How long a lease is held without a word, ms. */
-export const LEASE_MS = 15_000
 
 const LEASE_FILE = /^lease-(\d{8})\.json$/
 const MAX_RECORD_BYTES = 64 * 1024

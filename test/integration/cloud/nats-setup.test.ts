@@ -1,13 +1,15 @@
 import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
-import { auditConfiguration, streamConfiguration } from '../../../protocol/stream-config.ts'
+import { auditConfiguration, STREAM_KINDS, STREAMS, streamConfiguration } from '../../../protocol/stream-config.ts'
 import { type NatsSetupRequest, runNatsSetup } from '../../../src/commands/nats.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
 const NONE = { blocks: {}, audit: {} }
+/** Names of the streams beside that of the blocks. */
+const OTHERS = STREAM_KINDS.filter((kind) => kind !== 'blocks').map((kind) => STREAMS[kind]().name)
 const SOON = { timeout: 15_000, interval: 20 }
 
 async function setUp(nats: NatsFixture | null, changes: Partial<NatsSetupRequest> = {}) {
@@ -28,6 +30,7 @@ test('prints what `nats stream add --config` takes, without any server', async (
   expect(JSON.parse(out)).toEqual([
     streamConfiguration({ sites: ['plant'], maxBytes: 5e9 }),
     auditConfiguration({ sites: ['plant'] }),
+    ...STREAM_KINDS.slice(2).map((kind) => STREAMS[kind]()),
   ])
 })
 
@@ -44,17 +47,20 @@ test('touches nothing until it is told to, makes the stream, and then has nothin
   const looked = await setUp(nats, { apply: false })
   expect(JSON.parse(looked.out)).toMatchObject([
     { region: 'eu', stream: 'EDGE', action: 'to create' },
-    { region: 'eu', stream: 'AUDIT', action: 'to create' },
+    ...OTHERS.map((stream) => ({ region: 'eu', stream, action: 'to create' })),
   ])
   expect(looked.err).toContain('with --apply does it')
   expect(await nats.operate(async (manager) => (await manager.streams.list().next()).length)).toBe(0)
 
   const made = await setUp(nats, { wishes: { ...NONE, blocks: { maxBytes: 1e9 } } })
-  expect(JSON.parse(made.out)).toMatchObject([{ region: 'eu', action: 'created' }, { action: 'created' }])
+  expect(JSON.parse(made.out)).toMatchObject([
+    { region: 'eu', action: 'created' },
+    ...OTHERS.map(() => ({ action: 'created' })),
+  ])
   const again = await setUp(nats)
   expect(JSON.parse(again.out)).toMatchObject([
     { action: 'as it should be', changes: [] },
-    { action: 'as it should be', changes: [] },
+    ...OTHERS.map(() => ({ action: 'as it should be', changes: [] })),
   ])
 
   const { config } = await nats.operate((manager) => manager.streams.info('EDGE'))
@@ -88,7 +94,7 @@ test('says what it cannot change, and which region does not answer', async () =>
   expect(refused.isGood).toBe(false)
   expect(JSON.parse(refused.out)).toMatchObject([
     { action: 'refused', changes: [{ setting: 'storage' }] },
-    { action: 'created' },
+    ...OTHERS.map(() => ({ action: 'created' })),
   ])
   await nats.kill()
   const dead = await setUp(nats)
