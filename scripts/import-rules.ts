@@ -64,6 +64,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge-daemon/store',
     'edge-daemon/health',
     'edge-daemon/config',
+    'packages',
     'identity',
     'settings',
     'protocol',

@@ -1,6 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { inspectOnnx } from '../../packages/onnx-graph.ts'
 import type { ServedModel } from '../models/models.ts'
 import type { Prediction } from './batch-runner.ts'
+import { requireTensor } from './tensor-check.ts'
 
 /** A loaded ONNX graph that classifies pictures; lives in a model child only, since a run blocks its thread. */
 export class OnnxModel {
@@ -18,10 +20,11 @@ export class OnnxModel {
   }
 
   /**
-   * Load the graph and run it once over a black picture.
-   * @throws Error when the file is no graph, or its input or output is not what the manifest says.
+   * Load the graph, which is looked into before the runtime sees it, and run it once over a black picture.
+   * @throws Error when the file is no graph of ONNX alone, or its input or output is not what the manifest says.
    */
   static async load(model: ServedModel, batchMax: number): Promise<OnnxModel> {
+    inspectOnnx(model.path)
     const session = await InferenceSession.create(model.path, {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
@@ -30,8 +33,8 @@ export class OnnxModel {
       // Threads that spin for work take a core from the rest of the node.
       extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
     })
-    requireName('input', session.inputNames, model.input.name)
-    requireName('output', session.outputNames, model.output.name)
+    requireTensor('input', session.inputMetadata, model.input)
+    requireTensor('output', session.outputMetadata, model.output)
     const loaded = new OnnxModel(session, model, batchMax)
     const [only] = await loaded.run([new Float32Array(loaded.#pictureSize)])
     if (only === undefined || !Number.isFinite(only.confidence)) {
@@ -82,10 +85,4 @@ function argmax(scores: Float32Array): number {
   let best = 0
   for (let i = 1; i < scores.length; i += 1) if ((scores[i] as number) > (scores[best] as number)) best = i
   return best
-}
-
-function requireName(what: string, names: readonly string[], name: string): void {
-  if (!names.includes(name)) {
-    throw new Error(`the graph has no ${what} named "${name}", only ${names.map((known) => `"${known}"`).join(', ')}`)
-  }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { PackageSigner } from '../../identity/package-signature.ts'
+import { inspectOnnx } from '../../packages/onnx-graph.ts'
 import { type VerifiedPackage, verifyFolder } from '../../packages/verify-folder.ts'
 import type { Item } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
@@ -22,9 +23,10 @@ export interface OpenOptions {
 }
 
 /**
- * Open a model's package: verified as a whole, then its manifest and what it says of files and name against the statement.
+ * Open a model's package: verified as a whole, then its manifest and what it says of files and name against the statement,
+ * and each variant's graph (`inspectOnnx`).
  *
- * @throws EdgeError `PACKAGE_UNTRUSTED`, `PACKAGE_INVALID`, or `MODEL_INVALID` for a manifest that is not sound.
+ * @throws EdgeError `PACKAGE_UNTRUSTED`, `PACKAGE_INVALID`, or `MODEL_INVALID` for a manifest or graph that is not sound.
  */
 export async function openPackage(folder: string, options: OpenOptions): Promise<OpenedPackage> {
   const verified = await verifyFolder({ folder, ...options })
@@ -44,6 +46,7 @@ export async function openPackage(folder: string, options: OpenOptions): Promise
       throw invalid(`variant ${variant.name} of ${name}@${version} is not the file ${variant.file} of the package`)
     }
   }
+  for (const variant of manifest.variants) inspectOnnx(join(folder, variant.file))
   for (const sample of manifest.selfTest) {
     if (!files.has(sample.file))
       throw invalid(`${sample.file}, a self-test of ${name}@${version}, is not in the package`)

@@ -8,6 +8,7 @@ import { frameDecoders } from './decoders/frames.ts'
 import { identityDecoders } from './decoders/identity.ts'
 import { kubeDecoders } from './decoders/kube.ts'
 import { logLineDecoders } from './decoders/log-lines.ts'
+import { packageDecoders } from './decoders/packages.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
 import { recordingDecoders } from './decoders/recordings.ts'
 import { sshDecoders } from './decoders/ssh.ts'
@@ -23,6 +24,7 @@ const decoders = [
   ...sshDecoders(),
   ...kubeDecoders(),
   ...recordingDecoders(),
+  ...packageDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),
