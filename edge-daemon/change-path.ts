@@ -5,6 +5,7 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { Condition } from '../protocol/status.ts'
 import { ChangeKeeper } from './changes/change-keeper.ts'
 import { systemClock } from './changes/clock.ts'
+import { ModelComparisons } from './changes/model-comparisons.ts'
 import { ModelKind } from './changes/model-kind.ts'
 import { SlotFile } from './changes/slot-file.ts'
 import type { Served } from './changes/slot-state.ts'
@@ -18,6 +19,8 @@ import { packagedModel } from './models/package.ts'
 import { configuredModel } from './models/served.ts'
 import { PackageShelf } from './models/shelf.ts'
 import { readPackageTrust } from './models/trust.ts'
+import { AnswerTap } from './shadow/answer-tap.ts'
+import type { Store } from './store/store.ts'
 
 /** How often what lies on the disk is listed for the status, ms. */
 const LIST_EVERY_MS = 30_000
@@ -27,6 +30,7 @@ const MAX_LISTED = 64
 export interface ChangePathParts {
   readonly config: DaemonConfig
   readonly meters: InferenceMeters
+  readonly store: Pick<Store, 'read'>
   readonly log: Logger
 }
 
@@ -47,6 +51,8 @@ export async function baseModel({ models, state }: DaemonConfig): Promise<Served
 export class ChangePath {
   readonly keeper: ChangeKeeper
   readonly shelf: PackageShelf
+  /** Where answers that are on their way are to be told, for what runs beside what serves. */
+  readonly tap = new AnswerTap()
   readonly #models: ModelKind
   readonly #parts: ChangePathParts
   #base: ServedModel | null
@@ -59,7 +65,16 @@ export class ChangePath {
     this.#parts = parts
     this.#base = base
     this.shelf = shelf
-    const { config, meters, log } = parts
+    const { config, meters, store, log } = parts
+    const comparisons = new ModelComparisons({
+      tap: this.tap,
+      store,
+      shelf,
+      serving: () => this.#models.serving(),
+      modelOf: (item, signal) => this.#models.model(item, signal),
+      pixelLimit: config.inference.pictureMegapixels * 1e6,
+      priority: config.models.shadowPriority,
+    })
     this.#models = new ModelKind({
       shelf,
       bring: async ({ item }) => {
@@ -73,8 +88,8 @@ export class ChangePath {
       serve: config.models.serve,
       base: () => this.#baseModel(),
       choose: (opened) => packagedModel(opened),
-      compare: null,
-      watch: null,
+      compare: (item, wish) => comparisons.compare(item, wish),
+      watch: (before, samplePct) => comparisons.watch(before, samplePct),
     })
     this.keeper = new ChangeKeeper({
       file: new SlotFile(slotPath(config.state.dir)),

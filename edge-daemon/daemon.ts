@@ -107,7 +107,7 @@ export class Daemon {
     const base = await baseModel(this.#config)
     const store = await this.#openStore()
     const meters = new InferenceMeters(this.#config.alerts.latency)
-    const changes = await ChangePath.open({ config: this.#config, meters, log: this.#log }, base)
+    const changes = await ChangePath.open({ config: this.#config, meters, store, log: this.#log }, base)
     // Twice: a start that fails ends in order too, and one that serves ends its changes before all else.
     this.#endings.push(() => changes.stop())
     const service = this.#makeService(meters, changes)
@@ -243,6 +243,7 @@ export class Daemon {
       service,
       keep: (result, picture) => keeper.keep(result, picture),
       meters,
+      onAnswered: (picture, outcome) => changes.tap.tap(picture, outcome),
       isReady: () => this.#readiness(service),
       metricsText: metricsOn === 'control' ? null : metricsText,
     })

@@ -54,6 +54,11 @@ export class ModelKind implements ChangeKind {
     this.#service = service
   }
 
+  /** What serves now; null before anything does. */
+  serving(): ServedModel | null {
+    return this.#service?.status().model ?? null
+  }
+
   /** The package that a model is of; null for what the node was set up with. */
   digestOf(model: ServedModel): string | null {
     return this.#digests.get(model) ?? null

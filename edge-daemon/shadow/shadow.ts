@@ -17,6 +17,10 @@ const REST_FACTOR = 3
 /** Longest rest, ms. */
 const LONGEST_REST_MS = 2000
 const MOST_FAULT_CHARS = 1024
+/** A process without a model; what a model takes of its file's size (field notes 1); what stays free for everything else. */
+const PROCESS_BYTES = 100e6
+const MEMORY_OF_MODEL = 4
+const LEFT_FREE_BYTES = 100e6
 
 /** Where a shadow's pictures come from. */
 export type ShadowSource =
@@ -46,13 +50,15 @@ export interface ShadowOptions {
   readonly priority?: Priority
   /** File that node runs as the child; the one of this build unless told otherwise. */
   readonly childEntry?: string
+  /** Bytes that programs of this machine may still take. */
+  readonly freeBytes?: () => number
 }
 
-/** How a shadow ended: it saw what it wanted or what there is; it was stopped; or it could not go on, by whose fault. */
+/** How a shadow ended: it saw what it wanted or what there is; it was stopped; or it could not go on, by whose fault (a picture that cannot be read is the node's). */
 export type ShadowEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'failed'; readonly by: 'candidate' | 'current' | 'source'; readonly error: EdgeError }
+  | { readonly kind: 'failed'; readonly by: 'candidate' | 'current' | 'node'; readonly error: EdgeError }
 
 /** A shadow that runs. */
 export interface ShadowRun {
@@ -73,6 +79,20 @@ export interface ShadowRun {
  */
 export function startShadow(options: ShadowOptions): ShadowRun {
   return new Shadow(options)
+}
+
+/** The report of a shadow that did not begin yet, or could not. */
+export function emptyReport({
+  source,
+  wanted,
+  fault,
+}: Pick<ShadowReport, 'source' | 'wanted'> & { readonly fault: string | null }): ShadowReport {
+  const nothing = new Comparison({ candidate: [], current: [] }).report()
+  return { ...nothing, source, wanted, isDone: fault !== null, ...faultOf(fault) }
+}
+
+function faultOf(fault: string | null): { fault?: string } {
+  return fault === null ? {} : { fault: fault.slice(0, MOST_FAULT_CHARS) }
 }
 
 type Side = 'candidate' | 'current'
@@ -112,7 +132,7 @@ class Shadow implements ShadowRun {
       wanted,
       isDone: this.#isDone,
       dropped: this.#source?.dropped ?? 0,
-      ...(this.#fault === null ? {} : { fault: this.#fault }),
+      ...faultOf(this.#fault),
     }
   }
 
@@ -127,7 +147,7 @@ class Shadow implements ShadowRun {
     const end = await this.#compareAll()
     this.#source?.close()
     await this.#endArms()
-    if (end.kind === 'failed') this.#fault = end.error.message.slice(0, MOST_FAULT_CHARS)
+    if (end.kind === 'failed') this.#fault = end.error.message
     this.#isDone = end.kind !== 'stopped'
     return end
   }
@@ -135,12 +155,12 @@ class Shadow implements ShadowRun {
   async #compareAll(): Promise<ShadowEnd> {
     const { signal } = this.#stopping
     try {
-      for (const side of SIDES) await this.#with(side, (arm) => arm.start())
+      for (const side of SIDES) await this.#load(side)
       if (signal.aborted) return STOPPED
       const source = sourceOf(this.#options)
       this.#source = source
       for (let turn = 0; this.#comparison.seen < this.#options.wanted; turn += 1) {
-        const sample = await blaming('source', () => source.next())
+        const sample = await blaming('node', () => source.next())
         if (signal.aborted) return STOPPED
         if (sample === null) break
         const startedAtMs = performance.now()
@@ -165,6 +185,14 @@ class Shadow implements ShadowRun {
     // Whoever stops it ends runs that are under way: they say nothing of the models.
     const pair = this.#stopping.signal.aborted ? null : pairOf(sample, answers)
     if (pair !== null) this.#comparison.add(pair)
+  }
+
+  async #load(side: Side): Promise<void> {
+    const model = this.#options[side]
+    await this.#with(side, async (arm) => {
+      requireMemory(model, this.#options.freeBytes?.() ?? process.availableMemory())
+      await arm.start()
+    })
   }
 
   async #with<T>(side: Side, work: (arm: Arm) => Promise<T>): Promise<T | undefined> {
@@ -214,18 +242,33 @@ function pairOf({ served, label }: Sample, answers: Partial<Record<Side, Answer>
   return { candidate, current, label, currentMs }
 }
 
+/** What serves comes first: a model is not loaded beside it into memory that may be wanted. */
+function requireMemory({ name, version, sizeBytes }: ServedModel, freeBytes: number): void {
+  const needed = PROCESS_BYTES + sizeBytes * MEMORY_OF_MODEL + LEFT_FREE_BYTES
+  if (freeBytes >= needed) return
+  const error = new EdgeError('NOT_READY', {
+    message: `${mb(freeBytes)} MB of memory are free, and ${name}@${version} beside what serves needs ${mb(needed)} MB`,
+    next: ['free memory on the node, or go on without a shadow'],
+  })
+  throw new Blamed('node', error)
+}
+
+function mb(bytes: number): number {
+  return Math.round(bytes / 1e6)
+}
+
 class Blamed extends Error {
-  readonly by: Side | 'source'
+  readonly by: Side | 'node'
   override readonly cause: EdgeError
 
-  constructor(by: Side | 'source', cause: EdgeError) {
+  constructor(by: Side | 'node', cause: EdgeError) {
     super(cause.message, { cause })
     this.by = by
     this.cause = cause
   }
 }
 
-async function blaming<T>(by: Side | 'source', work: () => Promise<T>): Promise<T> {
+async function blaming<T>(by: Side | 'node', work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
