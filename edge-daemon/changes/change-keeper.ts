@@ -85,6 +85,7 @@ export class ChangeKeeper {
   start(): void {
     const { phase } = this.#state.change ?? {}
     if (phase === 'probation') this.#beginWatch()
+    this.#tidy(false)
     this.#react()
     this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS)
     this.#timer.unref()
@@ -215,6 +216,7 @@ export class ChangeKeeper {
     const before = this.#state.change
     this.#state = state
     const { change } = state
+    this.#tidy(before?.isLocked === true && change?.isLocked === false)
     if (change === null || change.phase === before?.phase) {
       this.#react()
       return
@@ -233,7 +235,6 @@ export class ChangeKeeper {
   }
 
   #react(): void {
-    this.#tidy()
     const activity = activityOf(this.#state)
     if (activity?.key === this.#running?.key || this.#isStopping) return
     this.#running?.abort.abort()
@@ -348,14 +349,13 @@ export class ChangeKeeper {
     return phase === 'probation' ? this.#count.now() : (served ?? NOTHING_SERVED)
   }
 
-  /** Keep the packages that are needed; when no change is under way the others may go. */
-  #tidy(): void {
+  /** Keep the packages that are needed; when a change has just been let go, the others may go. */
+  #tidy(mayRemove: boolean): void {
     const pinned = pinnedDigests(this.#state)
-    const isAtRest = this.#state.change?.isLocked !== true
-    const key = [isAtRest, ...[...pinned].sort()].join(' ')
-    if (key === this.#pinned) return
+    const key = [...pinned].sort().join(' ')
+    if (key === this.#pinned && !mayRemove) return
     this.#pinned = key
-    this.#options.prune(pinned, isAtRest).catch((error: unknown) => {
+    this.#options.prune(pinned, mayRemove).catch((error: unknown) => {
       this.#options.log.warn('change.not_tidied', messageOf(error))
     })
   }

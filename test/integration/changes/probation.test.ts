@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ChangingNode } from '../../support/changing-node.ts'
+import { eventually } from '../../support/edge-daemon.ts'
+
+let node: ChangingNode
+
+beforeEach(() => {
+  node = new ChangingNode()
+})
+afterEach(async () => {
+  await node[Symbol.asyncDispose]()
+})
+
+describe('a model that a rollout brings', { timeout: 60_000 }, () => {
+  test('serves on probation, is confirmed, and is what serves after a start; what was there before is served again on a revert', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    expect(node.version).toBe('1.0.0')
+    await node.activate(item)
+    expect(node.version).toBe('2.0.0')
+    expect(node.changes.change).toMatchObject({ activation: 'a1', isLocked: true, served: { requests: 0 } })
+    expect(await node.infer(3)).toEqual([200, 200, 200])
+    await eventually(() => node.changes.change?.served?.requests === 3, { what: 'three are counted' })
+    expect(await node.ask('change.confirm', { activation: 'a1' })).toMatchObject({ phase: 'confirmed' })
+    expect(await node.ask('change.end')).toMatchObject({ phase: 'confirmed', isLocked: false })
+    await node.killed()
+    expect(node.version).toBe('2.0.0')
+    expect(node.changes).toMatchObject({ confirmed: [item], models: ['digits@1.0.0', 'digits@2.0.0'] })
+    await node.ask('change.revert', { activation: 'a1', why: 'worse than it was' })
+    expect((await node.until('reverted')).fault).toMatchObject({ kind: 'asked', msg: 'worse than it was' })
+    await eventually(() => node.version === '1.0.0', { what: 'the model before serves' })
+    await expect(node.ask('change.confirm', { activation: 'a1' })).rejects.toThrow(/^CHANGE_UNFIT: .*worse than it was/)
+    await node.killed()
+    expect(node.version).toBe('1.0.0')
+    expect(node.changes.confirmed).toEqual([])
+  })
+
+  test('goes back by itself when nobody confirms, and says why', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(item, { confirmWithinSec: 5 })
+    const { until } = node.changes.change ?? {}
+    expect(Math.abs((until ?? 0) - Date.now() - 5000)).toBeLessThan(3000)
+    const change = await node.until('reverted')
+    expect(change.fault?.kind).toBe('unconfirmed')
+    expect(node.version).toBe('1.0.0')
+    await eventually(() => node.status.conditions.some(({ code }) => code === 'model_returned'), { what: 'it is told' })
+    await expect(node.ask('change.confirm', { activation: 'a1' })).rejects.toThrow(/^CHANGE_UNFIT/)
+  })
+
+  test('goes back when too many answers take too long, and when the process of the model dies twice', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(item, { gates: { maxSlowPct: 10, minRequests: 10 } })
+    node.ask('fault.slow' as never, { ms: 70 }).catch(() => undefined)
+    await node.infer(12)
+    expect((await node.until('reverted')).fault?.kind).toBe('slow')
+    await node.ask('fault.slow' as never, { ms: 0 }).catch(() => undefined)
+
+    await node.activate(item, { activation: 'a2' })
+    for (const death of [1, 2]) {
+      const pid = node.childPid
+      process.kill(pid, 'SIGKILL')
+      if (death === 2) break
+      await eventually(() => node.changes.change?.uncleanStarts === 1 && (node.childPid ?? pid) !== pid, {
+        what: 'it is started again',
+      })
+    }
+    expect((await node.until('reverted')).fault).toMatchObject({ kind: 'unclean_starts' })
+    expect(node.version).toBe('1.0.0')
+    expect(await node.infer(2)).toEqual([200, 200])
+  })
+
+  test('never serves when it does not load, and what serves goes on', async () => {
+    const item = await node.shelve('2.0.0', Buffer.from('this is no graph at all'))
+    await node.serve()
+    const { childPid } = node
+    await node.ask('change.stage', { item, sources: [{ kind: 'link' }] })
+    await eventually(() => ['staged', 'failed'].includes(node.changes.change?.phase ?? ''), { what: 'it is looked at' })
+    if (node.changes.change?.phase === 'staged') {
+      await node.ask('change.activate', { activation: 'a1', confirmWithinSec: 60, gates: {} })
+      expect((await node.until('failed')).fault?.kind).toBe('load')
+    }
+    expect(node.changes.change).toMatchObject({ phase: 'failed', isLocked: true })
+    expect(node.childPid).toBe(childPid)
+    expect(await node.infer(2)).toEqual([200, 200])
+  })
+
+  test('goes back after two kills of the daemon while it is new on it, and not after one', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(item)
+    await node.killed()
+    expect(node.version).toBe('2.0.0')
+    expect(node.changes.change).toMatchObject({ phase: 'probation', uncleanStarts: 1 })
+    // An orderly stop says nothing against it.
+    await node.served?.daemon.stop()
+    await node.serve()
+    expect(node.changes.change).toMatchObject({ phase: 'probation', uncleanStarts: 1 })
+    await node.killed()
+    expect(node.version).toBe('1.0.0')
+    expect(await node.until('reverted')).toMatchObject({ uncleanStarts: 2, fault: { kind: 'unclean_starts' } })
+  })
+
+  test('goes back at the next start when its time passed while the daemon was down', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(item, { confirmWithinSec: 5 })
+    await node.kill()
+    await new Promise((resolve) => setTimeout(resolve, 5500))
+    await node.serve()
+    expect(node.version).toBe('1.0.0')
+    expect((await node.until('reverted')).fault?.kind).toBe('unconfirmed')
+  })
+})
