@@ -27,6 +27,9 @@ const UNDER_WAY: Readonly<Record<StepName, NodeStanding | null>> = {
   end: null,
 }
 
+/** Standings that a late answer does not change. */
+const SETTLED: ReadonlySet<NodeStanding> = new Set(['exception', 'reverting', 'reverted', 'deferred'])
+
 /** What an event of one node makes of it. */
 export function applyStep(draft: Draft, event: NodeEvent): void {
   const node = draft.nodes.get(event.node)
@@ -99,7 +102,7 @@ function done(node: NodeState, event: Extract<NodeEvent, { type: 'step.done' }>)
     if (change?.phase === 'reverting') return told
     return settled({ ...well, mayServe: false, isConfirmed: false, probationAt: null }, at)
   }
-  if (node.standing === 'exception' || node.standing === 'reverting' || node.standing === 'reverted') return told
+  if (SETTLED.has(node.standing)) return told
   return ahead(well, step, change, at)
 }
 
@@ -110,19 +113,24 @@ function settled(node: NodeState, at: number): NodeState {
     : stand({ ...node, suspectedFrom: null }, 'reverted', { at, why: node.why })
 }
 
+/** How far the node is by its own word, whichever step it answers. */
 function ahead(node: NodeState, step: StepName, change: ChangeStatus | null, at: number): NodeState {
   const to = (standing: NodeStanding): NodeState => stand({ ...node, suspectedFrom: null }, standing, { at, why: null })
-  switch (step) {
-    case 'stage':
-      return change?.phase === 'staging' ? to('staging') : to('staged')
-    case 'shadow':
-      return change?.shadow?.isDone === true ? to('shadowed') : to('shadowing')
-    case 'activate':
-      return change?.phase === 'probation'
-        ? { ...to('probation'), probationAt: node.probationAt ?? at, mayServe: true }
-        : to('activating')
-    case 'confirm':
-      return change === null || change.phase === 'confirmed' ? { ...to('done'), isConfirmed: true, fault: null } : node
+  switch (change?.phase) {
+    case 'staging':
+      return to('staging')
+    case 'staged':
+      return to('staged')
+    case 'shadowing':
+      return to(change.shadow?.isDone === true ? 'shadowed' : 'shadowing')
+    case 'activating':
+      return to('activating')
+    case 'probation':
+      return { ...to('probation'), probationAt: node.probationAt ?? at, mayServe: true }
+    case 'confirmed':
+      return { ...to('done'), isConfirmed: true, fault: null }
+    case undefined:
+      return step === 'confirm' ? { ...to('done'), isConfirmed: true, fault: null } : node
     default:
       return node
   }

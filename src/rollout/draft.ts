@@ -30,5 +30,6 @@ export function newWave(wave: Pick<WaveState, 'name' | 'nodes' | 'needsApproval'
     verdict: null,
     judgedAt: null,
     baseline: null,
+    soakFrom: null,
   }
 }

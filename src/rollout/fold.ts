@@ -1,27 +1,33 @@
 import { applyEvent } from './apply-event.ts'
-import type { JournalEntry, NodeKey, Plan, RolloutEvent } from './contract.ts'
+import type { NodeKey, Plan, RolloutEvent } from './contract.ts'
 import { type Draft, draftOf, newWave } from './draft.ts'
 import type { NodeState, RolloutState } from './state.ts'
+
+/** An entry of a journal; without an event where what stands there does not count, such as a decision that nobody signed. */
+export interface FoldEntry {
+  readonly seq: number
+  readonly event: RolloutEvent | null
+}
 
 /**
  * The state that a rollout's events make, in one go or in pieces: entries that were read before are passed over, and
  * reading ends where one is missing. Never throws: what does not fit (of a driver that was replaced, after the end,
  * of nodes that nobody planned) changes nothing. Null until the first event, which says what is rolled out.
  */
-export function fold(state: RolloutState | null, entries: readonly JournalEntry[]): RolloutState | null {
+export function fold(state: RolloutState | null, entries: readonly FoldEntry[]): RolloutState | null {
   let draft: Draft | null = null
   for (const { seq, event } of entries) {
     const seen: number = draft?.seq ?? state?.seq ?? 0
     if (seq <= seen) continue
     if (seq !== seen + 1) break
     if (draft === null && state === null) {
-      if (event.type !== 'rollout.started') break
+      if (event?.type !== 'rollout.started') break
       draft = begin(event)
       continue
     }
     draft ??= draftOf(state as RolloutState)
     draft.seq = seq
-    applyEvent(draft, event)
+    if (event !== null) applyEvent(draft, event)
   }
   return draft ?? state
 }

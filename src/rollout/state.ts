@@ -34,7 +34,9 @@ export interface WaveState {
   readonly promotedBy: string | null
   readonly verdict: GateVerdict | null
   readonly judgedAt: number | null
+  /** Counters as the soak began, and when that was; taken anew for nodes of the wave that come later. */
   readonly baseline: Readonly<Record<NodeKey, Baseline>> | null
+  readonly soakFrom: number | null
 }
 
 /** A step that was ordered and of which nobody knows yet what became. */
