@@ -101,6 +101,7 @@ function obey(draft: Draft, event: Extract<RolloutEvent, { type: 'person.decided
       changeWave(draft, wave ?? lastBegun(draft), () => ({ approvedBy: by.name }))
       break
     case 'promote':
+      draft.isDisagreementAccepted ||= doesDisagree(draft.waves.find(({ name }) => name === (wave ?? lastBegun(draft))))
       changeWave(draft, wave ?? lastBegun(draft), () => ({ approvedBy: by.name, promotedBy: by.name }))
       if (draft.phase === 'paused' && draft.halt?.by === null) resume(draft, at)
       break
@@ -120,6 +121,11 @@ function resume(draft: Draft, at: number): void {
   for (const node of draft.nodes.values()) {
     if (node.wave === running && isWorthATry(node)) draft.nodes.set(node.key, release(node, at))
   }
+}
+
+function doesDisagree(wave: WaveState | undefined): boolean {
+  const findings = wave?.verdict?.findings ?? []
+  return findings.some(({ gate, verdict }) => gate === 'disagrees' && verdict === 'fail')
 }
 
 function isWorthATry(node: NodeState): boolean {

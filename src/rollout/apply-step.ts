@@ -120,7 +120,7 @@ function ahead(node: NodeState, step: StepName, change: ChangeStatus | null, at:
     case 'staging':
       return to('staging')
     case 'staged':
-      return to('staged')
+      return to(change.shadow?.isDone === true ? 'shadowed' : 'staged')
     case 'shadowing':
       return to(change.shadow?.isDone === true ? 'shadowed' : 'shadowing')
     case 'activating':

@@ -1,6 +1,6 @@
 import type { Deliberation } from './deliberation.ts'
 import { isChanged, isToLetGo, letGo } from './settle.ts'
-import { type NodeState, runningWave } from './state.ts'
+import { mayCatchUp, type NodeState, runningWave } from './state.ts'
 import { ago } from './suspicion.ts'
 
 type Exceptions = { readonly key: string; readonly why: string }[]
@@ -10,13 +10,7 @@ export function endWhenDone(on: Deliberation): void {
   const { draft } = on
   if (draft.phase !== 'running' || runningWave(draft) !== null) return
   if (draft.waves.some((wave) => wave.phase === 'waiting')) return
-  if (
-    draft.waves.every((wave) => wave.name !== 'catch-up') &&
-    isAnyDeferred(on) &&
-    draft.plan.strategy.deferredForSec > 0
-  ) {
-    return
-  }
+  if (mayCatchUp(draft)) return
   for (const node of on.nodes()) if (node.standing === 'deferred' && node.isHeld && on.isUp(node.key)) letGo(on, node)
   if (on.nodes().some((node) => isPending(on, node))) return
   const exceptions: Exceptions = []
@@ -25,10 +19,6 @@ export function endWhenDone(on: Deliberation): void {
     exceptions.push({ key: node.key, why: reason(on, node) })
   }
   on.emit({ type: 'rollout.ended', outcome: 'done', exceptions })
-}
-
-function isAnyDeferred(on: Deliberation): boolean {
-  return on.nodes().some(({ standing }) => standing === 'deferred')
 }
 
 /** Something is still to be done to it, and it can be reached or was until a moment ago. */

@@ -50,6 +50,7 @@ function begin(event: Extract<RolloutEvent, { type: 'rollout.started' }>): Draft
     waves: plan.waves.map((wave) => newWave(wave)),
     nodes: nodesOf(plan, at),
     start: null,
+    isDisagreementAccepted: false,
     decisions: [],
     endedAt: null,
     exceptions: [],

@@ -61,6 +61,7 @@ function evidenceOf(on: Deliberation, { key, site, nodeClass }: PlanNode, { base
 }
 
 function comparedOf(on: Deliberation, { key, activation }: NodeState): ChangedEvidence['compared'] {
+  if (on.draft.isDisagreementAccepted) return null
   const change = on.seen(key)?.change
   if (!change || change.rollout !== on.draft.id || change.activation !== activation || change.shadow === null)
     return null

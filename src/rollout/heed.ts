@@ -45,7 +45,7 @@ export function heed(on: Deliberation): void {
 /** The change of another rollout that holds the node's lock. */
 export function foreignLock(on: Deliberation, { key }: NodeState): string | null {
   const change = on.seen(key)?.change ?? null
-  return change !== null && change.isLocked && change.rollout !== on.draft.id ? change.rollout : null
+  return change?.isLocked === true && change.rollout !== on.draft.id ? change.rollout : null
 }
 
 function clear(on: Deliberation, node: NodeState): void {
@@ -88,7 +88,10 @@ function isBack({ phase }: ChangeStatus): boolean {
 }
 
 function isFurther({ standing, activation }: NodeState, change: ChangeStatus): boolean {
-  if (standing === 'shadowing' && change.phase === 'shadowing') return change.shadow?.isDone === true
+  // A node that has compared enough is staged again, and shows its report.
+  if (standing === 'shadowing' && (change.phase === 'shadowing' || change.phase === 'staged')) {
+    return change.shadow?.isDone === true
+  }
   const reached = REACHED[standing]
   if (reached === undefined || ORDER.indexOf(change.phase) <= ORDER.indexOf(reached)) return false
   const isServing = change.phase === 'probation' || change.phase === 'confirmed'

@@ -1,4 +1,4 @@
-import type { StepOrder } from './contract.ts'
+import type { Plan, StepOrder } from './contract.ts'
 import { hasEnded, type RolloutState } from './state.ts'
 
 /** An order to which the driver adds the node's mandate. */
@@ -10,12 +10,13 @@ export type OpenOrder = Omit<StepOrder, 'mandate'>
  */
 export function openSteps(state: RolloutState): OpenOrder[] {
   if (hasEnded(state) || state.term === 0) return []
+  const plan = state.isDisagreementAccepted ? withoutDisagreement(state.plan) : state.plan
   return [...state.nodes.values()].flatMap(({ key, open }) =>
     open === null
       ? []
       : [
           {
-            plan: state.plan,
+            plan,
             term: state.term,
             node: key,
             step: open.step,
@@ -24,4 +25,10 @@ export function openSteps(state: RolloutState): OpenOrder[] {
           },
         ],
   )
+}
+
+/** Nodes do not go back for what somebody accepted. */
+function withoutDisagreement(plan: Plan): Plan {
+  const { strategy } = plan
+  return { ...plan, strategy: { ...strategy, localGates: { ...strategy.localGates, maxDisagreePct: 100 } } }
 }

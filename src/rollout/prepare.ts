@@ -175,8 +175,10 @@ function judgeShadow(on: Deliberation, node: NodeState, { wave, index }: { wave:
   }
   const verdict = on.judges.shadow(report, plan)
   if (verdict.verdict === 'pass' && node.standing === 'shadowed') return
-  const name = on.draft.waves[index]?.name ?? wave.name
-  on.emit({ type: 'gate.judged', wave: name, verdict })
+  // What was accepted already stops nobody when it is said once more.
+  const isKnown = on.draft.isDisagreementAccepted && node.standing === 'shadowed'
+  if (isKnown && verdict.findings.every((one) => one.gate === 'disagrees' || one.verdict === 'pass')) return
+  on.emit({ type: 'gate.judged', wave: on.draft.waves[index]?.name ?? wave.name, verdict })
   const isWorse = verdict.findings.some((finding) => finding.gate === 'labelled' && finding.verdict === 'fail')
   const said = verdict.findings.filter((finding) => finding.verdict !== 'pass').map(({ msg }) => msg)
   const why = `shadow on ${node.key}: ${said.join('; ') || `not done after ${ago(waitedMs)}`}`

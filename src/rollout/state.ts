@@ -122,6 +122,8 @@ export interface RolloutState {
   readonly nodes: ReadonlyMap<NodeKey, NodeState>
   /** Counters as the rollout began. */
   readonly start: Readonly<Record<NodeKey, Baseline>> | null
+  /** Somebody promoted it although it says other things than the one before: that alone stops it no more. */
+  readonly isDisagreementAccepted: boolean
   readonly decisions: readonly DecisionMade[]
   readonly endedAt: number | null
   readonly exceptions: readonly { readonly key: NodeKey; readonly why: string }[]
@@ -134,12 +136,18 @@ export function runningWave(state: Pick<RolloutState, 'waves'>): number | null {
 }
 
 /** The wave that ended and waits for somebody to approve what comes after it; null when none does. */
-export function awaitsApproval(state: Pick<RolloutState, 'waves' | 'phase'>): WaveState | null {
-  if (state.phase === 'done' || state.phase === 'reverted' || state.phase === 'reverting') return null
+export function awaitsApproval(state: Pick<RolloutState, 'waves' | 'phase' | 'nodes' | 'plan'>): WaveState | null {
+  if (state.phase !== 'running' && state.phase !== 'paused') return null
   if (runningWave(state) !== null) return null
   const next = state.waves.findIndex((wave) => wave.phase === 'waiting')
-  const before = next < 1 ? undefined : state.waves[next - 1]
+  const before = next < 0 && mayCatchUp(state) ? state.waves.at(-1) : state.waves[next - 1]
   return before?.needsApproval === true && before.approvedBy === null ? before : null
+}
+
+/** Whether nodes are left that catch up after the last wave. */
+export function mayCatchUp({ waves, nodes, plan }: Pick<RolloutState, 'waves' | 'nodes' | 'plan'>): boolean {
+  if (plan.strategy.deferredForSec === 0 || waves.some(({ name }) => name === CATCH_UP)) return false
+  return [...nodes.values()].some(({ standing }) => standing === 'deferred')
 }
 
 /** Whether it is over. */

@@ -1,7 +1,7 @@
 import type { Deliberation } from './deliberation.ts'
 import { isThrough } from './prepare.ts'
 import { currentWave } from './soak.ts'
-import { awaitsApproval, CATCH_UP, type WaveState } from './state.ts'
+import { awaitsApproval, CATCH_UP, mayCatchUp, type WaveState } from './state.ts'
 
 /** Begin and end waves. */
 export function moveWaves(on: Deliberation): void {
@@ -49,8 +49,5 @@ function beginWave(on: Deliberation): void {
     on.emit({ type: 'wave.began', wave: next.name })
     return
   }
-  const hasCaughtUp = draft.waves.some((wave) => wave.name === CATCH_UP)
-  const isAnyLeft = on.nodes().some(({ standing }) => standing === 'deferred')
-  if (!hasCaughtUp && isAnyLeft && draft.plan.strategy.deferredForSec > 0)
-    on.emit({ type: 'wave.began', wave: CATCH_UP })
+  if (mayCatchUp(draft)) on.emit({ type: 'wave.began', wave: CATCH_UP })
 }

@@ -39,7 +39,7 @@ export class Watch {
         instance: isTold ? node.instance : (before?.instance ?? null),
         counters: isTold ? counters : (before?.counters ?? null),
         criticalAlerts: isTold ? node.criticalAlerts : (before?.criticalAlerts ?? 0),
-        change: isTold ? structuredClone(node.told()) : (before?.change ?? null),
+        change: isTold ? structuredClone(node.told(now)) : (before?.change ?? null),
         confirmed: isTold ? [node.confirmed] : (before?.confirmed ?? []),
       })
     }
