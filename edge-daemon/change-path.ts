@@ -19,8 +19,10 @@ import { packagedModel } from './models/package.ts'
 import { configuredModel } from './models/served.ts'
 import { PackageShelf } from './models/shelf.ts'
 import { readPackageTrust } from './models/trust.ts'
+import { makeDelivery, type NodeDelivery } from './node-delivery.ts'
 import { AnswerTap } from './shadow/answer-tap.ts'
 import type { Store } from './store/store.ts'
+import type { UplinkIdentity } from './upstream/bus-files.ts'
 
 /** How often what lies on the disk is listed for the status, ms. */
 const LIST_EVERY_MS = 30_000
@@ -32,6 +34,8 @@ export interface ChangePathParts {
   readonly meters: InferenceMeters
   readonly store: Pick<Store, 'read'>
   readonly log: Logger
+  /** What the node shows to where packages come from; null while it has not joined. */
+  readonly identity: () => UplinkIdentity | null
 }
 
 /**
@@ -53,6 +57,8 @@ export class ChangePath {
   readonly shelf: PackageShelf
   /** Where answers that are on their way are to be told, for what runs beside what serves. */
   readonly tap = new AnswerTap()
+  /** How packages come here. */
+  readonly delivery: NodeDelivery
   readonly #models: ModelKind
   readonly #parts: ChangePathParts
   #base: ServedModel | null
@@ -65,7 +71,8 @@ export class ChangePath {
     this.#parts = parts
     this.#base = base
     this.shelf = shelf
-    const { config, meters, store, log } = parts
+    const { config, meters, store, log, identity } = parts
+    this.delivery = makeDelivery(config, { shelf, identity, log })
     const comparisons = new ModelComparisons({
       tap: this.tap,
       store,
@@ -77,14 +84,7 @@ export class ChangePath {
     })
     this.#models = new ModelKind({
       shelf,
-      bring: async ({ item }) => {
-        const held = await shelf.find(item.digest)
-        if (held !== null) return held
-        throw new EdgeError('PACKAGE_MISSING', {
-          message: `the package of ${item.name}@${item.version} is not on this node`,
-          next: ['bring it there first'],
-        })
-      },
+      bring: (wish, run) => this.delivery.deliver(wish, run),
       serve: config.models.serve,
       base: () => this.#baseModel(),
       choose: (opened) => packagedModel(opened),
@@ -110,6 +110,7 @@ export class ChangePath {
     const { models, state } = parts.config
     const shelf = await PackageShelf.open(state.dir, await readPackageTrust(models.trust))
     const path = new ChangePath(parts, shelf, base)
+    await path.delivery.start()
     path.keeper.open()
     return path
   }
@@ -145,6 +146,7 @@ export class ChangePath {
   async stop(): Promise<void> {
     if (this.#lister !== null) clearInterval(this.#lister)
     this.#lister = null
+    await this.delivery.stop()
     await this.keeper.stop()
     this.#models.settle()
   }

@@ -107,7 +107,9 @@ export class Daemon {
     const base = await baseModel(this.#config)
     const store = await this.#openStore()
     const meters = new InferenceMeters(this.#config.alerts.latency)
-    const changes = await ChangePath.open({ config: this.#config, meters, store, log: this.#log }, base)
+    const uplinkIdentity = () => this.#identity?.tls() ?? null
+    const toChanges = { config: this.#config, meters, store, log: this.#log, identity: uplinkIdentity }
+    const changes = await ChangePath.open(toChanges, base)
     // Twice: a start that fails ends in order too, and one that serves ends its changes before all else.
     this.#endings.push(() => changes.stop())
     const service = this.#makeService(meters, changes)
@@ -129,7 +131,6 @@ export class Daemon {
       telemetry: this.#live?.sentBytes() ?? 0,
       ...(this.#reach === null ? {} : { telemetryNats: this.#reach.sentBytes() }),
     })
-    const uplinkIdentity = () => this.#identity?.tls() ?? null
     const toOutbound = { store, log: this.#log, telemetryBytes, identity: uplinkIdentity }
     const outbound = await makeOutbound(this.#config, toOutbound)
     const { uplinks } = outbound
@@ -184,6 +185,7 @@ export class Daemon {
           ...faultCommands({ service, allowFaults: this.#config.faults.allow }),
           ...resendCommands(outbound.resends),
           ...changeCommands(changes.keeper),
+          ...changes.delivery.commands,
         },
         identity: this.#identity,
         log: this.#log,

@@ -167,17 +167,26 @@ export interface BusConnectionOptions extends BusOptions {
   readonly name: string
 }
 
+/** A region that the node connects to for more than its blocks. */
+export interface BusRegion {
+  readonly name: string
+  readonly connection: () => BusConnectionOptions
+  /** JetStream domain of what it keeps; null for the server's own. */
+  readonly domain: () => string | null
+}
+
 /** Where consoles reach the node through the bus: every region, since each operator may see only one. */
-export function busRegions(
-  config: DaemonConfig,
-  identity: () => UplinkIdentity | null,
-): readonly { readonly name: string; readonly connection: () => BusConnectionOptions }[] {
-  const { node } = config
+export function busRegions(config: DaemonConfig, identity: () => UplinkIdentity | null): readonly BusRegion[] {
+  const { node, upstream } = config
   return regionsOf(config).map((region) => {
     const { name, servers } = region
     const access = accessTo(region, config, identity)
     const shown = { servers: [...servers], name: `edge-daemon ${node.site}/${node.name} rpc` }
-    return { name, connection: () => ({ ...shown, ...busOptionsOf(servers, access(), 'node') }) }
+    return {
+      name,
+      connection: () => ({ ...shown, ...busOptionsOf(servers, access(), 'node') }),
+      domain: () => upstream.nats.domain ?? access().credentials?.domain ?? null,
+    }
   })
 }
 

@@ -42,6 +42,9 @@ export const VERBS = {
   'change.revert': rolling,
   'change.end': rolling,
   'fault.slow': acting,
+  'package.offer': acting,
+  // What is put was offered before, and is named by its content.
+  'package.put': { role: 'operator', changes: false },
   resend: acting,
   'resend.status': looking,
   'shell.begin': { role: 'operator', permission: 'shell', changes: true },

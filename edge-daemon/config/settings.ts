@@ -116,6 +116,23 @@ export const SETTINGS = {
       'What a model that runs in shadow takes of the cores: `idle` only what nobody else wants, `low` a little also on a busy node, `normal` its share.',
     ),
   },
+  delivery: {
+    maxKbps: setting(
+      optionalNumber({ min: 8, max: 10_000_000 }),
+      null,
+      'Most at which packages are brought here, in thousands of bits a second; null for `upstream.maxUplinkKbps`, where that is set.',
+    ),
+    keepFree: setting(
+      size({ minBytes: 0, maxBytes: 1e13 }),
+      200e6,
+      'What a package must leave free on the disk for results and logs; else it is refused before it is fetched.',
+    ),
+    ca: setting(
+      optionalText(),
+      null,
+      "PEM file of who signed the certificates of HTTPS sources, or `platform`; null for the fleet's roots once joined, else the platform's authorities.",
+    ),
+  },
   state: {
     dir: setting(text(), '/var/lib/edgedeck', 'Where results, cursors and logs are kept.'),
   },

@@ -131,8 +131,7 @@ export class Delivery {
     // What lies here may be what another source made up: that one would be blamed for it.
     for (const isLastTry of [false, true]) {
       const file = await incoming.claim(blob.sha256)
-      // A console writes at it.
-      if (file === null) return
+      if (file === null) throw new SourceFault('away', `${source.name}: a console brings ${blob.sha256}`)
       const beganAt = file.have
       let failure: unknown = null
       try {

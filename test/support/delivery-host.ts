@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,6 @@ import { newPackageKey, type PackageSigner, packageKeyId } from '../../identity/
 import type { Item, Source } from '../../protocol/change.ts'
 import type { SignedPackage } from '../../protocol/package.ts'
 import { type WrittenPackage, writePackage } from './model-package.ts'
-import { seededRandom } from './random.ts'
 
 /** Key that signs the packages of a test. */
 export const PACKAGE_KEY = newPackageKey()
@@ -21,8 +21,7 @@ export const TRUST: readonly PackageSigner[] = [{ id: packageKeyId(PACKAGE_KEY),
 
 /** So many bytes that do not compress, the same for the same seed. */
 export function noise(sizeBytes: number, seed = 1): Uint8Array {
-  const random = seededRandom(seed)
-  return Uint8Array.from({ length: sizeBytes }, () => Math.floor(random() * 256))
+  return createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(sizeBytes))
 }
 
 /** What a package is called in an order. */

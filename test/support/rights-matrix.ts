@@ -40,6 +40,8 @@ const ARGS: Record<Verb, CommandFrame['args']> = {
   'fault.slow': { ms: 0 },
   resend: { requestId: 'matrix', fromMs: 0, toMs: 1 },
   'resend.status': { requestId: 'matrix' },
+  'package.offer': { item: ITEM, statementBytes: 1 },
+  'package.put': { digest: ITEM.digest, blob: 'statement', offset: 0, data: '' },
   'shell.begin': { id: 'matrix', how: 'ssh', where: 'mia@matrix:22' },
   'shell.end': { id: 'matrix' },
 }

@@ -53,7 +53,7 @@ function fetchFrom(
 
 async function isAsMade({ folder }: DeliveredPackage, made: WrittenPackage): Promise<void> {
   for (const { path } of made.signed.statement.files) {
-    expect(await readFile(join(folder, path))).toEqual(await readFile(join(made.folder, path)))
+    expect((await readFile(join(folder, path))).equals(await readFile(join(made.folder, path)))).toBe(true)
   }
 }
 

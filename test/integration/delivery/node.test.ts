@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { packageKeyText } from '../../../identity/package-signature.ts'
+import { readLocalPackage } from '../../../src/packages/local-package.ts'
+import { type LinkRoute, type NodeAnswer, pushOverLink } from '../../../src/packages/push-link.ts'
+import { itemOf, layOut, noise, PACKAGE_KEY } from '../../support/delivery-host.ts'
+import { DaemonHome, eventually, SOURCE } from '../../support/edge-daemon.ts'
+import { TestConsole } from '../../support/live-node.ts'
+import { type WrittenPackage, writePackage } from '../../support/model-package.ts'
+import { type PackageServer, packageServer } from '../../support/package-server.ts'
+import { tcpLink } from '../../support/tcp-link.ts'
+
+const MEGABYTE = 1_000_000
+
+let home: DaemonHome
+let made: WrittenPackage
+let server: PackageServer
+const sessions: TestConsole[] = []
+
+beforeEach(async () => {
+  home = new DaemonHome()
+  const web = join(home.dir, 'web')
+  made = await writePackage(
+    join(home.dir, 'made'),
+    { 'model.onnx': noise(4 * MEGABYTE), 'manifest.json': '{}' },
+    { keys: [PACKAGE_KEY], version: '7.0.0' },
+  )
+  layOut(web, made)
+  server = await packageServer(web)
+  trusting({})
+})
+afterEach(async () => {
+  for (const session of sessions.splice(0)) session.close()
+  await server[Symbol.asyncDispose]()
+  await home[Symbol.asyncDispose]()
+})
+
+function trusting(more: Record<string, unknown>): void {
+  home.configure({ 'models.trust': [packageKeyText(PACKAGE_KEY)], 'delivery.keepFree': '1KB', ...more })
+}
+
+async function look(url: string): Promise<TestConsole> {
+  const session = await TestConsole.open(url)
+  sessions.push(session)
+  return session
+}
+
+async function ask(session: TestConsole, verb: string, args: object): Promise<NodeAnswer> {
+  const id = randomUUID()
+  session.send({ t: 'command', id, verb, args })
+  const answer = () => session.frames.find((one) => 'id' in one && one.id === id)
+  try {
+    await eventually(() => answer() !== undefined || session.closed !== null, { what: verb })
+  } catch {
+    return { ok: false, code: 'NODE_UNREACHABLE', message: 'no answer', next: [] }
+  }
+  const found = answer()
+  if (found?.t === 'done') return { ok: true, result: found.result }
+  if (found?.t === 'error') return { ok: false, code: found.code, message: found.msg, next: found.next }
+  return { ok: false, code: 'NODE_UNREACHABLE', message: 'the link is gone', next: [] }
+}
+
+function routeOver(session: () => Promise<TestConsole> | TestConsole, more: Partial<LinkRoute> = {}): LinkRoute {
+  return {
+    command: async (verb, args) => ask(await session(), verb, args),
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    ...more,
+  }
+}
+
+function shelved(): string {
+  return join(home.stateDir, 'packages', made.digest)
+}
+
+function partBytes(): number {
+  const [blob] = made.signed.statement.files.filter(({ bytes }) => bytes > MEGABYTE)
+  const part = join(home.stateDir, 'packages', 'incoming', made.digest, 'parts', blob?.sha256 ?? '')
+  return existsSync(part) ? statSync(part).size : 0
+}
+
+const STAGE = { rollout: 'r1', term: 1 }
+
+describe('a daemon that is told to fetch a package', () => {
+  it('goes on after kill -9 in the middle, and fetches nothing twice', async () => {
+    trusting({ 'delivery.maxKbps': 8000 })
+    const first = await home.serve({ program: SOURCE })
+    const stage = { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] }
+    await ask(await look(first.liveUrl), 'change.stage', stage)
+    await eventually(() => partBytes() > MEGABYTE, { what: 'a quarter of it' })
+    first.daemon.kill()
+    await first.daemon.ended
+    const sentBefore = server.sentBytes()
+    trusting({})
+    const second = await home.serve({ program: SOURCE })
+    await ask(await look(second.liveUrl), 'change.stage', stage)
+    await eventually(() => existsSync(shelved()), { what: 'the whole of it', timeoutMs: 20_000 })
+    expect(server.asked.some((path) => / bytes=\d{7}-$/.test(path))).toBe(true)
+    expect(server.sentBytes() - sentBefore).toBeLessThan(3.1 * MEGABYTE)
+    expect((await readdir(shelved())).sort()).toEqual(['manifest.json', 'model.onnx', 'package.sig'])
+  }, 60_000)
+
+  it('keeps below its cap', async () => {
+    trusting({ 'delivery.maxKbps': 16_000 })
+    const { liveUrl } = await home.serve({ program: SOURCE })
+    const beganMs = performance.now()
+    const stage = { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] }
+    await ask(await look(liveUrl), 'change.stage', stage)
+    await eventually(() => existsSync(shelved()), { what: 'the whole of it', timeoutMs: 20_000 })
+    const ratio = (4 * MEGABYTE * 8) / (performance.now() - beganMs) / 16_000
+    expect(ratio).toBeLessThan(1.3)
+    expect(ratio).toBeGreaterThan(0.3)
+  }, 60_000)
+})
+
+describe('a package that a console brings', () => {
+  it('comes whole over a link that is cut on the way, and the audit names it once for each offer', async () => {
+    const { liveUrl } = await home.serve({ program: SOURCE })
+    await using link = await tcpLink(Number(new URL(liveUrl).port))
+    link.shape({ kbitPerSec: 40_000, delayMs: 5 })
+    const through = liveUrl.replace(/:\d+/, `:${link.port}`)
+    let session: TestConsole | null = null
+    let opened = 0
+    const connected = async (): Promise<TestConsole> => {
+      if (session === null || session.closed !== null) {
+        opened += 1
+        session = await look(through)
+      }
+      return session
+    }
+    let isCut = false
+    const pushed = (): void => {
+      if (isCut || partBytes() < MEGABYTE) return
+      isCut = true
+      link.cut()
+      void link.mend()
+    }
+    const outcome = await pushOverLink(await readLocalPackage(made.folder), routeOver(connected, { pushed }))
+    expect(outcome).toMatchObject({ ok: true })
+    expect(outcome.bytes).toBeLessThan(4.3 * MEGABYTE)
+    expect(opened).toBe(2)
+    expect((await readdir(shelved())).sort()).toEqual(['manifest.json', 'model.onnx', 'package.sig'])
+    const again = await pushOverLink(await readLocalPackage(made.folder), routeOver(connected))
+    expect(again).toEqual({ ok: true, bytes: 0 })
+    const reader = await look(liveUrl)
+    reader.send({ t: 'read', id: 'a', topic: 'audit', fromMs: 0, toMs: Date.now() + 60_000, limit: 1000 })
+    await reader.until(() => reader.of('end').length > 0)
+    const told = JSON.stringify(reader.rows('a'))
+    // Before and after each of three offers, and nothing of the puts.
+    expect(told.match(/"verb":"package\.offer"/g)).toHaveLength(6)
+    expect(told).not.toContain('package.put')
+  }, 60_000)
+
+  it('ends the wait of a rollout that has it brought', async () => {
+    const { liveUrl } = await home.serve({ program: SOURCE })
+    const session = await look(liveUrl)
+    session.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
+    await ask(session, 'change.stage', { ...STAGE, item: itemOf(made), sources: [{ kind: 'link' }] })
+    const phase = () => session.of('status').at(-1)?.changes?.change?.phase
+    await session.until(() => phase() === 'staging')
+    expect(
+      await pushOverLink(
+        await readLocalPackage(made.folder),
+        routeOver(() => session),
+      ),
+    ).toMatchObject({ ok: true })
+    // It is here, and no model.
+    await session.until(() => phase() === 'failed')
+    expect(session.of('status').at(-1)?.changes?.change?.fault?.msg).toContain('manifest')
+  }, 60_000)
+
+  it('is refused where nobody is trusted, where it was not offered, and where it is another one', async () => {
+    trusting({ 'models.trust': [] })
+    const first = await home.serve({ program: SOURCE })
+    const package_ = await readLocalPackage(made.folder)
+    const untrusting = await look(first.liveUrl)
+    expect(
+      await pushOverLink(
+        package_,
+        routeOver(() => untrusting),
+      ),
+    ).toMatchObject({ ok: false, code: 'PACKAGE_UNTRUSTED' })
+    first.daemon.kill()
+    await first.daemon.ended
+    trusting({})
+    const second = await home.serve({ program: SOURCE })
+    const session = await look(second.liveUrl)
+    const data = Buffer.from('x').toString('base64')
+    const put = { digest: made.digest, blob: package_.blobs[0]?.sha256, offset: 0, data }
+    expect(await ask(session, 'package.put', put)).toMatchObject({ code: 'CHANGE_UNFIT' })
+    await ask(session, 'package.offer', { item: itemOf(made), statementBytes: 1 })
+    expect(await ask(session, 'package.put', put)).toEqual({ ok: true, result: { kept: false, have: 0 } })
+    const bad = { digest: made.digest, blob: 'statement', offset: 0, data }
+    expect(await ask(session, 'package.put', bad)).toMatchObject({ ok: false, code: 'PACKAGE_INVALID' })
+    const other = {
+      ...package_,
+      blobs: package_.blobs.map((blob) => ({ ...blob, path: join(home.dir, 'edge-daemon.yaml') })),
+    }
+    const lies = await pushOverLink(
+      other,
+      routeOver(() => session),
+    ).catch((error: unknown) => error)
+    expect(lies).toMatchObject({ code: 'PACKAGE_INVALID' })
+    expect(existsSync(shelved())).toBe(false)
+  }, 60_000)
+})
