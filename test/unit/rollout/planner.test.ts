@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import { fold } from '../../../src/rollout/fold.ts'
+import { itemOf } from '../../../src/rollout/plan-items.ts'
+import { type NodeFact, planRollout, undoOf } from '../../../src/rollout/planner.ts'
+import type { RolloutWish } from '../../../src/rollout/service.ts'
+import { adjustStrategy, DEFAULT_STRATEGY } from '../../../src/rollout/strategy.ts'
+import { ANNA, entriesOf, NEW_ITEM, OLD_ITEM, planNode, planOf } from '../../support/rollout/plans.ts'
+
+function fact(key: string, more: Partial<NodeFact> = {}): NodeFact {
+  return {
+    key,
+    name: key,
+    site: 's1',
+    nodeClass: 'light',
+    requestsPerSec: 5,
+    reach: 'up',
+    criticalAlerts: 0,
+    confirmed: [OLD_ITEM],
+    change: null,
+    ...more,
+  }
+}
+
+function wish(nodes: readonly string[], knobs: Record<string, unknown> = {}): RolloutWish {
+  const strategy = adjustStrategy(DEFAULT_STRATEGY, knobs)
+  return { target: 'daemon', item: NEW_ITEM, sources: [{ kind: 'link' }], nodes, strategy, undoes: null }
+}
+
+const LOCKED = {
+  rollout: 'other',
+  term: 1,
+  item: OLD_ITEM,
+  phase: 'staged' as const,
+  since: 1,
+  isLocked: true,
+  activation: null,
+  until: null,
+  progress: null,
+  fault: null,
+  served: null,
+  shadow: null,
+  uncleanStarts: 0,
+}
+
+describe('a plan', () => {
+  const sites = ['s1', 's2', 's3']
+  const fleet = Array.from({ length: 30 }, (_, index) =>
+    fact(`n${index}`, { site: sites[index % 3] as string, nodeClass: index % 2 === 0 ? 'light' : 'heavy' }),
+  )
+  const keys = fleet.map(({ key }) => key)
+
+  it('tries each site and class once before anybody else, the healthy and busy ones', () => {
+    const facts = fleet.map((one) =>
+      one.key === 'n0'
+        ? { ...one, criticalAlerts: 1, requestsPerSec: 99 }
+        : one.key === 'n12'
+          ? { ...one, requestsPerSec: 50 }
+          : one,
+    )
+    const plan = planRollout('r1', wish(keys), facts)
+    const canary = plan.waves[0]?.nodes ?? []
+    expect(canary).toHaveLength(6)
+    const strata = canary
+      .map((key) => facts.find((one) => one.key === key))
+      .map((one) => `${one?.site} ${one?.nodeClass}`)
+    expect(new Set(strata).size).toBe(6)
+    expect(canary).toContain('n12')
+    expect(canary).not.toContain('n0')
+  })
+
+  it('puts every node into one wave of the size asked for, sites in turn', () => {
+    const plan = planRollout('r1', wish(keys, { canary: 1, waves: [2, '20%'] }), fleet)
+    expect(plan.waves.map(({ nodes }) => nodes.length)).toEqual([1, 2, 6, 6, 6, 6, 3])
+    expect(plan.waves.flatMap(({ nodes }) => nodes).toSorted()).toEqual(keys.toSorted())
+    const sitesOfWave = plan.waves[2]?.nodes.map((key) => fleet.find((one) => one.key === key)?.site)
+    expect(new Set(sitesOfWave).size).toBe(3)
+  })
+
+  it('defers who is dark or locked, leaves out who is unknown, and passes over who has it', () => {
+    const facts = [
+      fact('up'),
+      fact('dark', { reach: 'offline' }),
+      fact('locked', { change: LOCKED }),
+      fact('new', { confirmed: [NEW_ITEM] }),
+      fact('peer'),
+      fact('elsewhere', { site: 's9' }),
+    ]
+    const plan = planRollout('r1', wish(['up', 'dark', 'locked', 'new', 'gone', 'up']), facts)
+    expect(plan.waves).toEqual([{ name: 'canary', nodes: ['up'], needsApproval: false }])
+    expect(plan.deferred).toEqual([
+      { key: 'dark', why: 'it is offline' },
+      { key: 'locked', why: 'rollout other is changing it' },
+    ])
+    expect(plan).toMatchObject({
+      unchanged: ['new'],
+      leftOut: [{ key: 'gone', why: 'nobody knows this node' }],
+      peers: ['peer'],
+    })
+    expect(plan.nodes.map(({ key }) => key)).toEqual(['up', 'dark', 'locked', 'new', 'peer'])
+  })
+
+  it('takes nodes that are ill but reachable: a bad version must not keep its own cure away', () => {
+    const plan = planRollout('r1', wish(['ill']), [fact('ill', { criticalAlerts: 2 })])
+    expect(plan.waves[0]?.nodes).toEqual(['ill'])
+  })
+
+  it('asks for approval where the strategy says so, and not behind the last wave', () => {
+    const plan = planRollout('r1', wish(keys, { pauseAfter: ['all'] }), fleet)
+    expect(plan.waves.map(({ needsApproval }) => needsApproval)).toEqual([true, true, true, false])
+  })
+
+  it.each([
+    [['new'], {}, 'there is no node to change: 1 have digits@2.0.0 already'],
+    [['dark'], {}, 'there is no node to change: 1 cannot be reached or are locked (dark: it is offline)'],
+    [[], {}, 'no node was chosen'],
+    [['up'], { canary: ['dark'] }, 'dark cannot be the canary'],
+  ])('says why %j cannot be planned', (nodes, knobs, message) => {
+    const facts = [fact('up'), fact('dark', { reach: 'offline' }), fact('new', { confirmed: [NEW_ITEM] })]
+    expect(() => planRollout('r1', wish(nodes, knobs), facts)).toThrow(message)
+  })
+
+  it('of an undo brings each node what it had', () => {
+    const older = { ...OLD_ITEM, version: '0.9.0', digest: 'c'.repeat(64) }
+    const plan = planOf(DEFAULT_STRATEGY, [['n1', 'n2', 'n3', 'n4', 'n5']], {
+      nodes: [
+        planNode('n1'),
+        planNode('n2'),
+        planNode('n3', { before: older }),
+        planNode('n4', { before: null }),
+        planNode('n5'),
+      ],
+    })
+    const confirmed = ['n1', 'n2', 'n3', 'n4'].map((node) => ({
+      at: 3,
+      term: 1,
+      type: 'step.done' as const,
+      node,
+      step: 'confirm' as const,
+      change: null,
+    }))
+    const state = fold(
+      null,
+      entriesOf([
+        { at: 1, term: 0, type: 'rollout.started', plan, by: ANNA, why: null },
+        { at: 2, term: 1, type: 'driver.took', holder: 'c1' },
+        ...confirmed,
+      ]),
+    )
+    if (state === null) throw new Error('no state')
+    const undo = undoOf(state)
+    expect(undo).toMatchObject({ item: OLD_ITEM, without: ['n4'] })
+    const facts = ['n1', 'n2', 'n3'].map((key) => fact(key, { confirmed: [NEW_ITEM] }))
+    const back = planRollout('r2', { ...wish([...undo.own.keys()]), item: undo.item, undoes: 'r1' }, facts, undo.own)
+    expect(itemOf(back, 'n1')).toEqual(OLD_ITEM)
+    expect(itemOf(back, 'n3')).toEqual(older)
+    expect(back.undoes).toBe('r1')
+  })
+})
