@@ -66,6 +66,11 @@ export class FleetSession {
     this.#links.look(keys)
   }
 
+  /** Whom a rollout depends on, see {@link FleetLinks.attend}. */
+  attend(keys: ReadonlySet<string>): void {
+    this.#links.attend(keys)
+  }
+
   /** Wait until the fleet looks so, the time is over, or the signal comes. Resolves with the last look. */
   async until(wanted: (view: FleetView) => boolean, timeoutMs: number, signal: AbortSignal): Promise<FleetView> {
     const { promise, resolve } = Promise.withResolvers<void>()

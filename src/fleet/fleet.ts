@@ -6,6 +6,7 @@ import { type Cadence, Coalescer, type Schedule } from './coalescer.ts'
 import type { LinkEvent } from './link-event.ts'
 import { LogBook } from './log-book.ts'
 import { LATENCY_WINDOW_MS, NodeModel, type NodeMoment, RATE_WINDOW_MS } from './node-model.ts'
+import { nodeState } from './node-state.ts'
 import { NodeViewer } from './node-view.ts'
 import { ResultBook } from './result-book.ts'
 import { Series, type SeriesPoint, type SeriesRange } from './series.ts'
@@ -18,6 +19,7 @@ import type {
   LogQuery,
   LogRow,
   NodeDetail,
+  NodeTold,
   NodeView,
   ResultQuery,
   ResultView,
@@ -185,6 +187,24 @@ export class Fleet {
       answersPerSec: at.live ? ratesOf(model, (name) => (/^sent\b|Bytes$/.test(name) ? null : name)) : {},
       link: model.link,
       alerts: alertsOf(model, moment, node, at.atMs).sort(byUrgency),
+    }
+  }
+
+  /** What a node last told, without what only panes need; null when it is not in the inventory. */
+  told(key: string, nowMs: number): NodeTold | null {
+    const model = this.#nodes.get(key)
+    if (model === undefined) return null
+    const moment = model.now()
+    const silence = model.silence(nowMs, moment)
+    const { status } = moment
+    return {
+      state: nodeState(silence, nowMs),
+      heardMs: silence.lastDataMs,
+      toldMs: status === null ? null : moment.dataMs,
+      identity: model.identity,
+      site: model.site,
+      status,
+      inferencesPerSec: moment.vitals.inferencesPerSec,
     }
   }
 

@@ -55,6 +55,18 @@ export interface NodeView extends Vitals, OthersView, ChangeView {
   readonly misbehaves: 'floods' | 'breaks protocol' | null
 }
 
+/** What a node last told of itself; times are Unix ms on our clock. */
+export interface NodeTold {
+  readonly state: NodeState
+  readonly heardMs: number | null
+  /** When the status came; a heartbeat on the bus tells less. */
+  readonly toldMs: number | null
+  readonly identity: NodeIdentity | null
+  readonly site: UntrustedText | null
+  readonly status: NodeStatus | null
+  readonly inferencesPerSec: number | null
+}
+
 /** Sums over the nodes that are up; null where no node knows. */
 export interface FleetTotals {
   readonly nodes: number

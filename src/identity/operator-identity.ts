@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import type { Named } from '../../identity/names.ts'
-import { digestOf, newNonce, signEnvelope } from '../../identity/signing.ts'
-import { type Trust, type Verdict, verifyChain } from '../../identity/verify.ts'
+import { digestOf, newNonce, signEnvelope, signText } from '../../identity/signing.ts'
+import { readPem, type Trust, type Verdict, verifyChain } from '../../identity/verify.ts'
 import type { Json } from '../../protocol/canonical-json.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import type { Rights } from '../../protocol/rights.ts'
@@ -59,6 +59,17 @@ export class OperatorIdentity {
   /** Whom the chain of a server names (leaf first), or why it is not believed. */
   judgeServer(chain: readonly X509Certificate[], nowMs: number): Verdict {
     return verifyChain(chain, { trust: this.#trust, nowMs, use: 'server' })
+  }
+
+  /** Whom the chain of somebody who signed something names (leaf first), as of when they signed it. */
+  judgeSigner(chain: readonly X509Certificate[], atMs: number): Verdict {
+    return verifyChain(chain, { trust: this.#trust, nowMs: atMs, use: 'client' })
+  }
+
+  /** Sign a text that is kept; base64, with the certificates that prove it, DER in base64. */
+  signKept(text: string): { readonly signature: string; readonly chain: readonly string[] } {
+    const chain = readPem(this.tls.cert).map(({ raw }) => raw.toString('base64'))
+    return { signature: signText(text, this.#key), chain }
   }
 
   /** Sign a command for one node. */

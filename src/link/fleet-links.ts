@@ -42,6 +42,7 @@ export class FleetLinks {
   /** Keys by site and name, for heartbeats. */
   readonly #keys = new Map<string, string>()
   #looked: ReadonlySet<string> | null = null
+  #attended: ReadonlySet<string> = new Set()
   #isRunning = false
 
   constructor(options: FleetLinksOptions) {
@@ -73,7 +74,19 @@ export class FleetLinks {
   /** Whom somebody looks at now: these nodes tell every second, the others every ten. Until it is called all tell as often as they like. */
   look(keys: ReadonlySet<string>): void {
     this.#looked = keys
-    for (const [key, link] of this.#links) link.pace(keys.has(key) ? FAST_MS : SLOW_MS)
+    for (const [key, link] of this.#links) link.pace(this.#paceOf(key, keys))
+  }
+
+  /** Nodes that tell every second whether or not somebody looks at them: a rollout depends on what they say. */
+  attend(keys: ReadonlySet<string>): void {
+    const changed = new Set([...this.#attended, ...keys])
+    this.#attended = keys
+    const looked = this.#looked
+    if (looked !== null) for (const key of changed) this.#links.get(key)?.pace(this.#paceOf(key, looked))
+  }
+
+  #paceOf(key: string, looked: ReadonlySet<string>): number {
+    return looked.has(key) || this.#attended.has(key) ? FAST_MS : SLOW_MS
   }
 
   #add(key: string, direct: DirectAddress | null, site: string | undefined, node = key): void {
@@ -94,7 +107,7 @@ export class FleetLinks {
       }
       link = new BestLink(key, { sink, direct: direct === null ? null : straight, nats: through })
     }
-    if (this.#looked !== null) link.pace(this.#looked.has(key) ? FAST_MS : SLOW_MS)
+    if (this.#looked !== null) link.pace(this.#paceOf(key, this.#looked))
     this.#links.set(key, link)
     if (this.#isRunning) link.start()
   }

@@ -294,6 +294,8 @@ export type RolloutPhase = 'running' | 'paused' | 'reverting' | 'done' | 'revert
 export interface JournalEntry {
   readonly seq: number
   readonly event: RolloutEvent
+  /** Why it does not count: a decision that was not signed by somebody who may. Found when it is read, never kept. */
+  readonly ignored?: string
 }
 
 /** What became of an append. `conflict`: somebody else appended first; read on and decide again. */

@@ -7,6 +7,8 @@ import type { NodeState, RolloutState } from './state.ts'
 export interface FoldEntry {
   readonly seq: number
   readonly event: RolloutEvent | null
+  /** Why it does not count; absent where it does. */
+  readonly ignored?: string
 }
 
 /**
@@ -16,18 +18,18 @@ export interface FoldEntry {
  */
 export function fold(state: RolloutState | null, entries: readonly FoldEntry[]): RolloutState | null {
   let draft: Draft | null = null
-  for (const { seq, event } of entries) {
+  for (const { seq, event, ignored } of entries) {
     const seen: number = draft?.seq ?? state?.seq ?? 0
     if (seq <= seen) continue
     if (seq !== seen + 1) break
     if (draft === null && state === null) {
-      if (event?.type !== 'rollout.started') break
+      if (event?.type !== 'rollout.started' || ignored !== undefined) break
       draft = begin(event)
       continue
     }
     draft ??= draftOf(state as RolloutState)
     draft.seq = seq
-    if (event !== null) applyEvent(draft, event)
+    if (event !== null && ignored === undefined) applyEvent(draft, event)
   }
   return draft ?? state
 }

@@ -13,19 +13,12 @@ export interface RolloutWish {
   readonly undoes: string | null
 }
 
-/** An entry that does not count, and why: a decision that was not signed by somebody who may. */
-export interface IgnoredEntry {
-  readonly seq: number
-  readonly why: string
-}
-
 /** A rollout as its journal tells it. Texts in it are by whoever wrote them: make them safe before they are shown. */
 export interface RolloutView {
   readonly id: string
   readonly plan: Plan
-  /** What counts, in order; `fold` makes the state of it. */
+  /** All of them in order, also those that do not count; `fold` makes the state of them. */
   readonly entries: readonly JournalEntry[]
-  readonly ignored: readonly IgnoredEntry[]
   /** Who drives it now; null when nobody does. */
   readonly driver: Holder | null
   /** Whether that is this process. */

@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto'
+import { EdgeError } from '../../protocol/errors.ts'
+import type { Decide } from './brain.ts'
+import type { Journal, JournalEntry, LeaseBook, NodeKey, Plan, RolloutEvent, Target } from './contract.ts'
+import { DrivenRollouts } from './driven-rollouts.ts'
+import { type DriveEnd, RolloutDriver } from './driver.ts'
+import { signMandates } from './mandates.ts'
+import type { DecisionWish, RolloutService, RolloutView, RolloutWish } from './service.ts'
+import { type JudgeSigner, missingForWord, type Signer, signWord, type UnsignedWord, weighed } from './signed-words.ts'
+
+/** What {@link FleetRollouts} are made of. */
+export interface FleetRolloutsOptions {
+  readonly journal: Journal
+  readonly leases: LeaseBook
+  readonly target: Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
+  readonly decide: Decide
+  /** What would happen to the fleet as it is now. @throws EdgeError `PLAN_INVALID` */
+  readonly plan: (wish: RolloutWish) => Plan
+  /** Who decides here, asked whenever it matters; null on a fleet without identities. */
+  readonly signer: () => Signer | null
+  /** Who judges what others decided; null on a fleet without identities. */
+  readonly judge: () => JudgeSigner | null
+  /** This process, for people: `mia at bastion-1`. */
+  readonly holder: string
+  /** Be called when nodes told something; returns how to stop. */
+  readonly onNews?: (listener: () => void) => () => void
+  readonly onFault?: (rollout: string | null, error: EdgeError) => void
+  /** How long each decision took, ms. */
+  readonly onDecided?: (ms: number) => void
+  readonly now?: () => number
+  readonly tickMs?: number
+  readonly lookEveryMs?: number
+}
+
+/** How often who drives is looked at for those who follow, ms. */
+const DRIVER_LOOK_MS = 2000
+const MOST_TRIES = 20
+
+/** The rollouts of a fleet over its journal, leases and nodes. */
+export class FleetRollouts implements RolloutService {
+  readonly #options: FleetRolloutsOptions
+  readonly #driven: DrivenRollouts
+  readonly #now: () => number
+
+  constructor(options: FleetRolloutsOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    const { journal, onFault, lookEveryMs } = options
+    this.#driven = new DrivenRollouts({
+      journal,
+      drive: (rollout, signal) => this.#driveOnce(rollout, signal),
+      ...(onFault === undefined ? {} : { onFault }),
+      ...(lookEveryMs === undefined ? {} : { lookEveryMs }),
+    })
+  }
+
+  list(): Promise<readonly string[]> {
+    return this.#options.journal.list()
+  }
+
+  async view(id: string): Promise<RolloutView> {
+    return this.#viewOf(id, await this.#options.journal.read(id), await this.#options.leases.look(id))
+  }
+
+  async follow(id: string, took: (view: RolloutView) => void, signal: AbortSignal): Promise<void> {
+    const { journal, leases } = this.#options
+    const first = await this.view(id)
+    if (signal.aborted) return
+    const entries = [...first.entries]
+    let { driver } = first
+    took(first)
+    const ended = new AbortController()
+    const until = AbortSignal.any([signal, ended.signal])
+    let isDue = false
+    const tell = (): void => {
+      // Entries come in bursts: one look for all that are there.
+      if (isDue) return
+      isDue = true
+      setImmediate(() => {
+        isDue = false
+        if (!until.aborted) took({ ...first, entries: [...entries], driver, isDrivenHere: this.#isDriven(id) })
+      })
+    }
+    const look = setInterval(() => {
+      leases.look(id).then(
+        (next) => {
+          const isNew = next?.heldBy !== driver?.heldBy
+          driver = next
+          if (isNew) tell()
+        },
+        () => undefined,
+      )
+    }, DRIVER_LOOK_MS)
+    try {
+      await journal.follow(
+        id,
+        entries.length,
+        (entry) => {
+          entries.push(...weighed([entry], id, first.plan, this.#options.judge()))
+          tell()
+        },
+        until,
+      )
+    } finally {
+      clearInterval(look)
+      ended.abort()
+    }
+  }
+
+  plan(wish: RolloutWish): Plan {
+    return this.#options.plan(wish)
+  }
+
+  async start(plan: Plan, why: string | null): Promise<void> {
+    const { journal, signer } = this.#options
+    const who = signer()
+    if (who !== null) mustMay(who, missingForWord(who.rights, 'rollout.started', plan), 'start this rollout')
+    const at = this.#now()
+    const started = this.#sign({ type: 'rollout.started', at, term: 0, plan, why }, plan.rollout, 1, who)
+    const outcome = await journal.append(plan.rollout, started, 0)
+    if (!outcome.ok) {
+      throw new EdgeError('PLAN_INVALID', {
+        message: `there is a rollout ${plan.rollout} already`,
+        next: ['make the plan anew'],
+      })
+    }
+    if (who === null) return
+    let { seq } = outcome
+    for (const event of signMandates(plan, who, at)) seq = await this.#appendSoon(plan.rollout, () => event, seq)
+  }
+
+  async decide(id: string, wish: DecisionWish): Promise<void> {
+    const { decision, wave, why } = wish
+    const view = await this.view(id)
+    if (view.entries.some(({ event }) => event.type === 'rollout.ended')) {
+      throw new EdgeError('ROLLOUT_MISSING', {
+        message: `the rollout ${id} has ended`,
+        next: ['to take back what it changed, undo it'],
+      })
+    }
+    const who = this.#options.signer()
+    const kind = decision === 'pause' ? 'pause' : 'person.decided'
+    if (who !== null) mustMay(who, missingForWord(who.rights, kind, view.plan), `${decision} this rollout`)
+    const make = (seq: number): RolloutEvent =>
+      this.#sign({ type: 'person.decided', at: this.#now(), term: 0, decision, wave, why }, id, seq, who)
+    await this.#appendSoon(id, make, view.entries.length)
+  }
+
+  async drive(id: string | null, signal: AbortSignal): Promise<void> {
+    if (id === null) await this.#driven.all(signal)
+    else await this.#driven.one(id, signal)
+  }
+
+  driving(): readonly string[] {
+    return this.#driven.ids
+  }
+
+  /** Append behind whatever is last by then. */
+  async #appendSoon(id: string, make: (seq: number) => RolloutEvent, lastSeq: number): Promise<number> {
+    const { journal } = this.#options
+    let last = lastSeq
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const outcome = await journal.append(id, make(last + 1), last)
+      if (outcome.ok) return outcome.seq
+      last += (await journal.read(id, last)).length
+    }
+    throw new EdgeError('JOURNAL_FAILING', {
+      message: `others write to the journal of ${id} all the time, so it was not written down`,
+      next: ['do it again'],
+    })
+  }
+
+  #sign(word: UnsignedWord, rollout: string, seq: number, who: Signer | null): RolloutEvent {
+    return signWord(word, { rollout, seq }, who, this.#options.holder)
+  }
+
+  async #driveOnce(rollout: string, signal: AbortSignal): Promise<DriveEnd> {
+    const { journal, leases, target, decide, judge, holder, onNews, onDecided, tickMs } = this.#options
+    const driver = new RolloutDriver({
+      rollout,
+      holder,
+      journal,
+      leases,
+      target,
+      decide,
+      judge: judge(),
+      onTerm: () => this.#driven.holds(rollout, true),
+      ...(onNews === undefined ? {} : { onNews }),
+      ...(onDecided === undefined ? {} : { onDecided }),
+      ...(tickMs === undefined ? {} : { tickMs }),
+    })
+    return await driver.run(signal)
+  }
+
+  #isDriven(id: string): boolean {
+    return this.#driven.ids.includes(id)
+  }
+
+  #viewOf(id: string, entries: readonly JournalEntry[], driver: RolloutView['driver']): RolloutView {
+    const started = entries[0]?.event
+    if (started?.type !== 'rollout.started') throw missing(id)
+    const { plan } = started
+    const weighedEntries = weighed(entries, id, plan, this.#options.judge())
+    return { id, plan, entries: weighedEntries, driver, isDrivenHere: this.#isDriven(id) }
+  }
+}
+
+/** A new id of a rollout: when it was begun (UTC), so that ids sort by it, and what makes it the only one. */
+export function newRolloutId(nowMs: number): string {
+  const stamp = new Date(nowMs).toISOString().replace(/[-:]/g, '').slice(2, 13).replace('T', '-')
+  return `r${stamp}-${randomBytes(3).toString('hex')}`
+}
+
+function mustMay(who: Signer, missing: string | null, what: string): void {
+  if (missing === null) return
+  throw new EdgeError('RIGHT_MISSING', {
+    message: `${who.name} has not ${missing}, which it takes to ${what}`,
+    next: ['ask somebody who has it, or choose nodes of your sites'],
+  })
+}
+
+function missing(id: string): EdgeError {
+  return new EdgeError('ROLLOUT_MISSING', {
+    message: `there is no rollout ${id}`,
+    next: ['see edgedeck rollout list'],
+  })
+}

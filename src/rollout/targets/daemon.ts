@@ -1,0 +1,139 @@
+import { z } from 'zod'
+import { type ChangeStatus, changeStatusSchema, type Item } from '../../../protocol/change.ts'
+import { untrusted } from '../../../protocol/untrusted-text.ts'
+import type { Fleet } from '../../fleet/fleet.ts'
+import type { NodeTold } from '../../fleet/view.ts'
+import type { CommandOutcome, NodeLink } from '../../link/link.ts'
+import type { NodeKey, NodeObservation, Observation, StepOrder, StepOutcome, Target } from '../contract.ts'
+import { countsOf } from '../gates/counts.ts'
+import { stepCommand } from './step-args.ts'
+
+/** A fleet as rollouts need it: what it tells, and the links to its nodes. */
+export interface RolloutFleet {
+  readonly fleet: Fleet
+  readonly link: (key: string) => NodeLink | undefined
+  /** Have these nodes tell every second. */
+  readonly attend?: (keys: ReadonlySet<string>) => void
+}
+
+const STEP_TIMEOUT_MS = 10_000
+const MAX_MSG_CHARS = 1000
+/** A gap of this clock against the monotonic one means that the machine slept, ms. */
+const SLEPT_MS = 5000
+
+/**
+ * Failures after which nobody knows whether the step was taken, or which pass by themselves: the step is tried again. All
+ * others are the node's last word.
+ */
+const RETRIED: ReadonlySet<string> = new Set([
+  'NODE_UNREACHABLE',
+  'CANCELLED',
+  'NOT_READY',
+  'OVERLOADED',
+  'RATE_LIMITED',
+  'STORE_FAILING',
+  'AUDIT_FAILING',
+  'OUTPUT_REFUSED',
+  'COMMAND_EXPIRED',
+  'COMMAND_REPLAYED',
+  'PACKAGE_MISSING',
+  'FRAME_RATE',
+  'FRAME_INVALID',
+])
+
+const doneSchema = z.object({ change: changeStatusSchema.nullable() })
+
+/** What a {@link DaemonTarget} is made with. */
+export interface DaemonTargetOptions extends RolloutFleet {
+  readonly timeoutMs?: number
+  /** Steps are sent in the own name of who has no operator's rights: then not without a mandate. */
+  readonly needsMandate?: boolean
+  /** Unix ms. */
+  readonly now?: () => number
+}
+
+/** Daemons: steps are commands over their links, and what they tell is in their status. */
+export class DaemonTarget implements Target {
+  readonly #options: DaemonTargetOptions
+  readonly #now: () => number
+  #watchingSince: number
+  #clockGapMs: number
+
+  constructor(options: DaemonTargetOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#watchingSince = this.#now()
+    this.#clockGapMs = this.#now() - performance.now()
+  }
+
+  observe(nodes: readonly NodeKey[]): Observation {
+    const nowMs = this.#now()
+    // Of the time that this machine slept nobody knows who was there.
+    const gapMs = nowMs - performance.now()
+    if (Math.abs(gapMs - this.#clockGapMs) > SLEPT_MS) this.#watchingSince = nowMs
+    this.#clockGapMs = gapMs
+    const { fleet } = this.#options
+    const seen = new Map(nodes.map((key) => [key, observationOf(key, fleet.told(key, nowMs))]))
+    return { nowMs, watchingSince: this.#watchingSince, nodes: seen }
+  }
+
+  /** Have the nodes of a rollout tell every second. */
+  attend(nodes: readonly NodeKey[]): void {
+    this.#options.attend?.(new Set(nodes))
+  }
+
+  async carryOut(order: StepOrder): Promise<StepOutcome> {
+    const { link, needsMandate = false, timeoutMs = STEP_TIMEOUT_MS } = this.#options
+    const to = link(order.node)
+    if (to === undefined) return failed('NODE_UNREACHABLE', 'it is not in the inventory of who drives', true)
+    if (needsMandate && order.mandate === null) {
+      return failed('MANDATE_INVALID', "the operator's mandate for it is not in the journal yet", true)
+    }
+    const { verb, args } = stepCommand(order)
+    const why = `rollout ${order.plan.rollout}`
+    return outcomeOf(await to.command(verb, args, { timeoutMs, why }))
+  }
+}
+
+function outcomeOf(outcome: CommandOutcome): StepOutcome {
+  if (!outcome.ok) return failed(outcome.code, outcome.message, RETRIED.has(outcome.code))
+  const read = doneSchema.safeParse(outcome.result)
+  if (read.success) return { ok: true, change: read.data.change }
+  return failed('FRAME_INVALID', 'it answers in a way that is not known here', true)
+}
+
+function failed(code: string, msg: string, retry: boolean): StepOutcome {
+  return { ok: false, code: untrusted(code).slice(0, 64), msg: untrusted(msg).slice(0, MAX_MSG_CHARS), retry }
+}
+
+function observationOf(key: NodeKey, told: NodeTold | null): NodeObservation {
+  if (told === null) return unknownNode(key)
+  const { status, identity, heardMs, toldMs, state } = told
+  const changes = status?.changes
+  return {
+    key,
+    heardAt: heardMs,
+    toldAt: toldMs,
+    reach: state === 'up' || state === 'stale' || state === 'offline' ? state : 'unknown',
+    instance: status === null ? null : (identity?.instance ?? null),
+    counters: status === null ? null : countsOf(status.inference.counters),
+    criticalAlerts: (status?.alerts ?? []).filter(({ severity }) => severity === 'critical').length,
+    // Texts in it were made safe, which changes nothing of what its words are made of.
+    change: (changes?.change ?? null) as ChangeStatus | null,
+    confirmed: (changes?.confirmed ?? []) as readonly Item[],
+  }
+}
+
+function unknownNode(key: NodeKey): NodeObservation {
+  return {
+    key,
+    heardAt: null,
+    toldAt: null,
+    reach: 'unknown',
+    instance: null,
+    counters: null,
+    criticalAlerts: 0,
+    change: null,
+    confirmed: [],
+  }
+}
