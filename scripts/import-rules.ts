@@ -230,6 +230,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/commands': [
     'durable',
     'src/rollout',
+    'packages',
     'src/packages',
     'src/doctor',
     'src/controller',
@@ -260,6 +261,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'package.json',
     'src/commands',
     'src/rollout',
+    'packages',
     'src/packages',
     'src/doctor',
     'src/controller',

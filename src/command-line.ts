@@ -12,6 +12,7 @@ import { type NodeFilter, parseFilter } from './fleet/filter.ts'
 import { addIdentityCommands, type IdentityRequest } from './identity-commands.ts'
 import { addLogCommands, type LogsCommandRequest } from './log-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
+import { addModelCommands, type ModelRequest } from './model-commands.ts'
 import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
@@ -39,6 +40,7 @@ export type CommandRequest =
   | ShellRequest
   | NatsRequest
   | BusRequest
+  | ModelRequest
   | PkiRequest
   | ControllerRequest
   | AuditCommandRequest
@@ -138,6 +140,7 @@ function grammar(
   addPastCommands(program, accept, nowMs)
   addExecCommand(program, accept, argv)
   addShellCommands(program, accept)
+  addModelCommands(program, accept)
   addNatsCommands(program, accept)
   addLoginCommand(program, accept)
   addPkiCommands(program, accept)

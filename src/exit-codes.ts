@@ -7,6 +7,8 @@ export const EXIT_UNREACHABLE = 1
 export const EXIT_OF_COMPARISON = { sound: 0, unanswered: EXIT_UNREACHABLE, faulty: 3 } as const
 /** Of `edgedeck doctor`. */
 export const EXIT_OF_DIAGNOSIS = { fine: 0, untested: EXIT_UNREACHABLE, faulty: 3 } as const
+/** Of `edgedeck model list`. */
+export const EXIT_OF_PACKAGES = { whole: 0, damaged: 3 } as const
 /** A command that was run on nodes ended with another exit code than 0 on some. */
 export const EXIT_COMMAND_FAILED = 4
 /** Of `edgedeck exec`: where a node was not reached, lost, too late or left out, that counts more than a command that failed. */

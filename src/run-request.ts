@@ -12,7 +12,7 @@ import { demoScreen, runScreen } from './commands/screen.ts'
 import { DEFAULT_CONTEXT } from './config/context.ts'
 import { consolePaths } from './config/paths.ts'
 import { execMeansOf } from './exec-request.ts'
-import { EXIT_OF_COMPARISON, EXIT_OF_DIAGNOSIS, EXIT_UNREACHABLE } from './exit-codes.ts'
+import { EXIT_OF_COMPARISON, EXIT_OF_DIAGNOSIS, EXIT_OF_PACKAGES, EXIT_UNREACHABLE } from './exit-codes.ts'
 import { IdentityFolder } from './identity/identity-source.ts'
 import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
 import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
@@ -50,6 +50,11 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
     await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
     return 0
+  }
+  if (request.kind === 'model') {
+    const { runModel } = await import('./commands/model.ts')
+    const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
+    return (await runModel(request.task, passphrase, io)) ? EXIT_OF_PACKAGES.whole : EXIT_OF_PACKAGES.damaged
   }
   if (request.kind === 'nats-bus') {
     const { runNatsBus } = await import('./commands/nats-bus.ts')

@@ -2,11 +2,11 @@ import { constants, type Dirent } from 'node:fs'
 import { access, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PackageSigner } from '../../identity/package-signature.ts'
+import { insideOf, readManifest, verifyVariant } from '../../packages/model-folder.ts'
 import { verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { MANIFEST_FILE, type Manifest } from '../../protocol/model-manifest.ts'
 import { nearest } from '../../settings/document.ts'
-import { insideOf, readManifest, verifyVariant } from './folder.ts'
 
 /** A model that was verified and can be loaded; everything a session and the protocol routes need to know of it. */
 export interface ServedModel {

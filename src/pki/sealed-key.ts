@@ -58,10 +58,15 @@ export function sealKey(key: KeyObject, holder: string, passphrase: string): str
 }
 
 /**
- * Open what {@link sealKey} wrote; `file` is for messages.
+ * Open what {@link sealKey} wrote; `file` is for messages, `read` makes the key of its PEM.
  * @throws EdgeError `PASSPHRASE_WRONG`, or `PKI_UNUSABLE` when the file holds no sealed key
  */
-export function openSealedKey(text: string, passphrase: string, file: string): KeyObject {
+export function openSealedKey(
+  text: string,
+  passphrase: string,
+  file: string,
+  read: (pem: string) => KeyObject | null = readKey,
+): KeyObject {
   const sealed = parse(text)
   if (sealed === null) {
     throw new EdgeError('PKI_UNUSABLE', {
@@ -75,7 +80,7 @@ export function openSealedKey(text: string, passphrase: string, file: string): K
     const cipher = createDecipheriv(CIPHER, key, Buffer.from(head.cipher.iv, 'base64'), { authTagLength: 16 })
     cipher.setAAD(Buffer.from(canonicalJson(head))).setAuthTag(Buffer.from(tag, 'base64'))
     const pem = Buffer.concat([cipher.update(Buffer.from(data, 'base64')), cipher.final()]).toString('utf8')
-    const opened = readKey(pem)
+    const opened = read(pem)
     if (opened !== null) return opened
   } catch {
     // A wrong passphrase and a damaged file look alike: that is what the seal is for.

@@ -3,15 +3,15 @@ import { createReadStream } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { EdgeError, messageOf } from '../protocol/errors.ts'
 import {
   MANIFEST_FILE,
   MAX_MANIFEST_BYTES,
   type Manifest,
   type ManifestVariant,
   manifestSchema,
-} from '../../protocol/model-manifest.ts'
-import { describeFault, readDocument } from '../../settings/document.ts'
+} from '../protocol/model-manifest.ts'
+import { describeFault, readDocument } from '../settings/document.ts'
 
 const COPY_AGAIN = 'copy the whole model folder again from where it was made'
 

@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+import { outputOption } from './command-options.ts'
+import type { ModelTask } from './commands/model.ts'
+import type { OutputFormat } from './commands/output.ts'
+
+/** What `edgedeck model …` is asked about packages on this machine. */
+export interface ModelRequest {
+  readonly kind: 'model'
+  readonly task: ModelTask
+  readonly passphraseFile: string | null
+}
+
+/** Add the commands that make packages of models, sign them and look at them. */
+export function addModelCommands(
+  program: Command,
+  accept: (request: ModelRequest | { readonly kind: 'text'; readonly text: string }) => void,
+): void {
+  const model = program
+    .command('model')
+    .description('Pack models, sign them, and see what packages there are.')
+    .helpCommand(false)
+  model.action(() => accept({ kind: 'text', text: model.helpInformation() }))
+
+  const secret = (command: Command): Command =>
+    command.option('--passphrase-file <file>', 'passphrase of the key on its first line; else it is asked for')
+  const give = (task: ModelTask, { passphraseFile = null }: { passphraseFile?: string | null } = {}): void =>
+    accept({ kind: 'model', task, passphraseFile })
+
+  secret(model.command('pack'))
+    .description('Make a package of a model folder; prints its digest.')
+    .argument('<FOLDER>', 'with manifest.json and all that it names')
+    .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given; FOLDER itself packs it in place')
+    .option('--key <file>', 'sign it too')
+    .action((folder: string, options: { out?: string; key?: string; passphraseFile?: string }) => {
+      const { out = null, key = null } = options
+      give({ what: 'pack', folder, out, key }, options)
+    })
+
+  secret(model.command('sign'))
+    .description('Sign a package, after every file of it was verified; prints its digest.')
+    .argument('<PACKAGE>', 'its folder')
+    .requiredOption('--key <file>', 'private key, as "model keys new" makes it')
+    .action((folder: string, options: { key: string; passphraseFile?: string }) => {
+      give({ what: 'sign', folder, key: options.key }, options)
+    })
+
+  model
+    .command('list')
+    .description('Show the packages of a folder, each verified as a whole.')
+    .argument('[FOLDER]', 'a package, or a folder with packages in it', '.')
+    .option('--trust <key>', 'public key or file of such keys whose signatures count; may be repeated', collect, [])
+    .addOption(outputOption())
+    .action((folder: string, options: { trust: string[]; output: OutputFormat }) => {
+      give({ what: 'list', folder, trust: options.trust, format: options.output })
+    })
+
+  const keys = model.command('keys').description('Keys that sign packages.').helpCommand(false)
+  keys.action(() => accept({ kind: 'text', text: keys.helpInformation() }))
+  secret(keys.command('new'))
+    .description('Make NAME.key, which signs, and NAME.pub, which nodes trust; prints the public key.')
+    .argument('<NAME>', 'of the two files')
+    .option('--no-passphrase', 'leave the key unsealed, for a machine that signs by itself')
+    .action((name: string, options: { passphrase: boolean; passphraseFile?: string }) => {
+      give({ what: 'new-key', name, isSealed: options.passphrase }, options)
+    })
+}
+
+function collect(value: string, others: string[]): string[] {
+  return [...others, value]
+}
