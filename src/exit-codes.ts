@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../protocol/errors.ts'
+import type { RolloutOutcome } from './commands/rollout.ts'
 import { isOk, type NodeOutcome } from './shell/fan-out-outcome.ts'
 
 /** A node or region did not answer. */
@@ -15,6 +16,19 @@ export const EXIT_COMMAND_FAILED = 4
 export function exitOfExec(outcomes: readonly Pick<NodeOutcome, 'end'>[]): number {
   if (outcomes.every(isOk)) return 0
   return outcomes.every(({ end }) => end.kind === 'exited') ? EXIT_COMMAND_FAILED : EXIT_UNREACHABLE
+}
+/** Of `edgedeck rollout`: it was taken back, or is done but for some nodes. */
+export const EXIT_TAKEN_BACK = 5
+/** Of `edgedeck rollout`: it stands, or goes on without whoever waited for it. */
+export const EXIT_STANDS = 6
+/** Of `edgedeck rollout`, by how it went. */
+export const EXIT_OF_ROLLOUT: Readonly<Record<RolloutOutcome, number>> = {
+  told: 0,
+  done: 0,
+  incomplete: EXIT_TAKEN_BACK,
+  reverted: EXIT_TAKEN_BACK,
+  stands: EXIT_STANDS,
+  runs: EXIT_STANDS,
 }
 /** A shell whose connection broke off or was left, as ssh has it: all below may be of the shell itself. */
 export const EXIT_LOST = 255

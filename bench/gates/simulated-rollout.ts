@@ -3,6 +3,7 @@ import type { GateInput, PeerEvidence } from '../../src/rollout/gates/contract.t
 import { NO_COUNTS } from '../../src/rollout/gates/counts.ts'
 import { plus } from '../../src/rollout/gates/expected.ts'
 import { judge } from '../../src/rollout/gates/judge.ts'
+import { DEFAULT_STRATEGY } from '../../src/rollout/strategy.ts'
 
 /** What a simulated fleet is like and what the new item does to it. */
 export interface Scenario {
@@ -69,20 +70,8 @@ export interface Watch {
   readonly tickSec: number
 }
 
-/** @see Watch */
-export const WATCH: Watch = {
-  limits: {
-    maxFailedPct: 2,
-    maxSlowPct: 10,
-    maxDisagreePct: 20,
-    worseFactor: 2,
-    minRequests: 200,
-    falseStop: 0.05,
-  },
-  soakSec: 300,
-  maxSoakSec: 1800,
-  tickSec: 10,
-}
+/** The limits that hold when nobody says otherwise, and soaks of five minutes to half an hour. */
+export const WATCH: Watch = { limits: DEFAULT_STRATEGY.gates, soakSec: 300, maxSoakSec: 1800, tickSec: 10 }
 
 const BEFORE_SEC = 3600
 /** Shares of the fleet that have changed after the canary wave and each that follows. */
