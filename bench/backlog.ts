@@ -67,7 +67,7 @@ async function start(stateDir: string, keyFile: string): Promise<Start> {
     node: { name: 'bench' },
     inference: { listen: '127.0.0.1:0' },
     control: { listen: '127.0.0.1:0' },
-    models: { dir: join(ROOT, 'models') },
+    models: { dir: join(ROOT, 'models'), variant: 'fp32' },
     store: { maxBytes: '1000GB', keyFile },
     upstream: { nats: { servers: ['nats://127.0.0.1:1'] } },
     state: { dir: stateDir },

@@ -119,7 +119,7 @@ function daemonOf(dir: string, linkPort: number): DaemonProcess {
       inference: { listen: listen.inference },
       control: { listen: listen.control },
       metrics: { serve: 'inference' },
-      models: { dir: modelsDir(), serve: 'digits' },
+      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32' },
       state: { dir: join(dir, 'state') },
       store: { maxBytes: '20GB' },
       upstream: { nats: { servers: [`nats://127.0.0.1:${linkPort}`] } },

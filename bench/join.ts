@@ -68,7 +68,7 @@ async function firstFrame(name: string, url: string, identityDir: string | null)
 
 async function nodeTimes(name: string, token: string | null, identityDir: string): Promise<number[]> {
   const config = file(`${name}.json`, {
-    models: { dir: join(ROOT, 'models') },
+    models: { dir: join(ROOT, 'models'), variant: 'fp32' },
     inference: { listen: '127.0.0.1:0' },
     control: { listen: '127.0.0.1:0' },
     state: { dir: join(dir, name) },

@@ -79,7 +79,7 @@ function daemonBehind(linkPort: number, dir: string): DaemonProcess {
       inference: { listen: listen.inference },
       control: { listen: listen.control },
       metrics: { serve: 'inference' },
-      models: { dir: modelsDir(), serve: 'digits' },
+      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32' },
       state: { dir: join(dir, 'state') },
       upstream: { nats: { servers: [`nats://127.0.0.1:${linkPort}`] } },
     }),

@@ -14,9 +14,9 @@ import type { InferenceService, ServiceEvent } from './inference/inference-servi
 import type { InferenceMeters } from './inference/meters.ts'
 import { labelOf } from './inference/outcome.ts'
 import type { Logger } from './logs/logger.ts'
+import { ModelVariants } from './model-variants.ts'
 import { loadModels, type ServedModel } from './models/models.ts'
-import { packagedModel } from './models/package.ts'
-import { configuredModel } from './models/served.ts'
+import { configuredFolder, configuredModel } from './models/served.ts'
 import { PackageShelf } from './models/shelf.ts'
 import { readPackageTrust } from './models/trust.ts'
 import { makeDelivery, type NodeDelivery } from './node-delivery.ts'
@@ -33,21 +33,22 @@ export interface ChangePathParts {
   readonly config: DaemonConfig
   readonly meters: InferenceMeters
   readonly store: Pick<Store, 'read'>
+  /** Version of this program. */
+  readonly release: string
   readonly log: Logger
   /** What the node shows to where packages come from; null while it has not joined. */
   readonly identity: () => UplinkIdentity | null
 }
 
 /**
- * The model that the configuration names, seen before anything else of a node is started; null where it cannot be had and
- * a rollout may have brought another. @throws EdgeError of `configuredModel`
+ * See that the model which the configuration names can be had, before anything else of a node is started; where a rollout
+ * may have brought another it need not be. @throws EdgeError of `configuredModel`
  */
-export async function baseModel({ models, state }: DaemonConfig): Promise<ServedModel | null> {
+export async function requireModel({ models, state }: DaemonConfig): Promise<void> {
   try {
-    return await configuredModel(models)
+    await configuredModel(models)
   } catch (error) {
-    if (existsSync(slotPath(state.dir))) return null
-    throw error
+    if (!existsSync(slotPath(state.dir))) throw error
   }
 }
 
@@ -60,19 +61,23 @@ export class ChangePath {
   /** How packages come here. */
   readonly delivery: NodeDelivery
   readonly #models: ModelKind
+  readonly #variants: ModelVariants
   readonly #parts: ChangePathParts
-  #base: ServedModel | null
+  /** What the node was set up with, in the variant that serves here. */
+  #base: ServedModel | null = null
+  readonly #ending = new AbortController()
   /** Why what was confirmed does not serve. */
   #putAside: string | null = null
   #onDisk: readonly string[] = []
   #lister: NodeJS.Timeout | null = null
 
-  private constructor(parts: ChangePathParts, shelf: PackageShelf, base: ServedModel | null) {
+  private constructor(parts: ChangePathParts, shelf: PackageShelf) {
     this.#parts = parts
-    this.#base = base
     this.shelf = shelf
     const { config, meters, store, log, identity } = parts
     this.delivery = makeDelivery(config, { shelf, identity, log })
+    this.#variants = new ModelVariants(parts)
+    const { shadowPriority } = config.models
     const comparisons = new ModelComparisons({
       tap: this.tap,
       store,
@@ -80,14 +85,15 @@ export class ChangePath {
       serving: () => this.#models.serving(),
       modelOf: (item, signal) => this.#models.model(item, signal),
       pixelLimit: config.inference.pictureMegapixels * 1e6,
-      priority: config.models.shadowPriority,
+      priority: shadowPriority,
     })
     this.#models = new ModelKind({
       shelf,
       bring: (wish, run) => this.delivery.deliver(wish, run),
       serve: config.models.serve,
       base: () => this.#baseModel(),
-      choose: (opened) => packagedModel(opened),
+      choose: (opened, { isStaged, signal }) =>
+        this.#variants.choose(opened, { measure: isStaged ? shadowPriority : null, signal }),
       compare: (item, wish) => comparisons.compare(item, wish),
       watch: (before, samplePct) => comparisons.watch(before, samplePct),
     })
@@ -106,10 +112,10 @@ export class ChangePath {
    * Read how far changes are, once this daemon owns the state folder.
    * @throws EdgeError `STORE_UNUSABLE`, `CONFIG_UNSERVABLE`
    */
-  static async open(parts: ChangePathParts, base: ServedModel | null): Promise<ChangePath> {
+  static async open(parts: ChangePathParts): Promise<ChangePath> {
     const { models, state } = parts.config
     const shelf = await PackageShelf.open(state.dir, await readPackageTrust(models.trust))
-    const path = new ChangePath(parts, shelf, base)
+    const path = new ChangePath(parts, shelf)
     await path.delivery.start()
     path.keeper.open()
     return path
@@ -144,6 +150,7 @@ export class ChangePath {
 
   /** End what is going on; what is on probation goes on at the next start. */
   async stop(): Promise<void> {
+    this.#ending.abort()
     if (this.#lister !== null) clearInterval(this.#lister)
     this.#lister = null
     await this.delivery.stop()
@@ -162,8 +169,7 @@ export class ChangePath {
       change: this.keeper.status(),
       confirmed: [...this.keeper.confirmed()],
       models: [...this.#onDisk],
-      nodeClass: null,
-      variants: {},
+      ...this.#variants.status(this.#models.serving()),
     }
   }
 
@@ -174,7 +180,11 @@ export class ChangePath {
   }
 
   async #baseModel(): Promise<ServedModel> {
-    this.#base ??= await configuredModel(this.#parts.config.models)
+    // Measured once for all starts, before anything serves that could be disturbed.
+    this.#base ??= await this.#variants.choose(await configuredFolder(this.#parts.config.models), {
+      measure: this.#models.serving() === null ? 'normal' : null,
+      signal: this.#ending.signal,
+    })
     return this.#base
   }
 

@@ -5,7 +5,7 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { LogRecord } from '../protocol/records.ts'
 import { briefStatus } from './brief-status.ts'
 import { makeReach } from './bus-reach.ts'
-import { baseModel, ChangePath } from './change-path.ts'
+import { ChangePath, requireModel } from './change-path.ts'
 import { makeCommandPath } from './command-path.ts'
 import { changeCommands } from './commands/changes.ts'
 import { faultCommands } from './commands/faults.ts'
@@ -104,12 +104,13 @@ export class Daemon {
     const { node, state } = this.#config
     this.#log.start()
     this.#endings.push(() => this.#log.stop())
-    const base = await baseModel(this.#config)
+    await requireModel(this.#config)
     const store = await this.#openStore()
     const meters = new InferenceMeters(this.#config.alerts.latency)
     const uplinkIdentity = () => this.#identity?.tls() ?? null
-    const toChanges = { config: this.#config, meters, store, log: this.#log, identity: uplinkIdentity }
-    const changes = await ChangePath.open(toChanges, base)
+    const release = this.#version
+    const toChanges = { config: this.#config, meters, store, release, log: this.#log, identity: uplinkIdentity }
+    const changes = await ChangePath.open(toChanges)
     // Twice: a start that fails ends in order too, and one that serves ends its changes before all else.
     this.#endings.push(() => changes.stop())
     const service = this.#makeService(meters, changes)

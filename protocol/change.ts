@@ -220,11 +220,17 @@ export const statusChanges = z.object({
   models: z.array(z.string().max(129)).max(64),
   /** By what was measured on the node; null before. */
   nodeClass: z.enum(['light', 'heavy']).nullable(),
-  /** What each variant of the served model was measured at, ms of a picture in the median, and why the one that serves was chosen. */
-  variants: fewOf(z.object({ runMs: z.number().nonnegative(), isChosen: z.boolean(), why: z.string().max(200) }), {
-    most: 16,
-    nameChars: 64,
-  }),
+  /**
+   * Each variant of the served model: what it was measured at, ms of a picture in the median (null where it was not), and
+   * why it serves or does not.
+   */
+  variants: fewOf(
+    z.object({ runMs: z.number().nonnegative().nullable(), isChosen: z.boolean(), why: z.string().max(200) }),
+    {
+      most: 16,
+      nameChars: 64,
+    },
+  ),
   /** Settings that are not as the confirmed configuration has them, a line each; absent or empty when all are. */
   drift: z.array(z.string().max(200)).max(32).optional(),
 })

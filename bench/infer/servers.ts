@@ -80,6 +80,7 @@ function edgeDaemon(
           EDGE_INFERENCE_LISTEN: `127.0.0.1:${port}`,
           EDGE_CONTROL_LISTEN: '127.0.0.1:0',
           EDGE_MODELS_DIR: join(root, 'models'),
+          EDGE_MODELS_VARIANT: 'fp32',
           EDGE_NODE_NAME: 'edge-node-01',
           ...settings(stateDir),
         },

@@ -21,8 +21,11 @@ export interface ModelKindOptions {
   readonly serve: string | null
   /** The model that the node was set up with, verified; what serves while nothing is confirmed. */
   readonly base: () => Promise<ServedModel>
-  /** Which of a package's variants serves here. */
-  readonly choose: (opened: Awaited<ReturnType<typeof openPackage>>) => Promise<ServedModel>
+  /** Which of a package's variants serves here; they are measured when it is staged, as long as nothing waits for it. */
+  readonly choose: (
+    opened: Awaited<ReturnType<typeof openPackage>>,
+    how: { readonly isStaged: boolean; readonly signal?: AbortSignal | undefined },
+  ) => Promise<ServedModel>
   readonly compare: ChangeKind['compare']
   readonly watch: ChangeKind['watch']
   /** Bytes that programs of this machine may still take. */
@@ -74,7 +77,7 @@ export class ModelKind implements ChangeKind {
       })
     }
     await bring({ item, sources }, { signal, progress: onProgress })
-    await this.model(item, signal)
+    await this.#open(item, { isStaged: true, signal })
   }
 
   /**
@@ -82,8 +85,15 @@ export class ModelKind implements ChangeKind {
    * @throws EdgeError `PACKAGE_MISSING`, `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `MODEL_INVALID`
    */
   async model(item: Item | null, signal?: AbortSignal): Promise<ServedModel> {
-    const { shelf, base, choose } = this.#options
-    if (item === null) return await base()
+    if (item === null) return await this.#options.base()
+    return await this.#open(item, { isStaged: false, signal })
+  }
+
+  async #open(
+    item: Item,
+    { isStaged, signal }: { readonly isStaged: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<ServedModel> {
+    const { shelf, choose } = this.#options
     const held = await shelf.find(item.digest)
     if (held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
@@ -100,7 +110,7 @@ export class ModelKind implements ChangeKind {
         next: ['begin a rollout of what the package is'],
       })
     }
-    const model = await choose(opened)
+    const model = await choose(opened, { isStaged, signal })
     this.#digests.set(model, item.digest)
     return model
   }

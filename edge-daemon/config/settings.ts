@@ -110,6 +110,16 @@ export const SETTINGS = {
       false,
       'Serve from `models.dir` only folders that are packages signed by a key of `models.trust`.',
     ),
+    variant: setting(
+      text({ maxChars: 64 }),
+      'auto',
+      'Variant or precision of a model to serve, e.g. `fp32` or `int8`; `auto` for the fastest as measured on this node.',
+    ),
+    maxAccuracyLoss: setting(
+      optionalNumber({ min: 0, max: 100 }),
+      null,
+      'Points of accuracy that a faster variant may be below the best; null for what the model itself allows.',
+    ),
     shadowPriority: setting(
       oneOf('idle', 'low', 'normal'),
       'idle',

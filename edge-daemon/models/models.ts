@@ -73,10 +73,19 @@ export async function pickModel(
   serve: string | null,
   signers: readonly PackageSigner[] | null = null,
 ): Promise<ServedModel> {
+  return modelOf(await pickFolder(dir, serve, signers))
+}
+
+/** The folder that {@link pickModel} chooses, none of its variants verified yet. @throws EdgeError as there */
+export async function pickFolder(
+  dir: string,
+  serve: string | null,
+  signers: readonly PackageSigner[] | null = null,
+): Promise<ModelFolder> {
   const { models, faults } = await loadModels(dir)
   const chosen = choose({ dir, serve, models, faults })
   if (signers !== null) await verifyFolder({ folder: chosen.folder, trust: signers })
-  return modelOf(chosen)
+  return chosen
 }
 
 /**

@@ -1,9 +1,17 @@
 import type { DaemonConfig } from '../config/settings.ts'
-import { pickModel, type ServedModel } from './models.ts'
+import { type ModelFolder, modelOf, pickFolder, type ServedModel } from './models.ts'
 import { readPackageTrust } from './trust.ts'
 
-/** What this node serves of its models folder, as its configuration says. @throws EdgeError of `pickModel` and `readPackageTrust`. */
-export async function configuredModel(models: DaemonConfig['models']): Promise<ServedModel> {
+/**
+ * The folder that this node serves, as its configuration says; its files are not verified where no signature is required.
+ * @throws EdgeError of `pickFolder` and `readPackageTrust`
+ */
+export async function configuredFolder(models: DaemonConfig['models']): Promise<ModelFolder> {
   const signers = await readPackageTrust(models.trust)
-  return await pickModel(models.dir, models.serve, models.requireSignature ? signers : null)
+  return await pickFolder(models.dir, models.serve, models.requireSignature ? signers : null)
+}
+
+/** The model of that folder in its first variant. @throws EdgeError of {@link configuredFolder} and `modelOf` */
+export async function configuredModel(models: DaemonConfig['models']): Promise<ServedModel> {
+  return await modelOf(await configuredFolder(models))
 }

@@ -10,6 +10,7 @@ import { type Answer, Comparison, type Pair } from './comparison.ts'
 import { KeptSource } from './kept-source.ts'
 import { LabelledSource } from './labelled-source.ts'
 import { LiveSource } from './live-source.ts'
+import { requireRoomBeside } from './room-beside.ts'
 import type { Sample, SampleSource } from './source.ts'
 
 /** Times the work on a picture that is rested before the next, so that it takes a quarter of one core at most. */
@@ -17,10 +18,6 @@ const REST_FACTOR = 3
 /** Longest rest, ms. */
 const LONGEST_REST_MS = 2000
 const MOST_FAULT_CHARS = 1024
-/** A process without a model; what a model takes of its file's size (field notes 1); what stays free for everything else. */
-const PROCESS_BYTES = 100e6
-const MEMORY_OF_MODEL = 4
-const LEFT_FREE_BYTES = 100e6
 
 /** Where a shadow's pictures come from. */
 export type ShadowSource =
@@ -190,7 +187,9 @@ class Shadow implements ShadowRun {
   async #load(side: Side): Promise<void> {
     const model = this.#options[side]
     await this.#with(side, async (arm) => {
-      requireMemory(model, this.#options.freeBytes?.() ?? process.availableMemory())
+      await blaming('node', async () => {
+        requireRoomBeside(model, this.#options.freeBytes?.() ?? process.availableMemory())
+      })
       await arm.start()
     })
   }
@@ -240,21 +239,6 @@ function pairOf({ served, label }: Sample, answers: Partial<Record<Side, Answer>
   if (candidate === undefined || current === undefined) return null
   const currentMs = answers.current?.ok === true ? answers.current.runMs : undefined
   return { candidate, current, label, currentMs }
-}
-
-/** What serves comes first: a model is not loaded beside it into memory that may be wanted. */
-function requireMemory({ name, version, sizeBytes }: ServedModel, freeBytes: number): void {
-  const needed = PROCESS_BYTES + sizeBytes * MEMORY_OF_MODEL + LEFT_FREE_BYTES
-  if (freeBytes >= needed) return
-  const error = new EdgeError('NOT_READY', {
-    message: `${mb(freeBytes)} MB of memory are free, and ${name}@${version} beside what serves needs ${mb(needed)} MB`,
-    next: ['free memory on the node, or go on without a shadow'],
-  })
-  throw new Blamed('node', error)
-}
-
-function mb(bytes: number): number {
-  return Math.round(bytes / 1e6)
 }
 
 class Blamed extends Error {

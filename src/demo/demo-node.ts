@@ -75,7 +75,7 @@ export class DemoNodeParts {
       node: { name: this.name, site: this.site },
       inference: { listen: listen.inference },
       control: { listen: listen.control },
-      models: { dir: modelsDir(), serve: 'digits' },
+      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32' },
       state: { dir: this.stateDir },
       store: { maxBytes: '200MB', keyFile: this.#keyFile },
       upstream: cloud.kind === 'nats' ? { nats: { servers: [url] } } : { http: { url } },

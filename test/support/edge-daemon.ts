@@ -56,6 +56,8 @@ export class DaemonHome {
       'inference.listen': '127.0.0.1:0',
       'control.listen': '127.0.0.1:0',
       'models.dir': path.join(ROOT, 'models'),
+      // Measured at a first start otherwise, which few tests are about.
+      'models.variant': 'fp32',
       'state.dir': this.stateDir,
       'live.interval': '200ms',
       ...changes,

@@ -129,7 +129,7 @@ function modelFacts({ confirmed, models, nodeClass, variants, drift = [] }: Chan
     ...Object.entries(variants).map(
       ([variant, { runMs, isChosen, why }]): Fact => ({
         label: variant,
-        value: `${formatMs(runMs)} a picture${isChosen ? `, serves: ${why}` : `: ${why}`}`,
+        value: `${runMs === null ? 'not measured' : `${formatMs(runMs)} a picture`}${isChosen ? ', serves: ' : ': '}${why}`,
         token: isChosen ? 'ok' : 'muted',
       }),
     ),
