@@ -27,6 +27,8 @@ import type { UplinkIdentity } from './upstream/bus-files.ts'
 /** How often what lies on the disk is listed for the status, ms. */
 const LIST_EVERY_MS = 30_000
 const MAX_LISTED = 64
+/** How long a package that no change needs stays: it may have been brought for the next one. */
+const UNUSED_FOR_MS = 3_600_000
 
 /** What changes are carried out with. */
 export interface ChangePathParts {
@@ -194,7 +196,7 @@ export class ChangePath {
     for (const name of Object.keys(this.shelf.pins)) {
       if (name.startsWith('change-') && !wanted.has(name)) await this.shelf.pin(name, null)
     }
-    if (mayRemove) await this.shelf.removeUnpinned()
+    if (mayRemove) await this.shelf.removeUnpinned(UNUSED_FOR_MS)
   }
 
   async #list(): Promise<void> {

@@ -10,7 +10,7 @@ import { FrameReader, writeFrame } from './framing.ts'
 import { encodeJson, type FaultMessage, KIND, type StartFailure, type StartMessage } from './messages.ts'
 import { OnnxModel } from './onnx-model.ts'
 import { PictureIntake } from './picture-intake.ts'
-import { selfTest } from './self-test.ts'
+import { selfTest, warmUp } from './self-test.ts'
 
 const PARENT_FD = 3
 const MAX_PICTURE_BYTES = 128 * 1024 * 1024
@@ -45,6 +45,7 @@ function main(): void {
       const decoder = new PictureDecoder({ to: { width, height, divideBy }, pixelLimit: message.pixelLimit })
       const run = (pictures: readonly Float32Array[]) => model.run(pictures)
       await selfTest(message.model, { decoder, run, batchMax: message.batchMax })
+      await warmUp(message.model, { run, batchMax: message.batchMax })
       runner = new BatchRunner({
         batchMax: message.batchMax,
         slowMs: message.slowMs,

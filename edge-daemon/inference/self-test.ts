@@ -46,3 +46,23 @@ export async function selfTest(model: Pick<ServedModel, 'selfTest' | 'classes'>,
     return JSON.stringify(model.classes[index] ?? String(index))
   }
 }
+
+/** Most time that warming a model may take, ms: a heavy one is warm enough by then. */
+const WARM_MS = 250
+
+/**
+ * Run a model with batches of growing size, so that the first requests of devices do not pay for memory and code that
+ * are made at the first use.
+ */
+export async function warmUp(
+  model: Pick<ServedModel, 'input'>,
+  { run, batchMax }: Pick<SelfTestParts, 'run' | 'batchMax'>,
+): Promise<void> {
+  const [, channels, height, width] = model.input.shape
+  const black = new Float32Array(channels * height * width)
+  const endMs = performance.now() + WARM_MS
+  for (let size = 1; performance.now() < endMs; size = Math.min(batchMax, size * 2)) {
+    await run(Array.from({ length: size }, () => black))
+    if (size === batchMax) return
+  }
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { replaceFile } from '../../durable/durable-file.ts'
@@ -143,11 +143,21 @@ export class PackageShelf {
     })
   }
 
-  /** Remove every package that no pin keeps. @returns their digests. */
-  async removeUnpinned(): Promise<string[]> {
+  /**
+   * Remove every package that no pin keeps and that has been here for a while: what was just brought may be wanted next.
+   * @returns their digests.
+   */
+  async removeUnpinned(olderThanMs = 0): Promise<string[]> {
     return await this.#inTurn(async () => {
-      const loose = (await this.#digests()).filter((digest) => this.#pinsOf(digest).length === 0)
-      for (const digest of loose) await this.#remove(join(this.#root, digest))
+      const loose: string[] = []
+      for (const digest of await this.#digests()) {
+        if (this.#pinsOf(digest).length > 0) continue
+        const folder = join(this.#root, digest)
+        // A rename to its place says when it came there.
+        if (Date.now() - (await stat(folder)).ctimeMs < olderThanMs) continue
+        await this.#remove(folder)
+        loose.push(digest)
+      }
       return loose
     })
   }

@@ -136,7 +136,12 @@ export class ChangingNode implements AsyncDisposable {
   /** Wait until the change is in a phase. */
   async until(phase: ChangeStatus['phase'], timeoutMs = 30_000): Promise<ChangeStatus> {
     const session = this.#session
-    const now = () => session.of('status').at(-1)?.changes?.change
+    const now = () => {
+      if (session.invalid !== null || session.closed !== null) {
+        throw new Error(`the session is over: ${session.invalid ?? JSON.stringify(session.closed)}`)
+      }
+      return session.of('status').at(-1)?.changes?.change
+    }
     await eventually(() => now()?.phase === phase, { timeoutMs, what: `${phase}, it is ${JSON.stringify(now())}` })
     return now() as ChangeStatus
   }

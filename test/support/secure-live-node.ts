@@ -26,8 +26,8 @@ export class SecureIdentity implements ControlIdentity {
     return Date.now() + this.clockShiftMs
   }
 
-  judgeChain(chain: readonly X509Certificate[]): Verdict {
-    return verifyChain(chain, { trust: this.#authority.trust(), nowMs: this.nowMs(), use: 'client' })
+  judgeChain(chain: readonly X509Certificate[], atMs?: number): Verdict {
+    return verifyChain(chain, { trust: this.#authority.trust(), nowMs: atMs ?? this.nowMs(), use: 'client' })
   }
 
   judge(socket: TLSSocket, from: { readonly route: Peer['route']; readonly address: string }): Peer | string {

@@ -1,0 +1,193 @@
+import { expect, test } from 'vitest'
+import { MAX_UNCLEAN_STARTS, type SlotEvent } from '../../../edge-daemon/changes/slot.ts'
+import { decodeSlot } from '../../../edge-daemon/changes/slot-file.ts'
+import { MEMORY, pinnedDigests, wantedItem } from '../../../edge-daemon/changes/slot-state.ts'
+import { leftMs } from '../../../edge-daemon/changes/slot-steps.ts'
+import { EdgeError } from '../../../protocol/errors.ts'
+import { seededRandom } from '../../support/random.ts'
+import { activate, confirm, end, MovedSlot, revert, shadow, stage, testItem } from '../../support/slot-moves.ts'
+
+const ROLLOUTS = ['r1', 'r2', 'r3']
+const ACTIVATIONS = ['a1', 'a2', 'a3']
+const LIVES = 120
+const MOVES = 120
+const REFUSALS = ['TERM_STALE', 'CHANGE_LOCKED', 'CHANGE_UNFIT']
+
+/** A slot that lives through steps of rollouts, losses of power, clocks that jump and models that fail, in any order. */
+class Life {
+  readonly slot = new MovedSlot()
+  readonly #random: () => number
+  /** Items that came to the node whole, and the highest term by rollout. */
+  readonly staged = new Set<string>()
+  readonly terms = new Map<string, number>()
+  /** What was decided of an activation that was let in. */
+  readonly outcomes = new Map<string, 'confirmed' | 'reverted'>()
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed)
+  }
+
+  move(): void {
+    const before = this.slot.state
+    const rollout = this.#one(ROLLOUTS)
+    const activation = this.#one(ACTIVATIONS)
+    const term = 1 + Math.floor(this.#random() * 4)
+    const item = `${rollout}-item`
+    const { slot } = this
+    try {
+      switch (Math.floor(this.#random() * 16)) {
+        case 0:
+        case 1:
+          slot.asks(stage(item, rollout, term))
+          break
+        case 2:
+          slot.asks(shadow(1 + Math.floor(this.#random() * 3), rollout, term))
+          break
+        case 3:
+        case 4:
+          slot.asks(activate(activation, rollout, 60, term))
+          break
+        case 5:
+          slot.asks(confirm(activation, rollout, term))
+          break
+        case 6:
+          slot.asks(revert(this.#random() < 0.5 ? activation : undefined, rollout, term))
+          break
+        case 7:
+          slot.asks(end(rollout, term))
+          break
+        case 8:
+          slot.boots((this.#random() - 0.3) * 100_000)
+          break
+        case 9:
+          if (this.#random() < 0.5) slot.does({ type: 'stopping' })
+          slot.does({ type: 'started' })
+          break
+        case 10:
+          slot.now = { ...slot.now, wallMs: Math.max(0, slot.now.wallMs + (this.#random() - 0.5) * 1e9) }
+          break
+        case 11:
+          slot.pass(this.#random() * 20_000)
+          break
+        default:
+          slot.does(this.#event())
+      }
+    } catch (error) {
+      expect(error).toBeInstanceOf(EdgeError)
+      expect(REFUSALS).toContain((error as EdgeError).code)
+      return
+    }
+    this.#hold(before)
+  }
+
+  #event(): SlotEvent {
+    const fault = { kind: 'errors' as const, msg: 'too many failed' }
+    const events: SlotEvent[] = [
+      { type: 'staged' },
+      { type: 'staged' },
+      { type: 'loaded' },
+      { type: 'loaded' },
+      { type: 'returned' },
+      { type: 'returned' },
+      { type: 'failed', fault },
+      { type: 'died', msg: 'signal SIGKILL' },
+      { type: 'gate', fault },
+      { type: 'proven' },
+      { type: 'looked' },
+    ]
+    const event = this.#one(events)
+    if (event.type === 'staged' && this.slot.phase === 'staging') {
+      this.staged.add(this.slot.state.change?.item.digest ?? '')
+    }
+    return event
+  }
+
+  /** What holds after every move. */
+  #hold(before: MovedSlot['state']): void {
+    const { state, now } = this.slot
+    const { change } = state
+    // What is kept can be read again, and is bounded.
+    expect(decodeSlot(JSON.stringify(state))).toMatchObject({ ok: true })
+    expect(state.ended.length).toBeLessThanOrEqual(MEMORY.ended)
+    // Nothing serves that did not come whole, or that may be removed from the disk.
+    const wanted = wantedItem(state, 'model')
+    if (wanted !== null) {
+      expect(this.staged).toContain(wanted.digest)
+      expect(pinnedDigests(state)).toContain(wanted.digest)
+    }
+    const [confirmed] = state.confirmed
+    if (confirmed !== undefined) expect(pinnedDigests(state)).toContain(confirmed.digest)
+    // What counts as good changes by a confirmation or its revert alone, and is then one of the two.
+    if (confirmed?.digest !== before.confirmed[0]?.digest) {
+      const isConfirmed = change?.phase === 'confirmed' && change.item.digest === confirmed?.digest
+      const isTakenBack = change?.phase === 'reverting' && change.before?.digest === confirmed?.digest
+      expect(isConfirmed || isTakenBack).toBe(true)
+      if (isTakenBack) expect(before.confirmed[0]?.digest).toBe(change?.item.digest)
+    }
+    // On probation the lock is held and the time runs, never longer than it was given.
+    if (change?.phase === 'probation' || change?.phase === 'activating') {
+      expect(change.isLocked).toBe(true)
+      expect(change.uncleanStarts).toBeLessThan(MAX_UNCLEAN_STARTS)
+      const left = leftMs(state, now)
+      if (change.phase === 'probation') {
+        expect(left).toBeGreaterThan(0)
+        expect(left).toBeLessThanOrEqual(60_000)
+      }
+    }
+    // A term never falls; an activation that was taken back is never confirmed.
+    for (const { rollout, term } of state.terms) {
+      expect(term).toBeGreaterThanOrEqual(this.terms.get(rollout) ?? 0)
+      this.terms.set(rollout, term)
+    }
+    for (const { rollout, activation, outcome } of state.ended) {
+      const key = `${rollout} ${activation}`
+      if (this.outcomes.get(key) === 'reverted') expect(outcome).toBe('reverted')
+      this.outcomes.set(key, outcome)
+    }
+  }
+
+  #one<T>(all: readonly T[]): T {
+    return all[Math.floor(this.#random() * all.length)] as T
+  }
+}
+
+test('whatever comes in whatever order, nothing serves that is not whole, kept and decided', () => {
+  const phases = new Set<string | null>()
+  for (let seed = 1; seed <= LIVES; seed += 1) {
+    const life = new Life(seed)
+    for (let move = 0; move < MOVES; move += 1) {
+      life.move()
+      phases.add(life.slot.phase)
+    }
+    // Left alone, with a clock that stands or jumps, it comes to rest: no probation lasts for ever.
+    const { slot } = life
+    for (let minute = 0; minute < 3; minute += 1) {
+      slot.now = { ...slot.now, upMs: slot.now.upMs + 31_000 }
+      slot.does({ type: 'loaded' }).does({ type: 'looked' })
+    }
+    slot.does({ type: 'returned' })
+    expect(['probation', 'activating', 'reverting']).not.toContain(slot.phase)
+  }
+  expect(phases).toEqual(
+    new Set([
+      null,
+      'staging',
+      'staged',
+      'shadowing',
+      'activating',
+      'probation',
+      'confirmed',
+      'reverting',
+      'reverted',
+      'failed',
+    ]),
+  )
+})
+
+test('forgets the rollout that it heard longest ago, and never the one whose change it carries', () => {
+  const slot = new MovedSlot().asks(stage('own', 'r1', 7))
+  for (let n = 0; n < MEMORY.terms * 2; n += 1) slot.asks(end(`other-${n}`, 2))
+  expect(slot.state.terms).toHaveLength(MEMORY.terms)
+  expect(() => slot.asks(stage('own', 'r1', 6))).toThrow(/term 7/)
+  expect(slot.state.change?.item).toEqual(testItem('own'))
+})
