@@ -19,6 +19,7 @@ import type { FleetAccess } from './link/access.ts'
 import { mergeNodes, parseNodeFlag } from './link/directory.ts'
 import { operatorBus } from './link/operator-bus.ts'
 import { DenyFollower } from './pki/deny-follower.ts'
+import type { JournalPlace } from './rollout/open-rollouts.ts'
 
 /** What runs. */
 export interface Program {
@@ -41,6 +42,8 @@ export interface ChosenFleet {
   readonly screen: ScreenSettings
   /** Where shells are opened, and how they are recorded. */
   readonly shells: { readonly find: FindPlacesOf; readonly recordingsDir: string; readonly record: RecordSettings }
+  /** Where the journals of rollouts are: on the fleet's bus, or else in a folder of this user. */
+  readonly rollouts: JournalPlace
   /** Folder of the journals of what this user's consoles send, who is to have them, and what brings them there. */
   readonly audit: {
     readonly dir: string
@@ -88,5 +91,8 @@ export function chooseFleet(flags: FleetFlags, { version, assetsDir }: Program, 
   const inventory = new Inventory({ listed: nodes, configFile, signal, ...(bus === null ? {} : { bus }) })
   const find = remotePlaces({ context, configFile })
   const shells = { find, recordingsDir: paths.recordingsDir, record: config.record }
-  return { context, configFile, nodes, shells, inventory, clouds: regions, access, screen, audit }
+  const rollouts: JournalPlace = nats
+    ? { kind: 'bus', servers: nats.servers, access: busAccess }
+    : { kind: 'folder', dir: join(paths.rolloutsDir, context.name) }
+  return { context, configFile, nodes, rollouts, shells, inventory, clouds: regions, access, screen, audit }
 }

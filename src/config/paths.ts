@@ -16,6 +16,8 @@ export interface ConsolePaths {
   readonly pkiDir: string
   /** `$XDG_STATE_HOME/edgedeck/audit`, journals of what consoles send. */
   readonly auditDir: string
+  /** `$XDG_STATE_HOME/edgedeck/rollouts`, journals of rollouts of fleets without a bus, a folder a context. */
+  readonly rolloutsDir: string
   /** `$XDG_STATE_HOME/edgedeck/recordings`, sessions on nodes, a folder a context. */
   readonly recordingsDir: string
 }
@@ -35,6 +37,7 @@ export function consolePaths(env: Readonly<Record<string, string | undefined>>, 
     identitiesDir: join(state, 'identities'),
     pkiDir: join(xdgData?.startsWith('/') ? xdgData : join(home, '.local', 'share'), 'edgedeck', 'pki'),
     auditDir: join(state, 'audit'),
+    rolloutsDir: join(state, 'rollouts'),
     recordingsDir: join(state, 'recordings'),
   }
 }

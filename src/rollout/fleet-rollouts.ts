@@ -4,9 +4,11 @@ import type { Decide } from './brain.ts'
 import type { Journal, JournalEntry, LeaseBook, NodeKey, Plan, RolloutEvent, Target } from './contract.ts'
 import { DrivenRollouts } from './driven-rollouts.ts'
 import { type DriveEnd, RolloutDriver } from './driver.ts'
+import { fold } from './fold.ts'
 import { signMandates } from './mandates.ts'
 import type { DecisionWish, RolloutService, RolloutView, RolloutWish } from './service.ts'
 import { type JudgeSigner, missingForWord, type Signer, signWord, type UnsignedWord, weighed } from './signed-words.ts'
+import type { RolloutState } from './state.ts'
 
 /** What {@link FleetRollouts} are made of. */
 export interface FleetRolloutsOptions {
@@ -15,7 +17,7 @@ export interface FleetRolloutsOptions {
   readonly target: Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
   readonly decide: Decide
   /** What would happen to the fleet as it is now. @throws EdgeError `PLAN_INVALID` */
-  readonly plan: (wish: RolloutWish) => Plan
+  readonly plan: (wish: RolloutWish, undone: RolloutState | null) => Plan
   /** Who decides here, asked whenever it matters; null on a fleet without identities. */
   readonly signer: () => Signer | null
   /** Who judges what others decided; null on a fleet without identities. */
@@ -35,12 +37,15 @@ export interface FleetRolloutsOptions {
 /** How often who drives is looked at for those who follow, ms. */
 const DRIVER_LOOK_MS = 2000
 const MOST_TRIES = 20
+const MOST_SEEN = 32
 
 /** The rollouts of a fleet over its journal, leases and nodes. */
 export class FleetRollouts implements RolloutService {
   readonly #options: FleetRolloutsOptions
   readonly #driven: DrivenRollouts
   readonly #now: () => number
+  /** Entries of rollouts that were looked at last. */
+  readonly #seen = new Map<string, readonly JournalEntry[]>()
 
   constructor(options: FleetRolloutsOptions) {
     this.#options = options
@@ -78,7 +83,10 @@ export class FleetRollouts implements RolloutService {
       isDue = true
       setImmediate(() => {
         isDue = false
-        if (!until.aborted) took({ ...first, entries: [...entries], driver, isDrivenHere: this.#isDriven(id) })
+        if (until.aborted) return
+        const known = [...entries]
+        this.#remember(id, known)
+        took({ ...first, entries: known, driver, isDrivenHere: this.#isDriven(id) })
       })
     }
     const look = setInterval(() => {
@@ -108,7 +116,9 @@ export class FleetRollouts implements RolloutService {
   }
 
   plan(wish: RolloutWish): Plan {
-    return this.#options.plan(wish)
+    const undone = wish.undoes === null ? null : (this.#seen.get(wish.undoes) ?? null)
+    if (wish.undoes !== null && undone === null) throw missing(wish.undoes)
+    return this.#options.plan(wish, undone === null ? null : fold(null, undone))
   }
 
   async start(plan: Plan, why: string | null): Promise<void> {
@@ -192,6 +202,13 @@ export class FleetRollouts implements RolloutService {
     return await driver.run(signal)
   }
 
+  #remember(id: string, entries: readonly JournalEntry[]): void {
+    this.#seen.delete(id)
+    this.#seen.set(id, entries)
+    const [oldest] = this.#seen.keys()
+    if (this.#seen.size > MOST_SEEN && oldest !== undefined) this.#seen.delete(oldest)
+  }
+
   #isDriven(id: string): boolean {
     return this.#driven.ids.includes(id)
   }
@@ -200,8 +217,10 @@ export class FleetRollouts implements RolloutService {
     const started = entries[0]?.event
     if (started?.type !== 'rollout.started') throw missing(id)
     const { plan } = started
-    const weighedEntries = weighed(entries, id, plan, this.#options.judge())
-    return { id, plan, entries: weighedEntries, driver, isDrivenHere: this.#isDriven(id) }
+    const counted = weighed(entries, id, plan, this.#options.judge())
+    if (counted[0]?.ignored !== undefined) throw missing(id, `nobody who may has begun it: ${counted[0].ignored}`)
+    this.#remember(id, counted)
+    return { id, plan, entries: counted, driver, isDrivenHere: this.#isDriven(id) }
   }
 }
 
@@ -219,9 +238,9 @@ function mustMay(who: Signer, missing: string | null, what: string): void {
   })
 }
 
-function missing(id: string): EdgeError {
+function missing(id: string, why = 'there is none of that name'): EdgeError {
   return new EdgeError('ROLLOUT_MISSING', {
-    message: `there is no rollout ${id}`,
+    message: `the rollout ${id} cannot be looked at: ${why}`,
     next: ['see edgedeck rollout list'],
   })
 }

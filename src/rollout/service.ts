@@ -44,7 +44,11 @@ export interface RolloutService {
   view(id: string): Promise<RolloutView>
   /** Call `took` with the rollout as it is now and whenever that changes, until the signal. @throws as {@link view} */
   follow(id: string, took: (view: RolloutView) => void, signal: AbortSignal): Promise<void>
-  /** What would happen to the fleet as it is now. Nothing is written. @throws EdgeError `PLAN_INVALID` */
+  /**
+   * What would happen to the fleet as it is now. Nothing is written. A wish that undoes a rollout brings each node what it had
+   * before that, whatever item it names; the rollout has been looked at before, by {@link view} or {@link follow}.
+   * @throws EdgeError `PLAN_INVALID`
+   */
   plan(wish: RolloutWish): Plan
   /** Sign a plan, with a mandate for each of its nodes, and write it down; it begins once somebody drives it. @throws EdgeError `RIGHT_MISSING` */
   start(plan: Plan, why: string | null): Promise<void>
