@@ -1,3 +1,4 @@
+import { bucketStream, bucketSubjects, PACKAGE_BUCKET } from './object-store.ts'
 import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from './rollout-subjects.ts'
 import { auditSubjects, operatorAuditSubject, streamSubjects } from './subjects.ts'
 
@@ -163,12 +164,35 @@ export function leaseConfiguration(wishes: Partial<StreamWishes> = {}): StreamCo
 
 const LEASE_BYTES = 16e6
 
+/** @see StreamWishes — of the bucket of packages: 10 GB, for as long as there is room, one copy. */
+export const PACKAGES_PRESET: Pick<StreamWishes, 'maxBytes' | 'maxAgeMs' | 'replicas'> = {
+  maxBytes: 10e9,
+  maxAgeMs: 0,
+  replicas: 1,
+}
+
+/**
+ * The configuration of the stream behind the bucket of packages (NATS ADR-20). Contents are named by their digests, so
+ * nothing is ever written over, and no message of a writer can empty it (`allow_rollup_hdrs`); what is no longer wanted is
+ * removed by who keeps the streams.
+ */
+export function packagesConfiguration(wishes: Partial<StreamWishes> = {}): StreamConfiguration {
+  const { maxBytes, maxAgeMs, replicas } = { ...PACKAGES_PRESET, ...wishes }
+  const name = bucketStream(PACKAGE_BUCKET)
+  return {
+    ...streamConfiguration({ name, maxBytes, maxAgeMs, replicas, trustsNodes: false }),
+    subjects: bucketSubjects(PACKAGE_BUCKET),
+    metadata: {},
+  }
+}
+
 /** The streams of a fleet by what they hold: the one table that whoever makes, compares or writes them down reads. */
 export const STREAMS = {
   blocks: streamConfiguration,
   audit: auditConfiguration,
   rollouts: rolloutConfiguration,
   leases: leaseConfiguration,
+  packages: packagesConfiguration,
 } as const satisfies Record<string, (wishes?: Partial<StreamWishes>) => StreamConfiguration>
 /** @see STREAMS */
 export type StreamKind = keyof typeof STREAMS

@@ -55,6 +55,7 @@ export function addNatsCommands(
         audit: { ...shared, ...bounds(options.auditMaxBytes, options.auditMaxAge) },
         rollouts: copies === undefined ? {} : { replicas: copies },
         leases: copies === undefined ? {} : { replicas: copies },
+        packages: copies === undefined ? {} : { replicas: copies },
       }
       const { apply, output: format, timeout: timeoutMs } = options
       if (options.out !== undefined) {

@@ -1,5 +1,6 @@
 import { type Account, type Export, encodeAccount, encodeOperator, type Import, newScopedSigner } from '@nats-io/jwt'
 import { createAccount, createOperator, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { bucketStream, bucketSubjects, PACKAGE_BUCKET } from '../../protocol/object-store.ts'
 import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from '../../protocol/rollout-subjects.ts'
 import { AUDIT_STREAM, LEASE_STREAM, ROLLOUT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
 import { auditSubjects, operatorAuditSubject, streamSubjects } from '../../protocol/subjects.ts'
@@ -116,15 +117,23 @@ interface Service {
   readonly isStream: boolean
 }
 
+const PACKAGES = bucketStream(PACKAGE_BUCKET)
 /** What the account of the streams does for others; who may ask which is in the permissions of users. */
 const SERVICES: readonly Service[] = [
-  ...[...streamSubjects(), ...auditSubjects(), operatorAuditSubject('*'), ...ROLLOUT_SUBJECTS, ...LEASE_SUBJECTS].map(
-    (subject) => ({
-      subject,
-      local: subject,
-      isStream: false,
-    }),
-  ),
+  ...[
+    ...streamSubjects(),
+    ...auditSubjects(),
+    operatorAuditSubject('*'),
+    ...ROLLOUT_SUBJECTS,
+    ...LEASE_SUBJECTS,
+    ...bucketSubjects(PACKAGE_BUCKET),
+  ].map((subject) => ({ subject, local: subject, isStream: false })),
+  // In batches: each answer is several messages.
+  ...[`DIRECT.GET.${PACKAGES}`, `DIRECT.GET.${PACKAGES}.>`].map((call) => ({
+    subject: `$JS.API.${call}`,
+    local: `${ARCHIVE_API}.${call}`,
+    isStream: !call.endsWith('>'),
+  })),
   ...[STREAM_PRESET.name, AUDIT_STREAM, ROLLOUT_STREAM, LEASE_STREAM].flatMap((stream) =>
     [
       `STREAM.INFO.${stream}`,

@@ -1,6 +1,7 @@
 import type { Permissions, UserPermissionsLimits } from '@nats-io/jwt'
 import { ROLL_CALL_SUBJECT } from '../../protocol/bus-subjects.ts'
 import { ARCHIVE_DOMAIN, type BusUser, type BusUserKind } from '../../protocol/bus-users.ts'
+import { bucketStream, bucketSubjects, PACKAGE_BUCKET } from '../../protocol/object-store.ts'
 import { ROLES } from '../../protocol/rights.ts'
 import { LEASE_SUBJECTS, ROLLOUT_SUBJECTS } from '../../protocol/rollout-subjects.ts'
 import { AUDIT_STREAM, LEASE_STREAM, ROLLOUT_STREAM, STREAM_PRESET } from '../../protocol/stream-config.ts'
@@ -53,6 +54,7 @@ export function permissionsOf(role: SigningRole): Permissions {
             // Only by subject: the form with a body reads anything.
             `${ARCHIVE_API}.DIRECT.GET.${EDGE}.edge.{{name()}}.>`,
             `${ARCHIVE_API}.DIRECT.GET.${AUDIT}.edge.{{name()}}.>`,
+            ...READS_PACKAGES,
           ],
         },
         sub: { allow: ['edge.{{name()}}.rpc', 'edge.{{name()}}.rpc.in.>', ROLL_CALL_SUBJECT, inboxOf('node')] },
@@ -70,6 +72,7 @@ export function permissionsOf(role: SigningRole): Permissions {
         reads(AUDIT, 'audit.operator.>'),
         READS_ROLLOUTS,
         DRIVES_ROLLOUTS,
+        { pub: { allow: [...READS_PACKAGES, ...bucketSubjects(PACKAGE_BUCKET)] } },
       )
     case 'controller':
       return together(talks('controller', '*'), reads(EDGE, '>'), reads(AUDIT, '>'), READS_ROLLOUTS, DRIVES_ROLLOUTS)
@@ -147,6 +150,12 @@ const READS_ROLLOUTS: Permissions = together(reads(ROLLOUT_STREAM, '>'), {
     ],
   },
 })
+
+/** Read what the bucket of packages holds, which is what every node may run; without consumers, which would stay behind. */
+const READS_PACKAGES = [
+  `${ARCHIVE_API}.DIRECT.GET.${bucketStream(PACKAGE_BUCKET)}`,
+  `${ARCHIVE_API}.DIRECT.GET.${bucketStream(PACKAGE_BUCKET)}.$O.${PACKAGE_BUCKET}.M.*`,
+]
 
 /** Write journals and take leases. Who decided something is known by signatures, not by who may write here. */
 const DRIVES_ROLLOUTS: Permissions = { pub: { allow: [...ROLLOUT_SUBJECTS, ...LEASE_SUBJECTS] } }

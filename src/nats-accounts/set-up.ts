@@ -169,7 +169,13 @@ export function streamWishesOf(
 }
 
 /** Shares of the room of a bus. */
-const SHARES: Readonly<Record<StreamKind, number>> = { blocks: 0.45, audit: 0.3, rollouts: 0.04, leases: 0.01 }
+const SHARES: Readonly<Record<StreamKind, number>> = {
+  blocks: 0.45,
+  audit: 0.3,
+  rollouts: 0.04,
+  leases: 0.01,
+  packages: 0.18,
+}
 
 /** For who makes streams with other tools; `edgedeck nats setup --apply` needs no file. */
 function writeStreams(folder: BusFolder, facts: BusFacts): void {

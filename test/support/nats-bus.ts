@@ -11,6 +11,7 @@ import { type BusUser, inboxPrefixOf } from '../../protocol/bus-users.ts'
 import {
   auditConfiguration,
   leaseConfiguration,
+  packagesConfiguration,
   rolloutConfiguration,
   streamConfiguration,
 } from '../../protocol/stream-config.ts'
@@ -171,6 +172,7 @@ export async function natsBus(
       streamConfiguration({ maxBytes: 1e9, trustsNodes: false }),
       auditConfiguration({ maxBytes: 1e9 }),
       rolloutConfiguration({ maxBytes: 1e8 }),
+      packagesConfiguration({ maxBytes: 1e8 }),
       leaseConfiguration(leaseMs === undefined ? {} : { maxAgeMs: leaseMs }),
     ]) {
       // The client's types do not know atomic batches.

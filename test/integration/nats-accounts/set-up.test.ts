@@ -13,7 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), 'edgedeck-setup-'))
 const out = join(dir, 'bus')
 /** What is told of every stream, when sites do not change those of rollouts. */
 const streams = (blocks: string, rollouts = blocks): string =>
-  `EDGE: ${blocks}\nAUDIT: ${blocks}\nROLLOUT: ${rollouts}\nROLLOUT_LEASE: ${rollouts}\n`
+  `EDGE: ${blocks}\nAUDIT: ${blocks}\nROLLOUT: ${rollouts}\nROLLOUT_LEASE: ${rollouts}\nOBJ_packages: ${rollouts}\n`
 const NOTHING = { wishes: { blocks: {}, audit: {} }, apply: false, timeoutMs: 5000 } as const
 let authority: FleetAuthority
 
