@@ -33,11 +33,15 @@ interface Flight {
   hasArrived: boolean
 }
 
+/** Told how long each decision took, and the fold over what came of it, ms. */
+export type DecisionClock = (decideMs: number, events: number) => void
+
 /** What a driver needs of the world. */
 export interface DriverWorld {
   readonly journal: SimulatedJournal
   readonly nodes: ReadonlyMap<string, SimulatedNode>
   readonly judges: Judges
+  readonly clock: DecisionClock | null
   /** One way, ms. */
   latencyMs(): number
   /** Called before every append: the driver may be killed or stopped right there. */
@@ -143,7 +147,11 @@ export class SimulatedDriver {
   #decide(now: number): void {
     if (this.#state === null || hasEnded(this.#state)) return
     this.decisions += 1
-    for (const event of decide(this.#state, this.#watch.observation(now), this.#world.judges)) {
+    const observation = this.#watch.observation(now)
+    const began = performance.now()
+    const events = decide(this.#state, observation, this.#world.judges)
+    this.#world.clock?.(performance.now() - began, events.length)
+    for (const event of events) {
       if (!this.#append(event)) return
     }
   }

@@ -6,7 +6,7 @@ import { judgeShadow } from '../../../src/rollout/gates/shadow.ts'
 import { awaitsApproval, hasEnded, type RolloutState } from '../../../src/rollout/state.ts'
 import { seededRandom } from '../random.ts'
 import { ANNA, planNode, planOf } from './plans.ts'
-import { SimulatedDriver, SimulatedJournal } from './simulated-driver.ts'
+import { type DecisionClock, SimulatedDriver, SimulatedJournal } from './simulated-driver.ts'
 import { type Release, SimulatedNode } from './simulated-node.ts'
 
 /** The judges of the product. */
@@ -45,6 +45,8 @@ export interface Scenario {
   /** What whoever looks after it does when it pauses. */
   readonly operator: 'resumes' | 'promotes' | 'aborts'
   readonly maxStageMs: number
+  /** Nodes and ways take no time: what is left is the engine's. */
+  readonly isInstant?: boolean
 }
 
 const STEP_MS = 250
@@ -59,6 +61,7 @@ export class SimulatedWorld {
   readonly nodes = new Map<string, SimulatedNode>()
   readonly #random: () => number
   readonly #judges: Judges
+  readonly #clock: DecisionClock | null
   readonly #drivers: SimulatedDriver[] = []
   readonly #strikes: Strike[]
   readonly #pausedSince = { at: 0, is: false }
@@ -69,9 +72,11 @@ export class SimulatedWorld {
   readonly startedAt: number
   #state: RolloutState | null = null
 
-  constructor(scenario: Scenario, judges: Judges = JUDGES) {
+  constructor(scenario: Scenario, judges: Judges = JUDGES, clock: DecisionClock | null = null) {
+    this.#clock = clock
     this.scenario = scenario
     this.#judges = judges
+    const { isInstant = false } = scenario
     this.#random = seededRandom(scenario.seed)
     this.#strikes = [...scenario.strikes]
     this.now = 1_800_000_000_000
@@ -88,8 +93,8 @@ export class SimulatedWorld {
           site,
           release,
           requestsPerSec: scenario.requestsPerSec,
-          stageMs: 500 + Math.floor(this.#random() * scenario.maxStageMs),
-          swapMs: 500 + Math.floor(this.#random() * 3000),
+          stageMs: isInstant ? 0 : 500 + Math.floor(this.#random() * scenario.maxStageMs),
+          swapMs: isInstant ? 0 : 500 + Math.floor(this.#random() * 3000),
           clockMs: Math.floor((this.#random() - 0.5) * 100_000),
         }),
       )
@@ -223,7 +228,8 @@ export class SimulatedWorld {
       journal: this.journal,
       nodes: this.nodes,
       judges: this.#judges,
-      latencyMs: () => Math.floor(20 + this.#random() * 400),
+      clock: this.#clock,
+      latencyMs: () => (this.scenario.isInstant === true ? 0 : Math.floor(20 + this.#random() * 400)),
       strike: (driver: SimulatedDriver, event: RolloutEvent) => this.#strike(driver, event),
     }
     this.#drivers.push(new SimulatedDriver(world, `c${this.#drivers.length + 1}`, this.now))
