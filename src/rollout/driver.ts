@@ -17,6 +17,7 @@ import { MandateBook } from './mandates.ts'
 import { openSteps } from './open-steps.ts'
 import { type JudgeSigner, weighed } from './signed-words.ts'
 import { hasEnded, type RolloutState } from './state.ts'
+import { watchedNodes } from './watched-nodes.ts'
 
 /** What a {@link RolloutDriver} is made with. */
 export interface DriverOptions {
@@ -188,7 +189,7 @@ export class RolloutDriver {
     const events = decide(state, observation)
     onDecided?.(performance.now() - startedMs)
     for (const event of events) if (!(await this.#append(event))) return false
-    target.attend?.([...state.nodes.values()].flatMap(({ key, wave }) => (wave === null ? [] : [key])))
+    target.attend?.(watchedNodes(state))
     return true
   }
 
@@ -200,7 +201,7 @@ export class RolloutDriver {
 
   #observe(state: RolloutState): Observation {
     const clock = this.#clock as Clock
-    const keys = [...new Set([...state.nodes.keys(), ...state.plan.peers])]
+    const keys = state.plan.nodes.map(({ key }) => key)
     const { nodes, watchingSince, nowMs } = this.#options.target.observe(keys)
     // The driver's clock is never behind what is written: what the target tells is moved along.
     const shiftMs = clock.nowMs() - nowMs

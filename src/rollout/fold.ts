@@ -3,11 +3,11 @@ import type { NodeKey, Plan, RolloutEvent } from './contract.ts'
 import { type Draft, draftOf, newWave } from './draft.ts'
 import type { NodeState, RolloutState } from './state.ts'
 
-/** An entry of a journal; without an event where what stands there does not count, such as a decision that nobody signed. */
+/** An entry of a journal. */
 export interface FoldEntry {
   readonly seq: number
-  readonly event: RolloutEvent | null
-  /** Why it does not count; absent where it does. */
+  readonly event: RolloutEvent
+  /** Why it does not count, such as a decision that nobody signed; absent where it does. */
   readonly ignored?: string
 }
 
@@ -23,13 +23,13 @@ export function fold(state: RolloutState | null, entries: readonly FoldEntry[]):
     if (seq <= seen) continue
     if (seq !== seen + 1) break
     if (draft === null && state === null) {
-      if (event?.type !== 'rollout.started' || ignored !== undefined) break
+      if (event.type !== 'rollout.started' || ignored !== undefined) break
       draft = begin(event)
       continue
     }
     draft ??= draftOf(state as RolloutState)
     draft.seq = seq
-    if (event !== null && ignored === undefined) applyEvent(draft, event)
+    if (ignored === undefined) applyEvent(draft, event)
   }
   return draft ?? state
 }

@@ -4,6 +4,9 @@ import type { ChangedEvidence, GateInput, PeerEvidence } from './gates/contract.
 import { countsBetween, isSound } from './gates/counts.ts'
 import type { NodeState, WaveState } from './state.ts'
 
+/** Older counters are not taken for those of now, ms. */
+const FRESH_MS = 15_000
+
 /** Counters of every node of the plan that tells any, as a stretch begins. */
 export function takeBaseline(on: Deliberation): Record<NodeKey, Baseline> {
   const counters: Record<NodeKey, Baseline> = {}
@@ -17,6 +20,8 @@ export function takeBaseline(on: Deliberation): Record<NodeKey, Baseline> {
 function baselineOf(on: Deliberation, key: NodeKey): Baseline | null {
   const seen = on.seen(key)
   if (seen?.reach !== 'up' || seen.counters === null || !isSound(seen.counters)) return null
+  // Counters from long ago are none of this stretch.
+  if (seen.toldAt === null || on.nowMs - seen.toldAt > FRESH_MS) return null
   const { requests, failed, slow } = seen.counters
   const criticalAlerts = Number.isSafeInteger(seen.criticalAlerts) ? seen.criticalAlerts : 0
   return { requests, failed, slow, instance: seen.instance, criticalAlerts }

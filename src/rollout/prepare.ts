@@ -14,6 +14,9 @@ const MOST_UNCONFIRMED = 10
 /** An activation of which the node tells no end is given up after so long, ms. */
 const LONGEST_ACTIVATION_MS = 600_000
 
+/** A deferred node is left alone for so long, since what deferred it may not be seen from here, ms. */
+const COME_BACK_MS = 10_000
+
 /** How many more steps may begin. */
 export function freePlaces(on: Deliberation): number {
   const taken = on.nodes().filter(({ standing, open }) => open !== null || UNDER_WAY.has(standing)).length
@@ -88,6 +91,7 @@ function comeBack(on: Deliberation, index: number): void {
   const budget = new SiteBudget(on)
   for (const node of on.nodes()) {
     if (node.wave !== index || node.standing !== 'deferred' || !on.isUp(node.key)) continue
+    if (on.nowMs - node.since < COME_BACK_MS) continue
     if (foreignLock(on, node) !== null || !budget.mayTakeOut(node) || isStraggling(on, node)) continue
     on.emit({ type: 'node.cleared', node: node.key, why: 'it can be changed now' })
   }
@@ -101,9 +105,10 @@ function isStraggling(on: Deliberation, { key, wave }: NodeState): boolean {
   )
 }
 
-function needsShadow(on: Deliberation, { wave, plan }: NodeState): boolean {
+/** Once is enough: one that went back because nobody confirmed it has been on shadow. */
+function needsShadow(on: Deliberation, { wave, plan, activations }: NodeState): boolean {
   const { shadow } = on.draft.plan.strategy
-  if (shadow === null || plan.before === null || on.draft.plan.item.kind !== 'model') return false
+  if (shadow === null || plan.before === null || activations > 0 || on.draft.plan.item.kind !== 'model') return false
   return shadow.nodes === 'all' || wave === 0
 }
 

@@ -43,8 +43,13 @@ export function order(
   on: Deliberation,
   node: NodeState,
   step: StepName,
-  { activation = node.activation, why = null }: { activation?: string | null; why?: string | null } = {},
+  { activation = activationOf(node, step), why = null }: { activation?: string | null; why?: string | null } = {},
 ): void {
   const attempt = node.failure?.step === step ? node.failure.attempt + 1 : 1
   on.emit({ type: 'step.intended', node: node.key, step, attempt, activation, why })
+}
+
+/** Steps that are about what serves name the activation. */
+function activationOf({ activation }: NodeState, step: StepName): string | null {
+  return step === 'activate' || step === 'confirm' || step === 'revert' ? activation : null
 }

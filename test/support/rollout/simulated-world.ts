@@ -151,8 +151,9 @@ export class SimulatedWorld {
     const keys = [...this.nodes.keys()]
     for (const { atMs, forMs, kind, node: index } of this.scenario.troubles) {
       const node = this.nodes.get(keys[index % keys.length] as string) as SimulatedNode
-      const begins = this.elapsedMs - STEP_MS < atMs && this.elapsedMs >= atMs
-      const ends = this.elapsedMs - STEP_MS < atMs + forMs && this.elapsedMs >= atMs + forMs
+      const isNow = (ms: number): boolean => this.elapsedMs - STEP_MS <= ms && ms < this.elapsedMs
+      const begins = isNow(atMs)
+      const ends = isNow(atMs + forMs)
       if (!begins && !ends) continue
       switch (kind) {
         case 'cut':
