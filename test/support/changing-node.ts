@@ -6,6 +6,7 @@ import { newPackageKey, packageKeyText } from '../../identity/package-signature.
 import type { ChangeStatus, ChangeVerb, Item, StatusChanges } from '../../protocol/change.ts'
 import type { StatusFrame } from '../../protocol/frames.ts'
 import type { Manifest } from '../../protocol/model-manifest.ts'
+import type { Statement } from '../../protocol/package.ts'
 import { DaemonHome, type EdgeDaemonProcess, eventually, postPicture, type Served } from './edge-daemon.ts'
 import { TestConsole } from './live-node.ts'
 import { writePackage } from './model-package.ts'
@@ -57,9 +58,10 @@ export class ChangingNode implements AsyncDisposable {
 
   /**
    * Put a package on its shelf: the digits model as another version, `graph` instead of its graph.
+   * @param selfTest classes whose samples are its self-test; all when left out
    * @returns its item
    */
-  async shelve(version: string, graph?: Buffer): Promise<Item> {
+  async shelve(version: string, graph?: Buffer, selfTest?: readonly number[]): Promise<Item> {
     const files: Record<string, Uint8Array | string> = {}
     for (const name of readdirSync(join(DIGITS, 'samples'))) {
       files[`samples/${name}`] = readFileSync(join(DIGITS, 'samples', name))
@@ -71,14 +73,25 @@ export class ChangingNode implements AsyncDisposable {
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     files['digits.onnx'] = bytes
     const own = { ...variant, file: 'digits.onnx', sha256, bytes: bytes.length }
-    files['manifest.json'] = JSON.stringify({ ...manifest, version, variants: [own] })
+    const tests = manifest.selfTest.filter((sample) => selfTest?.includes(sample.class) ?? true)
+    files['manifest.json'] = JSON.stringify({ ...manifest, version, variants: [own], selfTest: tests })
+    const digest = await this.put('model', version, files)
+    return { kind: 'model', name: 'digits', version, digest }
+  }
+
+  /** Put a signed package of any files on its shelf; resolves with its digest. */
+  async put(
+    kind: Statement['kind'],
+    version: string,
+    files: Readonly<Record<string, Uint8Array | string>>,
+  ): Promise<string> {
     const at = join(this.home.dir, `package-${version}`)
-    const { digest } = await writePackage(at, files, { version, keys: [this.#key] })
+    const { digest } = await writePackage(at, files, { kind, version, keys: [this.#key] })
     const shelf = join(this.home.stateDir, 'packages')
     mkdirSync(shelf, { recursive: true, mode: 0o700 })
     cpSync(at, join(shelf, digest), { recursive: true })
     rmSync(at, { recursive: true })
-    return { kind: 'model', name: 'digits', version, digest }
+    return digest
   }
 
   /** Send a step; fails with `CODE: message` when the node refuses it. */
