@@ -5,10 +5,12 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { Condition } from '../protocol/status.ts'
 import { ChangeKeeper } from './changes/change-keeper.ts'
 import { systemClock } from './changes/clock.ts'
+import { ConfigKind } from './changes/config-kind.ts'
 import { ModelComparisons } from './changes/model-comparisons.ts'
-import { ModelKind } from './changes/model-kind.ts'
+import { type Bring, ModelKind } from './changes/model-kind.ts'
 import { SlotFile } from './changes/slot-file.ts'
 import type { Served } from './changes/slot-state.ts'
+import { LiveSettings } from './config/live-settings.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import type { InferenceService, ServiceEvent } from './inference/inference-service.ts'
 import type { InferenceMeters } from './inference/meters.ts'
@@ -62,6 +64,9 @@ export class ChangePath {
   readonly tap = new AnswerTap()
   /** How packages come here. */
   readonly delivery: NodeDelivery
+  /** Settings that rollouts may change, as they are now. */
+  readonly settings: LiveSettings
+  readonly #configs: ConfigKind
   readonly #models: ModelKind
   readonly #variants: ModelVariants
   readonly #parts: ChangePathParts
@@ -71,6 +76,8 @@ export class ChangePath {
   /** Why what was confirmed does not serve. */
   #putAside: string | null = null
   #onDisk: readonly string[] = []
+  /** Why the settings are not as they were confirmed. */
+  #drift: string[] = []
   #lister: NodeJS.Timeout | null = null
 
   private constructor(parts: ChangePathParts, shelf: PackageShelf) {
@@ -80,6 +87,9 @@ export class ChangePath {
     this.delivery = makeDelivery(config, { shelf, identity, log })
     this.#variants = new ModelVariants(parts)
     const { shadowPriority } = config.models
+    this.settings = new LiveSettings(config)
+    const bring: Bring = (wish, run) => this.delivery.deliver(wish, run)
+    this.#configs = new ConfigKind({ shelf, bring, settings: this.settings, log })
     const comparisons = new ModelComparisons({
       tap: this.tap,
       store,
@@ -91,7 +101,7 @@ export class ChangePath {
     })
     this.#models = new ModelKind({
       shelf,
-      bring: (wish, run) => this.delivery.deliver(wish, run),
+      bring,
       serve: config.models.serve,
       base: () => this.#baseModel(),
       choose: (opened, { isStaged, signal }) =>
@@ -101,7 +111,7 @@ export class ChangePath {
     })
     this.keeper = new ChangeKeeper({
       file: new SlotFile(slotPath(config.state.dir)),
-      kinds: { model: this.#models },
+      kinds: { model: this.#models, config: this.#configs },
       prune: (pinned, mayRemove) => this.#prune(pinned, mayRemove),
       counters: () => servedOf(meters),
       clock: systemClock(),
@@ -120,6 +130,7 @@ export class ChangePath {
     const path = new ChangePath(parts, shelf)
     await path.delivery.start()
     path.keeper.open()
+    await path.#configure()
     return path
   }
 
@@ -150,6 +161,26 @@ export class ChangePath {
     this.#lister.unref()
   }
 
+  /** Have the settings in force that should be, before anything is made with them; what cannot be used is put aside. */
+  async #configure(): Promise<void> {
+    const { signal } = this.#ending
+    for (;;) {
+      const item = this.keeper.wanted('config')
+      try {
+        if (item !== null) await this.#configs.serve(item, { keepBefore: false, signal })
+        return
+      } catch (error) {
+        if (item === null) throw error
+        const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
+        this.keeper.unusable(item, msg)
+        if (this.keeper.wanted('config')?.digest !== item.digest) continue
+        this.#drift = [`${labelOf(item)}, which was confirmed, cannot be used: ${msg}`.slice(0, 200)]
+        this.#parts.log.error('config.put_aside', this.#drift[0] ?? '')
+        return
+      }
+    }
+  }
+
   /** End what is going on; what is on probation goes on at the next start. */
   async stop(): Promise<void> {
     this.#ending.abort()
@@ -172,6 +203,9 @@ export class ChangePath {
       confirmed: [...this.keeper.confirmed()],
       models: [...this.#onDisk],
       ...this.#variants.status(this.#models.serving()),
+      nodeClass: null,
+      variants: {},
+      ...(this.#drift.length === 0 ? {} : { drift: this.#drift }),
     }
   }
 

@@ -27,6 +27,7 @@ import { readPicture } from './kept-pictures.ts'
 import type { LiveRow, RowTopic } from './live/contract.ts'
 import { LiveServer } from './live/live-server.ts'
 import { readRows, refusedRow, topicOf } from './live-rows.ts'
+import { LiveRules } from './live-rules.ts'
 import { makeFollow } from './log-follow.ts'
 import { type LogBody, Logger } from './logs/logger.ts'
 import { MetricWatch, metricLine } from './metric-watch.ts'
@@ -34,8 +35,6 @@ import { NodeConditions } from './node-conditions.ts'
 import { nodeStatus, type StatusSources } from './node-status.ts'
 import { ResultKeeper } from './result-keeper.ts'
 import type { Reach } from './rpc/reach.ts'
-import { MetricRules } from './rules/metric-rules.ts'
-import { ResultRules } from './rules/result-rules.ts'
 import { forwardedFrom } from './search/forwarded-from.ts'
 import { Searcher } from './search/searcher.ts'
 import { tellService } from './service-events.ts'
@@ -49,7 +48,6 @@ import { durabilityLines, encryptionLines } from './store-promises.ts'
 import { telemetryPace } from './telemetry-pace.ts'
 import { awaitedTargets, makeOutbound, type TelemetryBytes } from './uplinks.ts'
 import { Aggregator } from './upstream/aggregate.ts'
-import { ResultFilter } from './upstream/filter.ts'
 
 /** How long requests in flight may take when the daemon stops. */
 const STOP_GRACE_MS = 8000
@@ -123,8 +121,12 @@ export class Daemon {
     await this.#begin(
       new Aggregator({
         store,
-        aggregateCount: this.#config.filter.aggregateCount,
-        aggregateEveryMs: this.#config.filter.aggregateEvery,
+        get aggregateCount() {
+          return changes.settings.filter.aggregateCount
+        },
+        get aggregateEveryMs() {
+          return changes.settings.filter.aggregateEvery
+        },
         log: this.#log,
       }),
     )
@@ -137,8 +139,7 @@ export class Daemon {
     const { uplinks } = outbound
     for (const uplink of uplinks) await this.#begin(uplink)
     if (outbound.failover !== null) await this.#begin(outbound.failover)
-    const { abnormal, minConfidence, abnormalPerSec } = this.#config.filter
-    const rules = new ResultRules(abnormal, minConfidence)
+    const rules = new LiveRules(changes.settings)
     const upkeep = this.#identity === null ? null : new IdentityUpkeep({ identity: this.#identity, log: this.#log })
     if (upkeep !== null) await this.#begin(upkeep)
     const standing = new Standing({ upkeep, plainUplinks: plainUplinks(this.#config) })
@@ -146,7 +147,7 @@ export class Daemon {
     const found = { disk: outbound.disk, standing, logs: follow, changes }
     const conditions = new NodeConditions({ host, store, service, rules, ...found })
     const alerts = await startAlerts({
-      thresholds: this.#config.alerts,
+      thresholds: () => ({ ...this.#config.alerts, ...changes.settings.alerts }),
       sources: { meters, host, outbound, store, conditions, standing },
       log: this.#log,
       onRefused: ({ timestamp, ...body }) => this.#publish('alerts', refusedRow(node.name, timestamp, body)),
@@ -174,7 +175,7 @@ export class Daemon {
     })
     const metrics = new MetricWatch({
       store,
-      rules: new MetricRules(this.#config.filter.metrics, this.#config.filter.metricsRepeat),
+      rules: rules.metrics,
       onTold: (metric) => this.#log.info(`metric.${metric.state}`, metricLine(metric), { rule: metric.rule }),
     })
     await this.#begin(metrics)
@@ -232,7 +233,7 @@ export class Daemon {
     await this.#begin(follow)
 
     const keeper = new ResultKeeper({
-      filter: new ResultFilter({ judge: (result) => rules.judge(result), abnormalPerSec }),
+      filter: rules,
       inputs: new InputChoice(this.#config.inputs),
       store,
       onRefused: ({ timestamp, ...body }) => this.#publish('results', refusedRow(node.name, timestamp, body)),

@@ -8,7 +8,7 @@ import { unkept } from './unkept.ts'
 /** What a {@link MetricWatch} is made of. */
 export interface MetricWatchOptions {
   readonly store: Pick<Store, 'append' | 'read'>
-  readonly rules: MetricRules
+  readonly rules: Pick<MetricRules, 'look' | 'resume'>
   /** An abnormal metric began, goes on or ended. */
   readonly onTold: (metric: MetricBody) => void
 }

@@ -7,7 +7,7 @@ import type { ResultFilter, Verdict } from './upstream/filter.ts'
 
 /** What a {@link ResultKeeper} is made of. */
 export interface ResultKeeperOptions {
-  readonly filter: ResultFilter<NewResult>
+  readonly filter: Pick<ResultFilter<NewResult>, 'classify'>
   readonly inputs: Pick<InputChoice, 'take'>
   readonly store: Pick<Store, 'append'>
   /** The disk refused this result; it was answered and is kept nowhere. */

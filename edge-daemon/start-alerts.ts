@@ -12,7 +12,8 @@ import type { Outbound } from './uplinks.ts'
 
 /** What the local alerts are made of. */
 export interface AlertParts {
-  readonly thresholds: DaemonConfig['alerts']
+  /** Asked at every look. */
+  readonly thresholds: () => DaemonConfig['alerts']
   readonly sources: {
     readonly meters: InferenceMeters
     readonly host: HostMeter
@@ -29,8 +30,10 @@ export interface AlertParts {
 /** Go on with the alerts that fired before the start, and watch for others. */
 export async function startAlerts({ thresholds, sources, log, onRefused }: AlertParts): Promise<AlertWatch> {
   const { meters, host, outbound, store, conditions, standing } = sources
-  const { cpuPct, latency, diskPct, after, clearAfter } = thresholds
-  const rules = new AlertRules({ cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter })
+  const rules = new AlertRules(() => {
+    const { cpuPct, latency, diskPct, after, clearAfter } = thresholds()
+    return { cpuPct, latencyMs: latency, diskPct, afterMs: after, clearAfterMs: clearAfter }
+  })
   const keeper = new AlertKeeper({ store, onRefused })
   rules.resume(await keeper.stillFiring())
   const watch = new AlertWatch({

@@ -8,6 +8,10 @@ import { EdgeError, messageOf } from './errors.ts'
  * `packages/<digest of the statement>` and each file `blobs/<SHA-256 of the file>`.
  */
 export const PACKAGE_FILE = 'package.sig'
+/** The one file of a package of kind `config`: YAML over the settings of a daemon that may change while it runs. */
+export const CONFIG_FILE = 'settings.yaml'
+/** Largest {@link CONFIG_FILE} that is read, bytes. */
+export const MAX_CONFIG_BYTES = 64 * 1024
 /** Largest `package.sig` that is read, bytes. */
 export const MAX_PACKAGE_FILE_BYTES = 256 * 1024
 /** Most bytes of all files of a package. */

@@ -13,6 +13,7 @@ import { addIdentityCommands, type IdentityRequest } from './identity-commands.t
 import { addLogCommands, type LogsCommandRequest } from './log-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
 import { addModelCommands, type ModelRequest } from './model-commands.ts'
+import type { ModelPushCommand } from './model-push-command.ts'
 import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
@@ -41,6 +42,7 @@ export type CommandRequest =
   | NatsRequest
   | BusRequest
   | ModelRequest
+  | ModelPushCommand
   | PkiRequest
   | ControllerRequest
   | AuditCommandRequest

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { outputOption } from './command-options.ts'
 import type { ModelTask } from './commands/model.ts'
 import type { OutputFormat } from './commands/output.ts'
+import { addModelPush, type ModelPushCommand } from './model-push-command.ts'
 
 /** What `edgedeck model …` is asked about packages on this machine. */
 export interface ModelRequest {
@@ -13,7 +14,7 @@ export interface ModelRequest {
 /** Add the commands that make packages of models, sign them and look at them. */
 export function addModelCommands(
   program: Command,
-  accept: (request: ModelRequest | { readonly kind: 'text'; readonly text: string }) => void,
+  accept: (request: ModelRequest | ModelPushCommand | { readonly kind: 'text'; readonly text: string }) => void,
 ): void {
   const model = program
     .command('model')
@@ -54,6 +55,25 @@ export function addModelCommands(
       give({ what: 'list', folder, trust: options.trust, format: options.output })
     })
 
+  addModelPush(model, program, accept)
+
+  const config = program
+    .command('config')
+    .description('Pack settings that nodes take while they run: what is abnormal, and from when on an alert is one.')
+    .helpCommand(false)
+  config.action(() => accept({ kind: 'text', text: config.helpInformation() }))
+  secret(config.command('pack'))
+    .description('Make a package of a YAML file with settings; it is signed, pushed and rolled out as a model is.')
+    .argument('<FILE>', 'settings under filter and alerts, as in edge-daemon.yaml')
+    .requiredOption('--name <name>', 'what it is called')
+    .requiredOption('--release <version>', 'its version')
+    .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given')
+    .option('--key <file>', 'sign it too')
+    .action((file: string, options: ConfigOptions) => {
+      const { name, release: version, out = null, key = null } = options
+      give({ what: 'pack-config', file, name, version, out, key }, options)
+    })
+
   const keys = model.command('keys').description('Keys that sign packages.').helpCommand(false)
   keys.action(() => accept({ kind: 'text', text: keys.helpInformation() }))
   secret(keys.command('new'))
@@ -63,6 +83,14 @@ export function addModelCommands(
     .action((name: string, options: { passphrase: boolean; passphraseFile?: string }) => {
       give({ what: 'new-key', name, isSealed: options.passphrase }, options)
     })
+}
+
+interface ConfigOptions {
+  readonly name: string
+  readonly release: string
+  readonly out?: string
+  readonly key?: string
+  readonly passphraseFile?: string
 }
 
 function collect(value: string, others: string[]): string[] {

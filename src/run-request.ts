@@ -143,6 +143,11 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       const { runCompare } = await import('./commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...(await pastOf(loaded, request.name)) }, io)]
     }
+    case 'model-push': {
+      const { runModelPush } = await import('./commands/model-push.ts')
+      const nodesOf = (names: readonly string[]) => loaded.inventory.named(names)
+      return answered(await runModelPush({ ...request, nodesOf, clouds: loaded.clouds, access: loaded.access }, io))
+    }
     case 'resend': {
       const { runResend } = await import('./commands/resend.ts')
       // Standard output is one JSON document: with a comparison that is what it says.

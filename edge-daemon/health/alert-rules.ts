@@ -84,12 +84,17 @@ interface RuleState {
  * failing store fires at once.
  */
 export class AlertRules {
-  readonly #thresholds: AlertThresholds
+  readonly #askThresholds: () => AlertThresholds
   readonly #states = new Map<AlertRule, RuleState>()
   #lastMs: number | null = null
 
-  constructor(thresholds: AlertThresholds) {
-    this.#thresholds = thresholds
+  /** @param thresholds of now; they may change while an alert lasts */
+  constructor(thresholds: AlertThresholds | (() => AlertThresholds)) {
+    this.#askThresholds = typeof thresholds === 'function' ? thresholds : () => thresholds
+  }
+
+  get #thresholds(): AlertThresholds {
+    return this.#askThresholds()
   }
 
   /** Go on from alerts that fired before a restart: they resolve when their fault is gone, and do not fire again. */

@@ -103,6 +103,15 @@ export class MetricRules {
     }
   }
 
+  /** What was told as abnormal and not yet as normal again, for rules that go on from here. */
+  open(): OpenMetric[] {
+    const found = this.#rules.flatMap(({ name, when }) => {
+      const told = this.#states.get(name)?.told ?? null
+      return told === null ? [] : [{ rule: name, expr: when, from: told.from }]
+    })
+    return [...this.#orphans, ...found]
+  }
+
   /** Look once, at `timestamp` (Unix ms). `nowMs` is monotonic. What is returned is to be told, in this order. */
   look(metrics: Metrics, timestamp: number, nowMs: number): MetricBody[] {
     const elapsedMs = this.#lastMs === null ? 0 : Math.max(0, nowMs - this.#lastMs)

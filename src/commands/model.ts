@@ -4,6 +4,7 @@ import { readTrust } from '../../packages/trust.ts'
 import { readPackageFile, verifyFolder } from '../../packages/verify-folder.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { type FoundPackage, findPackages } from '../packages/find-packages.ts'
+import { type ConfigWish, packConfig } from '../packages/pack-config.ts'
 import { packModel, writePackageFile } from '../packages/pack-folder.ts'
 import type { PassphraseSource } from '../pki/passphrase.ts'
 import { formatBytes, UNKNOWN } from '../ui/format.ts'
@@ -13,6 +14,7 @@ import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, print
 /** What `edgedeck model …` is asked to do with packages on this machine. */
 export type ModelTask =
   | { readonly what: 'pack'; readonly folder: string; readonly out: string | null; readonly key: string | null }
+  | (ConfigWish & { readonly what: 'pack-config'; readonly key: string | null })
   | { readonly what: 'sign'; readonly folder: string; readonly key: string }
   | { readonly what: 'list'; readonly folder: string; readonly trust: readonly string[]; readonly format: OutputFormat }
   | { readonly what: 'new-key'; readonly name: string; readonly isSealed: boolean }
@@ -54,6 +56,17 @@ export async function runModel(task: ModelTask, passphrase: PassphraseSource, io
       if (key !== null) await sign(folder, key, say)
       else say(`nobody has signed it: edgedeck model sign ${folder} --key FILE`)
       io.stdout.write(`${digest}\n`)
+      return true
+    }
+    case 'pack-config': {
+      const key = task.key === null ? null : await openSigningKey(task.key, passphrase)
+      const folder = await packConfig(task)
+      say(`${task.name}@${task.version} is packed in ${folder}`)
+      if (key !== null) io.stdout.write(`${await sign(folder, key, say)}\n`)
+      else {
+        say(`nobody has signed it: edgedeck model sign ${folder} --key FILE`)
+        io.stdout.write(`${(await verifyFolder({ folder, trust: null })).digest}\n`)
+      }
       return true
     }
     case 'sign': {

@@ -94,6 +94,27 @@ export class ChangingNode implements AsyncDisposable {
     return digest
   }
 
+  /** Put a package of configuration on its shelf. @returns its item */
+  async shelveConfig(version: string, yaml: string): Promise<Item> {
+    const at = join(this.home.dir, `config-${version}`)
+    const said = { kind: 'config', name: 'settings', version, keys: [this.#key] } as const
+    const { digest } = await writePackage(at, { 'settings.yaml': yaml }, said)
+    const shelf = join(this.home.stateDir, 'packages')
+    mkdirSync(shelf, { recursive: true, mode: 0o700 })
+    cpSync(at, join(shelf, digest), { recursive: true })
+    rmSync(at, { recursive: true })
+    return { kind: 'config', name: 'settings', version, digest }
+  }
+
+  /** The newest kept results, newest first. */
+  async results(limit: number): Promise<readonly object[]> {
+    const id = randomUUID()
+    const session = this.#session
+    session.send({ t: 'read', id, topic: 'results', fromMs: 0, toMs: Date.now() + 60_000, limit, newestFirst: true })
+    await session.until(() => session.of('end').some((end) => end.id === id))
+    return session.rows(id)
+  }
+
   /** Send a step; fails with `CODE: message` when the node refuses it. */
   async ask(verb: ChangeVerb, args: Readonly<Record<string, unknown>> = {}): Promise<ChangeStatus | null> {
     const id = randomUUID()

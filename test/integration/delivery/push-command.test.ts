@@ -1,9 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { packageKeyText } from '../../../identity/package-signature.ts'
+import { packageKeyText, signPackage } from '../../../identity/package-signature.ts'
+import { readPackageFile } from '../../../packages/verify-folder.ts'
 import { packagesConfiguration } from '../../../protocol/stream-config.ts'
+import { readCommandLine } from '../../../src/command-line.ts'
+import { runModel } from '../../../src/commands/model.ts'
 import { type PushPlace, runModelPush } from '../../../src/commands/model-push.ts'
+import { readLocalPackage } from '../../../src/packages/local-package.ts'
+import { writePackageFile } from '../../../src/packages/pack-folder.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { noise, PACKAGE_KEY } from '../../support/delivery-host.ts'
 import { DaemonHome, SOURCE } from '../../support/edge-daemon.ts'
@@ -96,4 +101,40 @@ it('sends nothing that nobody signed or that is damaged, and asks for a region w
   await writeFile(join(home.dir, 'damaged', 'a'), 'b')
   await expect(push(to, { folder: join(home.dir, 'damaged') })).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
   await expect(push({ kind: 'bucket', bucket: 'packages' })).rejects.toMatchObject({ code: 'USAGE' })
+})
+
+it('packs configuration, signs it, and pushes it as it does a model', async () => {
+  const file = join(home.dir, 'plant.yaml')
+  await writeFile(file, 'filter:\n  minConfidence: 0.8\n')
+  const out = join(home.dir, 'plant')
+  const asked = readCommandLine(['config', 'pack', file, '--name', 'plant', '--release', '3', '--out', out], '0')
+  if (asked.kind !== 'model') throw new TypeError('it is about packages')
+  const io = new CapturedIo()
+  await runModel(asked.task, { file: null, env: undefined, ask: null }, io)
+  expect(io.err()).toContain('nobody has signed it')
+  await expect(push({ kind: 'folder', folder: join(home.dir, 'web') }, { folder: out })).rejects.toMatchObject({
+    code: 'PACKAGE_UNTRUSTED',
+  })
+  writePackageFile(out, signPackage(await readPackageFile(out), PACKAGE_KEY))
+  expect(await push({ kind: 'folder', folder: join(home.dir, 'web') }, { folder: out })).toMatchObject({
+    isWhole: true,
+  })
+  const { digest, statement } = await readLocalPackage(out)
+  expect(io.out()).toBe(`${digest}\n`)
+  expect(statement).toMatchObject({ kind: 'config', name: 'plant', version: '3' })
+  await writeFile(file, 'filter: [\n')
+  const broken = { ...asked.task, out: join(home.dir, 'other') } as typeof asked.task
+  await expect(runModel(broken, { file: null, env: undefined, ask: null }, io)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  })
+})
+
+it.each([
+  ['nats', { kind: 'bucket', bucket: 'packages' }],
+  ['nats:other', { kind: 'bucket', bucket: 'other' }],
+  ['nodes', { kind: 'nodes', names: [] }],
+  ['nodes:a,b', { kind: 'nodes', names: ['a', 'b'] }],
+  ['./web', { kind: 'folder', folder: './web' }],
+])('understands --to %s', (to, place) => {
+  expect(readCommandLine(['model', 'push', './p', '--to', to], '0')).toMatchObject({ kind: 'model-push', to: place })
 })
