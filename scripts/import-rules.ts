@@ -200,6 +200,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/demo': [
     'durable',
     'src/rollout',
+    'packages',
     'src/packages',
     'src/actions',
     'src/link',

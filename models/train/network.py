@@ -59,9 +59,9 @@ def from_onnx(onnx_bytes):
     return {weights.name: numpy_helper.to_array(weights) for weights in graph.initializer}
 
 
-def to_onnx(network):
-    """The network as ONNX: `input` N×1×28×28 in, `probabilities` N×10 out, softmax inside."""
-    nodes, x = [], "input"
+def layers(given, result):
+    """Nodes from a picture N×1×28×28 named `given` to probabilities N×10 named `result`; weights by name."""
+    nodes, x = [], given
     for name, size in (("conv1", 5), ("conv2", 3), ("conv3", 3)):
         pads = [size // 2] * 4
         nodes += [
@@ -72,19 +72,28 @@ def to_onnx(network):
             helper.make_node("MaxPool", [f"{name}.relu"], [f"{name}.pool"], kernel_shape=[2, 2], strides=[2, 2]),
         ]
         x = f"{name}.pool"
-    nodes += [
+    return nodes + [
         helper.make_node("Flatten", [x], ["flat"], axis=1),
         helper.make_node("Gemm", ["flat", "dense1.weight", "dense1.bias"], ["dense1"]),
         helper.make_node("Relu", ["dense1"], ["dense1.relu"]),
         helper.make_node("Gemm", ["dense1.relu", "dense2.weight", "dense2.bias"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("Softmax", ["logits"], [result], axis=1),
     ]
+
+
+def to_onnx(network):
+    """The network as ONNX: `input` N×1×28×28 in, `probabilities` N×10 out, softmax inside."""
+    return model_of(layers("input", "probabilities"), network)
+
+
+def model_of(nodes, constants):
+    """A graph from `input` to `probabilities`, with the constants that it names."""
     graph = helper.make_graph(
         nodes,
         "digits",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 1, SIDE, SIDE])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 10])],
-        [numpy_helper.from_array(value, name) for name, value in network.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     model.producer_name = "edgedeck"

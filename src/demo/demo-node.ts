@@ -13,6 +13,8 @@ export interface DemoNodeOptions {
   /** The demo's own folder. */
   readonly dir: string
   readonly cloud: CloudEnd
+  /** Key whose packages the node takes. */
+  readonly modelTrust: string
   readonly onSpawn: (pid: number) => void
   readonly onExit: (pid: number, cause: string) => void
 }
@@ -29,13 +31,15 @@ export class DemoNodeParts {
   slowMs = 0
   garbageTimer: NodeJS.Timeout | null = null
   readonly #keyFile: string
+  readonly #modelTrust: string
   #stopped = false
 
-  constructor({ name, site, dir, cloud, onSpawn, onExit }: DemoNodeOptions) {
+  constructor({ name, site, dir, cloud, modelTrust, onSpawn, onExit }: DemoNodeOptions) {
     this.name = name
     this.site = site
     this.stateDir = path.join(dir, name)
     this.cameraLog = path.join(dir, `${name}-camera.log`)
+    this.#modelTrust = modelTrust
     this.#keyFile = path.join(dir, `${name}.keys`)
     this.uplink = new UplinkLink(() => (cloud.port === null ? null : { host: '127.0.0.1', port: cloud.port }))
     this.daemon = new DaemonProcess({
@@ -75,7 +79,7 @@ export class DemoNodeParts {
       node: { name: this.name, site: this.site },
       inference: { listen: listen.inference },
       control: { listen: listen.control },
-      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32' },
+      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32', trust: [this.#modelTrust] },
       state: { dir: this.stateDir },
       store: { maxBytes: '200MB', keyFile: this.#keyFile },
       upstream: cloud.kind === 'nats' ? { nats: { servers: [url] } } : { http: { url } },

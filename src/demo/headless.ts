@@ -27,6 +27,13 @@ export interface HeadlessNode {
 export interface HeadlessLine {
   readonly nodes: readonly HeadlessNode[]
   readonly cloud: { readonly kind: 'nats' | 'http' | null; readonly url: string | null }
+  /** Models that can be rolled out: what each is, its package, and what will be seen. */
+  readonly models: readonly {
+    readonly what: string
+    readonly model: string
+    readonly folder: string
+    readonly story: string
+  }[]
 }
 
 /** The line for how the demo and the fleet stand now. Figures of a node that does not report are not known. */
@@ -53,6 +60,12 @@ export function headlessLine(state: DemoState, fleet: FleetView): HeadlessLine {
         backlogRecords: fresh?.backlogRecords ?? null,
       }
     }),
+    models: state.models.map(({ what, item, folder, story }) => ({
+      what,
+      model: `${item.name}@${item.version}`,
+      folder,
+      story,
+    })),
     cloud: { kind: state.cloud.kind === 'starting' ? null : state.cloud.kind, url: state.cloud.url },
   }
 }

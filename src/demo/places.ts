@@ -45,6 +45,11 @@ export function modelsDir(): string {
   return path.join(installationRoot(), 'models')
 }
 
+/** Folder with a package for each way that a rollout can go. */
+export function demoModelsDir(): string {
+  return path.join(modelsDir(), 'demo')
+}
+
 /** Folder of 28×28 grey digits named `<label>-<n>.png`, which the cameras show. */
 export function samplesDir(): string {
   return path.join(modelsDir(), 'digits', 'samples')

@@ -1,5 +1,6 @@
 import { EdgeError } from '../../protocol/errors.ts'
 import type { CameraCounts } from './camera.ts'
+import type { DemoModel } from './model-offers.ts'
 import type { LinkState } from './uplink.ts'
 
 /** How a node of the demo stands, as the one who plays with it sees it. */
@@ -32,6 +33,8 @@ export interface DemoState {
   }
   /** Of each camera. */
   readonly framesPerSec: number
+  /** Models that can be rolled out, each to see something else. */
+  readonly models: readonly DemoModel[]
 }
 
 /**

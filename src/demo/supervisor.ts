@@ -7,7 +7,9 @@ import { Cameras } from './cameras.ts'
 import { CloudEnd } from './cloud.ts'
 import type { Listening } from './daemon-process.ts'
 import { DemoNodeParts } from './demo-node.ts'
+import { ModelOffers } from './model-offers.ts'
 import type { NatsServerProgram } from './nats-server.ts'
+import { demoModelsDir } from './places.ts'
 import { Reaper } from './reaper.ts'
 import type { DemoControls, DemoState } from './scenario.ts'
 
@@ -39,6 +41,7 @@ export class DemoFleet implements DemoControls {
   readonly #options: DemoFleetOptions
   readonly #reaper = new Reaper()
   readonly #cameras: Cameras
+  readonly #offers = new ModelOffers(demoModelsDir())
   /** Last work of each node and of the cloud: one change at a time each, in the order asked for. */
   readonly #turns = new Map<string, Promise<void>>()
   #dir: string | null = null
@@ -78,8 +81,17 @@ export class DemoFleet implements DemoControls {
     this.#cloud = cloud
     this.#nodes = DEMO_NODES.map(
       ({ name, site }) =>
-        new DemoNodeParts({ name, site, dir, cloud, onSpawn, onExit: (pid, cause) => this.#lost(name, pid, cause) }),
+        new DemoNodeParts({
+          name,
+          site,
+          dir,
+          cloud,
+          modelTrust: this.#offers.trust,
+          onSpawn,
+          onExit: (pid, cause) => this.#lost(name, pid, cause),
+        }),
     )
+    await this.#offers.start(path.join(dir, 'models'))
     this.#cameras.start()
     await this.#inTurn('cloud', () => cloud.start())
     await Promise.all(
@@ -99,7 +111,7 @@ export class DemoFleet implements DemoControls {
     // A start that was under way may have spawned one more process; its turn ends with it.
     await Promise.allSettled([...this.#turns.values()])
     await Promise.allSettled(this.#nodes.map((node) => node.stop()))
-    await Promise.allSettled([cloud?.down()])
+    await Promise.allSettled([cloud?.down(), this.#offers.stop()])
     if (this.#dir !== null) await rm(this.#dir, { recursive: true, force: true, maxRetries: 10 }).catch(() => undefined)
     await this.#reaper.dismiss()
   }
@@ -121,6 +133,7 @@ export class DemoFleet implements DemoControls {
       })),
       cloud: { kind: cloud?.url ? cloud.kind : 'starting', url: cloud?.url ?? null, up: cloud?.isUp ?? false },
       framesPerSec: this.#cameras.framesPerSec,
+      models: this.#offers.models,
     }
   }
 

@@ -22,6 +22,7 @@ const STATE: DemoState = {
   ],
   cloud: { kind: 'starting', url: null, up: false },
   framesPerSec: 6,
+  models: [],
 }
 
 function viewOf(change: Partial<NodeView>): FleetView {
@@ -63,6 +64,7 @@ describe('a line of the headless demo', () => {
         },
       ],
       cloud: { kind: null, url: null },
+      models: [],
     })
   })
 
