@@ -19,6 +19,7 @@ import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
 import { addPodsCommand, type PodsCommandRequest } from './pods-commands.ts'
+import { addRolloutCommands, type RolloutRequest } from './rollout-commands.ts'
 import { addShellCommands, type ShellRequest } from './shell-commands.ts'
 
 /** What the command line asks for. */
@@ -38,6 +39,7 @@ export type CommandRequest =
   | PodsCommandRequest
   | PastRequest
   | ExecRequest
+  | RolloutRequest
   | ShellRequest
   | NatsRequest
   | BusRequest
@@ -53,7 +55,7 @@ export type CommandRequest =
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 a node or region did not answer or has not what was asked, 2 usage, 3 a comparison or doctor found a fault,
-4 a command of exec failed on some node, 69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
+4 a command of exec failed on some node, 5 and 6 a rollout was taken back or stands, 69 a needed program or file system refuses, 70 a fault of edgedeck, 78 configuration, 128 + n ended by signal n.
 
 Point it at a fleet:  edgedeck --node press-4=wss://10.0.0.4:5443/live
 Or see it first:      edgedeck demo`
@@ -141,6 +143,7 @@ function grammar(
   addPodsCommand(program, accept)
   addPastCommands(program, accept, nowMs)
   addExecCommand(program, accept, argv)
+  addRolloutCommands(program, accept)
   addShellCommands(program, accept)
   addModelCommands(program, accept)
   addNatsCommands(program, accept)

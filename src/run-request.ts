@@ -120,6 +120,10 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       const { runExecRequest } = await import('./exec-request.ts')
       return runExecRequest(request, loaded, io)
     }
+    case 'rollout': {
+      const { runRolloutRequest } = await import('./rollout-request.ts')
+      return runRolloutRequest(request, loaded, io)
+    }
     case 'pods':
     case 'pod-logs': {
       const { runPodsRequest } = await import('./pods-request.ts')

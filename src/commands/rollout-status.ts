@@ -65,9 +65,12 @@ export function statusText(now: RolloutNow, nowMs: number): string {
 
 /** Why it is where it is: each decision with what it was made from; `all` with each step of each node. */
 export function explainText(now: RolloutNow, all: boolean): string {
-  const lines = now.view.entries.flatMap(({ seq, event }) => {
+  const { entries } = now.view
+  const lines = entries.flatMap(({ seq, event, ignored }, index) => {
+    if (ignored !== undefined)
+      return [`${' '.repeat(21)}${String(seq).padStart(4)}  does not count: ${safe(ignored)}\n`]
     const told = eventText(event)
-    if (told === null || (!all && told.tone === 'routine')) return []
+    if (told === null || (!all && (told.tone === 'routine' || isOvertaken(entries, index)))) return []
     const at = new Date(event.at).toISOString().replace('T', ' ').slice(0, 19)
     const inputs = event.type === 'gate.judged' ? event.verdict.findings : []
     return [
@@ -77,4 +80,12 @@ export function explainText(now: RolloutNow, all: boolean): string {
   })
   const end = hasEnded(now.state) ? 'so it is' : 'so now it is'
   return [headText(now), '\n', ...lines, `\n${end} ${courseText(now)}\n`].join('')
+}
+
+/** Gates that could not tell yet, and were asked again before anything else happened to their wave. */
+function isOvertaken(entries: RolloutNow['view']['entries'], index: number): boolean {
+  const event = entries[index]?.event
+  if (event?.type !== 'gate.judged' || event.verdict.verdict !== 'inconclusive') return false
+  const next = entries.slice(index + 1).find(({ event: { type } }) => !type.startsWith('step.'))?.event
+  return next?.type === 'gate.judged' && next.wave === event.wave
 }

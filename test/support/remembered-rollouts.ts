@@ -41,7 +41,7 @@ export class RememberedRollouts implements RolloutService {
     const first = entries?.[0]?.event
     if (entries === undefined || first?.type !== 'rollout.started')
       throw new EdgeError('ROLLOUT_MISSING', { message: id })
-    const view = { id, plan: first.plan, entries: [...entries], ignored: [], driver: this.driver, isDrivenHere: false }
+    const view = { id, plan: first.plan, entries: [...entries], driver: this.driver, isDrivenHere: false }
     return view
   }
 

@@ -5,14 +5,18 @@ import type { ServedModel } from '../../edge-daemon/models/models.ts'
 const LAST_LAYER = 'dense2.weight'
 const LAST_LAYER_FLOATS = 640
 
+/** The digits graph with a share of its last layer's weights turned round: it runs and is often wrong. */
+export function worseGraph(graph: Buffer, everyNth = 2): Buffer {
+  const worse = Buffer.from(graph)
+  // Its name, the tag of the raw data, and two bytes of their length come before the weights.
+  const at = worse.lastIndexOf(LAST_LAYER) + LAST_LAYER.length + 3
+  for (let n = 0; n < LAST_LAYER_FLOATS; n += everyNth) worse.writeFloatLE(-worse.readFloatLE(at + n * 4), at + n * 4)
+  return worse
+}
+
 /** The digits model with a share of its last layer's weights turned round, in a file of its own in `dir`: it runs and is often wrong. */
 export function worseDigits(digits: ServedModel, dir: string, everyNth = 2): ServedModel {
-  const graph = readFileSync(digits.path)
-  // Its name, the tag of the raw data, and two bytes of their length come before the weights.
-  const at = graph.lastIndexOf(LAST_LAYER) + LAST_LAYER.length + 3
-  for (let n = 0; n < LAST_LAYER_FLOATS; n += everyNth) {
-    graph.writeFloatLE(-graph.readFloatLE(at + n * 4), at + n * 4)
-  }
+  const graph = worseGraph(readFileSync(digits.path), everyNth)
   const path = join(dir, 'worse.onnx')
   writeFileSync(path, graph)
   return { ...digits, version: '1.0.1-worse', path, sizeBytes: graph.length, digest: '0'.repeat(64) }

@@ -80,6 +80,7 @@ export function judgeShare(input: GateInput, share: Share, threshold: number): G
       expected,
       peers: { observed: share.measure(found.peers), requests: found.peers.requests },
       worseFactor: limits.worseFactor,
+      floor: options.floor,
     })
     return { gate: share.gate, against: 'baseline', verdict, msg, changed: all, baseline: found.peers }
   }

@@ -44,12 +44,17 @@ export function againstPeers(
     expected: number
     peers: { observed: number; requests: number }
     worseFactor: number
+    /** Share below which nothing counts as worse. */
+    floor: number
   },
 ): string {
-  const { observed, requests, expected, peers, worseFactor } = figures
+  const { observed, requests, expected, peers, worseFactor, floor } = figures
   if (peers.requests === 0) return `no ${words.of} at nodes not yet changed to compare with`
   const others = `nodes not yet changed ${shareText(words, peers.observed, peers.requests)}`
   if (requests === 0) return `no ${words.of} at changed nodes to compare, ${others}`
+  if (observed < floor * requests) {
+    return `${shareText(words, observed, requests)}, ${others}; below ${(100 * floor).toFixed(1)} % nothing counts as worse`
+  }
   const times = expected > 0 ? (observed / expected).toFixed(1) : '0.0'
   return `${shareText(words, observed, requests)}, ${others}: ${times} times what they and the time before let expect, ${worseFactor} is worse`
 }

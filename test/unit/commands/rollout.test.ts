@@ -1,12 +1,10 @@
-import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { EdgeError } from '../../../protocol/errors.ts'
+import type { EdgeError } from '../../../protocol/errors.ts'
 import { isSafe } from '../../../protocol/untrusted-text.ts'
-import { collect } from '../../../src/command-options.ts'
+import { readCommandLine } from '../../../src/command-line.ts'
 import { type RolloutSurroundings, runRollout } from '../../../src/commands/rollout.ts'
 import { EXIT_OF_ROLLOUT } from '../../../src/exit-codes.ts'
 import type { Plan, RolloutEvent } from '../../../src/rollout/contract.ts'
-import { addRolloutCommands, type RolloutRequest } from '../../../src/rollout-commands.ts'
 import { modelItem } from '../../support/change-status.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { RememberedRollouts } from '../../support/remembered-rollouts.ts'
@@ -25,22 +23,6 @@ const ended = (outcome: 'done' | 'reverted', ...keys: string[]): RolloutEvent =>
   exceptions: keys.map((key) => ({ key, why: 'dark' })),
 })
 
-function read(words: readonly string[]): RolloutRequest {
-  const requests: RolloutRequest[] = []
-  const program = new Command('edgedeck')
-    .option('--node <node>', '', collect, [])
-    .option('--cloud <cloud>', '', collect, [])
-  addRolloutCommands(program, (request) => requests.push(request))
-  try {
-    program.parse(['rollout', ...words], { from: 'user' })
-  } catch (error) {
-    throw new EdgeError('USAGE', { message: String(error) })
-  }
-  const [request] = requests
-  if (request === undefined) throw new Error('it asks for nothing')
-  return request
-}
-
 class Desk {
   readonly rollouts: RememberedRollouts
   readonly io = new CapturedIo()
@@ -55,7 +37,8 @@ class Desk {
 
   /** Type a command line; resolves with its exit code. */
   async type(...words: string[]): Promise<number> {
-    const request = read(words)
+    const request = readCommandLine(['rollout', ...words], '1')
+    if (request.kind !== 'rollout') throw new Error(`it asks for ${request.kind}`)
     const place: RolloutSurroundings = {
       service: this.rollouts,
       context: 'works',
@@ -201,6 +184,30 @@ describe('rollout start', () => {
     expect(await run).toBe(6)
     expect(desk.io.err()).toContain('edgedeck rollout drive r7k2m goes on with it')
     expect(desk.rollouts.events('r7k2m').map(({ type }) => type)).not.toContain('rollout.ended')
+  })
+
+  it('says once that gates cannot tell yet, and what they say in the end', async () => {
+    const judged = (verdict: 'pass' | 'inconclusive', msg: string): RolloutEvent => ({
+      ...at(1200),
+      type: 'gate.judged',
+      wave: 'canary',
+      verdict: {
+        verdict,
+        findings: [{ gate: 'failed', against: 'limit', verdict, msg, changed: null, baseline: null }],
+      },
+    })
+    const desk = new Desk()
+    const said = [judged('inconclusive', '0 of 1'), judged('inconclusive', '0 of 2'), judged('pass', '0 of 300')]
+    desk.rollouts.script = [TOOK, { ...at(1200), type: 'wave.began', wave: 'canary' }, ...said, ended('done')]
+    await desk.type('start', './digits', '--all')
+    const text = desk.io.out()
+    expect(text.match(/cannot tell yet/g)).toHaveLength(1)
+    expect(text).toContain('gates pass: 0 of 300')
+    await desk.type('explain')
+    const explained = desk.io.out()
+    expect(explained).not.toContain('0 of 1')
+    await desk.type('explain', '--all')
+    expect(desk.io.out()).toContain('0 of 1')
   })
 
   it('only writes it down with --detach', async () => {
