@@ -67,10 +67,10 @@ export async function followRollout(options: FollowOptions, io: CommandIo): Prom
       }
       const isOver = now.course !== 'runs' && (now.course !== 'stands' || leavesStanding)
       if (isOver) stop.abort()
-      else if (now.course === 'stands' && courseText(now) !== saidStand) {
-        saidStand = courseText(now)
+      else if (now.course === 'stands' && standOf(now) !== saidStand) {
+        saidStand = standOf(now)
         io.stderr.write(
-          `edgedeck: ${saidStand}: edgedeck rollout explain ${safe(id)} says why; approve, promote, resume or abort it\n`,
+          `edgedeck: ${courseText(now)}: edgedeck rollout explain ${safe(id)} says why; approve, promote, resume or abort it\n`,
         )
       }
       watchDriver()
@@ -103,4 +103,9 @@ function ended(
     )
   }
   return now
+}
+
+/** What tells one stand from the next, whoever drives meanwhile. */
+function standOf({ state }: RolloutNow): string {
+  return `${state.phase} ${state.halt?.at ?? ''} ${state.waves.filter(({ phase }) => phase === 'ended').length}`
 }

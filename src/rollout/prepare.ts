@@ -106,9 +106,9 @@ function isStraggling(on: Deliberation, { key, wave }: NodeState): boolean {
 }
 
 /** Once is enough: one that went back because nobody confirmed it has been on shadow. */
-function needsShadow(on: Deliberation, { wave, plan, activations }: NodeState): boolean {
+function needsShadow(on: Deliberation, { wave, activations }: NodeState): boolean {
   const { shadow } = on.draft.plan.strategy
-  if (shadow === null || plan.before === null || activations > 0 || on.draft.plan.item.kind !== 'model') return false
+  if (shadow === null || activations > 0 || on.draft.plan.item.kind !== 'model') return false
   return shadow.nodes === 'all' || wave === 0
 }
 
