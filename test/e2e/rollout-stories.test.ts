@@ -40,10 +40,15 @@ describe('a rollout over real daemons, by plain commands', { timeout: 150_000 },
     const item = await fleet.shelve('2.0.1', worseGraph(readFileSync(DIGITS)), [1, 3, 5, 9])
     await fleet.start()
     const shadow = '{"source":"live","samples":30,"nodes":"canary"}'
-    const command = fleet.roll(item, '--set', `shadow=${shadow}`)
-    const { code, stdout } = await command.result
-    expect(code, stdout).toBe(5)
-    expect(stdout).toContain('differed from the current one')
+    const { code, stdout } = await fleet.roll(item, '--set', `shadow=${shadow}`, '--leave-paused').result
+    expect(code, stdout).toBe(6)
+    expect(stdout).toMatch(/differed from the current one \(\d+ %\), limit 20 %/)
+    expect(fleet.versions()).toEqual(all('1.0.0'))
+    const aborted = await fleet.run('abort', '--why', 'it says something else')
+    expect(aborted.stderr).toContain('nobody drives it')
+    const driven = await fleet.run('drive', '-o', 'json')
+    expect(driven.code, driven.stdout).toBe(5)
+    expect(JSON.parse(driven.stdout)).toMatchObject({ course: 'reverted', exceptions: [] })
     expect(fleet.versions()).toEqual(all('1.0.0'))
   })
 })
