@@ -2,6 +2,7 @@ import type { JournalEntry, RolloutEvent, StepOutcome } from '../../../src/rollo
 import { decide } from '../../../src/rollout/decide.ts'
 import type { Judges } from '../../../src/rollout/deliberation.ts'
 import { fold } from '../../../src/rollout/fold.ts'
+import { decodeEntry, encodeEntry } from '../../../src/rollout/journal/entry-text.ts'
 import { type OpenOrder, openSteps } from '../../../src/rollout/open-steps.ts'
 import { hasEnded, type RolloutState } from '../../../src/rollout/state.ts'
 import { Watch } from './simulated-fleet.ts'
@@ -14,9 +15,10 @@ export class SimulatedJournal {
   /** False when somebody else appended first. */
   append(event: RolloutEvent, expectedSeq: number): boolean {
     if (this.entries.length !== expectedSeq) return false
-    // What is kept is text: what text cannot hold must not be in an event.
-    const kept = JSON.parse(JSON.stringify(event)) as RolloutEvent
-    this.entries.push({ seq: expectedSeq + 1, event: kept })
+    // What is kept is text, and is read as every journal is.
+    const kept = decodeEntry(encodeEntry({ seq: expectedSeq + 1, event }))
+    if (typeof kept === 'string') throw new Error(kept)
+    this.entries.push(kept)
     return true
   }
 

@@ -51,6 +51,7 @@ export class SimulatedNode {
   #dueAt = 0
   #owed = 0
   #servingSince = 0
+  #term = 0
   #locker: string | null = null
 
   constructor(options: SimulatedNodeOptions) {
@@ -148,6 +149,9 @@ export class SimulatedNode {
       if (!(error instanceof EdgeError)) throw error
       return { ok: false, code: error.code, msg: error.message, retry: false }
     }
+    if (order.term < this.#term)
+      throw new Error(`law: ${this.options.key} takes a step of term ${order.term} behind ${this.#term}`)
+    this.#term = order.term
     const told = this.told(now)
     return { ok: true, change: told?.rollout === order.plan.rollout ? told : null }
   }
