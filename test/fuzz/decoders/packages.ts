@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readOverlay } from '../../../edge-daemon/config/live-settings.ts'
 import {
   newPackageKey,
   packageKeyPem,
@@ -8,9 +9,26 @@ import {
   readPackageSigners,
 } from '../../../identity/package-signature.ts'
 import { inspectOnnx, type OnnxGraph } from '../../../packages/onnx-graph.ts'
+import { DELIVERY_ARGS } from '../../../protocol/delivery.ts'
+import { objectMetaSchema } from '../../../protocol/object-store.ts'
 import { parseSignedPackage } from '../../../protocol/package.ts'
 import type { Decoder } from '../decoder.ts'
 
+const SETTINGS = `filter:
+  minConfidence: 0.8
+  abnormal:
+    - { name: failed, when: result.code != 200 }
+alerts: { cpuPct: 90, after: 10s }
+`
+const OBJECT = {
+  name: `blobs/${'a'.repeat(64)}`,
+  nuid: 'aaaa-0',
+  size: 2,
+  chunks: 1,
+  digest: 'SHA-256=RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o=',
+  deleted: false,
+  options: { max_chunk_size: 131_072 },
+}
 const digits = (file: string): Buffer => readFileSync(new URL(`../../../models/digits/${file}`, import.meta.url))
 
 /** What a node reads of a package before, and after, it knows who signed it. */
@@ -41,6 +59,26 @@ export function packageDecoders(): Decoder[] {
       samples: [packageKeyPem(key), packageKeyText(key)],
       decode: (text: string) => readPackageSigners(text),
       isTaken: (keys: readonly unknown[] | null) => keys !== null,
+    },
+    {
+      name: 'package-settings',
+      samples: [SETTINGS],
+      decode: (text: string) => readOverlay(text, 'settings.yaml'),
+      isTaken: () => true,
+    },
+    {
+      name: 'bucket-object',
+      samples: [JSON.stringify(OBJECT)],
+      decode: (text: string) => objectMetaSchema.safeParse(JSON.parse(text)).success,
+      isTaken: (isSound: boolean) => isSound,
+      declares: (error) => error instanceof SyntaxError,
+    },
+    {
+      name: 'package-put',
+      samples: [JSON.stringify({ digest: 'a'.repeat(64), blob: 'statement', offset: 0, data: 'eA==' })],
+      decode: (text: string) => DELIVERY_ARGS['package.put'].safeParse(JSON.parse(text)).success,
+      isTaken: (isSound: boolean) => isSound,
+      declares: (error) => error instanceof SyntaxError,
     },
   ]
 }
