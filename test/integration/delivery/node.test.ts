@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { packageKeyText } from '../../../identity/package-signature.ts'
 import { readLocalPackage } from '../../../src/packages/local-package.ts'
 import { type LinkRoute, type NodeAnswer, pushOverLink } from '../../../src/packages/push-link.ts'
 import { itemOf, layOut, noise, PACKAGE_KEY } from '../../support/delivery-host.ts'
-import { DaemonHome, eventually, SOURCE } from '../../support/edge-daemon.ts'
+import { DaemonHome, eventually, postPicture, SOURCE } from '../../support/edge-daemon.ts'
 import { TestConsole } from '../../support/live-node.ts'
 import { type WrittenPackage, writePackage } from '../../support/model-package.ts'
 import { type PackageServer, packageServer } from '../../support/package-server.ts'
+import { samplePicture } from '../../support/pictures.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 
 const MEGABYTE = 1_000_000
@@ -115,6 +116,66 @@ describe('a daemon that is told to fetch a package', () => {
     expect(ratio).toBeGreaterThan(0.3)
   }, 60_000)
 })
+
+describe('a disk that is too small', () => {
+  it('refuses a package with the figures before it is fetched, and goes on answering', async () => {
+    trusting({ 'delivery.keepFree': '6MB', 'store.maxBytes': '4MB', 'store.segmentBytes': '1MB' })
+    const served = await home.serve({ program: SOURCE, under: onSmallDisk(home.stateDir, 8_000_000) })
+    const session = await look(served.liveUrl)
+    session.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
+    await ask(session, 'change.stage', { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] })
+    const change = () => session.of('status').at(-1)?.changes?.change
+    await session.until(() => change()?.phase === 'failed')
+    expect(change()?.fault?.msg).toMatch(/4\.0 MB are to come .* MB are free and 6\.0 MB must stay free/)
+    expect(server.asked.filter((path) => path.startsWith('/blobs'))).toEqual([])
+    expect((await postPicture(served.inferUrl, samplePicture(3))).code).toBe(200)
+  }, 60_000)
+
+  it('that fills up on the way is told as full, and what came is gone on with when there is room', async () => {
+    trusting({
+      'delivery.keepFree': '1KB',
+      'delivery.maxKbps': 12_000,
+      'store.maxBytes': '4MB',
+      'store.segmentBytes': '1MB',
+    })
+    const filler = join(home.stateDir, 'filler')
+    const served = await home.serve({ program: SOURCE, under: onSmallDisk(home.stateDir, 10_000_000) })
+    const inside = `/proc/${served.daemon.child.pid}/root${filler}`
+    const session = await look(served.liveUrl)
+    session.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
+    const stage = { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] }
+    await ask(session, 'change.stage', stage)
+    const change = () => session.of('status').at(-1)?.changes?.change
+    await session.until(() => (change()?.progress?.doneBytes ?? 0) > MEGABYTE)
+    const { bavail, bsize } = statfsSync(dirname(inside))
+    writeFileSync(inside, Buffer.alloc(bavail * bsize - 256 * 1024))
+    await session.until(() => change()?.phase === 'failed')
+    expect(change()?.fault?.msg).toMatch(/DISK_FULL|full/)
+    rmSync(inside)
+    const before = server.sentBytes()
+    // Until the store has seen that there is room, nothing can be written down, and so nothing is done.
+    await eventually(async () => (await ask(session, 'change.stage', stage)).ok, { what: 'room', timeoutMs: 20_000 })
+    await session.until(
+      () => change()?.phase === 'failed' && change()?.fault?.msg.includes('manifest') === true,
+      20_000,
+    )
+    expect(server.sentBytes() - before).toBeLessThan(3.1 * MEGABYTE)
+  }, 60_000)
+})
+
+/** A command line that gives a daemon a disk of its own of this size, for its state folder. */
+function onSmallDisk(dir: string, sizeBytes: number): string[] {
+  const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  return [
+    'unshare',
+    '--mount',
+    ...asRoot,
+    'sh',
+    '-c',
+    `mount -t tmpfs -o size=${sizeBytes} tmpfs "$0" && exec "$@"`,
+    dir,
+  ]
+}
 
 describe('a package that a console brings', () => {
   it('comes whole over a link that is cut on the way, and the audit names it once for each offer', async () => {
