@@ -1,6 +1,7 @@
 import type { StatusFrame } from '../../protocol/frames.ts'
 import { bucketUpperMs, type HistogramData } from '../../protocol/histogram.ts'
 import { ALERT_RULES } from './alert-rules.ts'
+import { changePoints } from './change-points.ts'
 
 /** What `/metrics` tells: a status frame's content with cumulative histograms, and who tells it. */
 export interface MetricsSnapshot extends Omit<StatusFrame, 't' | 'id' | 'n' | 'at' | 'session'> {
@@ -42,6 +43,7 @@ export function renderMetrics(snapshot: MetricsSnapshot): string {
   logMetrics(page, snapshot)
   hostMetrics(page, snapshot)
   stateMetrics(page, snapshot)
+  for (const { name, help, points } of changePoints(snapshot.changes)) page.gauge(name, help, points)
   return page.toString()
 }
 

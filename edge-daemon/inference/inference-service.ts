@@ -38,6 +38,8 @@ export class InferenceService {
   #isPumpDue = false
   #sweeper: NodeJS.Timeout | null = null
   #restartTimer: NodeJS.Timeout | null = null
+  /** Ends a restart that is under way. */
+  #restarting: AbortController | null = null
   #exclusive: Promise<void> = Promise.resolve()
   readonly #lanes = new Set<Lane>()
 
@@ -92,6 +94,8 @@ export class InferenceService {
    * @throws EdgeError `MODEL_INVALID` or `MODEL_FAILED`, see {@link Session.start}.
    */
   swap(model: ServedModel, { keepBefore = false, signal }: SwapOptions = {}): Promise<void> {
+    // Whatever is being started again is not wanted any more, and may take its time.
+    this.#restarting?.abort()
     return this.#alone(async () => {
       if (this.#state !== 'serving') {
         throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
@@ -275,15 +279,24 @@ export class InferenceService {
   async #restart(): Promise<void> {
     // A swap that was waiting its turn may have brought a child of its own.
     if (this.#state !== 'serving' || this.#lane !== null || this.#model === null) return
+    const restarting = new AbortController()
+    this.#restarting = restarting
     try {
-      const lane = await this.#open(this.#model, 'restart')
+      const lane = await this.#open(this.#model, 'restart', restarting.signal)
       if (this.#state !== 'serving') return
       this.#lane = lane
       this.#wake()
     } catch (error) {
       if (this.#state !== 'serving') return
+      // Whoever broke it off brings another model, or goes on with this one when that does not load.
+      if (restarting.signal.aborted) {
+        this.#scheduleRestart()
+        return
+      }
       this.#tell({ event: 'model.restart_failed', generation: this.#generation, error: error as EdgeError })
       this.#scheduleRestart()
+    } finally {
+      this.#restarting = null
     }
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { corpusOf, SEED, tryGrowth, tryMany, tryOne } from './decoder.ts'
 import { busDecoders } from './decoders/bus.ts'
+import { changeDecoders } from './decoders/changes.ts'
 import { commandOutputDecoders } from './decoders/command-output.ts'
 import { fileDecoders } from './decoders/files.ts'
 import { fleetFileDecoders } from './decoders/fleet-files.ts'
@@ -25,6 +26,7 @@ const decoders = [
   ...kubeDecoders(),
   ...recordingDecoders(),
   ...packageDecoders(),
+  ...changeDecoders(),
   ...(await pictureDecoders()),
   ...(await identityDecoders()),
   ...(await fleetFileDecoders()),
