@@ -43,6 +43,18 @@ export const CONTROLLER_SETTINGS = {
       'File with signing keys for users of NATS that `edgedeck nats setup --out` made; null to give out no credentials.',
     ),
   },
+  rollouts: {
+    servers: setting(
+      textList(),
+      [],
+      "Servers of the fleet's bus, e.g. tls://hub.example:4222: rollouts that nobody drives are driven then; empty to drive none.",
+    ),
+    credentials: setting(
+      optionalText(),
+      null,
+      'File with credentials of the bus that `edgedeck nats user controller NAME` made.',
+    ),
+  },
   metrics: {
     listen: setting(
       optional(address()),

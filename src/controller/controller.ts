@@ -11,6 +11,7 @@ import { type ControllerFacts, Counters } from './counters.ts'
 import { DenyWaiters } from './deny-waiters.ts'
 import { Door, listenError } from './door.ts'
 import { Enrolment } from './enrolment.ts'
+import { ControllerIdentity } from './fleet-identity.ts'
 import { Journal } from './journal.ts'
 import { Ledger, type LedgerEntry, ledgerEntrySchema } from './ledger.ts'
 import { lockFolder } from './lock.ts'
@@ -21,6 +22,7 @@ import { refuse } from './outcome.ts'
 import { type OwnCertificate, ownCertificate } from './own-certificate.ts'
 import { ownerOfName } from './owner-of-name.ts'
 import { passphraseOf } from './passphrase.ts'
+import { ControllerRollouts } from './rollouts.ts'
 import { Routes } from './routes.ts'
 
 /** File of joins in the state folder. */
@@ -92,6 +94,7 @@ export class Controller {
     const atStart = fault()
     if (atStart !== null) log.log('error', 'clock.wrong', `nothing is given out: ${atStart}`)
     let own = await this.#ownCertificate(authority)
+    const rollouts = this.#rollouts(authority, () => own)
 
     const perAddress = { perSec: config.limits.perAddressPerSec, burst: config.limits.burst }
     const addresses = new AddressLimits(perAddress)
@@ -107,7 +110,7 @@ export class Controller {
       credentials,
       now,
     })
-    const facts = (): ControllerFacts => this.#facts(authority, { own, door, book, fault })
+    const facts = (): ControllerFacts => this.#facts(authority, { own, door, book, fault, rollouts })
     const routes = new Routes({
       authority,
       enrolment,
@@ -140,6 +143,8 @@ export class Controller {
       this.#waiters.wake()
       await door.stop(STOP_GRACE_MS)
     })
+    await rollouts?.start()
+    if (rollouts !== null) this.#undo.push(() => rollouts.stop())
     const ready = { port, metricsPort, fleet: authority.fleet, names: ledger.names, operators: book.operators.size }
     log.log('info', 'listening', `the controller of ${authority.fleet} listens`, { ...ready, pid: process.pid })
     return { port, metricsPort }
@@ -155,6 +160,20 @@ export class Controller {
     const { hostname } = new URL(config.publicUrl)
     const hosts = [hostname.replace(/^\[|\]$/g, ''), ...config.hosts]
     return ownCertificate(authority, { dir: config.state.dir, name: config.name, hosts, nowMs: this.#now() })
+  }
+
+  #rollouts(authority: Authority, own: () => OwnCertificate): ControllerRollouts | null {
+    const { config, version, log } = this.#options
+    const { servers, credentials } = config.rollouts
+    if (servers.length === 0) return null
+    if (credentials === null) {
+      throw new EdgeError('CONFIG_UNSERVABLE', {
+        message: 'rollouts.servers is set and rollouts.credentials is not',
+        next: ['make them: edgedeck nats user controller NAME --in DIR --out FILE, and name that file'],
+      })
+    }
+    const identity = new ControllerIdentity(authority, own)
+    return new ControllerRollouts({ servers, credentials, identity, name: config.name, version, log })
   }
 
   /** Make the own certificate anew when the authority was changed, and look now and then whether it is about to end. */
@@ -180,7 +199,19 @@ export class Controller {
 
   #facts(
     authority: Authority,
-    { own, door, book, fault }: { own: OwnCertificate; door: Door; book: OperatorBook; fault: () => string | null },
+    {
+      own,
+      door,
+      book,
+      fault,
+      rollouts,
+    }: {
+      own: OwnCertificate
+      door: Door
+      book: OperatorBook
+      fault: () => string | null
+      rollouts: ControllerRollouts | null
+    },
   ): ControllerFacts {
     const leftSec = (endsMs: number): number => (endsMs - this.#now()) / 1000
     const denied = authority.denyList()
@@ -201,6 +232,7 @@ export class Controller {
       },
       operators: book.operators.size,
       ready: fault() === null,
+      rollouts: rollouts?.facts() ?? null,
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
+import type { RolloutFacts } from './rollouts.ts'
 
 /** What a controller counts. */
 export const WORKS = ['join', 'renew', 'login'] as const
@@ -21,6 +22,8 @@ export interface ControllerFacts {
   readonly endsInSec: Readonly<Record<string, number>>
   readonly operators: number
   readonly ready: boolean
+  /** Null where no rollouts are driven. */
+  readonly rollouts: RolloutFacts | null
 }
 
 /** Counts since the start, and the Prometheus text of them (format 0.0.4). */
@@ -84,6 +87,21 @@ export class Counters {
       ...gauge('edgectl_deny_waiting', 'Requests for the deny list that are held.', facts.held),
       ...gauge('edgectl_names', 'Names of nodes that are taken.', facts.names),
       ...gauge('edgectl_operators', 'Operators who may log in.', facts.operators),
+      ...(facts.rollouts === null
+        ? []
+        : [
+            ...gauge('edgectl_rollouts_driving', 'Rollouts that are driven here.', facts.rollouts.driving),
+            ...gauge('edgectl_rollout_nodes', 'Nodes that are known to rollouts here.', facts.rollouts.nodes),
+            ...family('edgectl_rollout_decisions_total', 'counter', 'Looks at a rollout that decided what is next.', [
+              ['', facts.rollouts.decisions],
+            ]),
+            ...family('edgectl_rollout_deciding_seconds_total', 'counter', 'Time that deciding took.', [
+              ['', facts.rollouts.decidingSec],
+            ]),
+            ...family('edgectl_rollout_faults_total', 'counter', 'Times that a journal or the bus failed a driver.', [
+              ['', facts.rollouts.faults],
+            ]),
+          ]),
       ...gauge('edgectl_deny_version', 'Version of the deny list.', facts.denyVersion),
       ...gauge('edgectl_denied', 'Entries of the deny list.', facts.denied),
       ...gauge('edgectl_trust_version', 'Version of the trust bundle.', facts.trustVersion),

@@ -9,6 +9,8 @@ import type { Rights } from '../../protocol/rights.ts'
 /** How long a command that this console signs may be carried out, ms. */
 export const SIGNED_FOR_MS = 60_000
 
+const LOOKING: Rights = { role: 'viewer', permissions: [], sites: '*' }
+
 /** The texts that TLS needs, PEM. */
 export interface TlsTexts {
   readonly key: string
@@ -27,11 +29,13 @@ export interface CommandWish {
   readonly nowMs: number
 }
 
-/** Who the operator is for as long as their certificate lasts: what they show, whom they believe, what they sign with. */
+/** Who the operator (or a controller) is for as long as their certificate lasts: what they show, whom they believe, what they sign with. */
 export class OperatorIdentity {
   readonly name: string
   readonly fleet: string
   readonly rights: Rights
+  /** It signs no command: nodes take from it what a mandate says. */
+  readonly isController: boolean
   /** When the certificate ends, Unix ms. */
   readonly untilMs: number
   readonly certificate: X509Certificate
@@ -40,7 +44,7 @@ export class OperatorIdentity {
   readonly #trust: Trust
 
   constructor(parts: {
-    readonly named: Extract<Named, { kind: 'operator' }>
+    readonly named: Extract<Named, { kind: 'operator' | 'controller' }>
     readonly certificate: X509Certificate
     readonly key: KeyObject
     readonly tls: TlsTexts
@@ -48,7 +52,8 @@ export class OperatorIdentity {
   }) {
     this.name = parts.named.name
     this.fleet = parts.named.fleet
-    this.rights = parts.named.rights
+    this.rights = parts.named.kind === 'operator' ? parts.named.rights : LOOKING
+    this.isController = parts.named.kind === 'controller'
     this.untilMs = parts.certificate.validToDate.getTime()
     this.certificate = parts.certificate
     this.tls = parts.tls

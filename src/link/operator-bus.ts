@@ -1,5 +1,6 @@
 import type { NatsConnection } from 'nats'
 import type { BusAccess } from '../../identity/bus-access.ts'
+import type { BusUserKind } from '../../protocol/bus-users.ts'
 import { encodeToken } from '../../protocol/subjects.ts'
 import type { IdentitySource } from '../identity/identity-source.ts'
 import { FleetBus } from './fleet-bus.ts'
@@ -10,6 +11,8 @@ export interface OperatorBusOptions {
   /** What is shown and believed, asked before each connection; may throw a sentence. */
   readonly access: () => BusAccess
   readonly identity: IdentitySource
+  /** An operator when not told. */
+  readonly as?: BusUserKind
 }
 
 const CONNECT_TIMEOUT_MS = 5000
@@ -17,7 +20,7 @@ const CONNECT_TIMEOUT_MS = 5000
 const PING_INTERVAL_MS = 5000
 
 /** The bus of a fleet for the operator that is logged in. */
-export function operatorBus({ servers, access, identity }: OperatorBusOptions): FleetBus {
+export function operatorBus({ servers, access, identity, as = 'operator' }: OperatorBusOptions): FleetBus {
   const open = async (): Promise<NatsConnection> => {
     const shown = access()
     // A fleet without a bus does not load its client. Not the client itself: a bundle gives its names to a static import alone.
@@ -25,7 +28,7 @@ export function operatorBus({ servers, access, identity }: OperatorBusOptions): 
     return connectBus({
       servers,
       shown,
-      as: 'operator',
+      as,
       cure: 'log in with edgedeck login',
       options: { reconnect: false, timeout: CONNECT_TIMEOUT_MS, pingInterval: PING_INTERVAL_MS, maxPingOut: 2 },
     })

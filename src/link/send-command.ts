@@ -26,7 +26,7 @@ export async function sendCommand(
 ): Promise<CommandOutcome> {
   const changes = isVerb(verb) && VERBS[verb].changes
   const node = dial.certified()
-  const signs = changes && node !== null && dial.identity !== null
+  const signs = changes && node !== null && dial.identity !== null && !dial.identity.isController
   const wish = { verb, args, why: why ?? null, nowMs: session.nodeNowMs() }
   const envelope = signs ? dial.identity.sign({ ...wish, node }) : null
   const command: SentCommand = { key, node, verb, args, envelope, why: why ?? null }

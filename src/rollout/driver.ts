@@ -19,6 +19,9 @@ import { type JudgeSigner, weighed } from './signed-words.ts'
 import { hasEnded, type RolloutState } from './state.ts'
 import { watchedNodes } from './watched-nodes.ts'
 
+/** A target that may be told on whom a rollout depends now. */
+export type DrivenTarget = Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
+
 /** What a {@link RolloutDriver} is made with. */
 export interface DriverOptions {
   readonly rollout: string
@@ -26,7 +29,8 @@ export interface DriverOptions {
   readonly holder: string
   readonly journal: Journal
   readonly leases: LeaseBook
-  readonly target: Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
+  /** What carries out a plan. */
+  readonly targetOf: (plan: Plan) => DrivenTarget
   readonly decide: Decide
   /** Null on a fleet without identities, where nothing is signed. */
   readonly judge: JudgeSigner | null
@@ -78,6 +82,7 @@ export class RolloutDriver {
   #entries = 0
   #state: RolloutState | null = null
   #plan: Plan | null = null
+  #madeTarget: DrivenTarget | null = null
   #term = 0
   #isLost = false
   /** What came of steps and is not written down yet. */
@@ -90,7 +95,7 @@ export class RolloutDriver {
     this.#options = options
     this.#effects = new Effects({
       parallel: options.parallel ?? PARALLEL,
-      carryOut: (order) => options.target.carryOut(order),
+      carryOut: (order) => this.#target(order.plan).carryOut(order),
       onDone: (effect) => {
         this.#done.push(effect)
         this.#wake?.()
@@ -132,20 +137,20 @@ export class RolloutDriver {
       signal.removeEventListener('abort', wake)
       ended.abort()
       await following?.catch(() => undefined)
-      this.#options.target.attend?.([])
+      this.#madeTarget?.attend?.([])
       await lease.release().catch(() => undefined)
     }
   }
 
   /** Become the driver of the next term. False when somebody else did meanwhile, again and again. */
   async #take(): Promise<boolean> {
-    const { target, holder } = this.#options
+    const { holder } = this.#options
     for (let takes = 0; takes < MAX_TAKES; takes += 1) {
       const state = this.#state
       const plan = this.#plan
       if (state === null || plan === null) return false
       // A bus that lost the end of its journal may have lost a term that nodes know.
-      const seen = target.observe([...state.nodes.keys()])
+      const seen = this.#target(plan).observe([...state.nodes.keys()])
       const known = [...seen.nodes.values()].flatMap(({ change }) =>
         change?.rollout === plan.rollout ? [change.term] : [],
       )
@@ -183,13 +188,13 @@ export class RolloutDriver {
 
   /** Decide and write down. False when somebody wrote something meanwhile: then it is looked at anew at once. */
   async #decide(state: RolloutState): Promise<boolean> {
-    const { target, decide, onDecided } = this.#options
+    const { decide, onDecided } = this.#options
     const observation = this.#observe(state)
     const startedMs = performance.now()
     const events = decide(state, observation)
     onDecided?.(performance.now() - startedMs)
     for (const event of events) if (!(await this.#append(event))) return false
-    target.attend?.(watchedNodes(state))
+    this.#target(state.plan).attend?.(watchedNodes(state))
     return true
   }
 
@@ -202,7 +207,7 @@ export class RolloutDriver {
   #observe(state: RolloutState): Observation {
     const clock = this.#clock as Clock
     const keys = state.plan.nodes.map(({ key }) => key)
-    const { nodes, watchingSince, nowMs } = this.#options.target.observe(keys)
+    const { nodes, watchingSince, nowMs } = this.#target(state.plan).observe(keys)
     // The driver's clock is never behind what is written: what the target tells is moved along.
     const shiftMs = clock.nowMs() - nowMs
     const moved = (atMs: number | null): number | null => (atMs === null ? null : atMs + shiftMs)
@@ -276,6 +281,11 @@ export class RolloutDriver {
     this.#mandates.take(counted)
     this.#entries = this.#state?.seq ?? this.#entries
     if (this.#term > 0 && (this.#state?.term ?? 0) > this.#term) this.#isLost = true
+  }
+
+  #target(plan: Plan): DrivenTarget {
+    this.#madeTarget ??= this.#options.targetOf(plan)
+    return this.#madeTarget
   }
 
   async #leave(renewal: Renewal): Promise<DriveEnd> {

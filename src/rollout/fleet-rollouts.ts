@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { Decide } from './brain.ts'
-import type { Journal, JournalEntry, LeaseBook, NodeKey, Plan, RolloutEvent, Target } from './contract.ts'
+import type { Journal, JournalEntry, LeaseBook, Plan, RolloutEvent } from './contract.ts'
 import { DrivenRollouts } from './driven-rollouts.ts'
-import { type DriveEnd, RolloutDriver } from './driver.ts'
+import { type DriveEnd, type DrivenTarget, RolloutDriver } from './driver.ts'
 import { fold } from './fold.ts'
 import { signMandates } from './mandates.ts'
 import type { DecisionWish, RolloutService, RolloutView, RolloutWish } from './service.ts'
@@ -14,7 +14,8 @@ import type { RolloutState } from './state.ts'
 export interface FleetRolloutsOptions {
   readonly journal: Journal
   readonly leases: LeaseBook
-  readonly target: Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
+  /** What carries out a plan. */
+  readonly targetOf: (plan: Plan) => DrivenTarget
   readonly decide: Decide
   /** What would happen to the fleet as it is now. @throws EdgeError `PLAN_INVALID` */
   readonly plan: (wish: RolloutWish, undone: RolloutState | null) => Plan
@@ -185,13 +186,13 @@ export class FleetRollouts implements RolloutService {
   }
 
   async #driveOnce(rollout: string, signal: AbortSignal): Promise<DriveEnd> {
-    const { journal, leases, target, decide, judge, holder, onNews, onDecided, tickMs } = this.#options
+    const { journal, leases, targetOf, decide, judge, holder, onNews, onDecided, tickMs } = this.#options
     const driver = new RolloutDriver({
       rollout,
       holder,
       journal,
       leases,
-      target,
+      targetOf,
       decide,
       judge: judge(),
       onTerm: () => this.#driven.holds(rollout, true),

@@ -37,6 +37,8 @@ export interface OpenRolloutsOptions {
   /** Who drives, for people: `mia at bastion-1`. */
   readonly holder: string
   readonly onFault?: (rollout: string | null, error: EdgeError) => void
+  /** How long each decision took, ms. */
+  readonly onDecided?: (ms: number) => void
 }
 
 /** Rollouts that are open until they are closed. */
@@ -52,12 +54,13 @@ const JUDGES = { wave: judge, shadow: judgeShadow } as const
 
 /** Open the rollouts of a fleet. Nobody is connected to before something is asked of the journal. */
 export async function openRollouts(options: OpenRolloutsOptions): Promise<OpenRollouts> {
-  const { place, fleet, identity, holder, onFault } = options
+  const { place, fleet, identity, holder, onFault, onDecided } = options
   const { journal, leases, close } = await openJournal(place)
   const service = new FleetRollouts({
     journal,
     leases,
-    target: new DaemonTarget(fleet),
+    targetOf: (plan) =>
+      new DaemonTarget({ ...fleet, plan, needsMandate: place.kind === 'bus' && place.as === 'controller' }),
     decide: (state, observation) => decide(state, observation, JUDGES),
     plan: (wish, undone) => planOver(fleet, wish, undone),
     signer: () => signerOf(identity),
@@ -65,6 +68,7 @@ export async function openRollouts(options: OpenRolloutsOptions): Promise<OpenRo
     holder,
     onNews: (listener) => fleet.fleet.subscribe(listener),
     ...(onFault === undefined ? {} : { onFault }),
+    ...(onDecided === undefined ? {} : { onDecided }),
   })
   return { service, close }
 }

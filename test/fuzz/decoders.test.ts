@@ -12,12 +12,14 @@ import { logLineDecoders } from './decoders/log-lines.ts'
 import { packageDecoders } from './decoders/packages.ts'
 import { pictureDecoders } from './decoders/pictures.ts'
 import { recordingDecoders } from './decoders/recordings.ts'
+import { rolloutDecoders } from './decoders/rollout.ts'
 import { sshDecoders } from './decoders/ssh.ts'
 import { storeDecoders } from './decoders/store.ts'
 
 const decoders = [
   ...frameDecoders(),
   ...busDecoders(),
+  ...rolloutDecoders(),
   ...fileDecoders(),
   ...storeDecoders(),
   ...logLineDecoders(),

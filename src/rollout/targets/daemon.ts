@@ -1,10 +1,20 @@
 import { z } from 'zod'
 import { type ChangeStatus, changeStatusSchema, type Item } from '../../../protocol/change.ts'
 import { untrusted } from '../../../protocol/untrusted-text.ts'
+import { safe } from '../../fleet/clean.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { NodeTold } from '../../fleet/view.ts'
 import type { CommandOutcome, NodeLink } from '../../link/link.ts'
-import type { NodeKey, NodeObservation, Observation, StepOrder, StepOutcome, Target } from '../contract.ts'
+import type {
+  NodeKey,
+  NodeObservation,
+  Observation,
+  Plan,
+  PlanNode,
+  StepOrder,
+  StepOutcome,
+  Target,
+} from '../contract.ts'
 import { countsOf } from '../gates/counts.ts'
 import { stepCommand } from './step-args.ts'
 
@@ -45,6 +55,8 @@ const doneSchema = z.object({ change: changeStatusSchema.nullable() })
 
 /** What a {@link DaemonTarget} is made with. */
 export interface DaemonTargetOptions extends RolloutFleet {
+  /** Whose nodes they are: a node is found by the site and name that it had, whatever it is called here. */
+  readonly plan: Plan
   readonly timeoutMs?: number
   /** Steps are sent in the own name of who has no operator's rights: then not without a mandate. */
   readonly needsMandate?: boolean
@@ -56,12 +68,15 @@ export interface DaemonTargetOptions extends RolloutFleet {
 export class DaemonTarget implements Target {
   readonly #options: DaemonTargetOptions
   readonly #now: () => number
+  readonly #nodes: ReadonlyMap<NodeKey, PlanNode>
+  readonly #keys = new Map<NodeKey, string>()
   #watchingSince: number
   #clockGapMs: number
 
   constructor(options: DaemonTargetOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
+    this.#nodes = new Map(options.plan.nodes.map((node) => [node.key, node]))
     this.#watchingSince = this.#now()
     this.#clockGapMs = this.#now() - performance.now()
   }
@@ -72,19 +87,19 @@ export class DaemonTarget implements Target {
     const gapMs = nowMs - performance.now()
     if (Math.abs(gapMs - this.#clockGapMs) > SLEPT_MS) this.#watchingSince = nowMs
     this.#clockGapMs = gapMs
-    const { fleet } = this.#options
-    const seen = new Map(nodes.map((key) => [key, observationOf(key, fleet.told(key, nowMs))]))
+    const seen = new Map(nodes.map((key) => [key, observationOf(key, this.#told(key, nowMs))]))
     return { nowMs, watchingSince: this.#watchingSince, nodes: seen }
   }
 
   /** Have the nodes of a rollout tell every second. */
   attend(nodes: readonly NodeKey[]): void {
-    this.#options.attend?.(new Set(nodes))
+    this.#options.attend?.(new Set(nodes.flatMap((key) => this.#keyOf(key) ?? [])))
   }
 
   async carryOut(order: StepOrder): Promise<StepOutcome> {
     const { link, needsMandate = false, timeoutMs = STEP_TIMEOUT_MS } = this.#options
-    const to = link(order.node)
+    const key = this.#keyOf(order.node)
+    const to = key === null ? undefined : link(key)
     if (to === undefined) return failed('NODE_UNREACHABLE', 'it is not in the inventory of who drives', true)
     if (needsMandate && order.mandate === null) {
       return failed('MANDATE_INVALID', "the operator's mandate for it is not in the journal yet", true)
@@ -92,6 +107,38 @@ export class DaemonTarget implements Target {
     const { verb, args } = stepCommand(order)
     const why = `rollout ${order.plan.rollout}`
     return outcomeOf(await to.command(verb, args, { timeoutMs, why }))
+  }
+
+  #told(key: NodeKey, nowMs: number): NodeTold | null {
+    const own = this.#keyOf(key)
+    return own === null ? null : this.#options.fleet.told(own, nowMs)
+  }
+
+  /** What a node of the plan is called here; null when it is not known here, or the node of that name is another one. */
+  #keyOf(key: NodeKey): string | null {
+    const node = this.#nodes.get(key)
+    const held = this.#keys.get(key)
+    if (node === undefined) return null
+    if (held !== undefined && this.#is(held, node) === true) return held
+    const { fleet } = this.#options
+    // Its own name first; on the bus nodes are called by their name, or by site and name where that is taken.
+    const likely = [key, node.name, `${node.site}/${node.name}`]
+    const found =
+      likely.find((one) => this.#is(one, node) === true) ??
+      fleet.keys().find((one) => this.#is(one, node) === true) ??
+      (this.#is(key, node) === null ? key : null)
+    if (found !== null) this.#keys.set(key, found)
+    return found
+  }
+
+  /** Whether a node of this fleet is the one of the plan; null while nobody knows who it is. */
+  #is(own: string, { name, site }: PlanNode): boolean | null {
+    const told = this.#options.fleet.told(own, this.#now())
+    if (told === null) return false
+    const { identity } = told
+    if (identity !== null) return identity.name === safe(name) && identity.site === safe(site)
+    if (told.site === null) return null
+    return told.site === safe(site) && (own === name || own === `${site}/${name}`)
   }
 }
 
