@@ -1,7 +1,19 @@
 import { missingRight, type Rights, type Role, VERBS, type Verb } from '../../protocol/rights.ts'
 
 /** Where the operator is; a key means what the innermost context says, then what `global` says. */
-export const CONTEXTS = ['global', 'fleet', 'node', 'logs', 'results', 'exec', 'picture', 'dialog', 'demo'] as const
+export const CONTEXTS = [
+  'global',
+  'fleet',
+  'node',
+  'logs',
+  'results',
+  'exec',
+  'picture',
+  'rollouts',
+  'rollout',
+  'dialog',
+  'demo',
+] as const
 /** One of {@link CONTEXTS}. `demo` is active beside the screen's own context while a demo fleet runs. */
 export type ActionContextName = (typeof CONTEXTS)[number]
 
@@ -25,12 +37,25 @@ interface ActionFacts {
 const everywhere = ['global'] as const
 const lists = ['fleet', 'node', 'logs', 'results'] as const
 /** Where a cursor moves. */
-const moved = [...lists, 'exec'] as const
+const moved = [...lists, 'exec', 'rollouts', 'rollout'] as const
 /** Where a past time can be looked at. */
 const replayed = ['fleet', 'node', 'logs', 'results'] as const
 
 function look(title: string, description: string, contexts: readonly ActionContextName[], hint: number | null = null) {
   return { title, description, contexts, role: 'viewer', danger: 'none', hint } as const satisfies ActionFacts
+}
+
+/** What is decided about the rollout that is open; each asks once more before it is done. */
+function decided(title: string, description: string) {
+  return {
+    title,
+    description,
+    contexts: ['rollout'],
+    role: 'operator',
+    danger: 'disturbing',
+    // The head of its screen says which of them are possible now.
+    hint: null,
+  } as const satisfies ActionFacts
 }
 
 function demo(title: string, description: string, danger: Danger, hint: number, verb?: Verb) {
@@ -48,14 +73,19 @@ export const ACTIONS = {
   'nav.pageUp': look('Half page up', 'Move half a page up; on a node, scroll its facts.', moved),
   'nav.enter': look(
     'Open',
-    'Open the node, the picture of the result, or the output alone.',
-    ['fleet', 'logs', 'results', 'exec'],
+    'Open the node, the picture, the rollout, or the output alone.',
+    ['fleet', 'logs', 'results', 'exec', 'rollouts', 'rollout'],
     10,
   ),
   'nav.back': look('Back', 'Close the dialog, clear the filter, or go back one screen.', everywhere, 80),
   'nav.last': look('Last view', 'Go to the view that was shown before.', everywhere),
   'app.palette': look('Commands', 'Find and run any action by its name.', everywhere, 60),
-  'app.filter': look('Filter', 'Show only rows that match; enter keeps the filter, esc clears it.', ['fleet'], 30),
+  'app.filter': look(
+    'Filter',
+    'Show only rows that match; enter keeps the filter, esc clears it.',
+    ['fleet', 'rollout'],
+    30,
+  ),
   'app.help': look('Help', 'Show every key of this screen.', everywhere, 70),
   'app.quit': look('Quit', 'Leave the console.', everywhere, 90),
   'app.interrupt': look('Interrupt', 'Leave the console at once.', everywhere),
@@ -88,6 +118,33 @@ export const ACTIONS = {
     danger: 'none',
     hint: 16,
   },
+  'rollout.open': {
+    title: 'Roll out',
+    description: 'Bring a model to the marked nodes, to those of the filter, or to this one: the plan comes first.',
+    contexts: ['fleet', 'node'],
+    role: 'operator',
+    danger: 'disturbing',
+    hint: 18,
+  },
+  'rollout.list': look(
+    'Rollouts',
+    'List the rollouts that run and those of the past.',
+    ['fleet', 'node', 'rollout'],
+    19,
+  ),
+  'rollout.focus': look(
+    'Next list',
+    'Go to the next list of the rollout: nodes, decisions, gates, set aside.',
+    ['rollout'],
+    11,
+  ),
+  'rollout.approve': decided('Approve', 'Let the wave after this one begin.'),
+  'rollout.pause': decided('Pause', 'Begin no new step; nodes on probation go on being watched.'),
+  'rollout.resume': decided('Resume', 'Go on where it was paused.'),
+  'rollout.promote': decided('Promote', 'Pass the rest of the watch over this wave, and what is not sure.'),
+  'rollout.abort': decided('Abort', 'Stop it, and take back what it changed.'),
+  'rollout.undo': decided('Undo', 'Plan a rollout that brings back what each node had before this one.'),
+  'rollout.drive': decided('Drive', 'Go on from this console with a rollout that nobody drives.'),
   'view.sort': look('Sort', 'Sort the rows by the next column.', ['fleet'], 40),
   'view.pause': look('Pause', 'Hold the picture still, or let it run again.', lists, 50),
   'results.open': look(

@@ -208,6 +208,11 @@ export class Fleet {
     }
   }
 
+  /** @see latencyAt */
+  latencyNow(key: string, nowMs: number): HistogramData {
+    return this.latencyAt(key, nowMs)
+  }
+
   /** A chart of one node, or of the fleet when `key` is null; oldest step first. */
   series(key: string | null, range: SeriesRange): SeriesPoint[] {
     if (key !== null) return this.#nodes.get(key)?.series.read(range) ?? []

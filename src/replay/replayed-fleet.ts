@@ -1,4 +1,4 @@
-import { mergeHistograms } from '../../protocol/histogram.ts'
+import { type HistogramData, mergeHistograms } from '../../protocol/histogram.ts'
 import { byUrgency } from '../fleet/alert-book.ts'
 import { safe } from '../fleet/clean.ts'
 import type { Fleet } from '../fleet/fleet.ts'
@@ -12,6 +12,7 @@ import type {
   LogQuery,
   LogRow,
   NodeDetail,
+  NodeTold,
   NodeView,
   ResultQuery,
   ResultView,
@@ -54,6 +55,14 @@ export class ReplayedFleet implements FleetReader {
 
   keys(): string[] {
     return this.#live.keys()
+  }
+
+  told(key: string, nowMs: number): NodeTold | null {
+    return this.#live.told(key, nowMs)
+  }
+
+  latencyNow(key: string, nowMs: number): HistogramData {
+    return this.#live.latencyNow(key, nowMs)
   }
 
   subscribe(listener: () => void): () => void {

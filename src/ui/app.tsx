@@ -6,10 +6,12 @@ import { SMALLEST } from './fleet-layout.ts'
 import type { Keys } from './keys.ts'
 import { HelpOverlay } from './overlays/help.tsx'
 import { PaletteOverlay } from './overlays/palette.tsx'
+import { RolloutOverlay } from './overlays/rollout.tsx'
 import { ShellOverlay } from './overlays/shell.tsx'
 import { demoStrip } from './panes/demo-strip.ts'
 import { fleetHeader } from './panes/fleet-header.ts'
 import { footerLine } from './panes/footer.ts'
+import { rolloutStrip } from './panes/rollout-strip.ts'
 import { timeBarRows } from './panes/time-bar.ts'
 import { ExecScreen } from './screens/exec-screen.tsx'
 import { FleetScreen } from './screens/fleet-screen.tsx'
@@ -18,6 +20,8 @@ import { NodeScreen } from './screens/node-screen.tsx'
 import { Pane } from './screens/pane.tsx'
 import { PictureScreen } from './screens/picture-screen.tsx'
 import { ResultsScreen } from './screens/results-screen.tsx'
+import { RolloutScreen } from './screens/rollout-screen.tsx'
+import { RolloutsScreen } from './screens/rollouts-screen.tsx'
 import { TimeBarPane } from './screens/time-bar-pane.tsx'
 import type { Size } from './terminal/line.ts'
 
@@ -43,6 +47,11 @@ export function App({
   const overlay = useSyncExternalStore(store.subscribe, () => dialogOf(store.get().overlay))
   const isPast = useSyncExternalStore(store.subscribe, () => store.get().replay !== null)
   const barRows = isPast ? timeBarRows(size.rows) : 0
+  const rolloutRows = useSyncExternalStore(store.subscribe, () => console.rollouts.stripRows())
+  const rollouts = useCallback(
+    (area: Size) => [rolloutStrip(console.rollouts.running(), keymap, look, area.columns)],
+    [console, keymap, look],
+  )
   const header = useCallback(
     (area: Size) => {
       const { context, production, standing } = console.parts
@@ -81,12 +90,14 @@ export function App({
   return (
     <Box flexDirection="column" width={size.columns} height={size.rows}>
       <Pane console={console} columns={size.columns} rows={2} draw={header} />
-      <Screen console={console} size={{ columns: size.columns, rows: size.rows - barRows }} />
+      <Pane console={console} columns={size.columns} rows={rolloutRows} draw={rollouts} />
+      <Screen console={console} size={{ columns: size.columns, rows: size.rows - barRows - rolloutRows }} />
       {barRows > 0 && <TimeBarPane console={console} columns={size.columns} rows={barRows} />}
       {demo !== null && <Pane console={console} columns={size.columns} rows={1} draw={strip} />}
       <Pane console={console} columns={size.columns} rows={1} draw={footer} />
       {overlay?.name === 'help' && <HelpOverlay console={console} size={size} first={overlay.first} />}
       {overlay?.name === 'shell' && <ShellOverlay console={console} size={size} face={overlay.face} />}
+      {overlay?.name === 'rollout' && <RolloutOverlay console={console} size={size} face={overlay.face} />}
       {overlay?.name === 'palette' && (
         <PaletteOverlay console={console} keys={keys} size={size} text={overlay.text} row={overlay.row} />
       )}
@@ -119,6 +130,10 @@ function Screen({ console, size }: { readonly console: Console; readonly size: S
       return <ResultsScreen key={screen.key} console={console} size={size} nodeKey={screen.key} rows={listRows} />
     case 'exec':
       return <ExecScreen console={console} columns={size.columns} rows={listRows} />
+    case 'rollouts':
+      return <RolloutsScreen console={console} columns={size.columns} rows={listRows} />
+    case 'rollout':
+      return <RolloutScreen key={screen.id} console={console} columns={size.columns} rows={listRows} id={screen.id} />
     case 'picture':
       return <PictureScreen console={console} size={size} of={screen} rows={listRows} />
   }

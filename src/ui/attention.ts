@@ -47,8 +47,8 @@ export class Attention {
 
   #keys(): ReadonlySet<string> {
     const screen = this.#parts.screen()
-    if (screen.name === 'fleet' || screen.name === 'exec') return new Set(this.#rows)
+    if (['fleet', 'exec', 'rollouts', 'rollout'].includes(screen.name)) return new Set(this.#rows)
     if (screen.name === 'logs') return screen.keys ?? new Set(this.#rows)
-    return new Set([screen.key])
+    return 'key' in screen ? new Set([screen.key]) : new Set()
   }
 }

@@ -3,6 +3,7 @@ import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
 import { REPLAY_SPANS_MS, type ReplayClock } from '../fleet/replay-clock.ts'
 import type { AsOf } from '../fleet/view.ts'
 import { type LogChoices, START_LOGS } from './logs/choices.ts'
+import type { RolloutFace } from './rollouts/face.ts'
 import type { ShellFace } from './shell-face.ts'
 
 /** Which screen is open. */
@@ -15,6 +16,10 @@ export type ScreenName =
   | { readonly name: 'results'; readonly key: string }
   /** A command on many nodes, and what comes of it. */
   | { readonly name: 'exec' }
+  /** The rollouts that run and those of the past. */
+  | { readonly name: 'rollouts' }
+  /** One rollout. */
+  | { readonly name: 'rollout'; readonly id: string }
   /** The kept picture of a result. */
   | { readonly name: 'picture'; readonly key: string; readonly seq: number }
 
@@ -42,6 +47,8 @@ export type Overlay =
     }
   /** A shell is being opened. */
   | { readonly name: 'shell'; readonly face: ShellFace }
+  /** A rollout is being prepared, or decided about. */
+  | { readonly name: 'rollout'; readonly face: RolloutFace }
   /** A time to go to is being typed. */
   | { readonly name: 'time'; readonly text: string; readonly fault: string | null }
 
@@ -72,6 +79,24 @@ export interface ExecChoices {
   readonly isWide: boolean
 }
 
+/** The lists of a rollout that can be gone through. */
+export const ROLLOUT_LISTS = ['nodes', 'decisions', 'gates', 'aside'] as const
+/** @see ROLLOUT_LISTS */
+export type RolloutList = (typeof ROLLOUT_LISTS)[number]
+
+/** How rollouts are read. */
+export interface RolloutChoices {
+  /** Rollout that the cursor of their list is on; null = the newest. */
+  readonly cursorId: string | null
+  /** The list that keys move in. */
+  readonly focus: RolloutList
+  /** Node that the cursor is on. */
+  readonly cursor: Cursor
+  readonly filter: string
+  /** Lines that decisions, gates and what is set aside are scrolled down. */
+  readonly scroll: number
+}
+
 /** Everything the console remembers besides the fleet itself. It lives outside React; panes and components subscribe. */
 export interface ConsoleState {
   /** Open screens, the top one last. */
@@ -89,6 +114,7 @@ export interface ConsoleState {
   readonly logs: LogChoices
   readonly results: ResultChoices
   readonly exec: ExecChoices
+  readonly rollouts: RolloutChoices
   /** How many lines the facts of a node are scrolled down. */
   readonly nodeScroll: number
   /** What the operator should know, oldest first: refused key bindings, theme faults, answers to commands. */
@@ -114,6 +140,7 @@ const START: ConsoleState = {
   logs: START_LOGS,
   results: { abnormalOnly: true, cursorSeq: null },
   exec: { cursorId: null, scroll: 0, isWide: false },
+  rollouts: { cursorId: null, focus: 'nodes', cursor: START_CURSOR, filter: '', scroll: 0 },
   nodeScroll: 0,
   notices: [],
 }
@@ -175,6 +202,10 @@ export class ConsoleStore {
 
   setExec(change: Partial<ExecChoices>): void {
     this.set({ exec: { ...this.#state.exec, ...change } })
+  }
+
+  setRollouts(change: Partial<RolloutChoices>): void {
+    this.set({ rollouts: { ...this.#state.rollouts, ...change } })
   }
 
   setFleet(change: Partial<FleetChoices>): void {

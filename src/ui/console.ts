@@ -21,6 +21,8 @@ import { LogReader } from './logs/reader.ts'
 import type { Look } from './panes/look.ts'
 import { PictureViewer } from './picture-viewer.ts'
 import { PlayHead } from './play-head.ts'
+import { RolloutDesk } from './rollouts/desk.ts'
+import type { RolloutParts } from './rollouts/visit.ts'
 import { type ShellParts, ShellVisit } from './shell-visit.ts'
 
 /** How long a passing notice stays. */
@@ -59,6 +61,8 @@ export interface ConsoleParts {
   readonly picturesDir: string
   /** How shells are opened on nodes; absent where they cannot be. */
   readonly shells?: ShellParts
+  /** How models are rolled out; absent where they cannot be. */
+  readonly rollouts?: RolloutParts
   readonly schedule: Schedule
   /** Unix ms. */
   readonly now: () => number
@@ -76,6 +80,7 @@ export class Console {
   readonly shell: ShellVisit
   readonly attention: Attention
   readonly exec: ExecVisit
+  readonly rollouts: RolloutDesk
   readonly logs: LogReader
   readonly logCounts: LogCounts
   #listeners = 0
@@ -97,6 +102,7 @@ export class Console {
       now: parts.now,
     })
     this.shell = new ShellVisit({ store, shells: parts.shells ?? null, toast: (text) => this.toast(text) })
+    this.rollouts = new RolloutDesk(this)
     this.picture = new PictureViewer({ ...parts, acting: () => this.acting() })
   }
 
@@ -194,6 +200,7 @@ export class Console {
       const { cursorId } = this.parts.store.get().exec
       return rowUnderCursor(this.exec.run?.rows() ?? [], cursorId)?.keys[0] ?? null
     }
+    if (screen.name === 'rollout') return this.rollouts.cursorKey(screen.id)
     return settleCursor(this.parts.store.get().fleet.cursor, this.rows()).key
   }
 

@@ -17,6 +17,7 @@ import { logHandlers } from './handlers/logs.ts'
 import { nodeHandlers } from './handlers/node.ts'
 import { replayHandlers } from './handlers/replay.ts'
 import { pictureHandlers, resultHandlers } from './handlers/results.ts'
+import { rolloutHandlers, rolloutOpeners, rolloutsHandlers } from './handlers/rollouts.ts'
 import { shellHandlers } from './handlers/shell.ts'
 import { helpPage } from './overlays/help-page.ts'
 import { noticeShown } from './panes/footer.ts'
@@ -38,6 +39,8 @@ export class Keys {
       exec: execHandlers(console, screenRows),
       results: resultHandlers(console, screenRows),
       picture: pictureHandlers(console),
+      rollouts: rolloutsHandlers(console, screenRows),
+      rollout: rolloutHandlers(console, screenRows),
     }
     this.#everywhere = {
       ...this.#appHandlers(),
@@ -45,6 +48,7 @@ export class Keys {
       ...replayHandlers(console),
       ...execOpeners(console),
       ...shellHandlers(console),
+      ...rolloutOpeners(console),
     }
   }
 
@@ -56,6 +60,8 @@ export class Keys {
     if (overlay?.name === 'shell') {
       // Nobody leaves the console by calling a connection off.
       this.#console.shell.press(key)
+    } else if (overlay?.name === 'rollout') {
+      this.#console.rollouts.visit.press(key)
     } else if (meaning === 'app.interrupt') {
       this.run(meaning)
     } else if (overlay !== null && 'text' in overlay) {
@@ -96,9 +102,9 @@ export class Keys {
       'nav.last': () => store.toggleLast(),
       'app.palette': () => store.set({ overlay: { name: 'palette', text: '', row: 0 } }),
       'app.help': () => store.set({ overlay: { name: 'help', first: 0 } }),
-      'app.filter': () => store.set({ overlay: { name: 'filter', text: store.get().fleet.filter, fault: null } }),
+      'app.filter': () => store.set({ overlay: { name: 'filter', text: this.#filter(), fault: null } }),
       'app.redraw': redraw,
-      'app.quit': quit,
+      'app.quit': () => this.#console.rollouts.leave(quit),
       'app.interrupt': quit,
     }
   }
@@ -209,9 +215,19 @@ export class Keys {
     return searchPalette(typed, { contexts: this.#console.contexts(), acting: this.#console.acting() })
   }
 
+  /** What rows are filtered by now. */
+  #filter(): string {
+    const { fleet, rollouts } = this.#console.parts.store.get()
+    return this.#console.screen().name === 'rollout' ? rollouts.filter : fleet.filter
+  }
+
   /** Filter as it is typed; answers what is wrong with the text, null when nothing is. */
   #applyFilter(text: string): string | null {
     const { store } = this.#console.parts
+    if (this.#console.screen().name === 'rollout') {
+      store.setRollouts({ filter: text })
+      return null
+    }
     const parsed = parseFilter(text)
     if (!parsed.ok) return parsed.message
     store.setFleet({ filter: text })

@@ -45,7 +45,7 @@ export function mountConsole(console: Console, compositor: Compositor, input: In
 function listRows(console: Console, compositor: Compositor): number {
   const { fleet, demo, store } = console.parts
   const barRows = store.get().replay === null ? 0 : timeBarRows(compositor.rows)
-  const size = { columns: compositor.columns, rows: compositor.rows - barRows }
+  const size = { columns: compositor.columns, rows: compositor.rows - barRows - console.rollouts.stripRows() }
   if (console.screen().name === 'fleet') return layoutFleet(size, fleet.keys().length, demo !== null).table - 2
   return size.rows - 4
 }

@@ -102,9 +102,8 @@ export class PlayHead {
   /** Nodes whose past is wanted whole. */
   focus(): { readonly focus: readonly string[] } {
     const screen = this.#parts.store.screen()
-    if (screen.name === 'fleet' || screen.name === 'exec') return { focus: [] }
     if (screen.name === 'logs') return { focus: screen.keys === null ? [] : [...screen.keys] }
-    return { focus: [screen.key] }
+    return { focus: 'key' in screen ? [screen.key] : [] }
   }
 
   #clock(): ReplayClock | null {

@@ -16,6 +16,7 @@ import { Console } from './console.ts'
 import { ConsoleStore } from './console-store.ts'
 import type { DemoPanel } from './demo-panel.ts'
 import { mountConsole } from './mount.tsx'
+import type { RolloutParts } from './rollouts/visit.ts'
 import { detectCapabilities } from './terminal/capabilities.ts'
 import { clipboardText } from './terminal/clipboard.ts'
 import { Compositor } from './terminal/compositor.ts'
@@ -55,6 +56,8 @@ export interface ConsoleOptions {
   readonly exec?: ConsoleExecMeans
   /** How shells are opened on nodes; absent where they cannot be. */
   readonly shells?: { readonly desk: ShellDesk; readonly find: FindPlaces }
+  /** How models are rolled out; absent where they cannot be. */
+  readonly rollouts?: RolloutParts
   /** Null outside a demo. */
   readonly controls: DemoPanel | null
   /** Hear what a person should know; returns how to stop. */
@@ -121,6 +124,7 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
     },
     logsDir: options.logsDir,
     ...(options.exec === undefined ? {} : { exec: options.exec }),
+    ...(options.rollouts === undefined ? {} : { rollouts: options.rollouts }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     link: options.link,
     picturesDir: options.picturesDir,
@@ -149,11 +153,13 @@ export async function runConsole(options: ConsoleOptions): Promise<void> {
   compositor.start()
   router.start()
   const unmount = mountConsole(console, compositor, router.ink)
+  console.rollouts.start()
   try {
     await left
   } finally {
     // A shell that is open ends with the console, and its end is written down.
     await console.shell.stop()
+    await console.rollouts.stop()
     stopNotices()
     stopAttending()
     compositor.stop()

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type NodeCharacter, SimulatedNode } from '../../bench/simulator/simulated-node.ts'
+import type { StatusChanges } from '../../protocol/change.ts'
 import { loadKeymap } from '../../src/actions/keymap-file.ts'
 import { Fleet } from '../../src/fleet/fleet.ts'
 import { LOCAL_STANDING, type Standing } from '../../src/identity/standing.ts'
@@ -11,6 +12,7 @@ import { Console } from '../../src/ui/console.ts'
 import { ConsoleStore } from '../../src/ui/console-store.ts'
 import type { DemoPanel } from '../../src/ui/demo-panel.ts'
 import { mountConsole } from '../../src/ui/mount.tsx'
+import type { RolloutParts } from '../../src/ui/rollouts/visit.ts'
 import { Compositor } from '../../src/ui/terminal/compositor.ts'
 import { InputRouter } from '../../src/ui/terminal/input-router.ts'
 import type { ColourDepth } from '../../src/ui/terminal/style.ts'
@@ -40,6 +42,8 @@ export interface ConsoleScreenOptions {
   readonly production?: boolean
   /** What commands are run on nodes with. */
   readonly exec?: ConsoleExecMeans
+  /** How models are rolled out. */
+  readonly rollouts?: RolloutParts
   /** Who the operator is. */
   readonly standing?: Standing
   /** Nodes that are spoken to in plain over a network. */
@@ -62,6 +66,7 @@ export class ConsoleScreen {
   readonly #input = new FakeInput()
   readonly #router: InputRouter
   readonly #unmount: () => void
+  readonly #stopRollouts: () => Promise<void>
   #n = 0
 
   constructor(options: ConsoleScreenOptions) {
@@ -91,6 +96,7 @@ export class ConsoleScreen {
       context: 'test',
       production: options.production ?? false,
       ...(options.exec === undefined ? {} : { exec: options.exec }),
+      ...(options.rollouts === undefined ? {} : { rollouts: options.rollouts }),
       standing: () => options.standing ?? LOCAL_STANDING,
       demo: options.demo ?? null,
       firstLogs: { level: 'info' },
@@ -112,6 +118,8 @@ export class ConsoleScreen {
     this.#compositor.start()
     this.#router.start()
     this.#unmount = mountConsole(console, this.#compositor, this.#router.ink)
+    console.rollouts.start()
+    this.#stopRollouts = () => console.rollouts.stop()
     for (const node of this.nodes) {
       const { name } = node.character
       this.fleet.apply(name, { kind: 'opened' }, START_MS)
@@ -134,6 +142,30 @@ export class ConsoleScreen {
     await this.emulator.settle()
   }
 
+  /** Let seconds pass until the screen says something; what is not of this clock, such as a disk, is waited for. */
+  async until(text: string | RegExp): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const shown = this.emulator.screen()
+      if (typeof text === 'string' ? shown.includes(text) : text.test(shown)) return
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await this.pass(1)
+    }
+    throw new Error(`the screen never said ${text}:\n${this.emulator.screen()}`)
+  }
+
+  /** Wait until the screen says something, without letting time pass: for what is read from a disk. */
+  async saying(text: string): Promise<void> {
+    for (let tries = 0; tries < 300 && !this.emulator.screen().includes(text); tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      await this.emulator.settle()
+    }
+    if (!this.emulator.screen().includes(text))
+      throw new Error(`the screen never said ${text}:\n${this.emulator.screen()}`)
+  }
+
+  /** What a node tells of changes from now on. */
+  readonly changes = new Map<string, StatusChanges>()
+
   /** Let time pass in which no node reports. */
   advance(ms: number): void {
     this.#clock.advance(ms)
@@ -148,6 +180,7 @@ export class ConsoleScreen {
   }
 
   dispose(): void {
+    void this.#stopRollouts()
     this.#unmount()
     this.#compositor.stop()
     this.#router.stop()
@@ -159,7 +192,9 @@ export class ConsoleScreen {
     if (this.silent.has(name)) return
     node.advance(this.nowMs)
     const rows = node.takeLogs()
-    const frame = node.status(this.nowMs, { id: 'status', n: this.#n })
+    const changes = this.changes.get(name)
+    const status = node.status(this.nowMs, { id: 'status', n: this.#n })
+    const frame = changes === undefined ? status : { ...status, changes }
     this.fleet.apply(name, { kind: 'frame', frame, sizeBytes: 2000 }, this.nowMs)
     if (rows.length === 0) return
     const logs = { t: 'rows', id: 'logs', topic: 'logs', rows } as const

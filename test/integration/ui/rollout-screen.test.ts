@@ -1,0 +1,357 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { safe } from '../../../src/fleet/clean.ts'
+import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
+import type { Plan } from '../../../src/rollout/contract.ts'
+import type { RolloutWish } from '../../../src/rollout/service.ts'
+import { parseStrategy } from '../../../src/rollout/strategy.ts'
+import type { PackageOffers } from '../../../src/ui/rollouts/face.ts'
+import { widthOf } from '../../../src/ui/terminal/text.ts'
+import { changeStatus, changesWith, modelItem } from '../../support/change-status.ts'
+import { ConsoleScreen, type ConsoleScreenOptions, START_MS } from '../../support/console-screen.ts'
+import { JournalRollouts, type Said } from '../../support/journal-rollouts.ts'
+import { author, planNode, planOf, STRATEGY } from '../../support/rollout-plan.ts'
+
+const endings: (() => void)[] = []
+afterEach(() => {
+  for (const end of endings.splice(0)) end()
+})
+
+const NODES = ['node-1', 'node-2', '质检-东区-03', 'node-4', 'node-5', 'node-6'] as const
+const ID = 'r7k2m'
+
+function planFor(wish: Pick<RolloutWish, 'nodes' | 'item' | 'strategy' | 'undoes'>): Plan {
+  const [first = '', ...rest] = wish.nodes
+  const late = rest.filter((key) => key === 'node-6')
+  const now = rest.filter((key) => key !== 'node-6')
+  return planOf(
+    { canary: [first], 'wave-1': now },
+    {
+      rollout: ID,
+      item: wish.item,
+      strategy: wish.strategy,
+      undoes: wish.undoes,
+      nodes: wish.nodes.map((key, at) => planNode(key, { site: at === 2 ? '仓库' : 'plant-a' })),
+      deferred: late.map((key) => ({ key, why: 'offline' })),
+    },
+  )
+}
+
+const OFFERS: PackageOffers = {
+  offers: [
+    {
+      item: modelItem('2.0.0'),
+      signedBy: [safe('release key')],
+      where: safe('bucket models'),
+      sources: [{ kind: 'link' }],
+    },
+    {
+      item: modelItem('1.1.0'),
+      signedBy: [safe('release key')],
+      where: safe('bucket models'),
+      sources: [{ kind: 'link' }],
+    },
+  ],
+  faults: [],
+}
+
+async function open(options: Partial<ConsoleScreenOptions> = {}, story: readonly Said[] = []) {
+  const dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-'))
+  const service = new JournalRollouts(dir, planFor)
+  service.nowMs = () => START_MS
+  if (story.length > 0) service.drivenBy = 'ben@laptop'
+  await service.say(ID, ...story)
+  const screen: ConsoleScreen = new ConsoleScreen({
+    columns: 120,
+    rows: 40,
+    nodes: NODES.map((name) => ({ name })),
+    rollouts: {
+      service,
+      offers: () => Promise.resolve(OFFERS),
+      strategy: async (file) => parseStrategy('soak: 30s\nmaxSoak: 5m\npauseAfter: [canary]\n', file),
+    },
+    ...options,
+  })
+  service.nowMs = () => screen.nowMs
+  endings.push(() => {
+    screen.dispose()
+    rmSync(dir, { recursive: true, force: true })
+  })
+  await screen.pass(3)
+  return { screen, service }
+}
+
+const plan = planFor({ nodes: NODES, item: modelItem('2.0.0'), strategy: STRATEGY, undoes: null })
+const step = (
+  node: (typeof NODES)[number],
+  name: 'stage' | 'shadow' | 'activate' | 'confirm',
+  change: Parameters<typeof changeStatus>[0],
+  at = START_MS,
+): Said[] => [
+  {
+    type: 'step.intended',
+    at,
+    node,
+    step: name,
+    attempt: 1,
+    activation: name === 'activate' ? `a-${NODES.indexOf(node)}` : null,
+    why: null,
+  },
+  {
+    type: 'step.done',
+    at,
+    node,
+    step: name,
+    change: changeStatus(change, START_MS, { activation: `a-${NODES.indexOf(node)}` }),
+  },
+]
+
+/** A rollout whose canary is through and whose first wave is under way, with a node that went back and one that is suspect. */
+const STORY: readonly Said[] = [
+  { type: 'rollout.started', at: START_MS - 190_000, plan, by: author('mia'), why: 'reads 7 better' },
+  { type: 'driver.took', at: START_MS - 189_000, term: 2, holder: 'mia@bastion' },
+  { type: 'wave.began', at: START_MS - 188_000, wave: 'canary' },
+  ...step('node-1', 'stage', 'staged', START_MS - 187_000),
+  ...step('node-1', 'activate', 'probation', START_MS - 180_000),
+  {
+    type: 'gate.judged',
+    at: START_MS - 80_000,
+    wave: 'canary',
+    verdict: {
+      verdict: 'pass',
+      findings: [
+        {
+          gate: 'failed',
+          against: 'limit',
+          verdict: 'pass',
+          msg: '0 of 412 failed, limit 2 %',
+          changed: null,
+          baseline: null,
+        },
+        {
+          gate: 'slow',
+          against: 'baseline',
+          verdict: 'pass',
+          msg: '3 of 412 over 50 ms (0.7 %), others 0.9 %',
+          changed: null,
+          baseline: null,
+        },
+      ],
+    },
+  },
+  ...step('node-1', 'confirm', 'confirmed', START_MS - 79_000),
+  { type: 'wave.ended', at: START_MS - 78_000, wave: 'canary', why: 'watched for 1m 40s, gates pass' },
+  { type: 'wave.began', at: START_MS - 77_000, wave: 'wave-1' },
+  ...step('node-2', 'stage', 'staged', START_MS - 76_000),
+  ...step('质检-东区-03', 'stage', 'staged', START_MS - 76_000),
+  ...step('node-2', 'activate', 'probation', START_MS - 40_000),
+  ...step('质检-东区-03', 'activate', 'probation', START_MS - 39_000),
+  {
+    type: 'node.suspected',
+    at: START_MS - 10_000,
+    node: 'node-2',
+    why: 'dark for 30 s since it was changed, its site is not',
+  },
+]
+
+async function openStory(options: Partial<ConsoleScreenOptions> = {}) {
+  const opened = await open(
+    options,
+    STORY.map((event) => ({ term: 2, ...event })),
+  )
+  const served = { requests: 412, failed: 3, slow: 8 }
+  opened.screen.changes.set('质检-东区-03', changesWith(changeStatus('probation', START_MS, { served })))
+  return opened
+}
+
+/** A lone escape is told from the beginning of a sequence by the time after it. */
+async function pressEscape(screen: ConsoleScreen): Promise<void> {
+  await screen.type('\x1b')
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  await screen.pass(1)
+}
+
+test.each([
+  [80, 24, 'dark'],
+  [120, 40, 'dark'],
+  [200, 60, 'light'],
+] as const)('the screen of a rollout at %i×%i looks as it was agreed', async (columns, rows, theme) => {
+  const { screen } = await openStory({ columns, rows, theme })
+  await screen.saying('rollout digits 2.0.0')
+  await screen.pass(12)
+  await screen.type('U\r')
+  await screen.saying('driven by ben@laptop')
+  for (const line of screen.emulator.text()) expect(widthOf(line)).toBeLessThanOrEqual(columns)
+  await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollout-${columns}x${rows}.txt`)
+})
+
+test.each([
+  [80, 24],
+  [120, 40],
+] as const)('rollouts and the fleet while one runs look at %i×%i as it was agreed', async (columns, rows) => {
+  const { screen } = await openStory({ columns, rows })
+  await screen.saying('rollout digits 2.0.0')
+  await screen.pass(12)
+  await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollout-fleet-${columns}x${rows}.txt`)
+  await screen.type('U')
+  await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollouts-${columns}x${rows}.txt`)
+})
+
+test('what it is, waits for and can be told stands still while lists are scrolled', async () => {
+  const { screen } = await openStory({ columns: 80, rows: 24 })
+  await screen.until('rollout digits 2.0.0')
+  await screen.type('U\r')
+  await screen.until('driven by ben@laptop')
+  const head = screen.emulator.text().slice(2, 3)
+  await screen.type('\t')
+  expect(screen.emulator.screen()).toContain('decisions')
+  expect(screen.emulator.screen()).toContain('node-2 is suspect')
+  await screen.type('jjjjjj')
+  expect(screen.emulator.screen()).not.toContain('node-2 is suspect')
+  expect(screen.emulator.text()[2]?.slice(0, 30)).toBe(head[0]?.slice(0, 30))
+  await screen.type('\t')
+  expect(screen.emulator.screen()).toContain('over 50 ms against unchanged nodes passes: 3 of 412')
+  await screen.type('\t')
+  expect(screen.emulator.screen()).toMatch(/dark for 30 s since it was changed, its\s+site is not/)
+  expect(screen.emulator.screen()).toMatch(/deferred node-6, plant-a/)
+})
+
+test('a decision asks once more, is written into the journal with its reason, and what is not possible says why', async () => {
+  const { screen, service } = await openStory()
+  await screen.until('rollout digits 2.0.0')
+  await screen.type('U\r')
+  await screen.until('driven by ben@laptop')
+  await screen.type('a')
+  expect(screen.emulator.text().at(-1)).toContain('no approve: no wave waits for approval')
+  await screen.type('A')
+  expect(screen.emulator.screen()).toContain('abort digits 2.0.0?')
+  expect(screen.emulator.screen()).toContain('3 nodes go back to what they had')
+  await pressEscape(screen)
+  await screen.type('A')
+  await screen.type('customer calls\r')
+  await screen.until('customer calls')
+  const entries = await service.journal.read(ID)
+  expect(entries.at(-1)?.event).toMatchObject({ type: 'person.decided', decision: 'abort', why: 'customer calls' })
+  await screen.until('◀ going back')
+})
+
+test('is begun from the marked nodes: package, plan, knobs, then it is driven from here; leaving the console asks', async () => {
+  const { screen, service } = await open()
+  await screen.type('      u')
+  expect(screen.emulator.screen()).toContain('roll out to 6 nodes: what?')
+  expect(screen.emulator.screen()).toContain('signed by release key, bucket models')
+  await screen.type('2.0\r')
+  expect(screen.emulator.screen()).toContain('plan: digits 2.0.0 to 6 nodes')
+  expect(screen.emulator.screen()).toContain('touches 6 nodes at plant-a, 仓库, 100 % of the traffic')
+  expect(screen.emulator.screen()).toMatch(/canary: 1 node at plant-a, 17 % of the traffic/)
+  expect(screen.emulator.screen()).toContain('left for later, offline: node-6')
+  await screen.type('jl')
+  expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 5m 0s/)
+  expect(service.wishes.at(-1)?.strategy.soakSec).toBe(300)
+  expect(service.wishes.at(-1)?.strategy.confirmWithinSec).toBeGreaterThan(
+    service.wishes.at(-1)?.strategy.maxSoakSec ?? 0,
+  )
+  expect(await service.list()).toEqual([])
+  await screen.type('\r')
+  expect(screen.emulator.screen()).toContain('begin: digits 2.0.0 to 6 nodes')
+  await screen.type('better sevens\r')
+  await screen.until('driven here')
+  const [first] = await service.journal.read(ID)
+  expect(first?.event).toMatchObject({ type: 'rollout.started', why: 'better sevens' })
+  await screen.type('q')
+  expect(screen.hasQuit).toBe(false)
+  expect(screen.emulator.screen()).toContain('a rollout is driven here')
+  expect(screen.emulator.screen()).toContain('no node is on probation')
+  await pressEscape(screen)
+  expect(screen.hasQuit).toBe(false)
+  await screen.type('q')
+  await screen.type('\r')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(screen.hasQuit).toBe(true)
+})
+
+test('in a production context the number of nodes is typed, and why', async () => {
+  const { screen, service } = await open({ production: true })
+  await screen.type('  u')
+  await screen.type('\r')
+  await screen.type('\r')
+  expect(screen.emulator.screen()).toContain('PRODUCTION context: type 2, and why')
+  await screen.type('y\r')
+  expect(screen.emulator.screen()).toContain('type 2 to go on')
+  await screen.type('\x152\r')
+  expect(screen.emulator.screen()).toContain('type why behind 2')
+  expect(await service.list()).toEqual([])
+  await screen.type('\x152 reads better\r')
+  await screen.until('driven here')
+  const [first] = await service.journal.read(ID)
+  expect(first?.event).toMatchObject({ type: 'rollout.started', why: 'reads better' })
+})
+
+test('a viewer looks at rollouts and decides nothing', async () => {
+  const rights = { role: 'viewer', permissions: [], sites: '*' } as const
+  const { screen, service } = await openStory({ standing: { ...LOCAL_STANDING, rights } })
+  await screen.until('rollout digits 2.0.0')
+  await screen.type('u')
+  expect(screen.emulator.text().at(-1)).toContain('Roll out needs the role operator')
+  await screen.type('U\r')
+  await screen.until('driven by ben@laptop')
+  await screen.type('A')
+  expect(screen.emulator.text().at(-1)).toContain('Abort needs the role operator')
+  expect(await service.journal.read(ID)).toHaveLength(STORY.length)
+})
+
+test('says loudly that nobody drives it, and goes on with it from here when asked', async () => {
+  const { screen, service } = await openStory()
+  service.drivenBy = null
+  await service.say(ID, { type: 'node.cleared', node: 'node-2', why: 'it answers again' })
+  await screen.until('NOBODY DRIVES IT')
+  await screen.type('U\r')
+  await screen.until('no driver')
+  await screen.type('D')
+  expect(screen.emulator.screen()).toContain('drive digits 2.0.0?')
+  await screen.type('\r')
+  await screen.until('driven here')
+})
+
+test('hundreds of nodes are shown worst first, and a filter finds them', async () => {
+  const many = Array.from({ length: 300 }, (_, at) => `cam-${String(at).padStart(3, '0')}`)
+  const { screen, service } = await open({ columns: 80, rows: 24 })
+  const large = planOf({ canary: ['cam-000'], 'wave-1': many.slice(1) }, { rollout: ID })
+  service.drivenBy = 'ben@laptop'
+  await service.say(
+    ID,
+    { type: 'rollout.started', plan: large, by: author('mia'), why: null },
+    { type: 'driver.took', holder: 'ben@laptop' },
+  )
+  await service.say(ID, { type: 'node.suspected', node: 'cam-250', why: 'dark' })
+  await screen.until('rollout digits 2.0.0')
+  await screen.type('U\r')
+  await screen.until('driven by ben@laptop')
+  const lines = screen.emulator.text()
+  expect(lines[lines.findIndex((text) => text.includes('STANDS')) + 1]).toContain('cam-250')
+  await screen.type('/cam-17')
+  expect(screen.emulator.screen()).toContain('filter "cam-17" shows 10 of 300')
+  await screen.type('\r')
+  await screen.type('G')
+  expect(screen.emulator.screen()).toContain('cam-179')
+})
+
+test('what others wrote into a journal is shown and never executed', async () => {
+  const { screen, service } = await open({ columns: 200, rows: 60 })
+  service.drivenBy = 'evil\u001b]0;owned\u0007'
+  const hostile = planOf({ 'ca\u001b[2Jnary': ['node-1'] }, { rollout: ID })
+  await service.say(
+    ID,
+    { type: 'rollout.started', plan: hostile, by: author('m\u202eia'), why: '\u009b2J' },
+    { type: 'rollout.paused', why: 'x\u001b[31m' },
+  )
+  await screen.until('rollout digits 2.0.0')
+  await screen.type('U\r')
+  await screen.until('paused')
+  expect(screen.emulator.screen()).toContain('ca␛[2Jnary')
+  expect(screen.emulator.output).not.toContain('\u202e')
+  expect(screen.emulator.output).not.toContain('\u001b]0')
+  expect(screen.emulator.output).not.toContain('\u009b')
+})
