@@ -175,8 +175,8 @@ function Planning({
         dimColor
       >{` ${truncate(face.file === null ? 'all else as the defaults have it' : `strategy of ${face.file}`, width - 4)}`}</Text>
       {shown.map(({ text, token }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no name and only their place.
         <Text
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines have no name and only their place.
           key={index}
           bold={token === 'title'}
           dimColor={token === 'muted'}

@@ -94,11 +94,11 @@ export function comparisonChart(
   const shown = points.slice(-CHART_POINTS)
   // A curve begins where it begins: what was not seen yet is a gap on the left, and not stretched over the width.
   const missing = Array.from<null>({ length: CHART_POINTS - shown.length }).fill(null)
-  const valueOf = { failed: 'failedPct', slow: 'slowPct', p99: 'p99Ms' } as const
+  const figureOf = { failed: 'failedPct', slow: 'slowPct', p99: 'p99Ms' } as const
   const series = (name: string, token: Token, side: 'changed' | 'unchanged') => ({
     name,
     token,
-    values: [...missing, ...shown.map((point) => point[side][valueOf[which]])],
+    values: [...missing, ...shown.map((point) => point[side][figureOf[which]])],
   })
   const limit = { failed: limits.failedPct, slow: limits.slowPct, p99: LATENCY_LIMIT_MS }[which]
   const chart: LineChart = {
