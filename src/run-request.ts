@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { EdgeError } from '../protocol/errors.ts'
+import { PACKAGE_BUCKET } from '../protocol/object-store.ts'
 import { operatorJournal } from './audit/own-journal.ts'
 import { type ChosenFleet, chooseFleet, type Program } from './chosen-fleet.ts'
 import type { CommandRequest } from './command-line.ts'
@@ -202,6 +203,10 @@ export async function runRequest(request: CommandRequest, { program, io, endings
           access: loaded.access,
           context,
           production: loaded.context.production,
+          rollouts: {
+            place: loaded.rollouts,
+            bucket: loaded.rollouts.kind === 'bus' ? PACKAGE_BUCKET : null,
+          },
           exec: execMeansOf(loaded, loaded.nodes),
           shells: loaded.shells,
           contextName: name,

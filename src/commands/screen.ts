@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { OperatorJournal } from '../audit/command-journal.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
@@ -8,10 +11,12 @@ import type { DemoConsole } from '../demo/demo.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
+import type { JournalPlace } from '../rollout/open-rollouts.ts'
 import type { ConsoleExecMeans } from '../shell/fan-out-exec.ts'
 import { CloudArchive, demoClouds } from './cloud-archive.ts'
 import { FleetSession } from './fleet-session.ts'
 import type { FindPlacesOf } from './remote-places.ts'
+import { screenRollouts } from './screen-rollouts.ts'
 import { shellDesk } from './shell-desk.ts'
 
 const ALERT_BACKLOG = 100
@@ -46,6 +51,8 @@ export async function runScreen(
     /** Where the nodes are listed, for the header. */
     readonly context: string
     readonly production: boolean
+    /** Where the journals of rollouts are, and the bucket of the bus that packages come from; null without one. */
+    readonly rollouts: { readonly place: JournalPlace; readonly bucket: string | null }
     /** What commands are run on nodes with. */
     readonly exec: ConsoleExecMeans
     readonly signal: AbortSignal
@@ -72,11 +79,17 @@ export async function runScreen(
       return { ...(name === undefined ? {} : { name }), ...(site === undefined ? {} : { site }) }
     },
   })
+  const rollouts = await screenRollouts({
+    ...options.rollouts,
+    fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (keys) => session.attend(keys) },
+    identity: access.identity ?? NO_IDENTITY,
+  })
   try {
     const { runConsole } = await import('../ui/start.tsx')
     const left = runConsole({
       ...options,
       firstLogs: { level: config.logLevel },
+      rollouts: rollouts.parts,
       fleet: session.fleet,
       shells: { desk, find: (key, signal) => shells.find(session.addressOf(key), signal) },
       link: (key) => session.links.get(key),
@@ -92,23 +105,37 @@ export async function runScreen(
     session.start()
     await left
   } finally {
+    await rollouts.close()
     await session.stop()
   }
 }
 
-/** The same console over the demo fleet, as {@link DemoConsole} hands it over. */
+/** The same console over the demo fleet, as {@link DemoConsole} hands it over. Its journal goes with the demo. */
 export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Promise<void> {
   return async (demo) => {
     const { runConsole } = await import('../ui/start.tsx')
     const archives = [new CloudArchive(demo.fleet, () => demoClouds(demo))]
-    await runConsole({
-      ...settings,
-      ...demo,
-      firstLogs: DEMO_LOGS,
-      archives,
-      context: 'demo',
-      production: false,
-      standing: () => LOCAL_STANDING,
+    const dir = await mkdtemp(join(tmpdir(), 'edgedeck-demo-rollouts-'))
+    const rollouts = await screenRollouts({
+      place: { kind: 'folder', dir },
+      bucket: null,
+      fleet: { fleet: demo.fleet, link: demo.link },
+      identity: NO_IDENTITY,
     })
+    try {
+      await runConsole({
+        ...settings,
+        ...demo,
+        firstLogs: DEMO_LOGS,
+        archives,
+        rollouts: rollouts.parts,
+        context: 'demo',
+        production: false,
+        standing: () => LOCAL_STANDING,
+      })
+    } finally {
+      await rollouts.close()
+      await rm(dir, { recursive: true, force: true })
+    }
   }
 }

@@ -103,8 +103,11 @@ function Offers({
         const mark = isChosen ? (look.ascii ? '>' : '▶') : ' '
         const { kind, name, version, digest } = offer.item
         const what = fitText(`${kind === 'model' ? '' : `${kind} `}${name} ${version}`, 28)
-        const signed = offer.signedBy.length === 0 ? 'NOT SIGNED' : `signed by ${offer.signedBy.join(', ')}`
-        const detail = fitText(`${digest.slice(0, 12)}  ${signed}, ${offer.where}`, Math.max(0, width - 36))
+        const signed = offer.signedBy.length === 0 ? '' : `signed by ${offer.signedBy.join(', ')}`
+        const detail = fitText(
+          [digest.slice(0, 12), signed, offer.where].filter((part) => part !== '').join('  '),
+          Math.max(0, width - 36),
+        )
         return (
           <Text key={digest} wrap="truncate" inverse={isChosen} {...look.theme.ink('surface')}>
             {` ${mark} ${what}  ${detail} `}
@@ -114,8 +117,8 @@ function Offers({
       {offers.length === 0 && (
         <Text {...look.theme.ink('surface')}>
           {face.offers.length === 0
-            ? ' no package is there; "edgedeck model push" brings one'
-            : ' no package matches; backspace widens'}
+            ? ' none is known here yet: type its folder, or NAME@VERSION#DIGEST as "edgedeck model push" prints it'
+            : ' none matches; enter takes it as a folder, or as NAME@VERSION#DIGEST'}
         </Text>
       )}
       {faults.map((fault) => (

@@ -18,6 +18,8 @@ export interface RolloutParts {
   readonly service: RolloutService
   /** Packages that can be rolled out now. Never rejects: places that cannot be read are faults. */
   readonly offers: (signal: AbortSignal) => Promise<PackageOffers>
+  /** The package that a typed text names: a folder, or NAME@VERSION#DIGEST. @throws EdgeError */
+  readonly find: (typed: string) => Promise<PackageOffer>
   /** A strategy file by its path. @throws EdgeError */
   readonly strategy: (file: string) => Promise<Strategy>
 }
@@ -60,8 +62,8 @@ export class RolloutVisit {
       this.#show({ phase: 'busy', title, text: 'looking for packages …' })
       const { offers, faults } = await rollouts.offers(signal)
       if (signal.aborted) return
-      const offer = await this.#asked({ phase: 'choosing', title, offers, faults, typed: '', row: 0 })
-      if (offer === null || typeof offer === 'string') return
+      const offer = await this.#chosen(rollouts, { phase: 'choosing', title, offers, faults, typed: '', row: 0 })
+      if (offer === null) return
       const { item, sources } = offer
       const what = `${item.name} ${item.version}`
       await this.#planned(
@@ -140,6 +142,24 @@ export class RolloutVisit {
     else if (face.phase === 'planning') this.#turn(face, key)
     else if (face.phase === 'typing') this.#type(face, key)
     else if (face.phase === 'failed' && key === 'enter') this.#callOff()
+  }
+
+  /** One of the packages that are there, or what was typed: a folder, or a name with its digest. Null for none. */
+  async #chosen(
+    rollouts: RolloutParts,
+    first: Extract<RolloutFace, { phase: 'choosing' }>,
+  ): Promise<PackageOffer | null> {
+    let face = first
+    for (;;) {
+      const answer = await this.#asked(face)
+      if (answer === null || typeof answer !== 'string') return answer
+      try {
+        return await rollouts.find(answer)
+      } catch (error) {
+        const fault = untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error))
+        face = { ...first, typed: answer, faults: [fault] }
+      }
+    }
   }
 
   /** Look at the plan, change it, and begin. */
@@ -288,6 +308,7 @@ export class RolloutVisit {
     if (key === 'enter') {
       const offer = shown[row]
       if (offer !== undefined) this.#settle(offer)
+      else if (face.typed.trim() !== '') this.#settle(face.typed.trim())
     } else if (key === 'up' || key === 'down') {
       this.#show({ ...face, row: Math.max(0, Math.min(shown.length - 1, row + (key === 'up' ? -1 : 1))) })
     } else {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { findItem } from '../../../src/commands/rollout-package.ts'
 import { safe } from '../../../src/fleet/clean.ts'
 import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
 import type { Plan } from '../../../src/rollout/contract.ts'
@@ -70,6 +71,10 @@ async function open(options: Partial<ConsoleScreenOptions> = {}, story: readonly
     rollouts: {
       service,
       offers: () => Promise.resolve(OFFERS),
+      find: async (typed) => {
+        const item = await findItem(typed)
+        return { item, signedBy: [], where: safe('as typed'), sources: [{ kind: 'link' }] }
+      },
       strategy: async (file) => parseStrategy('soak: 30s\nmaxSoak: 5m\npauseAfter: [canary]\n', file),
     },
     ...options,
@@ -241,7 +246,7 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
   const { screen, service } = await open()
   await screen.type('      u')
   expect(screen.emulator.screen()).toContain('roll out to 6 nodes: what?')
-  expect(screen.emulator.screen()).toContain('signed by release key, bucket models')
+  expect(screen.emulator.screen()).toContain('signed by release key  bucket models')
   await screen.type('2.0\r')
   expect(screen.emulator.screen()).toContain('plan: digits 2.0.0 to 6 nodes')
   expect(screen.emulator.screen()).toContain('touches 6 nodes at plant-a, 仓库, 100 % of the traffic')
@@ -270,6 +275,28 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
   await screen.type('\r')
   await new Promise((resolve) => setTimeout(resolve, 20))
   expect(screen.hasQuit).toBe(true)
+})
+
+test('takes a package by its name and digest as it was typed, and a strategy from a file; says what is wrong with them', async () => {
+  const { screen, service } = await open()
+  await screen.type('u')
+  await screen.type('digits@3.0.0')
+  await screen.type('\r')
+  await screen.saying('digits@3.0.0 has no digest')
+  await screen.type(`#${'a'.repeat(64)}`)
+  await screen.type('\r')
+  await screen.saying('plan: digits 3.0.0 to 1 node')
+  expect(service.wishes.at(-1)?.item).toEqual({
+    kind: 'model',
+    name: 'digits',
+    version: '3.0.0',
+    digest: 'a'.repeat(64),
+  })
+  await screen.type('f')
+  await screen.type('canary.yaml\r')
+  await screen.saying('strategy of canary.yaml')
+  expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 30s/)
+  expect(screen.emulator.screen()).toMatch(/approval +◂ behind canary/)
 })
 
 test('in a production context the number of nodes is typed, and why', async () => {
