@@ -8,6 +8,7 @@ import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { RecordSettings } from '../config/record-settings.ts'
 import type { DemoConsole } from '../demo/demo.ts'
+import { safe } from '../fleet/clean.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
 import type { FleetAccess } from '../link/access.ts'
@@ -119,6 +120,13 @@ export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Pro
     const rollouts = await screenRollouts({
       place: { kind: 'folder', dir },
       bucket: null,
+      offers: () =>
+        demo.controls.state().models.map(({ what, story, item, sources }) => ({
+          item,
+          signedBy: [safe("this demo's key")],
+          where: safe(`${what}: ${story}`),
+          sources,
+        })),
       fleet: { fleet: demo.fleet, link: demo.link },
       identity: NO_IDENTITY,
     })
