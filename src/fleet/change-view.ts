@@ -23,7 +23,9 @@ export function changeView(status: NodeStatus | null): ChangeView {
   const drift = changes.drift?.length ?? 0
   const parts = [came, drift === 0 ? null : `config drift: ${drift}`].filter((part) => part !== null)
   if (parts.length === 0) return NOTHING
-  return { change: safe(parts.join('; ')), changePhase: came === null ? null : (change?.phase ?? null) }
+  // What somebody asked for is no trouble of the node.
+  const isAsked = change?.fault?.kind === 'asked'
+  return { change: safe(parts.join('; ')), changePhase: came === null || isAsked ? null : (change?.phase ?? null) }
 }
 
 type Change = NonNullable<NonNullable<NodeStatus['changes']>['change']>
@@ -32,6 +34,7 @@ function changeText({ phase, item, until, fault, isLocked, since, progress }: Ch
   const what = item.kind === 'model' ? item.version : `${item.kind} ${item.version}`
   const cameToNothing = phase === 'reverted' || phase === 'failed'
   if (cameToNothing && (isLocked || atMs - since < FAULT_TOLD_MS)) {
+    if (fault?.kind === 'asked') return `${phase === 'failed' ? 'dropped' : 'taken back'} ${what}`
     return `${phase} ${what}${fault === null ? '' : `: ${fault.kind}`}`
   }
   if (!isLocked) return null

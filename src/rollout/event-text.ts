@@ -24,7 +24,7 @@ const DECIDED: Readonly<Record<Decision, string>> = {
   resume: 'resumed it',
   approve: 'approved',
   promote: 'promoted',
-  abort: 'aborted it: what was changed goes back',
+  abort: 'aborted it, so that what was changed goes back',
 }
 
 /** One line of a rollout's journal for people: what happened or was decided, and why. Null for what nobody needs to read. */

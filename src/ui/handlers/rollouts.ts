@@ -19,9 +19,17 @@ export function rolloutOpeners(console: Console): ActionHandlers {
     'rollout.list': () => {
       const obstacle = console.rollouts.book.obstacle
       if (obstacle !== null) console.toast(obstacle)
-      else store.open({ name: 'rollouts' })
+      else openList(console)
     },
   }
+}
+
+/** Go to the list of rollouts: back to it where it is open already. */
+function openList({ parts: { store } }: Console): void {
+  const { stack } = store.get()
+  const at = stack.findLastIndex(({ name }) => name === 'rollouts')
+  if (at < 0) store.open({ name: 'rollouts' })
+  else store.set({ stack: stack.slice(0, at + 1), left: store.screen() })
 }
 
 /** The marked nodes; with a filter those that it shows; else the one that keys act on. */

@@ -20,6 +20,7 @@ const COUNTED: readonly (readonly [Group, string, Token])[] = [
   ['serving', 'on probation', 'warning'],
   ['working', 'in work', 'info'],
   ['waiting', 'waiting', 'muted'],
+  ['untouched', 'untouched', 'muted'],
   ['deferred', 'deferred', 'warning'],
 ]
 const ACT_WORDS: readonly (readonly [Act, ActionId, string])[] = [

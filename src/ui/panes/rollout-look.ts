@@ -1,6 +1,6 @@
-import type { NodeStanding, RolloutPhase } from '../../rollout/contract.ts'
+import type { RolloutPhase } from '../../rollout/contract.ts'
 import type { EventTone } from '../../rollout/event-text.ts'
-import type { RolloutWave } from '../rollouts/facts.ts'
+import type { RolloutNode, RolloutWave } from '../rollouts/facts.ts'
 import type { Token } from '../theme.ts'
 import type { Look } from './look.ts'
 
@@ -20,7 +20,8 @@ const PHASES: Marks<RolloutPhase> = {
   done: ['●', '+', 'ok', 'done'],
   reverted: ['✗', 'x', 'danger', 'taken back'],
 }
-const STANDINGS: Marks<NodeStanding> = {
+const STANDINGS: Marks<RolloutNode['standing']> = {
+  untouched: ['○', '.', 'muted', 'untouched'],
   waiting: ['○', '.', 'muted', 'waiting'],
   staging: ['◔', '-', 'info', 'staging'],
   staged: ['◔', '-', 'info', 'staged'],
@@ -56,7 +57,7 @@ export function phaseMark(phase: RolloutPhase, look: Look): Mark {
 }
 
 /** Mark of how a node stands. */
-export function standingMark(standing: NodeStanding, look: Look): Mark {
+export function standingMark(standing: RolloutNode['standing'], look: Look): Mark {
   return markOf(STANDINGS[standing], look)
 }
 

@@ -26,7 +26,8 @@ export interface RolloutNode {
   readonly name: UntrustedText
   readonly site: UntrustedText
   readonly wave: UntrustedText | null
-  readonly standing: NodeStanding
+  /** `untouched`: the rollout ended before it served anything of it. */
+  readonly standing: NodeStanding | 'untouched'
   readonly sinceMs: number
   readonly reach: Reach | null
   /** What it does just now, or why it stands so. */
@@ -50,7 +51,17 @@ export interface RolloutWave {
 }
 
 /** Groups of standings that are counted together. */
-export const GROUPS = ['done', 'serving', 'working', 'waiting', 'back', 'deferred', 'suspect', 'exception'] as const
+export const GROUPS = [
+  'done',
+  'serving',
+  'working',
+  'waiting',
+  'untouched',
+  'back',
+  'deferred',
+  'suspect',
+  'exception',
+] as const
 /** @see GROUPS */
 export type Group = (typeof GROUPS)[number]
 
@@ -94,7 +105,7 @@ export interface FactsContext {
   readonly nodeNow: (key: NodeKey) => NodeNow | null
 }
 
-const RANKS: Readonly<Record<NodeStanding, number>> = {
+const RANKS: Readonly<Record<RolloutNode['standing'], number>> = {
   exception: 0,
   suspect: 1,
   reverting: 2,
@@ -108,10 +119,11 @@ const RANKS: Readonly<Record<NodeStanding, number>> = {
   staged: 10,
   deferred: 11,
   waiting: 12,
-  done: 13,
+  untouched: 13,
+  done: 14,
 }
 
-const GROUP_OF: Readonly<Record<NodeStanding, Group>> = {
+const GROUP_OF: Readonly<Record<RolloutNode['standing'], Group>> = {
   waiting: 'waiting',
   staging: 'working',
   staged: 'working',
@@ -121,6 +133,7 @@ const GROUP_OF: Readonly<Record<NodeStanding, Group>> = {
   probation: 'serving',
   confirming: 'serving',
   done: 'done',
+  untouched: 'untouched',
   deferred: 'deferred',
   suspect: 'suspect',
   reverting: 'back',
@@ -128,7 +141,10 @@ const GROUP_OF: Readonly<Record<NodeStanding, Group>> = {
   exception: 'exception',
 }
 
-const ASIDE: ReadonlySet<NodeStanding> = new Set(['deferred', 'suspect', 'exception'])
+/** A node that stands so when the rollout ends was let go before it served anything. */
+const UNDER_WAY: ReadonlySet<NodeStanding> = new Set(['waiting', 'staging', 'staged', 'shadowing', 'shadowed'])
+
+const ASIDE: ReadonlySet<RolloutNode['standing']> = new Set(['deferred', 'suspect', 'exception'])
 
 /** What of a rollout is shown, from its state and what the fleet knows now. */
 export function rolloutFacts(state: RolloutState, context: FactsContext): RolloutFacts {
@@ -147,7 +163,8 @@ export function rolloutFacts(state: RolloutState, context: FactsContext): Rollou
     phase: state.phase,
     startedMs: state.startedAt,
     endedMs: state.endedAt,
-    nowMs: context.nowMs,
+    // What is over grows no older.
+    nowMs: state.endedAt ?? context.nowMs,
     driver: context.driver === null ? null : { name: safe(context.driver.name), isHere: context.driver.isHere },
     term: state.term,
     total: nodes.length,
@@ -165,15 +182,16 @@ export function rolloutFacts(state: RolloutState, context: FactsContext): Rollou
 function nodeRow(node: NodeState, state: RolloutState, { nodeNow, nowMs }: FactsContext): RolloutNode {
   const now = nodeNow(node.key)
   const isRunning = !hasEnded(state)
+  const isUntouched = !isRunning && UNDER_WAY.has(node.standing)
   return {
     key: node.key,
     name: safe(node.key),
     site: safe(node.plan.site),
     wave: node.wave === null ? null : safe(state.waves[node.wave]?.name ?? ''),
-    standing: node.standing,
+    standing: isUntouched ? 'untouched' : node.standing,
     sinceMs: node.since,
     reach: now?.reach ?? null,
-    says: safe(saysOf(node, now, isRunning, nowMs)),
+    says: safe(isUntouched ? '' : saysOf(node, now, isRunning, nowMs)),
     served: now?.change?.served ?? node.change?.served ?? null,
     p99Ms: now?.p99Ms ?? null,
   }

@@ -96,5 +96,6 @@ function canaryText(canary: Strategy['canary']): string {
 function next<T>(values: readonly T[], now: T, by: 1 | -1): T {
   const at = values.findIndex((value) => JSON.stringify(value) === JSON.stringify(now))
   const index = at < 0 ? 0 : (at + by + values.length) % values.length
-  return values[index] ?? now
+  // Null may be one of the values.
+  return index < values.length ? (values[index] as T) : now
 }

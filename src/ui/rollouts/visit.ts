@@ -103,7 +103,7 @@ export class RolloutVisit {
           lines: actLines(act, entry.state, production ? this.#parts.context : null),
           typed: '',
           fault: null,
-          enter: act,
+          enter: `${act}s`,
         },
         (text) => faultInTyped(text, word),
       )

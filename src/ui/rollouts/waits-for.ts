@@ -42,7 +42,12 @@ function runningText(state: RolloutState, nowMs: number): string {
     return state.waves.every(({ phase }) => phase === 'ended') ? 'ending' : 'the next wave is about to begin'
   const own = [...state.nodes.values()].filter((node) => node.wave === index)
   const serving = own.filter(({ mayServe, isConfirmed }) => mayServe || isConfirmed)
-  const parts = [`${wave.name}: ${serving.length} of ${count(own.length, 'node')} serve it`]
+  const parts = [`${wave.name}: ${serving.length} of ${own.length} serve it`]
+  const busy = own.filter(({ mayServe, isConfirmed }) => !mayServe && !isConfirmed)
+  for (const [standing, word] of BEFORE_IT_SERVES) {
+    const at = busy.filter((node) => node.standing === standing).length
+    if (at > 0) parts.push(`${at} ${word}`)
+  }
   const since = serving.reduce((newest, node) => Math.max(newest, node.probationAt ?? 0), 0)
   if (serving.length > 0 && since > 0) {
     const { soakSec, maxSoakSec } = state.plan.strategy
@@ -55,6 +60,14 @@ function runningText(state: RolloutState, nowMs: number): string {
   }
   return parts.join('; ')
 }
+
+/** What nodes of a wave do before they serve it. */
+const BEFORE_IT_SERVES: readonly (readonly [NodeStanding, string])[] = [
+  ['staging', 'fetching it'],
+  ['shadowing', 'trying it on shadow'],
+  ['suspect', 'suspect'],
+  ['reverted', 'back'],
+]
 
 function counted(state: RolloutState, standings: readonly NodeStanding[]): number {
   return [...state.nodes.values()].filter(({ standing }) => standings.includes(standing)).length

@@ -258,6 +258,10 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
   expect(service.wishes.at(-1)?.strategy.confirmWithinSec).toBeGreaterThan(
     service.wishes.at(-1)?.strategy.maxSoakSec ?? 0,
   )
+  await screen.type('jh')
+  expect(service.wishes.at(-1)?.strategy.shadow).toBeNull()
+  await screen.type('l')
+  expect(service.wishes.at(-1)?.strategy.shadow?.source).toBe('live')
   expect(await service.list()).toEqual([])
   await screen.type('\r')
   expect(screen.emulator.screen()).toContain('begin: digits 2.0.0 to 6 nodes')

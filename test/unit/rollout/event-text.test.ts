@@ -37,7 +37,7 @@ test.each<readonly [RolloutEvent, string, string]>([
       why: 'customer calls',
     },
     'person',
-    'ben aborted it: what was changed goes back: customer calls',
+    'ben aborted it, so that what was changed goes back: customer calls',
   ],
   [
     { ...stamp, type: 'step.intended', node: 'n1', step: 'activate', attempt: 2, activation: 'a1', why: null },

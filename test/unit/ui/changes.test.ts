@@ -52,6 +52,7 @@ test('a row says in 80 columns what is changed on a node, and there is no column
     'node-4': changesWith(changeStatus('confirmed', AT, { isLocked: false })),
     'node-5': changesWith(null, { drift: ['filter.minConfidence: 0.5 instead of 0.6', 'alerts.latency'] }),
     'node-6': undefined,
+    'node-7': changesWith(changeStatus('failed', AT, { fault: { kind: 'asked', msg: 'enough' }, isLocked: false })),
   })
   for (const columns of [80, 120]) {
     const [heading, ...rows] = tableOf(fleet, columns)
@@ -62,6 +63,7 @@ test('a row says in 80 columns what is changed on a node, and there is no column
     expect(rows[3]).not.toContain('confirmed')
     expect(rows[4]).toContain('config drift: 2')
     expect(rows[5]).not.toContain('2.0.0')
+    expect(rows[6]).toContain('dropped 2.0.0')
   }
   expect(tableOf(fleetOf({ 'node-1': changesWith(null), 'node-2': undefined }), 120)[0]).not.toContain('CHANGE')
 })
