@@ -7,7 +7,6 @@ import type { RolloutEntry } from '../rollouts/book.ts'
 
 /** What keys do wherever a rollout can be begun or gone to. */
 export function rolloutOpeners(console: Console): ActionHandlers {
-  const { store } = console.parts
   return {
     'rollout.open': () => {
       const obstacle = console.rollouts.book.obstacle
