@@ -1,7 +1,7 @@
 import { Text } from 'ink'
 import type { Console } from '../console.ts'
 import { planLines } from '../panes/rollout-plan.ts'
-import { offersFor, type RolloutFace } from '../rollouts/face.ts'
+import { isBeginnable, offersFor, type RolloutFace } from '../rollouts/face.ts'
 import { KNOBS } from '../rollouts/knobs.ts'
 import type { Size } from '../terminal/line.ts'
 import { fitText, truncate, wrapWords } from '../terminal/text.ts'
@@ -154,7 +154,8 @@ function Planning({
   const shown = lines.slice(first, first + room)
   const left = lines.length - first - shown.length
   const help = KNOBS[face.row]?.help ?? ''
-  const foot = `enter goes on; arrows change it; f strategy from a file${left > 0 ? `; ^D ${left} lines more` : ''}; esc leaves it`
+  const goesOn = isBeginnable(face.plan) ? 'enter goes on; ' : ''
+  const foot = `${goesOn}arrows change it; f strategy from a file${left > 0 ? `; ^D ${left} lines more` : ''}; esc leaves it`
   return (
     <Dialog
       console={console}

@@ -68,3 +68,8 @@ export function offersFor(offers: readonly PackageOffer[], typed: string): reado
     return words.every((word) => all.includes(word))
   })
 }
+
+/** Whether a plan would change anything, now or later. */
+export function isBeginnable(plan: Plan | null): plan is Plan {
+  return plan !== null && plan.waves.length + plan.deferred.length > 0
+}

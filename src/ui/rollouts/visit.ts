@@ -10,7 +10,7 @@ import type { Act } from './acts.ts'
 import { isDecision } from './acts.ts'
 import type { RolloutEntry } from './book.ts'
 import { actLines, confirmLines, faultInTyped, whyBehind } from './confirm-text.ts'
-import { offersFor, type PackageOffer, type PackageOffers, type RolloutFace } from './face.ts'
+import { isBeginnable, offersFor, type PackageOffer, type PackageOffers, type RolloutFace } from './face.ts'
 import { KNOBS } from './knobs.ts'
 
 /** What rollouts are begun and decided with. */
@@ -323,7 +323,7 @@ export class RolloutVisit {
     const scroll = { pgdn: 4, 'ctrl-d': 4, pgup: -4, 'ctrl-u': -4 }[key]
     const knob = KNOBS[face.row]
     if (key === 'enter') {
-      if (face.plan !== null && face.plan.waves.length + face.plan.deferred.length > 0) this.#settle('begin')
+      if (isBeginnable(face.plan)) this.#settle('begin')
     } else if (key === 'f') this.#settle('file')
     else if (move !== undefined) this.#show({ ...face, row: Math.max(0, Math.min(KNOBS.length - 1, face.row + move)) })
     else if (scroll !== undefined) this.#show({ ...face, scroll: Math.max(0, face.scroll + scroll) })

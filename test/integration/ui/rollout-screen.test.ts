@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { EdgeError } from '../../../protocol/errors.ts'
 import { findItem } from '../../../src/commands/rollout-package.ts'
 import { safe } from '../../../src/fleet/clean.ts'
 import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
@@ -58,9 +59,13 @@ const OFFERS: PackageOffers = {
   faults: [],
 }
 
-async function open(options: Partial<ConsoleScreenOptions> = {}, story: readonly Said[] = []) {
+async function open(
+  options: Partial<ConsoleScreenOptions> = {},
+  story: readonly Said[] = [],
+  planned: (wish: RolloutWish) => Plan = planFor,
+) {
   const dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-'))
-  const service = new JournalRollouts(dir, planFor)
+  const service = new JournalRollouts(dir, planned)
   service.nowMs = () => START_MS
   if (story.length > 0) service.drivenBy = 'ben@laptop'
   await service.say(ID, ...story)
@@ -161,10 +166,11 @@ const STORY: readonly Said[] = [
   },
 ]
 
-async function openStory(options: Partial<ConsoleScreenOptions> = {}) {
+async function openStory(options: Partial<ConsoleScreenOptions> = {}, planned?: (wish: RolloutWish) => Plan) {
   const opened = await open(
     options,
     STORY.map((event) => ({ term: 2, ...event })),
+    planned,
   )
   const served = { requests: 412, failed: 3, slow: 8 }
   opened.screen.changes.set('质检-东区-03', changesWith(changeStatus('probation', START_MS, { served })))
@@ -301,6 +307,26 @@ test('takes a package by its name and digest as it was typed, and a strategy fro
   await screen.saying('strategy of canary.yaml')
   expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 30s/)
   expect(screen.emulator.screen()).toMatch(/approval +◂ behind canary/)
+})
+
+test('an undo that cannot be planned says why, and nothing is begun', async () => {
+  const { screen, service } = await openStory({}, (wish) => {
+    if (wish.undoes === null) return planFor(wish)
+    throw new EdgeError('PLAN_INVALID', {
+      message: `nothing to go back to behind ${wish.undoes}`,
+      next: ['roll it out'],
+    })
+  })
+  await service.say(ID, { type: 'rollout.ended', term: 2, outcome: 'done', exceptions: [] })
+  await screen.until(/^(?!.*rollout digits)/s)
+  await screen.type('U\r')
+  await screen.saying('● done')
+  await screen.type('u')
+  await screen.saying(`PLAN_INVALID: nothing to go back to behind ${ID}`)
+  expect(screen.emulator.screen()).not.toContain('enter goes on')
+  await screen.type('\r')
+  expect(screen.emulator.screen()).toContain('plan: undo digits 2.0.0')
+  expect(await service.list()).toEqual([ID])
 })
 
 test('in a production context the number of nodes is typed, and why', async () => {
