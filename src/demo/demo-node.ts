@@ -79,7 +79,14 @@ export class DemoNodeParts {
       node: { name: this.name, site: this.site },
       inference: { listen: listen.inference },
       control: { listen: listen.control },
-      models: { dir: modelsDir(), serve: 'digits', variant: 'fp32', trust: [this.#modelTrust] },
+      models: {
+        dir: modelsDir(),
+        serve: 'digits',
+        variant: 'fp32',
+        trust: [this.#modelTrust],
+        // Nodes, cameras and console share this machine: of what nobody else wants there may be nothing for a minute.
+        shadowPriority: 'normal',
+      },
       state: { dir: this.stateDir },
       store: { maxBytes: '200MB', keyFile: this.#keyFile },
       upstream: cloud.kind === 'nats' ? { nats: { servers: [url] } } : { http: { url } },

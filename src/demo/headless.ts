@@ -32,8 +32,12 @@ export interface HeadlessLine {
     readonly what: string
     readonly model: string
     readonly folder: string
+    /** Where nodes fetch it, as `--from` takes it. */
+    readonly from: string | null
     readonly story: string
   }[]
+  /** File of a strategy in seconds, as `--strategy` takes it. */
+  readonly strategy: string | null
 }
 
 /** The line for how the demo and the fleet stand now. Figures of a node that does not report are not known. */
@@ -60,12 +64,14 @@ export function headlessLine(state: DemoState, fleet: FleetView): HeadlessLine {
         backlogRecords: fresh?.backlogRecords ?? null,
       }
     }),
-    models: state.models.map(({ what, item, folder, story }) => ({
+    models: state.models.map(({ what, item, folder, sources, story }) => ({
       what,
       model: `${item.name}@${item.version}`,
       folder,
+      from: sources.find((source) => source.kind === 'https')?.url ?? null,
       story,
     })),
+    strategy: state.strategyFile,
     cloud: { kind: state.cloud.kind === 'starting' ? null : state.cloud.kind, url: state.cloud.url },
   }
 }

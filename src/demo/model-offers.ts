@@ -1,5 +1,5 @@
 import { createReadStream, readdirSync } from 'node:fs'
-import { cp, mkdir } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -9,6 +9,7 @@ import { readPackageFile } from '../../packages/verify-folder.ts'
 import type { Item, Source } from '../../protocol/change.ts'
 import { PACKAGE_FILE } from '../../protocol/package.ts'
 import { writePackageFile } from '../packages/pack-folder.ts'
+import { DEMO_STRATEGY_FILE, DEMO_STRATEGY_TEXT } from './demo-strategy.ts'
 
 /** What each folder of `models/demo` shows when it is rolled out. */
 const STORIES = {
@@ -40,6 +41,7 @@ export class ModelOffers {
   readonly #files = new Map<string, string>()
   #server: Server | null = null
   #models: readonly DemoModel[] = []
+  #strategyFile: string | null = null
 
   /** @param from folder with a package for each story */
   constructor(from: string) {
@@ -56,6 +58,11 @@ export class ModelOffers {
     return this.#models
   }
 
+  /** File of the demo's strategy, for plain commands; null before the start. */
+  get strategyFile(): string | null {
+    return this.#strategyFile
+  }
+
   /** Sign copies in `dir` and serve them. @throws EdgeError for packages that are damaged; what the system says. */
   async start(dir: string): Promise<void> {
     const server = createServer((request, response) => this.#answer(request, response))
@@ -68,6 +75,9 @@ export class ModelOffers {
     const there = readdirSync(this.#from)
     const wanted = (Object.keys(STORIES) as DemoModel['what'][]).filter((what) => there.includes(what))
     await mkdir(dir, { recursive: true })
+    const strategyFile = path.join(dir, DEMO_STRATEGY_FILE)
+    await writeFile(strategyFile, DEMO_STRATEGY_TEXT)
+    this.#strategyFile = strategyFile
     this.#models = await Promise.all(wanted.map((what) => this.#offer(what, path.join(dir, what), url)))
   }
 

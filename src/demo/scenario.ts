@@ -35,6 +35,8 @@ export interface DemoState {
   readonly framesPerSec: number
   /** Models that can be rolled out, each to see something else. */
   readonly models: readonly DemoModel[]
+  /** Strategy in seconds instead of minutes; null before the start. */
+  readonly strategyFile: string | null
 }
 
 /**

@@ -134,6 +134,7 @@ export class DemoFleet implements DemoControls {
       cloud: { kind: cloud?.url ? cloud.kind : 'starting', url: cloud?.url ?? null, up: cloud?.isUp ?? false },
       framesPerSec: this.#cameras.framesPerSec,
       models: this.#offers.models,
+      strategyFile: this.#offers.strategyFile,
     }
   }
 

@@ -48,6 +48,8 @@ export interface ShadowPlan {
   readonly nodes: 'canary' | 'all'
   readonly source: 'live' | 'kept' | 'labelled'
   readonly samples: number
+  /** Most of the live pictures, percent; what a node takes by itself when absent. */
+  readonly samplePct?: number | undefined
   readonly maxDisagreePct: number
   /** Of a labelled set, points that the candidate may get wrong more than the current one. */
   readonly maxWorsePoints: number

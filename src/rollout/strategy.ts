@@ -52,6 +52,7 @@ const shadow = z
     nodes: z.enum(['canary', 'all'], { error: 'expected canary or all' }).default('canary'),
     source: z.enum(['live', 'kept', 'labelled'], { error: 'expected live, kept or labelled' }).default('live'),
     samples: z.int().min(1).max(100_000).default(200),
+    samplePct: z.number().gt(0).max(100).optional(),
     maxDisagreePct: share(20),
     maxWorsePoints: z.number().min(0).max(100).default(0.5),
     labelled: z
@@ -132,7 +133,7 @@ export const STRATEGY_KEYS: Readonly<Record<keyof typeof shape, string>> = {
   maxSoak: 'how long it is watched at most while too little is known; then the rollout pauses',
   pauseAfter: 'waves behind which somebody has to approve: `canary`, `wave-1`, …, or `all`',
   shadow:
-    'try it beside what serves first (`nodes`, `source`, `samples`, `maxDisagreePct`, `maxWorsePoints`, `labelled`); `null` for no shadow',
+    'try it beside what serves first (`nodes`, `source`, `samples`, `samplePct` of the live pictures, `maxDisagreePct`, `maxWorsePoints`, `labelled`); `null` for no shadow',
   gates: 'limits of a wave (`maxFailedPct`, `maxSlowPct`, `maxDisagreePct`, `worseFactor`, `minRequests`, `falseStop`)',
   localGates: "limits of each node's own watch (`maxFailedPct`, `maxSlowPct`, `maxDisagreePct`, `minRequests`)",
   maxFailedNodes: 'most nodes of a wave that may fail or go back by themselves before the rollout stops',

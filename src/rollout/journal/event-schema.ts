@@ -40,6 +40,7 @@ const strategy = z.object({
       nodes: z.enum(['canary', 'all']),
       source: z.enum(['live', 'kept', 'labelled']),
       samples: count,
+      samplePct: percent.optional(),
       maxDisagreePct: percent,
       maxWorsePoints: z.number().nonnegative(),
       labelled: z.string().max(64).nullable(),

@@ -26,8 +26,13 @@ export function stepCommand(order: StepOrder): StepCommand {
       case 'stage':
         return { item: { ...itemOf(plan, node) }, sources: plan.sources.map((source) => ({ ...source })) }
       case 'shadow': {
-        const { source = 'live', samples = 1, labelled = null } = strategy.shadow ?? {}
-        return { source, samples, ...(labelled === null ? {} : { labelled }) }
+        const { source = 'live', samples = 1, samplePct, labelled = null } = strategy.shadow ?? {}
+        return {
+          source,
+          samples,
+          ...(samplePct === undefined ? {} : { samplePct }),
+          ...(labelled === null ? {} : { labelled }),
+        }
       }
       case 'activate':
         return {

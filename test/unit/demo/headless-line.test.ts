@@ -23,6 +23,7 @@ const STATE: DemoState = {
   cloud: { kind: 'starting', url: null, up: false },
   framesPerSec: 6,
   models: [],
+  strategyFile: null,
 }
 
 function viewOf(change: Partial<NodeView>): FleetView {
@@ -65,6 +66,7 @@ describe('a line of the headless demo', () => {
       ],
       cloud: { kind: null, url: null },
       models: [],
+      strategy: null,
     })
   })
 

@@ -30,6 +30,7 @@ describe('a strategy file', () => {
     ['maxSoak: 1h', 's.yaml: confirmWithin: a node would go back before its soak is over: write at least 3630s'],
     ['siteBudget: 0%', 's.yaml:1: siteBudget: expected a number of nodes, or a share'],
     ['shadow:\n  source: labelled', 's.yaml:2: shadow.labelled: name the labelled set by its digest'],
+    ['shadow: { samplePct: 0 }', 's.yaml:1: shadow.samplePct: '],
     ['pauseAfter: [wave-0]', 's.yaml:1: pauseAfter.0: expected "all", "canary" or "wave-1"'],
   ])('tells what is wrong with %j, and where', (text, message) => {
     expect(() => parseStrategy(text, 's.yaml')).toThrow(message)

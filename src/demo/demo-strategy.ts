@@ -1,0 +1,22 @@
+import { parseStrategy } from '../rollout/strategy.ts'
+
+/** Name of the strategy's file in the demo's folder, for plain commands. */
+export const DEMO_STRATEGY_FILE = 'strategy.yaml'
+
+/** How a rollout goes in the demo: as anywhere, in seconds instead of minutes and on few pictures. */
+export const DEMO_STRATEGY_TEXT = `# One of three nodes first, then the others, a node of a site at a time.
+canary: 1
+waves: ["100%"]
+siteBudget: 1
+soak: 10s
+maxSoak: 45s
+confirmWithin: 90s
+# Cameras send 6 pictures a second: some 10 s beside what serves, of each.
+shadow: { source: live, samples: 60, samplePct: 100 }
+# On a laptop that is busy otherwise, answers are slow whatever the model is; of the slow model each one is.
+gates: { minRequests: 30, maxSlowPct: 80 }
+localGates: { minRequests: 30, maxSlowPct: 80 }
+`
+
+/** @see DEMO_STRATEGY_TEXT */
+export const DEMO_STRATEGY = parseStrategy(DEMO_STRATEGY_TEXT, DEMO_STRATEGY_FILE)
