@@ -46,14 +46,13 @@ async function main(): Promise<void> {
   const load = { durationMs: Number(values.seconds) * 1000, perSec: Number(values.rate) }
   await using node = new ChangingNode({ 'inputs.sampleEvery': 1 })
   await node.serve()
-  const item = await node.shelve('1.0.1')
   const port = Number(new URL(node.served?.inferUrl ?? '').port)
   await pacedLoad(port, load)
   const turns = new Map<Mode | 'none', Turn[]>()
   for (let round = 0; round < rounds; round += 1) {
     const order: (Mode | 'none')[] = ['none', ...(Object.keys(MODES) as Mode[])]
     for (const mode of round % 2 === 0 ? order : order.toReversed()) {
-      const turn = await measured(node, { mode, round, port, load, item })
+      const turn = await measured(node, { mode, round, port, load })
       turns.set(mode, [...(turns.get(mode) ?? []), turn])
       console.error(
         `round ${round + 1} ${mode}: p50 ${turn.p50Ms.toFixed(2)} p99 ${turn.p99Ms.toFixed(2)} ms, ${turn.compared} compared`,
@@ -70,18 +69,17 @@ async function measured(
     round,
     port,
     load,
-    item,
   }: {
     mode: Mode | 'none'
     round: number
     port: number
     load: Load
-    item: Awaited<ReturnType<ChangingNode['shelve']>>
   },
 ): Promise<Turn> {
   if (mode === 'none') return { ...(await pacedLoad(port, load)), compared: 0 }
   const rollout = `r${round}-${MODES[mode].source}-${MODES[mode].samplePct}`
-  await node.stage(item, { rollout })
+  // What was staged and not confirmed went with the rollout before.
+  await node.stage(await node.shelve('1.0.1'), { rollout })
   await node.ask('change.shadow', { rollout, samples: 100_000, ...MODES[mode] })
   const compared = () => node.changes.change?.shadow?.compared ?? 0
   await eventually(

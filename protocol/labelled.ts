@@ -3,7 +3,8 @@ import { z } from 'zod'
 /**
  * A labelled set: pictures of which somebody knows what they show, so that models can be told right from wrong. It travels as
  * a signed package of kind `labelled` with one file, so that a set of thousands needs no thousands of files: JSON lines, the
- * first a {@link labelledHeadSchema}, each other a {@link labelledPictureSchema}.
+ * first a {@link labelledHeadSchema}, each other a {@link labelledPictureSchema}, in an order of chance: a comparison may be
+ * over the first of them only.
  */
 export const LABELLED_FILE = 'labelled.ndjson'
 /** Longest line of the file, characters. */
@@ -37,3 +38,32 @@ export const labelledPictureSchema = z.strictObject({
 })
 /** @see labelledPictureSchema */
 export type LabelledPicture = z.infer<typeof labelledPictureSchema>
+
+/** What a line of a labelled set is, or what is wrong with it. */
+export type LabelledLine<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly msg: string }
+
+/** Read the first line of a labelled set. Never throws. */
+export function decodeLabelledHead(line: string): LabelledLine<LabelledHead> {
+  return decoded(labelledHeadSchema, line)
+}
+
+/** Read one of the other lines; `classes` are those of the first. Never throws. */
+export function decodeLabelledPicture(line: string, classes: ReadonlySet<string>): LabelledLine<LabelledPicture> {
+  const read = decoded(labelledPictureSchema, line)
+  if (!read.ok || classes.has(read.value.label)) return read
+  return { ok: false, msg: 'names no class of the first line' }
+}
+
+function decoded<T>(schema: z.ZodType<T>, line: string): LabelledLine<T> {
+  if (line.length > MAX_LABELLED_LINE_CHARS) return { ok: false, msg: 'is too long' }
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch {
+    return { ok: false, msg: 'is not JSON' }
+  }
+  const read = schema.safeParse(json)
+  if (read.success) return { ok: true, value: read.data }
+  const [issue] = read.error.issues
+  return { ok: false, msg: `is not of a labelled set: ${issue?.path.join('.')} ${issue?.message}`.slice(0, 300) }
+}

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { Priority } from '../inference/background.ts'
 import type { ChildAnswer } from '../inference/messages.ts'
@@ -15,6 +16,8 @@ const LOOK_EVERY_MS = 1000
 /** How often a model may die or hang before it is given up. */
 const MOST_DEATHS = 3
 const END_GRACE_MS = 1000
+/** A process that was killed needs a core to end, which at idle priority it may not get: nobody waits longer for it. */
+const GONE_WITHIN_MS = 3000
 
 /** How an {@link Arm} works; times in ms. */
 export interface ArmOptions {
@@ -92,8 +95,12 @@ export class Arm {
     const session = this.#session
     this.#session = null
     this.#settle(FAILED)
+    if (session === null) return
+    const waiting = new AbortController()
+    const longEnough = sleep(GONE_WITHIN_MS, undefined, { signal: waiting.signal }).catch(() => undefined)
     // A child in a run does not see that its pipe was closed.
-    await session?.end(END_GRACE_MS)
+    await Promise.race([session.end(END_GRACE_MS), longEnough])
+    waiting.abort()
   }
 
   async #begin(): Promise<void> {

@@ -1,11 +1,11 @@
 import { createReadStream, type ReadStream } from 'node:fs'
 import { join } from 'node:path'
-import type { z } from 'zod'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import {
+  decodeLabelledHead,
+  decodeLabelledPicture,
   LABELLED_FILE,
-  labelledHeadSchema,
-  labelledPictureSchema,
+  type LabelledLine,
   MAX_LABELLED_LINE_CHARS,
 } from '../../protocol/labelled.ts'
 import type { Sample, SampleSource } from './source.ts'
@@ -31,11 +31,14 @@ export class LabelledSource implements SampleSource {
 
   /** @throws EdgeError `PACKAGE_INVALID` with the line that is not as it should be, or when the file cannot be read. */
   async next(): Promise<Sample | null> {
-    this.#classes ??= new Set((await this.#read(labelledHeadSchema))?.classes)
-    const read = await this.#read(labelledPictureSchema)
-    if (read === null) return null
-    if (!this.#classes.has(read.label)) throw this.#invalid(`names no class of its first line`)
-    return { picture: Buffer.from(read.picture, 'base64'), label: read.label }
+    if (this.#classes === null) {
+      const head = await this.#read(decodeLabelledHead)
+      if (head === null) return null
+      this.#classes = new Set(head.classes)
+    }
+    const classes = this.#classes
+    const read = await this.#read((line) => decodeLabelledPicture(line, classes))
+    return read === null ? null : { picture: Buffer.from(read.picture, 'base64'), label: read.label }
   }
 
   close(): void {
@@ -43,7 +46,7 @@ export class LabelledSource implements SampleSource {
     this.#stream.destroy()
   }
 
-  async #read<T>(schema: z.ZodType<T>): Promise<T | null> {
+  async #read<T>(decode: (line: string) => LabelledLine<T>): Promise<T | null> {
     if (this.#isClosed) return null
     let line: IteratorResult<string>
     try {
@@ -54,9 +57,9 @@ export class LabelledSource implements SampleSource {
     }
     if (line.done === true) return null
     this.#line += 1
-    const parsed = schema.safeParse(jsonOf(line.value))
-    if (!parsed.success) throw this.#invalid(parsed.error.issues[0]?.message ?? 'is not of a labelled set')
-    return parsed.data
+    const read = decode(line.value)
+    if (!read.ok) throw this.#invalid(read.msg)
+    return read.value
   }
 
   #invalid(what: string): EdgeError {
@@ -64,14 +67,6 @@ export class LabelledSource implements SampleSource {
       message: `line ${this.#line} of ${this.#file} ${what}`,
       next: ['make the labelled set again with edgedeck model pack'],
     })
-  }
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
   }
 }
 

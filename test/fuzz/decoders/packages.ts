@@ -10,6 +10,7 @@ import {
 } from '../../../identity/package-signature.ts'
 import { inspectOnnx, type OnnxGraph } from '../../../packages/onnx-graph.ts'
 import { DELIVERY_ARGS } from '../../../protocol/delivery.ts'
+import { decodeLabelledHead, decodeLabelledPicture, type LabelledLine } from '../../../protocol/labelled.ts'
 import { objectMetaSchema } from '../../../protocol/object-store.ts'
 import { parseSignedPackage } from '../../../protocol/package.ts'
 import type { Decoder } from '../decoder.ts'
@@ -53,6 +54,18 @@ export function packageDecoders(): Decoder[] {
       },
       isTaken: (graph: OnnxGraph) => graph.opset > 0,
       share: 0.4,
+    },
+    {
+      name: 'labelled-head',
+      samples: ['{"format":1,"classes":["0","größe"],"pictures":2}'],
+      decode: decodeLabelledHead,
+      isTaken: ({ ok }: LabelledLine<unknown>) => ok,
+    },
+    {
+      name: 'labelled-picture',
+      samples: ['{"label":"1","picture":"iVBORw0KGgo="}'],
+      decode: (line: string) => decodeLabelledPicture(line, new Set(['0', '1'])),
+      isTaken: ({ ok }: LabelledLine<unknown>) => ok,
     },
     {
       name: 'package-keys',

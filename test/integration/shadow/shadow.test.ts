@@ -164,3 +164,48 @@ test('a candidate that is killed in the middle costs a picture, and one that die
   expect(run.report().fault).toMatch(/died 3 times|failed: signal SIGKILL/)
   await send(5)
 })
+
+test.each([
+  [
+    'a label that the set does not know',
+    (lines: string[]) => lines.splice(3, 1, '{"label":"eleven","picture":"AAAA"}'),
+  ],
+  ['a line that is none', (lines: string[]) => lines.splice(3, 1, '{"label":')],
+  ['no first line', (lines: string[]) => lines.shift()],
+])('a labelled set with %s ends the comparison with its line, and the candidate is not blamed', async (_what, harm) => {
+  const file = join(labelledFolder(), 'labelled.ndjson')
+  const lines = readFileSync(file, 'utf8').split('\n')
+  harm(lines)
+  writeFileSync(file, lines.join('\n'))
+  const run = shadow({ candidate: digits, current: digits, source: { kind: 'labelled', folder: dir }, wanted: 1000 })
+  expect(await run.whenDone).toMatchObject({ kind: 'failed', by: 'node', error: { code: 'PACKAGE_INVALID' } })
+  expect(run.report().fault).toMatch(/line [14] of .*labelled\.ndjson/)
+})
+
+test('without room in memory nothing is loaded, and the candidate is not blamed', async () => {
+  const { tap } = await live()
+  const source = { kind: 'live', tap, samplePct: 100, serving: 'current' } as const
+  const run = shadow({ candidate: digits, current: digits, source, wanted: 10, freeBytes: () => 150e6 })
+  expect(await run.whenDone).toMatchObject({ kind: 'failed', by: 'node' })
+  expect(run.report()).toMatchObject({ isDone: true, compared: 0, fault: expect.stringMatching(/150 MB of memory/) })
+})
+
+test('a child in shadow takes what nobody else wants, and is the first to go when memory runs out', async () => {
+  const { tap } = await live()
+  const source = { kind: 'live', tap, samplePct: 100, serving: 'current' } as const
+  const run = shadow({ candidate: digits, current: digits, source, wanted: 10, priority: 'idle' })
+  await eventually(() => {
+    const [pid] = run.pids
+    return pid !== undefined && readFileSync(`/proc/${pid}/comm`, 'latin1').startsWith('MainThread')
+  }, PATIENT)
+  const [pid] = run.pids
+  const threads = readdirSync(`/proc/${pid}/task`)
+  expect(threads.length).toBeGreaterThan(1)
+  for (const thread of threads) {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
+    // Of what stands behind the name, the 39th field of all is the policy: 5 is SCHED_IDLE.
+    const [, , nice, policy] = [0, 0, 16, 38].map((at) => stat.slice(stat.lastIndexOf(')') + 2).split(' ')[at])
+    expect(policy === '5' || nice === '19' || `policy ${policy}, nice ${nice}`).toBe(true)
+  }
+  expect(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1').trim()).toBe('1000')
+})
