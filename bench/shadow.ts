@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ChangingNode } from '../test/support/changing-node.ts'
@@ -78,8 +78,8 @@ async function measured(
 ): Promise<Turn> {
   if (mode === 'none') return { ...(await pacedLoad(port, load)), compared: 0 }
   const rollout = `r${round}-${MODES[mode].source}-${MODES[mode].samplePct}`
-  // What was staged and not confirmed went with the rollout before.
-  await node.stage(await node.shelve('1.0.1'), { rollout })
+  const item = await node.shelve('1.0.1')
+  await node.stage(item, { rollout })
   await node.ask('change.shadow', { rollout, samples: 100_000, ...MODES[mode] })
   const compared = () => node.changes.change?.shadow?.compared ?? 0
   await eventually(
@@ -93,6 +93,9 @@ async function measured(
   const figures = await pacedLoad(port, load)
   const turn = { ...figures, compared: compared() - before }
   await node.ask('change.end', { rollout })
+  // What was staged and not confirmed goes then; what is put there before it has gone would go with it.
+  const folder = join(node.home.stateDir, 'packages', item.digest)
+  await eventually(() => !existsSync(folder), { timeoutMs: 60_000, what: 'the package is gone' })
   return turn
 }
 

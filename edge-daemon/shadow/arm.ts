@@ -43,6 +43,7 @@ export class Arm {
   #asked: { readonly id: number; readonly answer: (answer: Answer) => void } | null = null
   #lastWords = ''
   #isStopped = false
+  readonly #stopped = Promise.withResolvers<void>()
 
   constructor(options: ArmOptions) {
     this.#options = options
@@ -92,6 +93,7 @@ export class Arm {
   /** End the child, also one that loads or hangs; who waits for an answer gets a failure. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#stopped.resolve()
     const session = this.#session
     this.#session = null
     this.#settle(FAILED)
@@ -121,7 +123,8 @@ export class Arm {
     })
     this.#session = session
     try {
-      await session.start()
+      // Nobody who stops it waits for a child that loads.
+      await Promise.race([session.start(), this.#stopped.promise])
     } catch (error) {
       this.#session = null
       throw error
