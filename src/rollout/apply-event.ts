@@ -27,7 +27,12 @@ export function applyEvent(draft: Draft, event: RolloutEvent): void {
       break
     case 'baseline.taken':
       if (event.wave === START) draft.start ??= event.counters
-      else changeWave(draft, event.wave, () => ({ baseline: event.counters, soakFrom: event.at }))
+      else
+        changeWave(draft, event.wave, ({ soaks }) => ({
+          baseline: event.counters,
+          soakFrom: event.at,
+          soaks: soaks + 1,
+        }))
       break
     case 'gate.judged':
       changeWave(draft, event.wave, () => ({ verdict: event.verdict, judgedAt: event.at }))

@@ -31,5 +31,6 @@ export function newWave(wave: Pick<WaveState, 'name' | 'nodes' | 'needsApproval'
     judgedAt: null,
     baseline: null,
     soakFrom: null,
+    soaks: 0,
   }
 }

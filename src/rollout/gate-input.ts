@@ -1,4 +1,4 @@
-import type { Baseline, Counts, NodeKey, PlanNode } from './contract.ts'
+import type { Baseline, Counts, NodeKey, Plan, PlanNode } from './contract.ts'
 import type { Deliberation } from './deliberation.ts'
 import type { ChangedEvidence, GateInput, PeerEvidence } from './gates/contract.ts'
 import { countsBetween, isSound } from './gates/counts.ts'
@@ -40,7 +40,16 @@ export function gateInputOf(on: Deliberation, wave: WaveState): GateInput {
       unchanged.push(evidenceOf(on, planned, wave))
     }
   }
-  return { limits: on.draft.plan.strategy.gates, waves: on.draft.waves.length, changed, unchanged }
+  return { limits: on.draft.plan.strategy.gates, waves: partsOf(on.draft.plan, wave.soaks), changed, unchanged }
+}
+
+/**
+ * Of how many equal parts of `falseStop` this soak may spend one. Each wave has one, and one more is for the nodes that catch
+ * up; within a wave the first soak has two thirds of it and the k-th a part of 1/k(k+1) of that, which add up to all of it
+ * however many come.
+ */
+export function partsOf({ waves }: Pick<Plan, 'waves'>, soaks: number): number {
+  return (waves.length + 1) * 1.5 * (soaks <= 1 ? 1 : soaks * (soaks + 1))
 }
 
 /** Serves the new item since before the stretch began. */

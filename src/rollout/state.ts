@@ -37,6 +37,8 @@ export interface WaveState {
   /** Counters as the soak began, and when that was; taken anew for nodes of the wave that come later. */
   readonly baseline: Readonly<Record<NodeKey, Baseline>> | null
   readonly soakFrom: number | null
+  /** Stretches that were judged or are: more than one where nodes came late. */
+  readonly soaks: number
 }
 
 /** A step that was ordered and of which nobody knows yet what became. */

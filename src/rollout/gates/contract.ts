@@ -22,7 +22,7 @@ export interface ChangedEvidence extends PeerEvidence {
 /** What the gates of a wave are judged by. */
 export interface GateInput {
   readonly limits: GateLimits
-  /** Waves of the rollout in all, the canary too: each may spend its part of `limits.falseStop`. */
+  /** One of so many equal parts of `limits.falseStop` may be spent on this judgement: waves of the rollout, and soaks of each. */
   readonly waves: number
   readonly changed: readonly ChangedEvidence[]
   readonly unchanged: readonly PeerEvidence[]

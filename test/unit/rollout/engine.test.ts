@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RolloutEvent } from '../../../src/rollout/contract.ts'
+import { partsOf } from '../../../src/rollout/gate-input.ts'
 import { adjustStrategy, DEFAULT_STRATEGY } from '../../../src/rollout/strategy.ts'
 import { holdToLaws } from '../../support/rollout/laws.ts'
 import { NEW_ITEM, OLD_ITEM } from '../../support/rollout/plans.ts'
@@ -161,5 +162,14 @@ describe('a rollout', () => {
     expect(world.state.waves[1]?.phase).toBe('waiting')
     while (!world.hasEnded) world.step()
     expect(world.state.phase).toBe('done')
+  })
+
+  it('spends no more on wrong stops when nodes of a wave come late and soak on their own', () => {
+    const world = run({ troubles: [{ atMs: 31_000, forMs: 12_000, kind: 'cut', node: 5 }] })
+    expect(world.state.waves[1]?.soaks).toBe(2)
+    const perWave = Array.from({ length: 1000 }, (_, index) => 1 / partsOf(world.state.plan, index + 1))
+    const spent = perWave.reduce((sum, part) => sum + part, 0) * (BASE.waves.length + 1)
+    expect(spent).toBeLessThanOrEqual(1)
+    expect(spent).toBeGreaterThan(0.99)
   })
 })
