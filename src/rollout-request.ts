@@ -21,7 +21,8 @@ const ANSWER_MS = 5000
 /** Carry out a command of rollouts on a fleet from this process's terminal; resolves with the exit code. */
 export async function runRolloutRequest(request: RolloutRequest, fleet: ChosenFleet, io: CommandIo): Promise<number> {
   const { context, inventory, access } = fleet
-  const nodes = await inventory.all()
+  // Whoever only reads or decides needs no node.
+  const nodes = needsNodes(request) ? await inventory.all() : []
   const session = new FleetSession({ nodes, access, interest: { status: true, alertBacklog: null, logs: null } })
   const holder = `${standingOf(access.identity).name ?? userInfo().username} at ${hostname()} (${process.pid})`
   const rollouts = await openRollouts({
@@ -31,7 +32,6 @@ export async function runRolloutRequest(request: RolloutRequest, fleet: ChosenFl
     holder,
   })
   const { stdin: input, stderr: output } = process
-  // Whoever only reads or decides needs no node.
   if (needsNodes(request)) await meet(session, access.bus !== undefined, io.signal)
   try {
     const outcome = await runRollout(

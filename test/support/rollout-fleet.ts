@@ -9,22 +9,23 @@ import { samplePicture } from './pictures.ts'
 import { type TcpLink, tcpLink } from './tcp-link.ts'
 
 /** Waves and soaks of seconds, judged by a few requests. */
-const QUICK = [
+export const QUICK = [
   '--set',
   'canary=1',
   '--set',
   'soak=2s',
   '--set',
-  'maxSoak=20s',
+  'maxSoak=60s',
   '--set',
   'siteBudget=2',
   '--set',
-  'gates={"minRequests":20,"maxSlowPct":100}',
+  'gates={"minRequests":5,"maxSlowPct":100}',
   '--set',
-  'localGates={"minRequests":10,"maxSlowPct":100}',
+  'localGates={"minRequests":5,"maxSlowPct":100}',
   '--set',
   'shadow=null',
 ] as const
+const NEED_NODES: ReadonlySet<string> = new Set(['plan', 'start', 'undo', 'drive'])
 const PICTURE_EVERY_MS = 40
 
 /** Real daemons of one site with cameras before them, and the plain commands of rollouts over them, as processes. */
@@ -50,8 +51,7 @@ export class RolloutFleet implements AsyncDisposable {
   async start(): Promise<void> {
     for (const node of this.nodes) {
       await node.serve()
-      const port = Number(new URL(node.served?.liveUrl ?? '').port)
-      this.links.push(await tcpLink(port))
+      this.links.push(await tcpLink(() => Number(new URL(node.served?.liveUrl ?? '').port)))
     }
     this.#cameras = this.nodes.map((node) => this.#camera(node))
   }
@@ -71,9 +71,10 @@ export class RolloutFleet implements AsyncDisposable {
     return path
   }
 
-  /** Begin a command: `edgedeck rollout …` of this fleet, its journal in a folder of its own. */
+  /** Begin a command: `edgedeck rollout …` of this fleet, its journal in a folder of its own. Only those that need nodes are told any. */
   begin(...words: string[]): EdgedeckProcess {
-    const nodes = this.links.flatMap(({ port }, n) => ['--node', `n${n + 1}=ws://127.0.0.1:${port}/live`])
+    const links = NEED_NODES.has(words[0] ?? '') ? this.links : []
+    const nodes = links.flatMap(({ port }, n) => ['--node', `n${n + 1}=ws://127.0.0.1:${port}/live`])
     const command = new EdgedeckProcess(['rollout', ...words, ...nodes], { XDG_STATE_HOME: this.#dir })
     this.#commands.push(command)
     return command

@@ -23,8 +23,9 @@ export interface TcpLink {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Open a link to a port on loopback. */
-export async function tcpLink(targetPort: number): Promise<TcpLink> {
+/** Open a link to a port on loopback; what says it is asked for each connection, since a server that starts anew may have another. */
+export async function tcpLink(target: number | (() => number)): Promise<TcpLink> {
+  const targetPort = (): number => (typeof target === 'number' ? target : target())
   let state: 'carrying' | 'cut' | 'hanging' | 'mute' = 'carrying'
   let clientBytes = 0
   let connections = 0
@@ -44,17 +45,17 @@ export async function tcpLink(targetPort: number): Promise<TcpLink> {
   const server = createServer((client) => {
     connections += 1
     keep(client)
-    const target = connect(targetPort, '127.0.0.1')
-    keep(target)
+    const far = connect(targetPort(), '127.0.0.1')
+    keep(far)
     client.on('data', (chunk) => {
       clientBytes += chunk.length
-      if (state === 'carrying' || state === 'mute') up.carry(client, target, chunk)
+      if (state === 'carrying' || state === 'mute') up.carry(client, far, chunk)
     })
-    target.on('data', (chunk) => {
-      if (state === 'carrying') down.carry(target, client, chunk)
+    far.on('data', (chunk) => {
+      if (state === 'carrying') down.carry(far, client, chunk)
     })
-    client.on('close', () => target.destroy())
-    target.on('close', () => client.destroy())
+    client.on('close', () => far.destroy())
+    far.on('close', () => client.destroy())
   })
   const listen = async (port: number): Promise<number> => {
     server.listen(port, '127.0.0.1')
