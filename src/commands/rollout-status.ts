@@ -27,7 +27,8 @@ export function courseText({ view, state, course }: RolloutNow): string {
   if (state.phase === 'paused') return `paused${halt} (${driver})`
   if (waits !== null) return `waits for approval of ${waits.name} (${driver})`
   const running = state.waves.find(({ phase }) => phase === 'running')
-  return `${running === undefined ? 'begins' : `in ${running.name}`} (${driver})`
+  const between = state.waves.some(({ phase }) => phase === 'ended') ? 'between waves' : 'begins'
+  return `${running === undefined ? between : `in ${running.name}`} (${driver})`
 }
 
 /** Waves, nodes, and what the gates said last, for people. */

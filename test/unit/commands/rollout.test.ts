@@ -257,6 +257,16 @@ describe('rollout status, list and explain', () => {
     expect(desk.io.out()).toMatch(/r7k2m +digits 2\.0\.0 +2 +1970-01-01 00:00 +mia +in canary/)
   })
 
+  it('say that one whose wave is through does not begin', async () => {
+    const fresh = await standing(TOOK)
+    await fresh.type('status')
+    expect(fresh.io.out()).toContain('digits 2.0.0  begins (nobody')
+    const through = { ...at(1300), type: 'wave.ended', wave: 'canary', why: '1 of 1 changed' } as const
+    const desk = await standing(TOOK, { ...at(1200), type: 'wave.began', wave: 'canary' }, through)
+    await desk.type('status')
+    expect(desk.io.out()).toContain('digits 2.0.0  between waves (nobody')
+  })
+
   it('explain with the figures that gates decided by, from the journal alone', async () => {
     const finding = (gate: 'failed' | 'slow', verdict: 'pass' | 'fail', msg: string) => ({
       gate,
