@@ -27,7 +27,7 @@ export function courseText({ view, state, course }: RolloutNow): string {
   if (state.phase === 'paused') return `paused${halt} (${driver})`
   if (waits !== null) return `waits for approval of ${waits.name} (${driver})`
   const running = state.waves.find(({ phase }) => phase === 'running')
-  const between = state.waves.some(({ phase }) => phase === 'ended') ? 'between waves' : 'begins'
+  const between = state.waves.some(({ phase }) => phase === 'ended') ? 'between waves' : 'about to begin'
   return `${running === undefined ? between : `in ${running.name}`} (${driver})`
 }
 

@@ -260,7 +260,7 @@ describe('rollout status, list and explain', () => {
   it('say that one whose wave is through does not begin', async () => {
     const fresh = await standing(TOOK)
     await fresh.type('status')
-    expect(fresh.io.out()).toContain('digits 2.0.0  begins (nobody')
+    expect(fresh.io.out()).toContain('digits 2.0.0  about to begin (nobody')
     const through = { ...at(1300), type: 'wave.ended', wave: 'canary', why: '1 of 1 changed' } as const
     const desk = await standing(TOOK, { ...at(1200), type: 'wave.began', wave: 'canary' }, through)
     await desk.type('status')
