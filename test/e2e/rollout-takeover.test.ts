@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { eventually } from '../support/edge-daemon.ts'
 import type { EdgedeckProcess } from '../support/edgedeck.ts'
 import { RolloutFleet } from '../support/rollout-fleet.ts'
 
@@ -106,5 +107,48 @@ describe('a rollout whose drivers die', { timeout: 300_000 }, () => {
     expect(activationsOf(events)).toEqual(once)
     // The one that had been stopped saw it through to the end all the same.
     expect(told(one).at(-1)?.type).toBe('rollout.ended')
+  })
+
+  test('goes on where the driver and the daemon of the canary were killed, driven by one of two consoles', async () => {
+    const item = await fleet.shelve('2.0.0')
+    await fleet.start()
+    const first = fleet.roll(item)
+    await first.until(() => first.stdout.includes('canary begins'), 30_000)
+    await eventually(() => fleet.versions().includes('2.0.0'), { what: 'the canary serves it', timeoutMs: 30_000 })
+    first.child.kill('SIGKILL')
+    await fleet.nodes[fleet.versions().indexOf('2.0.0')]?.killed()
+    const [one, other] = [fleet.begin('drive'), fleet.begin('drive')]
+    const results = await Promise.all([one.result, other.result])
+    const said = results.map(({ stdout, stderr }) => stdout + stderr).join('\n')
+    expect(
+      results.map(({ code }) => code),
+      said,
+    ).toEqual([0, 0])
+    expect(fleet.versions()).toEqual(all('2.0.0'))
+    expect(termsOf(await journal())).toEqual([1, 2])
+  })
+})
+
+describe('a rollout that one console drives and another decides about', { timeout: 150_000 }, () => {
+  test('is paused, resumed and approved by the other, and waits for each of that', async () => {
+    const item = await fleet.shelve('2.0.0')
+    await fleet.start()
+    const driver = fleet.roll(item, '--set', 'pauseAfter=["canary"]', '-o', 'ndjson')
+    await untilIn(driver, 1, ({ type, step }) => type === 'step.intended' && step === 'activate')
+    const paused = await fleet.run('pause', '--why', 'a look at it', '-o', 'json')
+    expect(paused.code, paused.stderr).toBe(0)
+    await driver.until(() => driver.stderr.includes('paused'))
+    expect(JSON.parse((await fleet.run('status', '-o', 'json')).stdout)).toMatchObject({ phase: 'paused' })
+    expect((await fleet.run('resume')).code).toBe(0)
+    await driver.until(() => driver.stderr.includes('approv'), TAKEN_MS)
+    const waiting = fleet.versions().filter((version) => version === '2.0.0').length
+    expect(waiting).toBe(1)
+    const approved = await fleet.run('approve', '--wait')
+    expect(approved.code, approved.stdout + approved.stderr).toBe(0)
+    expect((await driver.result).code).toBe(0)
+    expect(fleet.versions()).toEqual(all('2.0.0'))
+    const events = await journal()
+    expect(events.flatMap(({ decision }) => decision ?? [])).toEqual(['pause', 'resume', 'approve'])
+    expect(termsOf(events)).toEqual([1])
   })
 })
