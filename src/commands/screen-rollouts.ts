@@ -7,6 +7,7 @@ import { safe } from '../fleet/clean.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { IdentitySource } from '../identity/identity-source.ts'
 import { standingOf } from '../identity/standing.ts'
+import type { Strategy } from '../rollout/contract.ts'
 import { type JournalPlace, openRollouts } from '../rollout/open-rollouts.ts'
 import { parseStrategy } from '../rollout/strategy.ts'
 import type { RolloutFleet } from '../rollout/targets/daemon.ts'
@@ -23,13 +24,15 @@ export interface ScreenRolloutsOptions {
   readonly bucket: string | null
   /** Packages that are known to be there besides those of the nodes. */
   readonly offers?: () => readonly PackageOffer[]
+  /** What the dialog begins with; the defaults when absent. */
+  readonly first?: Strategy
 }
 
 /** Rollouts as the screen begins, drives and shows them, until they are closed. */
 export async function screenRollouts(
   options: ScreenRolloutsOptions,
 ): Promise<{ readonly parts: RolloutParts; close(): Promise<void> }> {
-  const { place, fleet, identity, bucket, offers } = options
+  const { place, fleet, identity, bucket, offers, first } = options
   const who = standingOf(identity).name ?? userInfo().username
   const { service, close } = await openRollouts({ place, fleet, identity, holder: `${who} at ${hostname()}` })
   const sources = sourcesOf([], bucket)
@@ -43,6 +46,7 @@ export async function screenRollouts(
         return { item, signedBy: [], where: safe('as typed; nodes verify who signed it'), sources }
       },
       strategy: readStrategy,
+      ...(first === undefined ? {} : { first }),
     },
   }
 }

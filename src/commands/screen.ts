@@ -8,6 +8,7 @@ import type { ConsoleConfig } from '../config/console-config.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { RecordSettings } from '../config/record-settings.ts'
 import type { DemoConsole } from '../demo/demo.ts'
+import { DEMO_STRATEGY } from '../demo/demo-strategy.ts'
 import { safe } from '../fleet/clean.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import { LOCAL_STANDING, standingOf } from '../identity/standing.ts'
@@ -129,6 +130,7 @@ export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Pro
         })),
       fleet: { fleet: demo.fleet, link: demo.link },
       identity: NO_IDENTITY,
+      first: DEMO_STRATEGY,
     })
     try {
       await runConsole({

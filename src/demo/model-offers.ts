@@ -16,7 +16,7 @@ const STORIES = {
   better: 'is at least as good: it goes through',
   worse: 'takes 7 for 1, 8 for 3 and 9 for 4: shadow stops it',
   slow: 'takes far over 50 ms: the share of slow answers takes it back',
-  crashing: 'ends its process on dim pictures: two unclean starts take it back',
+  crashing: 'ends its process on dim pictures: shadow stops it; without shadow two unclean starts take it back',
 } as const
 
 /** A signed package that a newcomer can roll out in the demo. */

@@ -43,7 +43,13 @@ export function demoStrip(
     const key = current.keymap.keysOf(action)[0]
     return key === undefined || target === undefined ? [] : [[showKey(key), word(target)] as const]
   })
-  const hintColumns = hints.reduce((sum, [key, word]) => sum + widthOf(key) + widthOf(word) + 3, 0)
+  const columnsOf = (): number => hints.reduce((sum, [key, word]) => sum + widthOf(key) + widthOf(word) + 3, 0)
+  const rollOut = current.keymap.keysOf('rollout.open')[0]
+  if (rollOut !== undefined && hints.length > 0) hints.unshift([showKey(rollOut), 'roll out'])
+  // What is broken matters more.
+  const needed = broken.length > 0 ? `${broken.length} disturbed`.length + 4 : 0
+  if (hints.length > KEYS.length && out.columns + needed + columnsOf() > columns) hints.shift()
+  const hintColumns = columnsOf()
   if (broken.length > 0) {
     const room = columns - hintColumns - out.columns - 4
     const all = broken.join('; ')

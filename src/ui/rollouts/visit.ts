@@ -22,6 +22,8 @@ export interface RolloutParts {
   readonly find: (typed: string) => Promise<PackageOffer>
   /** A strategy file by its path. @throws EdgeError */
   readonly strategy: (file: string) => Promise<Strategy>
+  /** What the dialog begins with; the defaults when absent. */
+  readonly first?: Strategy
 }
 
 /** What the way to a rollout leads through. */
@@ -69,7 +71,7 @@ export class RolloutVisit {
       await this.#planned(
         rollouts,
         `${what} to ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`,
-        DEFAULT_STRATEGY,
+        rollouts.first ?? DEFAULT_STRATEGY,
         (strategy) => rollouts.service.plan({ target: 'daemon', item, sources, nodes, strategy, undoes: null }),
       )
     })

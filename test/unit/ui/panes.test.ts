@@ -48,6 +48,12 @@ test('the demo keys say what they would do to the node under the cursor', () => 
   expect(strip(demo, 'node-2', 120)).toMatch(/C mend uplink {2}K revive {2}L unslow {2}X no garbage/)
 })
 
+test('the demo says which key rolls out a model, unless there is only room for what is broken', () => {
+  expect(strip(demoOf({}), 'node-1', 80)).toContain('u roll out  C cut uplink')
+  expect(strip(demoOf({ uplink: 'cut' }), 'node-1', 80)).not.toContain('roll out')
+  expect(strip(demoOf({ uplink: 'cut' }), 'node-1', 120)).toMatch(/node-1: uplink cut +u roll out/)
+})
+
 test('what is broken in the demo is told whole, or counted where there is no room', () => {
   const demo = demoOf({ uplink: 'cut' }, { pid: null }, { slowMs: 120 })
   expect(strip(demo, 'node-1', 140)).toContain('node-1: uplink cut; node-2: down; node-3: slow')
