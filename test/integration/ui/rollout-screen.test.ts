@@ -9,65 +9,27 @@ import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
 import type { Plan } from '../../../src/rollout/contract.ts'
 import type { RolloutWish } from '../../../src/rollout/service.ts'
 import { parseStrategy } from '../../../src/rollout/strategy.ts'
-import type { PackageOffers } from '../../../src/ui/rollouts/face.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
-import { changeStatus, changesWith, modelItem } from '../../support/change-status.ts'
+import { changeStatus, changesWith } from '../../support/change-status.ts'
 import { ConsoleScreen, type ConsoleScreenOptions, START_MS } from '../../support/console-screen.ts'
 import { JournalRollouts, type Said } from '../../support/journal-rollouts.ts'
-import { author, planNode, planOf, STRATEGY } from '../../support/rollout-plan.ts'
+import { author, planOf } from '../../support/rollout-plan.ts'
+import { ID, NODES, OFFERS, planFor, STORY } from '../../support/rollout-story.ts'
 
 const endings: (() => void)[] = []
 afterEach(() => {
   for (const end of endings.splice(0)) end()
 })
 
-const NODES = ['node-1', 'node-2', '质检-东区-03', 'node-4', 'node-5', 'node-6'] as const
-const ID = 'r7k2m'
-
-function planFor(wish: Pick<RolloutWish, 'nodes' | 'item' | 'strategy' | 'undoes'>): Plan {
-  const [first = '', ...rest] = wish.nodes
-  const late = rest.filter((key) => key === 'node-6')
-  const now = rest.filter((key) => key !== 'node-6')
-  return planOf(
-    { canary: [first], 'wave-1': now },
-    {
-      rollout: ID,
-      item: wish.item,
-      strategy: wish.strategy,
-      undoes: wish.undoes,
-      nodes: wish.nodes.map((key, at) => planNode(key, { site: at === 2 ? '仓库' : 'plant-a' })),
-      deferred: late.map((key) => ({ key, why: 'offline' })),
-    },
-  )
-}
-
-const OFFERS: PackageOffers = {
-  offers: [
-    {
-      item: modelItem('2.0.0'),
-      signedBy: [safe('release key')],
-      where: safe('bucket models'),
-      sources: [{ kind: 'link' }],
-    },
-    {
-      item: modelItem('1.1.0'),
-      signedBy: [safe('release key')],
-      where: safe('bucket models'),
-      sources: [{ kind: 'link' }],
-    },
-  ],
-  faults: [],
-}
-
 async function open(
   options: Partial<ConsoleScreenOptions> = {},
   story: readonly Said[] = [],
   planned: (wish: RolloutWish) => Plan = planFor,
+  dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-')),
 ) {
-  const dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-'))
   const service = new JournalRollouts(dir, planned)
   service.nowMs = () => START_MS
-  if (story.length > 0) service.drivenBy = 'ben@laptop'
+  service.drivenBy = 'ben@laptop'
   await service.say(ID, ...story)
   const screen: ConsoleScreen = new ConsoleScreen({
     columns: 120,
@@ -90,81 +52,8 @@ async function open(
     rmSync(dir, { recursive: true, force: true })
   })
   await screen.pass(3)
-  return { screen, service }
+  return { screen, service, dir }
 }
-
-const plan = planFor({ nodes: NODES, item: modelItem('2.0.0'), strategy: STRATEGY, undoes: null })
-const step = (
-  node: (typeof NODES)[number],
-  name: 'stage' | 'shadow' | 'activate' | 'confirm',
-  change: Parameters<typeof changeStatus>[0],
-  at = START_MS,
-): Said[] => [
-  {
-    type: 'step.intended',
-    at,
-    node,
-    step: name,
-    attempt: 1,
-    activation: name === 'activate' ? `a-${NODES.indexOf(node)}` : null,
-    why: null,
-  },
-  {
-    type: 'step.done',
-    at,
-    node,
-    step: name,
-    change: changeStatus(change, START_MS, { activation: `a-${NODES.indexOf(node)}` }),
-  },
-]
-
-/** A rollout whose canary is through and whose first wave is under way, with a node that went back and one that is suspect. */
-const STORY: readonly Said[] = [
-  { type: 'rollout.started', at: START_MS - 190_000, plan, by: author('mia'), why: 'reads 7 better' },
-  { type: 'driver.took', at: START_MS - 189_000, term: 2, holder: 'mia@bastion' },
-  { type: 'wave.began', at: START_MS - 188_000, wave: 'canary' },
-  ...step('node-1', 'stage', 'staged', START_MS - 187_000),
-  ...step('node-1', 'activate', 'probation', START_MS - 180_000),
-  {
-    type: 'gate.judged',
-    at: START_MS - 80_000,
-    wave: 'canary',
-    verdict: {
-      verdict: 'pass',
-      findings: [
-        {
-          gate: 'failed',
-          against: 'limit',
-          verdict: 'pass',
-          msg: '0 of 412 failed, limit 2 %',
-          changed: null,
-          baseline: null,
-        },
-        {
-          gate: 'slow',
-          against: 'baseline',
-          verdict: 'pass',
-          msg: '3 of 412 over 50 ms (0.7 %), others 0.9 %',
-          changed: null,
-          baseline: null,
-        },
-      ],
-    },
-  },
-  ...step('node-1', 'confirm', 'confirmed', START_MS - 79_000),
-  { type: 'wave.ended', at: START_MS - 78_000, wave: 'canary', why: 'watched for 1m 40s, gates pass' },
-  { type: 'wave.began', at: START_MS - 77_000, wave: 'wave-1' },
-  ...step('node-2', 'stage', 'staged', START_MS - 76_000),
-  ...step('质检-东区-03', 'stage', 'staged', START_MS - 76_000),
-  ...step('node-2', 'activate', 'probation', START_MS - 40_000),
-  ...step('质检-东区-03', 'activate', 'probation', START_MS - 39_000),
-  {
-    type: 'node.suspected',
-    at: START_MS - 10_000,
-    node: 'node-2',
-    why: 'dark for 30 s since it was changed, its site is not',
-  },
-]
 
 async function openStory(options: Partial<ConsoleScreenOptions> = {}, planned?: (wish: RolloutWish) => Plan) {
   const opened = await open(
@@ -370,6 +259,21 @@ test('says loudly that nobody drives it, and goes on with it from here when aske
   expect(screen.emulator.screen()).toContain('drive digits 2.0.0?')
   await screen.type('\r')
   await screen.until('driven here')
+})
+
+test('two consoles over one journal see the same, and what is decided in one is seen in the other', async () => {
+  const first = await openStory()
+  const second = await open({}, [], planFor, first.dir)
+  for (const { screen } of [first, second]) {
+    await screen.until('rollout digits 2.0.0')
+    await screen.type('U\r')
+    await screen.until('driven by ben@laptop')
+  }
+  await first.screen.type('p')
+  await first.screen.type('lunch\r')
+  await second.screen.until('‖ paused')
+  expect(second.screen.emulator.screen()).toContain('mia paused it: lunch')
+  expect(second.screen.emulator.screen()).toContain('paused by mia: lunch; no new step is begun')
 })
 
 test('hundreds of nodes are shown worst first, and a filter finds them', async () => {
