@@ -203,8 +203,6 @@ export class ChangePath {
       confirmed: [...this.keeper.confirmed()],
       models: [...this.#onDisk],
       ...this.#variants.status(this.#models.serving()),
-      nodeClass: null,
-      variants: {},
       ...(this.#drift.length === 0 ? {} : { drift: this.#drift }),
     }
   }
