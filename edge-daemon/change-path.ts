@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { StatusChanges } from '../protocol/change.ts'
+import type { Item, StatusChanges } from '../protocol/change.ts'
 import { EdgeError, messageOf } from '../protocol/errors.ts'
 import type { Condition } from '../protocol/status.ts'
 import { ChangeKeeper } from './changes/change-keeper.ts'
@@ -117,6 +117,7 @@ export class ChangePath {
       clock: systemClock(),
       log,
       onPhase: () => void this.#list(),
+      onPutAside: (item, msg) => this.#asideOf(item, msg),
     })
   }
 
@@ -150,8 +151,7 @@ export class ChangePath {
         const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
         this.keeper.unusable(item, msg)
         if (this.keeper.wanted('model')?.digest !== item.digest) continue
-        this.#putAside = `${labelOf(item)}, which was confirmed, cannot be served: ${msg}`
-        this.#parts.log.error('model.put_aside', this.#putAside)
+        this.#asideOf(item, msg)
         isSetUp = true
       }
     }
@@ -159,6 +159,15 @@ export class ChangePath {
     this.keeper.start()
     this.#lister = setInterval(() => void this.#list(), LIST_EVERY_MS)
     this.#lister.unref()
+  }
+
+  /** What was confirmed cannot be used: told until something else is. */
+  #asideOf(item: Item, msg: string): void {
+    const of = `${labelOf(item)}, which was confirmed, cannot be`
+    if (item.kind === 'config') this.#drift = [`${of} used: ${msg}`.slice(0, 200)]
+    else this.#putAside = `${of} served: ${msg}`
+    const told = item.kind === 'config' ? this.#drift[0] : this.#putAside
+    this.#parts.log.error(`${item.kind}.put_aside`, told ?? '')
   }
 
   /** Have the settings in force that should be, before anything is made with them; what cannot be used is put aside. */
@@ -174,9 +183,7 @@ export class ChangePath {
         const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
         this.keeper.unusable(item, msg)
         if (this.keeper.wanted('config')?.digest !== item.digest) continue
-        this.#drift = [`${labelOf(item)}, which was confirmed, cannot be used: ${msg}`.slice(0, 200)]
-        this.#parts.log.error('config.put_aside', this.#drift[0] ?? '')
-        return
+        return this.#asideOf(item, msg)
       }
     }
   }

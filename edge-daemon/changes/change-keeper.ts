@@ -9,6 +9,7 @@ import type { SlotFile } from './slot-file.ts'
 import { EMPTY_SLOT, type Moment, pinnedDigests, type Served, type SlotState, wantedItem } from './slot-state.ts'
 import { itemOfStep, type Step, takeStep } from './slot-steps.ts'
 import { findingsOf, statusOf } from './status.ts'
+import { serveAgain } from './way-back.ts'
 
 /** Where the keeper's own events go. */
 export interface ChangeLog {
@@ -28,14 +29,14 @@ export interface ChangeKeeperOptions {
   readonly log: ChangeLog
   /** Told when a change comes into another phase. */
   readonly onPhase?: () => void
+  /** Told when what was confirmed is spoilt on the disk, and what the node was set up with serves in its place. */
+  readonly onPutAside?: (item: Item, msg: string) => void
   /** Time that a new item must serve without dying until a start on it counts as clean, ms. */
   readonly provenAfterMs?: number
 }
 
 const LOOK_EVERY_MS = 500
 const PROVEN_AFTER_MS = 30_000
-const AGAIN_FIRST_MS = 500
-const AGAIN_MAX_MS = 30_000
 
 /**
  * Carries a node's changes out (architecture decisions 7 and 9): one at a time, each word of it on the disk before it
@@ -315,17 +316,15 @@ export class ChangeKeeper {
     this.#happened({ type: 'loaded' }, signal)
   }
 
-  /** Until it serves again: nothing else helps, and what is taken back goes on serving as long as it can. */
   async #return(kind: ChangeKind, of: Item['kind'], signal: AbortSignal): Promise<void> {
-    for (let waitMs = AGAIN_FIRST_MS; !signal.aborted; waitMs = Math.min(AGAIN_MAX_MS, waitMs * 2)) {
-      try {
-        await kind.serve(this.wanted(of), { keepBefore: false, signal })
-        return this.#happened({ type: 'returned' }, signal)
-      } catch (error) {
-        this.#options.log.error('change.return_failed', lineOf(error))
-      }
-      await sleep(waitMs, signal)
-    }
+    const { log, onPutAside } = this.#options
+    const isBack = await serveAgain(kind, {
+      wanted: this.wanted(of),
+      signal,
+      failed: (msg) => log.error('change.return_failed', msg),
+      putAside: (item, msg) => onPutAside?.(item, msg),
+    })
+    if (isBack) this.#happened({ type: 'returned' }, signal)
   }
 
   /** What served before goes on answering in the shadow of what is on probation. */
@@ -383,16 +382,4 @@ export class ChangeKeeper {
 
 function lineOf(error: unknown): string {
   return error instanceof EdgeError ? error.toLine() : messageOf(error)
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
 }

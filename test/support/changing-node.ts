@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { newPackageKey, packageKeyText } from '../../identity/package-signature.ts'
@@ -104,6 +104,11 @@ export class ChangingNode implements AsyncDisposable {
     cpSync(at, join(shelf, digest), { recursive: true })
     rmSync(at, { recursive: true })
     return { kind: 'config', name: 'settings', version, digest }
+  }
+
+  /** Alter a file of a package on the shelf, as a disk that forgets does. */
+  spoil({ digest }: Item): void {
+    appendFileSync(join(this.home.stateDir, 'packages', digest, 'manifest.json'), ' ')
   }
 
   /** The newest kept results, newest first. */

@@ -102,6 +102,26 @@ describe('a model that a rollout brings', { timeout: 60_000 }, () => {
     expect(await node.until('reverted')).toMatchObject({ uncleanStarts: 2, fault: { kind: 'unclean_starts' } })
   })
 
+  test('goes back to what the node was set up with when the confirmed package is spoilt on the disk meanwhile', async () => {
+    const first = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(first)
+    await node.ask('change.confirm', { activation: 'a1' })
+    await node.ask('change.end')
+    // Started again, so that no process holds it warm.
+    await node.served?.daemon.stop()
+    await node.serve()
+    const second = await node.shelve('3.0.0')
+    await node.activate(second, { activation: 'a2', rollout: 'r2' })
+    expect(node.version).toBe('3.0.0')
+    node.spoil(first)
+    await node.ask('change.revert', { activation: 'a2', why: 'tried', rollout: 'r2' })
+    await node.until('reverted')
+    await eventually(() => node.version === '1.0.0', { what: 'the model of the folder serves' })
+    expect(node.status.conditions.map(({ code }) => code)).toContain('model_put_aside')
+    expect(await node.infer(2)).toEqual([200, 200])
+  })
+
   test('goes back at the next start when its time passed while the daemon was down', async () => {
     const item = await node.shelve('2.0.0')
     await node.serve()
