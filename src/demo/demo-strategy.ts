@@ -11,8 +11,9 @@ siteBudget: 1
 soak: 10s
 maxSoak: 100s
 confirmWithin: 140s
-# Cameras send 6 pictures a second: a minute of them at most, so that there are dim ones among them.
-shadow: { source: live, samples: 300, samplePct: 100 }
+# Cameras send 6 pictures a second: a minute of them at most, so that there are dim ones among them. The better model says
+# something else on a few of a hundred, the worse one on some fifteen.
+shadow: { source: live, samples: 300, samplePct: 100, maxDisagreePct: 10 }
 # On a laptop that is busy otherwise, answers are slow whatever the model is; of the slow model each one is.
 gates: { minRequests: 30, maxSlowPct: 80 }
 localGates: { minRequests: 30, maxSlowPct: 80 }

@@ -10,7 +10,7 @@ import { ago, lostNodes } from './suspicion.ts'
 const OF_RELEASE: ReadonlySet<ChangeFault> = new Set(['load', 'errors', 'slow', 'disagrees', 'unclean_starts'])
 
 /** Judged so often while a wave soaks, ms. */
-const LONGEST_JUDGE_MS = 10_000
+const LONGEST_JUDGE_MS = 60_000
 const SHORTEST_JUDGE_MS = 1000
 
 /** The wave that runs. */

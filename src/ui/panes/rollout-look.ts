@@ -41,6 +41,7 @@ const WAVES: Marks<RolloutWave['phase']> = {
   waiting: ['○', '.', 'muted', 'waits'],
   running: ['▶', '>', 'info', 'runs'],
   ended: ['●', '+', 'ok', 'through'],
+  brokenOff: ['✗', 'x', 'danger', 'broken'],
 }
 const TONES: Readonly<Record<EventTone, Token>> = {
   routine: 'muted',

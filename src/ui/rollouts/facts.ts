@@ -39,7 +39,8 @@ export interface RolloutNode {
 /** A wave of a rollout as a row shows it. */
 export interface RolloutWave {
   readonly name: UntrustedText
-  readonly phase: WaveState['phase']
+  /** `brokenOff`: the rollout was taken back while it ran. */
+  readonly phase: WaveState['phase'] | 'brokenOff'
   readonly nodes: number
   readonly done: number
   readonly serving: number
@@ -230,14 +231,15 @@ function waveRow(wave: WaveState, index: number, state: RolloutState): RolloutWa
     wave.promotedBy === null ? null : `${wave.promotedBy} promoted`,
   ].filter((part) => part !== null)
   const why = [...people, ...(wave.why === null ? [] : [wave.why])].join('; ')
+  const isBrokenOff = wave.phase === 'running' && (state.phase === 'reverting' || state.phase === 'reverted')
   return {
     name: safe(wave.name),
-    phase: wave.phase,
+    phase: isBrokenOff ? 'brokenOff' : wave.phase,
     nodes: own.length,
     done: own.filter(({ standing }) => standing === 'done').length,
     serving: own.filter(({ standing }) => GROUP_OF[standing] === 'serving').length,
     beganMs: wave.beganAt,
-    endedMs: wave.endedAt,
+    endedMs: isBrokenOff ? state.endedAt : wave.endedAt,
     needsApproval: wave.needsApproval,
     why: why === '' ? null : safe(why),
   }

@@ -198,6 +198,16 @@ test('takes a package by its name and digest as it was typed, and a strategy fro
   expect(screen.emulator.screen()).toMatch(/approval +◂ behind canary/)
 })
 
+test('a wave that was broken off is said to be, and its time stands still', async () => {
+  const { screen, service } = await openStory({}, planFor)
+  await service.say(ID, { type: 'rollout.failing', term: 2, why: 'wave-1 fails its gates' })
+  await service.say(ID, { type: 'rollout.ended', term: 2, outcome: 'reverted', exceptions: [] })
+  await screen.until(/^(?!.*rollout digits)/s)
+  await screen.type('U\r')
+  await screen.saying('✗ taken back')
+  expect(screen.emulator.screen()).toMatch(/✗ \S+ +\d+ of \d+ +broken +at \d\d:\d\d/)
+})
+
 test('an undo that cannot be planned says why, and nothing is begun', async () => {
   const { screen, service } = await openStory({}, (wish) => {
     if (wish.undoes === null) return planFor(wish)
