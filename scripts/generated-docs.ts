@@ -6,6 +6,8 @@ import { showKey } from '../src/actions/keymap.ts'
 import { loadKeymap } from '../src/actions/keymap-file.ts'
 import { ACTION_IDS, actionOf } from '../src/actions/table.ts'
 import { CONTROLLER_SETTINGS, controllerVariableOf, DEFAULT_CONTROLLER_FILE } from '../src/controller/config.ts'
+import type { Portion } from '../src/rollout/contract.ts'
+import { DEFAULT_STRATEGY, STRATEGY_KEYS } from '../src/rollout/strategy.ts'
 
 /** The pages under `docs/` that are written from code, by path from the root. */
 export function generatedDocs(): ReadonlyMap<string, string> {
@@ -13,6 +15,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/errors.md', errorsPage()],
     ['docs/keys.md', keysPage()],
     ['docs/settings.md', settingsPage()],
+    ['docs/strategy.md', strategyPage()],
   ])
 }
 
@@ -52,6 +55,35 @@ bindings:
 
 | keys | action | where | what it does |
 |---|---|---|---|
+${rows.join('\n')}
+`
+}
+
+function strategyPage(): string {
+  const { canary, siteBudget, waves, ...preset } = DEFAULT_STRATEGY
+  const portion = (given: Portion): string => ('count' in given ? `${given.count}` : `"${given.percent}%"`)
+  const shown: Readonly<Record<keyof typeof STRATEGY_KEYS, unknown>> = {
+    ...preset,
+    canary: canary.kind,
+    waves: `[${waves.map(portion).join(', ')}]`,
+    siteBudget: portion(siteBudget),
+    soak: `${preset.soakSec}s`,
+    maxSoak: `${preset.maxSoakSec}s`,
+    confirmWithin: `${preset.confirmWithinSec}s`,
+    dark: `${preset.darkSec}s`,
+    deferredFor: `${preset.deferredForSec}s`,
+  }
+  const rows = Object.entries(STRATEGY_KEYS).map(([key, meaning]) => {
+    const value = shown[key as keyof typeof STRATEGY_KEYS]
+    return `| \`${key}\` | \`${typeof value === 'string' ? value : JSON.stringify(value)}\` | ${meaning} |`
+  })
+  return `${NOTICE}# Strategy of a rollout
+
+What \`edgedeck rollout start --strategy FILE\` reads (YAML), and \`--set KEY=VALUE\` sets singly, also below a key
+(\`--set gates.maxSlowPct=5\`). Everything may be left out. Durations have a unit; shares are percent.
+
+| key | default | meaning |
+|---|---|---|
 ${rows.join('\n')}
 `
 }

@@ -1,9 +1,10 @@
 import type { Counts, GateLimits } from '../../src/rollout/contract.ts'
 import type { GateInput, PeerEvidence } from '../../src/rollout/gates/contract.ts'
-import { NO_COUNTS } from '../../src/rollout/gates/counts.ts'
 import { plus } from '../../src/rollout/gates/expected.ts'
 import { judge } from '../../src/rollout/gates/judge.ts'
 import { DEFAULT_STRATEGY } from '../../src/rollout/strategy.ts'
+
+const NO_COUNTS = { requests: 0, failed: 0, slow: 0 }
 
 /** What a simulated fleet is like and what the new item does to it. */
 export interface Scenario {

@@ -1,9 +1,9 @@
 import { freemem } from 'node:os'
+import { openPackage } from '../../packages/model-package.ts'
 import type { Item, Source } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { InferenceService } from '../inference/inference-service.ts'
 import type { ServedModel } from '../models/models.ts'
-import { openPackage } from '../models/package.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind, Progress } from './contract.ts'
 

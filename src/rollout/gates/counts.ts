@@ -1,9 +1,6 @@
 import type { StatusFrame } from '../../../protocol/frames.ts'
 import type { Baseline, Counts } from '../contract.ts'
 
-/** Nothing counted. */
-export const NO_COUNTS: Counts = { requests: 0, failed: 0, slow: 0 }
-
 /**
  * What of a daemon's counters concerns a change: requests without those that were the device's fault (`malformed`,
  * `undecodable`), those that failed by the node's fault, and those over 50 ms.

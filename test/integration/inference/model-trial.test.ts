@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ServedModel } from '../../../edge-daemon/models/models.ts'
-import { openPackage, packagedModel } from '../../../edge-daemon/models/package.ts'
+import { modelOf as servedModel } from '../../../edge-daemon/models/models.ts'
+import { openPackage } from '../../../packages/model-package.ts'
 import { digitsModel, startService } from '../../support/inference-node.ts'
 import { graphOf, modelOf, nodeOf } from '../../support/onnx-file.ts'
 import { samplePicture } from '../../support/pictures.ts'
@@ -30,7 +31,7 @@ async function refusalOf(change: Partial<ServedModel>): Promise<unknown> {
 describe('a model before it serves', () => {
   it('is in the package of its folder, and answers in eight bits as well', async () => {
     const opened = await openPackage(join(digits.path, '..'), { trust: null })
-    const int8 = await packagedModel(opened, 'int8')
+    const int8 = await servedModel(opened, 'int8')
     expect(int8).toMatchObject({ name: 'digits', version: digits.version, variant: 'int8' })
     const { service } = await startService({}, int8)
     undo.push(() => service.stop())

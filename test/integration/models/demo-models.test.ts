@@ -3,8 +3,9 @@ import { arch, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openPackage, packagedModel } from '../../../edge-daemon/models/package.ts'
+import { modelOf } from '../../../edge-daemon/models/models.ts'
 import { readPackageTrust } from '../../../edge-daemon/models/trust.ts'
+import { openPackage } from '../../../packages/model-package.ts'
 import { parseSignedPackage } from '../../../protocol/package.ts'
 import { FramePainter, loadDigits } from '../../../src/demo/digit-frames.ts'
 import { type DemoModel, ModelOffers } from '../../../src/demo/model-offers.ts'
@@ -36,7 +37,7 @@ function offered(what: DemoModel['what']): DemoModel {
 async function serve(what: DemoModel['what']) {
   const { folder, item } = offered(what)
   const opened = await openPackage(folder, { trust: await readPackageTrust([offers.trust]), digest: item.digest })
-  const { service } = await startService({ restartFirstMs: 20 }, await packagedModel(opened))
+  const { service } = await startService({ restartFirstMs: 20 }, await modelOf(opened))
   undo.push(() => service.stop())
   return service
 }
