@@ -69,9 +69,26 @@ export function addModelCommands(
     .requiredOption('--release <version>', 'its version')
     .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given')
     .option('--key <file>', 'sign it too')
-    .action((file: string, options: ConfigOptions) => {
+    .action((file: string, options: NamedOptions) => {
       const { name, release: version, out = null, key = null } = options
       give({ what: 'pack-config', file, name, version, out, key }, options)
+    })
+
+  const labelled = program
+    .command('labelled')
+    .description('Pack pictures of which somebody knows what they show, to try models on.')
+    .helpCommand(false)
+  labelled.action(() => accept({ kind: 'text', text: labelled.helpInformation() }))
+  secret(labelled.command('pack'))
+    .description('Make a package of labelled pictures; a strategy names it by its digest (shadow.labelled).')
+    .argument('<FOLDER>', 'with a folder a class, and pictures in each')
+    .requiredOption('--name <name>', 'what it is called')
+    .requiredOption('--release <version>', 'its version')
+    .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given')
+    .option('--key <file>', 'sign it too')
+    .action((folder: string, options: NamedOptions) => {
+      const { name, release: version, out = null, key = null } = options
+      give({ what: 'pack-labelled', folder, name, version, out, key }, options)
     })
 
   const keys = model.command('keys').description('Keys that sign packages.').helpCommand(false)
@@ -85,7 +102,7 @@ export function addModelCommands(
     })
 }
 
-interface ConfigOptions {
+interface NamedOptions {
   readonly name: string
   readonly release: string
   readonly out?: string

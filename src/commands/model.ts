@@ -6,6 +6,7 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import { type FoundPackage, findPackages } from '../packages/find-packages.ts'
 import { type ConfigWish, packConfig } from '../packages/pack-config.ts'
 import { packModel, writePackageFile } from '../packages/pack-folder.ts'
+import { type LabelledWish, packLabelled } from '../packages/pack-labelled.ts'
 import type { PassphraseSource } from '../pki/passphrase.ts'
 import { formatBytes, UNKNOWN } from '../ui/format.ts'
 import { makeSigningKey, openSigningKey } from './model-key.ts'
@@ -15,6 +16,7 @@ import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, print
 export type ModelTask =
   | { readonly what: 'pack'; readonly folder: string; readonly out: string | null; readonly key: string | null }
   | (ConfigWish & { readonly what: 'pack-config'; readonly key: string | null })
+  | (LabelledWish & { readonly what: 'pack-labelled'; readonly key: string | null })
   | { readonly what: 'sign'; readonly folder: string; readonly key: string }
   | { readonly what: 'list'; readonly folder: string; readonly trust: readonly string[]; readonly format: OutputFormat }
   | { readonly what: 'new-key'; readonly name: string; readonly isSealed: boolean }
@@ -62,11 +64,14 @@ export async function runModel(task: ModelTask, passphrase: PassphraseSource, io
       const key = task.key === null ? null : await openSigningKey(task.key, passphrase)
       const folder = await packConfig(task)
       say(`${task.name}@${task.version} is packed in ${folder}`)
-      if (key !== null) io.stdout.write(`${await sign(folder, key, say)}\n`)
-      else {
-        say(`nobody has signed it: edgedeck model sign ${folder} --key FILE`)
-        io.stdout.write(`${(await verifyFolder({ folder, trust: null })).digest}\n`)
-      }
+      await finish(folder, key, { say, io })
+      return true
+    }
+    case 'pack-labelled': {
+      const key = task.key === null ? null : await openSigningKey(task.key, passphrase)
+      const { folder, pictures, classes } = await packLabelled(task)
+      say(`${task.name}@${task.version}, ${pictures} pictures of ${classes} classes, is packed in ${folder}`)
+      await finish(folder, key, { say, io })
       return true
     }
     case 'sign': {
@@ -80,6 +85,17 @@ export async function runModel(task: ModelTask, passphrase: PassphraseSource, io
       return found.every(({ fault }) => fault === null)
     }
   }
+}
+
+/** Sign a package that was just made, where there is a key, and print its digest. */
+async function finish(
+  folder: string,
+  key: KeyObject | null,
+  { say, io }: { readonly say: Say; readonly io: CommandIo },
+): Promise<void> {
+  if (key === null) say(`nobody has signed it: edgedeck model sign ${folder} --key FILE`)
+  const digest = key === null ? (await verifyFolder({ folder, trust: null })).digest : await sign(folder, key, say)
+  io.stdout.write(`${digest}\n`)
 }
 
 /** Sign a package of any kind, verified as a whole before. @returns its digest */

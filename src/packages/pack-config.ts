@@ -1,16 +1,8 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import {
-  CONFIG_FILE,
-  MAX_CONFIG_BYTES,
-  PACKAGE_FILE,
-  parseSignedPackage,
-  type SignedPackage,
-} from '../../protocol/package.ts'
+import { CONFIG_FILE, MAX_CONFIG_BYTES } from '../../protocol/package.ts'
 import { describeFault, parseYaml } from '../../settings/document.ts'
-import { writePackageFile } from './pack-folder.ts'
+import { packSoleFile } from './pack-sole-file.ts'
 
 /** What a package of configuration is made of. */
 export interface ConfigWish {
@@ -37,24 +29,7 @@ export async function packConfig({ file, name, version, out }: ConfigWish): Prom
       next: ['correct the lines named above'],
     })
   }
-  const sha256 = createHash('sha256').update(content).digest('hex')
-  const files = [{ path: CONFIG_FILE, bytes: content.length, sha256 }]
-  const signed: SignedPackage = { statement: { v: 1, kind: 'config', name, version, files }, signatures: [] }
-  parseSignedPackage(JSON.stringify(signed), `what would be the ${PACKAGE_FILE} of ${file}`)
-  const folder = out ?? `${name}-${version}`
-  try {
-    await mkdir(folder, { recursive: true })
-    if ((await readdir(folder)).length > 0) throw new Error('something is there already')
-    await writeFile(join(folder, CONFIG_FILE), content)
-  } catch (error) {
-    throw new EdgeError('OUTPUT_REFUSED', {
-      message: `the package cannot be written to ${folder}: ${messageOf(error)}`,
-      next: ['name a folder that is not there yet with --out'],
-      cause: error,
-    })
-  }
-  writePackageFile(folder, signed)
-  return folder
+  return packSoleFile({ kind: 'config', name, version, out }, CONFIG_FILE, [content])
 }
 
 async function readSettings(file: string): Promise<Buffer> {
