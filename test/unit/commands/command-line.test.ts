@@ -227,7 +227,7 @@ it('reads a bus of its own by its folder, and users of it by kind and name', () 
   expect(task('nats setup --out /b')).toEqual({
     what: 'set-up',
     out: '/b',
-    wishes: { blocks: {}, audit: {}, rollouts: {}, leases: {} },
+    wishes: { blocks: {}, audit: {}, rollouts: {}, leases: {}, packages: {} },
     apply: false,
     timeoutMs: 5000,
   })
