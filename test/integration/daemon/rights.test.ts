@@ -89,7 +89,8 @@ test.each(ROUTES)(
     for (const { allowed, code, msg, ...cell } of cells) {
       // What is let through may still be refused for another reason: there is no such picture, and the uplink may be down.
       expect({ ...cell, allowed: code !== 'RIGHT_MISSING' }).toEqual({ ...cell, allowed })
-      if (allowed) expect(['COMMAND_REFUSED', 'CHANGE_UNFIT', 'PICTURE_NOT_KEPT', null]).toContain(code)
+      if (allowed)
+        expect(['COMMAND_REFUSED', 'CHANGE_UNFIT', 'PACKAGE_UNTRUSTED', 'PICTURE_NOT_KEPT', null]).toContain(code)
       else expect(msg).toMatch(/needs the (role|permission|site) \w+, which mia has not$/)
     }
     expect(cells.some(({ asked, code }) => asked === 'fault.slow' && code === null)).toBe(true)
