@@ -50,7 +50,7 @@ describe('a shell in a container', () => {
     expect(await shell.until(/\n37 101/)).toContain('xterm-256color/')
     channel.resize({ columns: 64, rows: 20 })
     shell.type('stty size\n')
-    await shell.until(/\n20 64/)
+    await shell.until(/20 64/)
     shell.type('exit 7\n')
     expect(await channel.ended).toEqual({ kind: 'exited', code: 7, signal: null })
   })
