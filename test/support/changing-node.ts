@@ -84,9 +84,10 @@ export class ChangingNode implements AsyncDisposable {
     kind: Statement['kind'],
     version: string,
     files: Readonly<Record<string, Uint8Array | string>>,
+    name = 'digits',
   ): Promise<string> {
     const at = join(this.home.dir, `package-${version}`)
-    const { digest } = await writePackage(at, files, { kind, version, keys: [this.#key] })
+    const { digest } = await writePackage(at, files, { kind, name, version, keys: [this.#key] })
     const shelf = join(this.home.stateDir, 'packages')
     mkdirSync(shelf, { recursive: true, mode: 0o700 })
     cpSync(at, join(shelf, digest), { recursive: true })
@@ -96,13 +97,7 @@ export class ChangingNode implements AsyncDisposable {
 
   /** Put a package of configuration on its shelf. @returns its item */
   async shelveConfig(version: string, yaml: string): Promise<Item> {
-    const at = join(this.home.dir, `config-${version}`)
-    const said = { kind: 'config', name: 'settings', version, keys: [this.#key] } as const
-    const { digest } = await writePackage(at, { 'settings.yaml': yaml }, said)
-    const shelf = join(this.home.stateDir, 'packages')
-    mkdirSync(shelf, { recursive: true, mode: 0o700 })
-    cpSync(at, join(shelf, digest), { recursive: true })
-    rmSync(at, { recursive: true })
+    const digest = await this.put('config', version, { 'settings.yaml': yaml }, 'settings')
     return { kind: 'config', name: 'settings', version, digest }
   }
 
