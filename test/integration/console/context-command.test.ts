@@ -37,13 +37,15 @@ afterAll(async () => {
 })
 
 const configFile = (): string => join(dir, 'config', 'edgedeck', 'config.yaml')
+/** A well-formed pin that is never the root's. */
+const otherPin = (): string => (pin.startsWith('x') ? 'y' : 'x') + pin.slice(1)
 const url = (): string => `https://127.0.0.1:${controller.client.port}`
 
 test('adds a fleet after each step was seen to work, and nothing when one does not', { timeout: 60_000 }, async () => {
   const key = join(ssh.dir, 'mia')
   const far = 'plant-a/press-4=wss://127.0.0.1:9'
   const wrong = await edgedeck(
-    ['context', 'add', 'acme', '--controller', url(), '--pin', pin.replace(/./, 'x'), '--login', 'mia', '--key', key],
+    ['context', 'add', 'acme', '--controller', url(), '--pin', otherPin(), '--login', 'mia', '--key', key],
     env,
   )
   expect(wrong).toMatchObject({ code: 3 })
