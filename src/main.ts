@@ -2,9 +2,9 @@ import { constants as osConstants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { EdgeError, messageOf } from '../protocol/errors.ts'
-import { readCommandLine } from './command-line.ts'
-import { EXIT_BUG, EXIT_OF, EXIT_UNREACHABLE } from './exit-codes.ts'
-import { runRequest } from './run-request.ts'
+import { readCommandLine } from './command-line/command-line.ts'
+import { EXIT_BUG, EXIT_OF, EXIT_UNREACHABLE } from './requests/exit-codes.ts'
+import { runRequest } from './requests/run-request.ts'
 
 const { version } = packageJson
 /** Both `src/main.ts` and `dist/edgedeck.js` lie one below the folder with `keymaps/` and `themes/`. */

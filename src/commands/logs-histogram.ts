@@ -9,6 +9,7 @@ import { type CommandIo, type PrintedColumn, printJson, printTable } from './out
 const SECOND_MS = 1000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** Widths of steps that people count in. */
 const STEPS_MS = [
   ...[1, 5, 10, 30].map((count) => count * SECOND_MS),
@@ -54,7 +55,7 @@ export async function printHistogram(
 /** The narrowest step in which a range has no more than a screen of them, ms. */
 export function stepOf(rangeMs: number): number {
   const fits = STEPS_MS.find((stepMs) => rangeMs / stepMs <= MAX_STEPS)
-  return fits ?? Math.ceil(rangeMs / MAX_STEPS / STEPS_MS[STEPS_MS.length - 1]!) * STEPS_MS[STEPS_MS.length - 1]!
+  return fits ?? Math.ceil(rangeMs / MAX_STEPS / DAY_MS) * DAY_MS
 }
 
 /** One line a step, oldest first: counts by level, and a bar of all of them. */

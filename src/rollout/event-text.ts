@@ -102,7 +102,7 @@ function doneText({ step, change }: Extract<RolloutEvent, { type: 'step.done' }>
   if (step === 'activate' && change?.phase === 'activating') return 'is about to serve it'
   if (step === 'revert' && change?.phase === 'reverting') return 'goes back'
   const shadow = step === 'shadow' ? change?.shadow : null
-  if (shadow != null && shadow.isDone) {
+  if (shadow?.isDone) {
     const pct = shadow.compared === 0 ? '' : ` (${((100 * shadow.agreed) / shadow.compared).toFixed(1)} %)`
     return `has tried it on shadow: agreed on ${shadow.agreed} of ${shadow.compared}${pct}`
   }

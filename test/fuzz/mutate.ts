@@ -44,7 +44,17 @@ const ODD_TEXTS = [
     '\\u0000',
     "'",
   ],
-  ...['&a [*a,*a]', '<<: *a', '!!binary "x"', '---', '...', '${x}', '-----BEGIN CERTIFICATE-----', '=', '=='],
+  ...[
+    '&a [*a,*a]',
+    '<<: *a',
+    '!!binary "x"',
+    '---',
+    '...',
+    '$'.concat('{x}'),
+    '-----BEGIN CERTIFICATE-----',
+    '=',
+    '==',
+  ],
 ]
 const NESTS: readonly (readonly [string, string])[] = [
   ['[', ']'],

@@ -87,8 +87,8 @@ export const HABITS: Readonly<Record<string, Habit>> = {
       const frame = statusOf(peer, turn, {
         alerts: [{ ...alertOf(`rule${ATTACKS}`.slice(0, 120)), unit: '\u001b[31m', msg: ATTACKS }],
         conditions: [{ code: `code${ATTACKS}`.slice(0, 60), severity: 'critical', msg: ATTACKS, since: 1 }],
-        faults: { [`\u001b]0;owned\u0007`]: turn },
-        sentBytes: { [`\u001b[2J`]: turn * 1000, telemetry: turn },
+        faults: { '\u001b]0;owned\u0007': turn },
+        sentBytes: { '\u001b[2J': turn * 1000, telemetry: turn },
       })
       const model = { name: `m${ATTACKS}`.slice(0, 120), version: '\u001b[2J', variant: '\u009b2J' }
       peer.send({ ...frame, inference: { ...frame.inference, model } })

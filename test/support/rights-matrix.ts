@@ -100,9 +100,8 @@ export async function askMatrix(authority: FleetAuthority, node: AskedNode, conn
 }
 
 function everybody(site: string): Rights[] {
-  const some = PERMISSIONS.reduce<(typeof PERMISSIONS)[number][][]>(
-    (sets, one) => [...sets, ...sets.map((set) => [...set, one])],
-    [[]],
+  const some = Array.from({ length: 2 ** PERMISSIONS.length }, (_, chosen) =>
+    PERMISSIONS.filter((_permission, bit) => (chosen >> bit) & 1),
   )
   return ROLES.flatMap((role) =>
     some.flatMap((permissions) =>

@@ -6,7 +6,7 @@ import { parseLogfmtLine } from './logfmt-line.ts'
 import type { ParsedLine } from './parsed.ts'
 import { parsePlainLine } from './plain-line.ts'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is cut out
+// Colours are what is cut out.
 const ANSI = /\u001b(?:\[[0-9;:?]*[ -/]*[@-~]?|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?/g
 
 /** A line as programs mean it: without colours and other terminal codes, NULs and the carriage return at its end. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isSafe } from '../../../protocol/untrusted-text.ts'
-import { readCommandLine } from '../../../src/command-line.ts'
+import { readCommandLine } from '../../../src/command-line/command-line.ts'
 import { runReplay } from '../../../src/commands/replay.ts'
 import { mergeClouds } from '../../../src/config/cloud-address.ts'
 import { parseNodeFlag } from '../../../src/link/directory.ts'

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { newNatsKey } from '../../../identity/nats-key.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
-import { readCommandLine } from '../../../src/command-line.ts'
+import { readCommandLine } from '../../../src/command-line/command-line.ts'
+import type { BusRequest } from '../../../src/command-line/nats-bus-commands.ts'
 import { logRowAsJson, logRowAsText, timeText, timeTexts } from '../../../src/commands/logs-text.ts'
 import { printJson, printTable } from '../../../src/commands/output.ts'
 import { LogBook } from '../../../src/fleet/log-book.ts'
-import type { BusRequest } from '../../../src/nats-bus-commands.ts'
 import { logRecord } from '../../support/live-frames.ts'
 
 const read = (line: string) => readCommandLine(line === '' ? [] : line.split(' '), '1.2.3')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readCommandLine } from '../../../src/command-line.ts'
+import { readCommandLine } from '../../../src/command-line/command-line.ts'
 
 const read = (line: string) => readCommandLine(line.split(' '), '1.2.3')
 

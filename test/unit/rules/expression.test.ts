@@ -20,7 +20,7 @@ test.each([
   ['[1].all(x, [1].all(y, [1].all(z, z > 0)))', 0, 'all is not taken'],
   ['result.msg.split("").join("aaaa") == ""', 0, 'not taken'],
   [`result.msg == "${'x'.repeat(MAX_EXPRESSION_CHARS)}"`, MAX_EXPRESSION_CHARS, 'over'],
-  ['('.repeat(200) + 'true' + ')'.repeat(200), 0, ''],
+  [`${'('.repeat(200)}true${')'.repeat(200)}`, 0, ''],
 ])('refuses %j', (source, offset, message) => {
   const compiled = compileExpression(source, RESULT_VARIABLES)
   if (compiled.ok) throw new Error('it was taken')

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type RecordClass, UPSTREAM_CLASSES } from '../protocol/subjects.ts'
+import { type RecordClass, UPSTREAM_CLASSES } from '../../protocol/subjects.ts'
+import type { OutputFormat } from '../commands/output.ts'
+import { REPLAY_SOURCES, type ReplaySource } from '../commands/replay-source.ts'
+import { parseTime } from '../fleet/time-text.ts'
+import type { HistoryKind } from '../link/history-source.ts'
 import { type FleetFlags, fleetFlags, outputOption, timeoutOption, whyOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
-import { REPLAY_SOURCES, type ReplaySource } from './commands/replay-source.ts'
-import { parseTime } from './fleet/time-text.ts'
-import type { HistoryKind } from './link/history-source.ts'
 
 /** What the commands that look at what was kept are asked; times are Unix ms. */
 export type PastRequest = FleetFlags &

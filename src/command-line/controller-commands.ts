@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
 import { duration, type FleetFlags, fleetFlags, nodeName, nodeNameOption, outputOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** What `edgedeck controller` and `edgedeck pki token` are asked. */
 export type ControllerRequest = FleetFlags &

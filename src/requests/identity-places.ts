@@ -1,13 +1,13 @@
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import type { FleetFlags } from './command-options.ts'
-import { askHidden, askSeen } from './commands/ask.ts'
-import type { LoginPlace } from './commands/login.ts'
-import type { CommandIo } from './commands/output.ts'
-import type { PkiPlace } from './commands/pki.ts'
-import { chooseContext, loadConsoleConfig } from './config/console-config.ts'
-import { consolePaths } from './config/paths.ts'
-import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
+import type { FleetFlags } from '../command-line/command-options.ts'
+import { askHidden, askSeen } from '../commands/ask.ts'
+import type { LoginPlace } from '../commands/login.ts'
+import type { CommandIo } from '../commands/output.ts'
+import type { PkiPlace } from '../commands/pki.ts'
+import { chooseContext, loadConsoleConfig } from '../config/console-config.ts'
+import { consolePaths } from '../config/paths.ts'
+import { PASSPHRASE_VARIABLE } from '../pki/passphrase.ts'
 
 /** What surrounds a command on an authority: folders, passphrase, terminal. @throws EdgeError for a faulty configuration */
 export function pkiPlace(flags: FleetFlags, io: CommandIo): PkiPlace {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
 import { type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** What `edgedeck doctor` is asked. */
 export type DoctorRequest = FleetFlags & {

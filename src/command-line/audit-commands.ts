@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** What `edgedeck audit` is asked. */
 export type AuditCommandRequest = FleetFlags & {

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { FLEET_NAME } from '../identity/names.ts'
-import { isNatsUserKey } from '../identity/nats-key.ts'
-import { ROLES, type Role } from '../protocol/rights.ts'
+import { FLEET_NAME } from '../../identity/names.ts'
+import { isNatsUserKey } from '../../identity/nats-key.ts'
+import { ROLES, type Role } from '../../protocol/rights.ts'
+import type { BusTask, NamedUser } from '../commands/nats-bus.ts'
 import { duration } from './command-options.ts'
-import type { BusTask, NamedUser } from './commands/nats-bus.ts'
 
 /** What `edgedeck nats user` and `nats revoke` are asked, and `nats setup --out`. */
 export interface BusRequest {

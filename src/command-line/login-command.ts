@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { FINGERPRINT } from '../identity/fingerprint.ts'
-import { CONTROLLER_PORT } from '../protocol/enrolment.ts'
+import { FINGERPRINT } from '../../identity/fingerprint.ts'
+import { CONTROLLER_PORT } from '../../protocol/enrolment.ts'
 import { type FleetFlags, fleetFlags, timeoutOption } from './command-options.ts'
 
 /** What `edgedeck login` is asked. */

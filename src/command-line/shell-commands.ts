@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, whyOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** What is asked of a shell on a node, or of recordings of them. */
 export type ShellRequest =

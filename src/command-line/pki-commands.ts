@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { FLEET_NAME, readPath } from '../identity/names.ts'
-import { PERMISSIONS, type Permission, type Rights, ROLES, type Role } from '../protocol/rights.ts'
+import { FLEET_NAME, readPath } from '../../identity/names.ts'
+import { PERMISSIONS, type Permission, type Rights, ROLES, type Role } from '../../protocol/rights.ts'
+import type { OutputFormat } from '../commands/output.ts'
+import type { AuthorityFlags, PkiTask } from '../pki/task.ts'
 import { duration, type FleetFlags, fleetFlags, nodeName, nodeNameOption, outputOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
-import type { AuthorityFlags, PkiTask } from './pki/task.ts'
 
 /** What `edgedeck pki …` is asked. */
 export type PkiRequest = FleetFlags & AuthorityFlags & { readonly kind: 'pki'; readonly task: PkiTask }

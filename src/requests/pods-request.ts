@@ -1,11 +1,11 @@
 import { homedir } from 'node:os'
 import { dirname } from 'node:path'
+import type { PodsCommandRequest } from '../command-line/pods-commands.ts'
+import type { CommandIo } from '../commands/output.ts'
+import { runPodLogs } from '../commands/pod-logs.ts'
+import { runPods } from '../commands/pods.ts'
+import { PodPlaces } from '../kube/pod-places.ts'
 import type { ChosenFleet } from './chosen-fleet.ts'
-import type { CommandIo } from './commands/output.ts'
-import { runPodLogs } from './commands/pod-logs.ts'
-import { runPods } from './commands/pods.ts'
-import { PodPlaces } from './kube/pod-places.ts'
-import type { PodsCommandRequest } from './pods-commands.ts'
 
 /** Carry out what goes to pods by their own names. @throws EdgeError when they cannot be looked at */
 export async function runPodsRequest(

@@ -1,23 +1,23 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { EdgeError } from '../protocol/errors.ts'
-import { PACKAGE_BUCKET } from '../protocol/object-store.ts'
-import { operatorJournal } from './audit/own-journal.ts'
+import { EdgeError } from '../../protocol/errors.ts'
+import { PACKAGE_BUCKET } from '../../protocol/object-store.ts'
+import { operatorJournal } from '../audit/own-journal.ts'
+import type { CommandRequest } from '../command-line/command-line.ts'
+import { runKeys } from '../commands/keys.ts'
+import type { LogsWish } from '../commands/logs-request.ts'
+import { runNodes } from '../commands/nodes.ts'
+import type { CommandIo } from '../commands/output.ts'
+import { demoScreen, runScreen } from '../commands/screen.ts'
+import { DEFAULT_CONTEXT } from '../config/context.ts'
+import { consolePaths } from '../config/paths.ts'
+import { IdentityFolder } from '../identity/identity-source.ts'
+import { PASSPHRASE_VARIABLE } from '../pki/passphrase.ts'
+import { detectCapabilities } from '../ui/terminal/capabilities.ts'
 import { type ChosenFleet, chooseFleet, type Program } from './chosen-fleet.ts'
-import type { CommandRequest } from './command-line.ts'
-import { runKeys } from './commands/keys.ts'
-import type { LogsWish } from './commands/logs-request.ts'
-import { runNodes } from './commands/nodes.ts'
-import type { CommandIo } from './commands/output.ts'
-import { demoScreen, runScreen } from './commands/screen.ts'
-import { DEFAULT_CONTEXT } from './config/context.ts'
-import { consolePaths } from './config/paths.ts'
 import { execMeansOf } from './exec-request.ts'
 import { EXIT_OF_COMPARISON, EXIT_OF_DIAGNOSIS, EXIT_OF_PACKAGES, EXIT_UNREACHABLE } from './exit-codes.ts'
-import { IdentityFolder } from './identity/identity-source.ts'
 import { loginPlace, pkiPlace, terminalAsk } from './identity-places.ts'
-import { PASSPHRASE_VARIABLE } from './pki/passphrase.ts'
-import { detectCapabilities } from './ui/terminal/capabilities.ts'
 
 const NODES_TIMEOUT_MS = 5000
 
@@ -37,33 +37,33 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     return 0
   }
   if (request.kind === 'pki') {
-    const { runPki } = await import('./commands/pki.ts')
+    const { runPki } = await import('../commands/pki.ts')
     await runPki(request, pkiPlace(request, io), io)
     return 0
   }
   if (request.kind === 'controller') {
-    const { runController } = await import('./commands/controller.ts')
+    const { runController } = await import('../commands/controller.ts')
     await runController({ ...request, configFile: request.config, version, env: process.env }, io)
     return 0
   }
   if (request.kind === 'pki-token') {
-    const { runPkiToken } = await import('./commands/pki-token.ts')
+    const { runPkiToken } = await import('../commands/pki-token.ts')
     const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
     await runPkiToken({ ...request, configFile: request.config, passphrase, env: process.env }, io)
     return 0
   }
   if (request.kind === 'model') {
-    const { runModel } = await import('./commands/model.ts')
+    const { runModel } = await import('../commands/model.ts')
     const passphrase = { file: request.passphraseFile, env: process.env[PASSPHRASE_VARIABLE], ask: terminalAsk(io) }
     return (await runModel(request.task, passphrase, io)) ? EXIT_OF_PACKAGES.whole : EXIT_OF_PACKAGES.damaged
   }
   if (request.kind === 'nats-bus') {
-    const { runNatsBus } = await import('./commands/nats-bus.ts')
+    const { runNatsBus } = await import('../commands/nats-bus.ts')
     await runNatsBus(request.task, io)
     return 0
   }
   if (request.kind === 'login') {
-    const { runLogin } = await import('./commands/login.ts')
+    const { runLogin } = await import('../commands/login.ts')
     const place = loginPlace(request, io)
     await runLogin(request, place, io)
     await writeLogin(place)
@@ -74,7 +74,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     return EXIT_OF_DIAGNOSIS[await runContextRequest(request, { version, hasScreen: hasScreen() }, io)]
   }
   if (request.kind === 'doctor') {
-    const { runDoctor } = await import('./commands/doctor.ts')
+    const { runDoctor } = await import('../commands/doctor.ts')
     const { identitiesDir } = consolePaths(process.env, homedir())
     const place = {
       load: () => chooseFleet(request, program, io.signal),
@@ -95,7 +95,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
   })
   switch (request.kind) {
     case 'demo': {
-      const { runDemo } = await import('./demo/demo.ts')
+      const { runDemo } = await import('../demo/demo.ts')
       return runDemo({ version, runConsole: request.headless || !hasScreen() ? null : demoScreen(loaded.screen) })
     }
     case 'keys': {
@@ -111,7 +111,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       )
     }
     case 'logs': {
-      const { runLogs } = await import('./commands/logs.ts')
+      const { runLogs } = await import('../commands/logs.ts')
       const colour = process.stdout.isTTY === true && detectCapabilities().depth !== 'none'
       const nodes = await nodesOfLogs(loaded, request)
       const { clouds, access } = loaded
@@ -141,29 +141,29 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       return 0
     }
     case 'replay': {
-      const { runReplay } = await import('./commands/replay.ts')
+      const { runReplay } = await import('../commands/replay.ts')
       return answered(await runReplay({ ...request, ...(await pastOf(loaded, request.name)) }, io))
     }
     case 'compare': {
-      const { runCompare } = await import('./commands/compare.ts')
+      const { runCompare } = await import('../commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...(await pastOf(loaded, request.name)) }, io)]
     }
     case 'model-push': {
-      const { runModelPush } = await import('./commands/model-push.ts')
+      const { runModelPush } = await import('../commands/model-push.ts')
       const nodesOf = (names: readonly string[]) => loaded.inventory.named(names)
       return answered(await runModelPush({ ...request, nodesOf, clouds: loaded.clouds, access: loaded.access }, io))
     }
     case 'resend': {
-      const { runResend } = await import('./commands/resend.ts')
+      const { runResend } = await import('../commands/resend.ts')
       // Standard output is one JSON document: with a comparison that is what it says.
       const told = request.check && request.format === 'json' ? { ...io, stdout: io.stderr } : io
       const done = await runResend({ ...request, ...(await only(loaded, request.name)) }, told)
       if (!done || !request.check) return answered(done)
-      const { runCompare } = await import('./commands/compare.ts')
+      const { runCompare } = await import('../commands/compare.ts')
       return EXIT_OF_COMPARISON[await runCompare({ ...request, ...(await pastOf(loaded, request.name)) }, io)]
     }
     case 'audit': {
-      const { runAudit } = await import('./commands/audit.ts')
+      const { runAudit } = await import('../commands/audit.ts')
       const { context, inventory, access, audit } = loaded
       const nodes = await inventory.everybody()
       const isAsked = (key: string): boolean => request.names.some((name) => name === key || name.endsWith(`/${key}`))
@@ -172,19 +172,19 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       return EXIT_OF_COMPARISON[await runAudit({ ...request, ...where }, io)]
     }
     case 'nats-setup': {
-      const { runNatsSetup } = await import('./commands/nats.ts')
+      const { runNatsSetup } = await import('../commands/nats.ts')
       const { servers, stream } = request
       const regions = servers === null ? loaded.clouds : [servers]
       const clouds = stream === null ? regions : regions.map((region) => ({ ...region, stream }))
       return answered(await runNatsSetup({ ...request, clouds }, io))
     }
     case 'whoami': {
-      const { runWhoami } = await import('./commands/whoami.ts')
+      const { runWhoami } = await import('../commands/whoami.ts')
       const context = loaded.context.name
       return answered(runWhoami({ ...request, context, identity: loaded.access.identity, nowMs: Date.now() }, io))
     }
     case 'picture': {
-      const { runPicture } = await import('./commands/picture.ts')
+      const { runPicture } = await import('../commands/picture.ts')
       const { columns = 80, rows = 25 } = process.stdout
       const { depth, ascii } = detectCapabilities()
       const surface = { columns, rows: rows - 2, depth: process.stdout.isTTY ? depth : 'none', ascii } as const

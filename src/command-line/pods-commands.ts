@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { LogsWish } from '../commands/logs-request.ts'
+import type { OutputFormat } from '../commands/output.ts'
+import type { PodLogsWish } from '../commands/pod-logs.ts'
 import { type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { LogsWish } from './commands/logs-request.ts'
-import type { OutputFormat } from './commands/output.ts'
-import type { PodLogsWish } from './commands/pod-logs.ts'
 
 /** What the commands are asked that go to pods by their own names. */
 export type PodsCommandRequest = FleetFlags &

@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../protocol/errors.ts'
-import type { RolloutOutcome } from './commands/rollout.ts'
-import { isOk, type NodeOutcome } from './shell/fan-out-outcome.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { RolloutOutcome } from '../commands/rollout.ts'
+import { isOk, type NodeOutcome } from '../shell/fan-out-outcome.ts'
 
 /** A node or region did not answer. */
 export const EXIT_UNREACHABLE = 1

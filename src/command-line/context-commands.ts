@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
+import type { ContextTask } from '../commands/context.ts'
+import type { ContextWish } from '../commands/context-wish.ts'
+import type { OutputFormat } from '../commands/output.ts'
 import { collect, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { ContextTask } from './commands/context.ts'
-import type { ContextWish } from './commands/context-wish.ts'
-import type { OutputFormat } from './commands/output.ts'
 import { controllerUrl, pin } from './login-command.ts'
 
 /** What `edgedeck context` is asked. */

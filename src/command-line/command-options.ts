@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDurationMs } from '../settings/units.ts'
-import { OUTPUT_FORMATS } from './commands/output.ts'
+import { parseDurationMs } from '../../settings/units.ts'
+import { OUTPUT_FORMATS } from '../commands/output.ts'
 
 /** What every command may be told: where the fleet is. */
 export interface FleetFlags {

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { AUDIT_STREAM, type StreamWishes, type WishesByStream } from '../protocol/stream-config.ts'
-import { parseSizeBytes } from '../settings/units.ts'
+import { AUDIT_STREAM, type StreamWishes, type WishesByStream } from '../../protocol/stream-config.ts'
+import { parseSizeBytes } from '../../settings/units.ts'
+import type { OutputFormat } from '../commands/output.ts'
+import { type CloudAddress, DEFAULT_STREAM, readCloud } from '../config/cloud-address.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
-import { type CloudAddress, DEFAULT_STREAM, readCloud } from './config/cloud-address.ts'
 import { addBusCommands, addBusOptions, type BusOptions, type BusRequest } from './nats-bus-commands.ts'
 
 /** What `edgedeck nats …` is asked. */

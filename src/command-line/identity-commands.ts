@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
 import { type FleetFlags, fleetFlags, outputOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** What the commands about the operator's own identity are asked. */
 export type IdentityRequest = FleetFlags & { readonly kind: 'whoami'; readonly format: OutputFormat }

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseSizeBytes } from '../settings/units.ts'
+import { parseSizeBytes } from '../../settings/units.ts'
+import { EXEC_FORMATS, type ExecFormat, type ExecWish } from '../commands/exec-wish.ts'
+import { EVERY_NODE, type NodeSelection, parseSelection } from '../fleet/node-selection.ts'
+import { quoteCommand } from '../shell/fan-out-quote.ts'
 import { duration, type FleetFlags, fleetFlags, wholeNumber, whyOption } from './command-options.ts'
-import { EXEC_FORMATS, type ExecFormat, type ExecWish } from './commands/exec-wish.ts'
-import { EVERY_NODE, type NodeSelection, parseSelection } from './fleet/node-selection.ts'
-import { quoteCommand } from './shell/fan-out-quote.ts'
 
 /** What `edgedeck exec` is asked, and of which fleet. */
 export type ExecRequest = FleetFlags & ExecWish & { readonly kind: 'exec' }

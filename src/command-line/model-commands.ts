@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import type { ModelTask } from '../commands/model.ts'
+import type { OutputFormat } from '../commands/output.ts'
 import { outputOption } from './command-options.ts'
-import type { ModelTask } from './commands/model.ts'
-import type { OutputFormat } from './commands/output.ts'
 import { addModelPush, type ModelPushCommand } from './model-push-command.ts'
 
 /** What `edgedeck model …` is asked about packages on this machine. */

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { PACKAGE_BUCKET } from '../protocol/object-store.ts'
+import { PACKAGE_BUCKET } from '../../protocol/object-store.ts'
+import type { PushPlace } from '../commands/model-push.ts'
+import type { OutputFormat } from '../commands/output.ts'
 import { type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
-import type { PushPlace } from './commands/model-push.ts'
-import type { OutputFormat } from './commands/output.ts'
 
 /** `edgedeck model push`. */
 export type ModelPushCommand = FleetFlags & {

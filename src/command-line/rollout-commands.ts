@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { OutputFormat } from '../commands/output.ts'
+import type { RolloutTask } from '../commands/rollout-wish.ts'
+import { EVERY_NODE, type NodeSelection, parseSelection } from '../fleet/node-selection.ts'
+import { DECISIONS, type Decision } from '../rollout/contract.ts'
 import { collect, type FleetFlags, fleetFlags, outputOption, whyOption } from './command-options.ts'
-import type { OutputFormat } from './commands/output.ts'
-import type { RolloutTask } from './commands/rollout-wish.ts'
-import { EVERY_NODE, type NodeSelection, parseSelection } from './fleet/node-selection.ts'
-import { DECISIONS, type Decision } from './rollout/contract.ts'
 
 /** What `edgedeck rollout` is asked, and of which fleet. */
 export type RolloutRequest = FleetFlags & RolloutTask & { readonly kind: 'rollout' }
