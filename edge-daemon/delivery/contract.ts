@@ -15,8 +15,10 @@ export interface PackagePlace {
   readonly trust: readonly PackageSigner[]
   /** Where packages on their way are put together, each in a folder named by its digest. */
   readonly incoming: string
-  /** The package of this digest; null when it is not here whole. */
+  /** The package of this digest; null when none lies here. */
   find(digest: string): Promise<DeliveredPackage | null>
+  /** As {@link find}, every file looked at; null when it is not here whole, and is to be brought. */
+  findWhole(digest: string): Promise<DeliveredPackage | null>
   /** Path of a file with this content in one of the packages that are kept; null for none. */
   fileOf(sha256: string, sizeBytes: number): Promise<string | null>
   /**

@@ -75,7 +75,7 @@ export class Delivery {
     let cameAtMs = performance.now()
     let sureRounds = 0
     for (;;) {
-      const kept = await packages.place.find(item.digest)
+      const kept = await packages.place.findWhole(item.digest)
       if (kept !== null) return kept
       const round: Round = { faults: [], bytesBefore: await this.#bytesHere(item) }
       const whole = await this.#askAll(item, run, round)

@@ -45,7 +45,7 @@ export class LinkIntake {
    * @throws EdgeError `OVERLOADED`, `DISK_FULL`, `PACKAGE_UNTRUSTED` where this node takes none
    */
   async offer({ item, statementBytes }: OfferArgs, by: string): Promise<Taken> {
-    if ((await this.#packages.place.find(item.digest)) !== null) return { kept: true }
+    if ((await this.#packages.place.findWhole(item.digest)) !== null) return { kept: true }
     if (this.#packages.place.trust.length === 0) {
       throw new EdgeError('PACKAGE_UNTRUSTED', {
         message: 'this node trusts no key for packages, so it takes none',

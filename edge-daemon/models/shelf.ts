@@ -37,6 +37,8 @@ export class PackageShelf {
   readonly #root: string
   readonly #trust: readonly PackageSigner[]
   #pins: Readonly<Record<string, string>>
+  /** Packages of which a file was found altered; until another comes in its place. */
+  readonly #spoilt = new Set<string>()
   /** Pins and removals one after the other: a pin that was promised is on the disk before anything is removed. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -77,13 +79,27 @@ export class PackageShelf {
     return join(this.#root, 'incoming')
   }
 
-  /** The package of this digest; null when it is not here whole. */
+  /** The package of this digest; null when none lies here. It was whole when it came. */
   async find(digest: string): Promise<ShelvedPackage | null> {
     if (!DIGEST.test(digest)) return null
     const folder = join(this.#root, digest)
     if (!(await this.#digests()).includes(digest)) return null
     const signed = await readPackageFile(folder).catch(() => null)
     return signed === null ? null : this.#shelved(folder, digest, signed)
+  }
+
+  /** As {@link find}, every file looked at again: what was spoilt on the disk since is not here, and may be brought anew. */
+  async findWhole(digest: string): Promise<ShelvedPackage | null> {
+    const held = this.#spoilt.has(digest) ? null : await this.find(digest)
+    if (held === null) return null
+    try {
+      await verifyFolder({ folder: held.folder, trust: null, digest })
+      return held
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      this.#spoilt.add(digest)
+      return null
+    }
   }
 
   /** Path of a file with this content in one of the packages here; null for none. */
@@ -97,12 +113,12 @@ export class PackageShelf {
 
   /**
    * Take a folder of {@link incoming} that holds a whole package: verified, synced, then moved to its place by a rename.
-   * Taking what is here already is fine, the folder then goes.
+   * Taking what is here already is fine, the folder then goes; what was spoilt here gives its place.
    * @throws EdgeError of `verifyFolder`; the folder then stays, for whoever brought it to discard.
    */
   async accept(folder: string, signed: SignedPackage): Promise<ShelvedPackage> {
     const digest = digestOfStatement(signed.statement)
-    const here = await this.find(digest)
+    const here = await this.findWhole(digest)
     if (here !== null) {
       await this.#remove(folder)
       return here
@@ -110,10 +126,11 @@ export class PackageShelf {
     await verifyFolder({ folder, trust: this.#trust, digest })
     await syncTree(folder)
     const place = join(this.#root, digest)
-    // What stands there has no statement to be read: it was damaged by others.
+    // What stands there was damaged by others.
     await this.#remove(place)
     await rename(folder, place)
     await sync(this.#root)
+    this.#spoilt.delete(digest)
     return this.#shelved(place, digest, signed)
   }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { DeliveredPackage, DeliveryProgress } from '../../../edge-daemon/delivery/contract.ts'
@@ -138,6 +138,16 @@ describe('a package over HTTP', () => {
     await isAsMade(second, next)
     expect(at.server.sentBytes() - before).toBeLessThan(5000)
     expect((await stat(join(second.folder, 'model.onnx'))).ino).toBe((await stat(join(first.folder, 'model.onnx'))).ino)
+  })
+
+  it('comes anew where it was spoilt on the disk since, and only what was', async () => {
+    await using at = await scene()
+    const { folder } = await fetchFrom(at.host, [at.server.url], at.made)
+    await writeFile(join(folder, 'samples/a.png'), noise(3000, 3))
+    const host = await at.host.reopen()
+    at.server.asked.length = 0
+    await isAsMade(await fetchFrom(host, [at.server.url], at.made), at.made)
+    expect(at.server.asked.filter((path) => path.startsWith('/blobs/'))).toHaveLength(1)
   })
 
   it('gives one content to all files that have it, and an empty file to who wants one', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -62,6 +62,20 @@ describe('the shelf of packages', () => {
     await expect(shelf.accept(damaged.folder, damaged.signed)).rejects.toMatchObject({ code: 'PACKAGE_INVALID' })
     expect(await shelf.list()).toEqual([])
     expect(await readdir(shelf.incoming)).toEqual(['1.0.0', '2.0.0'])
+  })
+
+  it('takes a package again whose files were spoilt where it stood, and keeps its pins', async () => {
+    const shelf = await PackageShelf.open(dir, trust)
+    const first = await bring(shelf, '1.0.0')
+    const { folder } = await shelf.accept(first.folder, first.signed)
+    await shelf.pin('confirmed-model', first.digest)
+    expect(await shelf.findWhole(first.digest)).toMatchObject({ digest: first.digest })
+    await writeFile(join(folder, 'weights'), 'OF 1.0.0')
+    expect(await shelf.findWhole(first.digest)).toBeNull()
+    const again = await bring(shelf, '1.0.0')
+    await shelf.accept(again.folder, again.signed)
+    expect(await readFile(join(folder, 'weights'), 'utf8')).toBe('of 1.0.0')
+    expect(await shelf.findWhole(first.digest)).toMatchObject({ pins: ['confirmed-model'] })
   })
 
   it('removes what no pin keeps, also after a restart', async () => {
