@@ -56,7 +56,7 @@ const connectedMb = rssMb()
 const decided: number[] = []
 const { service, close } = await openRollouts({
   place: { kind: 'folder', dir },
-  fleet: { fleet, link: (key) => links.byKey.get(key), attend: (keys) => links.attend(keys) },
+  fleet: { fleet, link: (key) => links.byKey.get(key), attend: (...of) => links.attend(...of) },
   identity: NO_IDENTITY,
   holder: 'bench',
   onDecided: (ms) => decided.push(ms),

@@ -3,6 +3,7 @@ import { Fleet } from '../fleet/fleet.ts'
 import { LOG_WINDOW_MS } from '../fleet/log-merge.ts'
 import type { FleetView, LogRow } from '../fleet/view.ts'
 import type { FleetAccess } from '../link/access.ts'
+import type { Attention } from '../link/attentions.ts'
 import { FleetLinks } from '../link/fleet-links.ts'
 import type { LinkInterest, NodeLink } from '../link/link.ts'
 
@@ -67,8 +68,8 @@ export class FleetSession {
   }
 
   /** Whom a rollout depends on, see {@link FleetLinks.attend}. */
-  attend(keys: ReadonlySet<string>): void {
-    this.#links.attend(keys)
+  attend(holder: string, attention: Attention | null): void {
+    this.#links.attend(holder, attention)
   }
 
   /** Wait until the fleet looks so, the time is over, or the signal comes. Resolves with the last look. */

@@ -83,7 +83,7 @@ export async function runScreen(
   })
   const rollouts = await screenRollouts({
     ...options.rollouts,
-    fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (keys) => session.attend(keys) },
+    fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (...of) => session.attend(...of) },
     identity: access.identity ?? NO_IDENTITY,
   })
   try {

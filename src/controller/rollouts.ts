@@ -81,7 +81,7 @@ export class ControllerRollouts {
       fleet: {
         fleet: this.#fleet,
         link: (key) => this.#links.byKey.get(key),
-        attend: (keys) => this.#links.attend(keys),
+        attend: (...of) => this.#links.attend(...of),
       },
       identity,
       holder: `controller ${name} at ${hostname()}`,

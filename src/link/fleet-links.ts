@@ -3,6 +3,7 @@ import type { Heartbeat } from '../../protocol/presence.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { NO_IDENTITY } from '../identity/identity-source.ts'
 import type { FleetAccess } from './access.ts'
+import { type Attention, Attentions } from './attentions.ts'
 import { BestLink, type WayMaker } from './best-link.ts'
 import { dialBus } from './bus-dial.ts'
 import type { LinkInterest, LinkSink, NodeLink } from './link.ts'
@@ -42,7 +43,7 @@ export class FleetLinks {
   /** Keys by site and name, for heartbeats. */
   readonly #keys = new Map<string, string>()
   #looked: ReadonlySet<string> | null = null
-  #attended: ReadonlySet<string> = new Set()
+  readonly #attentions = new Attentions()
   #isRunning = false
 
   constructor(options: FleetLinksOptions) {
@@ -71,22 +72,28 @@ export class FleetLinks {
     return this.#options.nodes.find((node) => node.key === key) ?? this.#heard.get(key) ?? null
   }
 
-  /** Whom somebody looks at now: these nodes tell every second, the others every ten. Until it is called all tell as often as they like. */
+  /**
+   * Whom somebody looks at now: these nodes tell every second, the others every ten. Until this or {@link attend} is called
+   * all tell as often as they like.
+   */
   look(keys: ReadonlySet<string>): void {
     this.#looked = keys
     for (const [key, link] of this.#links) link.pace(this.#paceOf(key, keys))
   }
 
-  /** Nodes that tell every second whether or not somebody looks at them: a rollout depends on what they say. */
-  attend(keys: ReadonlySet<string>): void {
-    const changed = new Set([...this.#attended, ...keys])
-    this.#attended = keys
+  /**
+   * What a holder (a rollout) depends on, whoever looks; null when it is through. Nodes tell every second as long as one of
+   * the holders wants it.
+   */
+  attend(holder: string, attention: Attention | null): void {
+    const changed = this.#attentions.set(holder, attention)
     const looked = this.#looked
-    if (looked !== null) for (const key of changed) this.#links.get(key)?.pace(this.#paceOf(key, looked))
+    if (looked === null) this.look(new Set())
+    else for (const key of changed) this.#links.get(key)?.pace(this.#paceOf(key, looked))
   }
 
   #paceOf(key: string, looked: ReadonlySet<string>): number {
-    return looked.has(key) || this.#attended.has(key) ? FAST_MS : SLOW_MS
+    return looked.has(key) || this.#attentions.isOften(key) ? FAST_MS : SLOW_MS
   }
 
   #add(key: string, direct: DirectAddress | null, site: string | undefined, node = key): void {

@@ -27,7 +27,7 @@ export async function runRolloutRequest(request: RolloutRequest, fleet: ChosenFl
   const holder = `${standingOf(access.identity).name ?? userInfo().username} at ${hostname()} (${process.pid})`
   const rollouts = await openRollouts({
     place: fleet.rollouts,
-    fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (keys) => session.look(keys) },
+    fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (...of) => session.attend(...of) },
     identity: access.identity,
     holder,
   })

@@ -19,8 +19,11 @@ import { type JudgeSigner, weighed } from './signed-words.ts'
 import { hasEnded, type RolloutState } from './state.ts'
 import { watchedNodes } from './watched-nodes.ts'
 
-/** A target that may be told on whom a rollout depends now. */
-export type DrivenTarget = Target & { readonly attend?: (nodes: readonly NodeKey[]) => void }
+/** A target that may be told on whom a rollout depends now, and when it is not driven any more. */
+export type DrivenTarget = Target & {
+  readonly attend?: (nodes: readonly NodeKey[]) => void
+  readonly leave?: () => void
+}
 
 /** What a {@link RolloutDriver} is made with. */
 export interface DriverOptions {
@@ -137,7 +140,7 @@ export class RolloutDriver {
       signal.removeEventListener('abort', wake)
       ended.abort()
       await following?.catch(() => undefined)
-      this.#madeTarget?.attend?.([])
+      this.#madeTarget?.leave?.()
       await lease.release().catch(() => undefined)
     }
   }
@@ -150,7 +153,10 @@ export class RolloutDriver {
       const plan = this.#plan
       if (state === null || plan === null) return false
       // A bus that lost the end of its journal may have lost a term that nodes know.
-      const seen = this.#target(plan).observe([...state.nodes.keys()])
+      const target = this.#target(plan)
+      const seen = target.observe([...state.nodes.keys()])
+      // From now on they are reached: the first decisions need what they tell.
+      target.attend?.(watchedNodes(state))
       const known = [...seen.nodes.values()].flatMap(({ change }) =>
         change?.rollout === plan.rollout ? [change.term] : [],
       )

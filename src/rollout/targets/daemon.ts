@@ -4,6 +4,7 @@ import { untrusted } from '../../../protocol/untrusted-text.ts'
 import { safe } from '../../fleet/clean.ts'
 import type { Fleet } from '../../fleet/fleet.ts'
 import type { NodeTold } from '../../fleet/view.ts'
+import type { Attention } from '../../link/attentions.ts'
 import type { CommandOutcome, NodeLink } from '../../link/link.ts'
 import type {
   NodeKey,
@@ -22,8 +23,8 @@ import { stepCommand } from './step-args.ts'
 export interface RolloutFleet {
   readonly fleet: Fleet
   readonly link: (key: string) => NodeLink | undefined
-  /** Have these nodes tell every second. */
-  readonly attend?: (keys: ReadonlySet<string>) => void
+  /** What a rollout depends on from now on; null when it is not driven here any more. */
+  readonly attend?: (rollout: string, attention: Attention | null) => void
 }
 
 const STEP_TIMEOUT_MS = 10_000
@@ -91,9 +92,17 @@ export class DaemonTarget implements Target {
     return { nowMs, watchingSince: this.#watchingSince, nodes: seen }
   }
 
-  /** Have the nodes of a rollout tell every second. */
+  /** Reach all nodes of the plan that are known here, and have these tell every second. */
   attend(nodes: readonly NodeKey[]): void {
-    this.#options.attend?.(new Set(nodes.flatMap((key) => this.#keyOf(key) ?? [])))
+    const { attend, plan } = this.#options
+    const often = new Set(nodes.flatMap((key) => this.#keyOf(key) ?? []))
+    // Those that the last look found: it looks at all of them.
+    attend?.(plan.rollout, { needed: new Set(this.#keys.values()), often })
+  }
+
+  /** Depend on none of them any more. */
+  leave(): void {
+    this.#options.attend?.(this.#options.plan.rollout, null)
   }
 
   async carryOut(order: StepOrder): Promise<StepOutcome> {

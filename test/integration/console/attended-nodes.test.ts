@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { FleetLinks } from '../../../src/link/fleet-links.ts'
+import { eventually } from '../../support/edge-daemon.ts'
+import { LiveNode } from '../../support/live-node.ts'
+
+const LIMITS = { timeoutMs: 20_000 }
+
+/** Links to three nodes on loopback that nobody looks at; what each announced last. */
+async function threeNodes() {
+  const nodes = await Promise.all(['a', 'b', 'c'].map(async (key) => ({ key, live: await new LiveNode().start() })))
+  const everyMs = new Map<string, number | undefined>()
+  const links = new FleetLinks({
+    nodes: nodes.map(({ key, live }) => ({ key, url: live.url })),
+    access: { version: '0' },
+    interest: { status: true, alertBacklog: null, logs: null },
+    sink: (key, event) => {
+      if (event.kind === 'frame' && event.frame.t === 'status') everyMs.set(key, event.frame.everyMs)
+    },
+    onFound: () => undefined,
+  })
+  return {
+    links,
+    announced: (...keys: string[]) => keys.map((key) => everyMs.get(key)),
+    [Symbol.asyncDispose]: async () => {
+      await links.stop()
+      await Promise.all(nodes.map(({ live }) => live.server.stop()))
+    },
+  }
+}
+
+/** On these, all of which tell every second. */
+function on(...keys: string[]) {
+  return { needed: new Set(keys), often: new Set(keys) }
+}
+
+test('nodes of several rollouts tell every second until the last that depends on them is through', {
+  timeout: 90_000,
+}, async () => {
+  await using three = await threeNodes()
+  const { links, announced } = three
+  links.look(new Set())
+  links.attend('r1', on('a', 'b'))
+  links.attend('r2', on('b'))
+  links.start()
+  await eventually(() => String(announced('a', 'b', 'c')) === '1000,1000,10000', LIMITS)
+  links.attend('r1', null)
+  await eventually(() => String(announced('a')) === '10000', LIMITS)
+  expect(announced('b', 'c')).toEqual([1000, 10_000])
+  links.attend('r2', on('c'))
+  await eventually(() => String(announced('b', 'c')) === '10000,1000', LIMITS)
+  expect(announced('a')).toEqual([10_000])
+})
+
+test('where nobody looks at a fleet, what a rollout depends on tells every second and the others every ten', {
+  timeout: 60_000,
+}, async () => {
+  await using three = await threeNodes()
+  const { links, announced } = three
+  links.start()
+  await eventually(() => !announced('a', 'b', 'c').includes(undefined), LIMITS)
+  links.attend('r1', on('a'))
+  await eventually(() => String(announced('a', 'b', 'c')) === '1000,10000,10000', LIMITS)
+})
