@@ -30,12 +30,19 @@ export function RolloutOverlay({
       return <Planning console={console} size={size} face={face} />
     case 'busy':
       return (
-        <Said console={console} size={size} title={face.title} lines={[face.text]} fault={null} foot="esc cancels" />
+        <Said
+          console={console}
+          size={size}
+          title={face.title}
+          lines={[face.text]}
+          fault={null}
+          foot={`esc ${face.esc}`}
+        />
       )
     case 'typing': {
       const cursor = console.parts.look.ascii ? '_' : '█'
       const lines = [...face.lines, `> ${face.typed}${cursor}`]
-      const foot = `enter ${face.enter}; esc goes back`
+      const foot = `enter ${face.enter}; esc ${face.esc}`
       return <Said console={console} size={size} title={face.title} lines={lines} fault={face.fault} foot={foot} />
     }
     case 'failed':
@@ -126,7 +133,7 @@ function Offers({
           {` ${truncate(fault, width - 4)}`}
         </Text>
       ))}
-      <Text dimColor> type to search; enter shows the plan, nothing happens yet; esc goes back</Text>
+      <Text dimColor> type to search; enter shows the plan, nothing happens yet; esc closes</Text>
     </Dialog>
   )
 }
@@ -155,7 +162,7 @@ function Planning({
   const left = lines.length - first - shown.length
   const help = KNOBS[face.row]?.help ?? ''
   const goesOn = isBeginnable(face.plan) ? 'enter goes on; ' : ''
-  const foot = `${goesOn}arrows change it; f strategy from a file${left > 0 ? `; ^D ${left} lines more` : ''}; esc leaves it`
+  const foot = `${goesOn}esc ${face.esc}; arrows change it; f takes a file${left > 0 ? `; ^D ${left} more` : ''}`
   return (
     <Dialog
       console={console}

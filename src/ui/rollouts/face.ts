@@ -22,7 +22,13 @@ export interface PackageOffers {
 /** What is asked or told on the way to a rollout or about one; every text is safe to show. */
 export type RolloutFace =
   /** Packages are looked up, or something is written down. */
-  | { readonly phase: 'busy'; readonly title: string; readonly text: string }
+  | {
+      readonly phase: 'busy'
+      readonly title: string
+      readonly text: string
+      /** What esc does. */
+      readonly esc: string
+    }
   /** One of the packages is chosen; `typed` is what is searched for. */
   | {
       readonly phase: 'choosing'
@@ -46,6 +52,8 @@ export type RolloutFace =
       readonly row: number
       /** Lines that the plan is scrolled down. */
       readonly scroll: number
+      /** What esc does. */
+      readonly esc: string
     }
   /** A line is typed: a file, a confirmation, a reason. */
   | {
@@ -56,6 +64,8 @@ export type RolloutFace =
       readonly fault: string | null
       /** What enter does. */
       readonly enter: string
+      /** What esc does. */
+      readonly esc: string
     }
   /** It came to nothing. */
   | { readonly phase: 'failed'; readonly title: string; readonly lines: readonly string[] }

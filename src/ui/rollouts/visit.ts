@@ -1,17 +1,16 @@
 import { EdgeError, messageOf } from '../../../protocol/errors.ts'
-import { untrusted } from '../../../protocol/untrusted-text.ts'
+import { type UntrustedText, untrusted } from '../../../protocol/untrusted-text.ts'
 import type { KeyName } from '../../actions/keys.ts'
 import type { NodeKey, Plan, Strategy } from '../../rollout/contract.ts'
 import type { RolloutService } from '../../rollout/service.ts'
 import { DEFAULT_STRATEGY } from '../../rollout/strategy.ts'
 import type { ConsoleStore } from '../console-store.ts'
-import { editText } from '../edit-text.ts'
 import type { Act } from './acts.ts'
 import { isDecision } from './acts.ts'
 import type { RolloutEntry } from './book.ts'
 import { actLines, confirmLines, faultInTyped, whyBehind } from './confirm-text.ts'
-import { isBeginnable, offersFor, type PackageOffer, type PackageOffers, type RolloutFace } from './face.ts'
-import { KNOBS } from './knobs.ts'
+import type { PackageOffer, PackageOffers, RolloutFace } from './face.ts'
+import { RolloutSteps } from './steps.ts'
 
 /** What rollouts are begun and decided with. */
 export interface RolloutParts {
@@ -38,67 +37,84 @@ export interface RolloutVisitParts {
   readonly drive: (id: string) => void
 }
 
+type Choosing = Extract<RolloutFace, { phase: 'choosing' }>
+type Planning = Extract<RolloutFace, { phase: 'planning' }>
+type Typing = Extract<RolloutFace, { phase: 'typing' }>
+
+/** One way through the dialogs. */
+interface Way {
+  readonly rollouts: RolloutParts
+  /** Aborted when it was called off. */
+  readonly signal: AbortSignal
+}
+
+/** What is planned, by which strategy, and what esc does in its first step. */
+interface Planned extends Pick<Planning, 'title' | 'strategy' | 'file' | 'esc'> {
+  readonly planOf: (strategy: Strategy) => Plan
+}
+
 const MOST_WHY_CHARS = 200
 const MOST_FAULT_LINES = 10
 
 /** The way from `u` to a rollout, and from a key to a decision about one: packages, plan, confirmation, and back. */
 export class RolloutVisit {
   readonly #parts: RolloutVisitParts
-  #abort: AbortController | null = null
-  /** Takes the answer to what is asked; null for none. */
-  #answer: ((answer: string | PackageOffer | null) => void) | null = null
-  #isAllowed: (typed: string) => string | null = () => null
-  #replan: (strategy: Strategy) => Pick<Extract<RolloutFace, { phase: 'planning' }>, 'plan' | 'fault'> = () => ({
-    plan: null,
-    fault: null,
-  })
+  readonly #steps: RolloutSteps
 
   constructor(parts: RolloutVisitParts) {
     this.#parts = parts
+    this.#steps = new RolloutSteps(parts.store)
   }
 
   /** Roll something out to these nodes. Never rejects. */
   async open(nodes: readonly NodeKey[]): Promise<void> {
-    await this.#visit('no rollout', async (rollouts, signal) => {
+    await this.#visit('no rollout', async (way) => {
+      const { rollouts, signal } = way
       const title = `roll out to ${nodes.length === 1 ? untrusted(nodes[0] ?? '') : `${nodes.length} nodes`}`
-      this.#show({ phase: 'busy', title, text: 'looking for packages …' })
+      this.#steps.show(signal, { phase: 'busy', title, text: 'looking for packages …', esc: 'closes' })
       const { offers, faults } = await rollouts.offers(signal)
-      if (signal.aborted) return
-      const offer = await this.#chosen(rollouts, { phase: 'choosing', title, offers, faults, typed: '', row: 0 })
-      if (offer === null) return
-      const { item, sources } = offer
-      const what = `${item.name} ${item.version}`
-      await this.#planned(
-        rollouts,
-        `${what} to ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`,
-        rollouts.first ?? DEFAULT_STRATEGY,
-        (strategy) => rollouts.service.plan({ target: 'daemon', item, sources, nodes, strategy, undoes: null }),
-      )
+      let choosing: Choosing = { phase: 'choosing', title, offers, faults, typed: '', row: 0 }
+      let by: Pick<Planning, 'strategy' | 'file'> = { strategy: rollouts.first ?? DEFAULT_STRATEGY, file: null }
+      for (;;) {
+        const chosen = await this.#chosen(way, choosing)
+        if (chosen === null) return
+        const { item, sources } = chosen.offer
+        const left = await this.#planned(way, {
+          title: `${item.name} ${item.version} to ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`,
+          ...by,
+          esc: 'goes back',
+          planOf: (strategy) =>
+            rollouts.service.plan({ target: 'daemon', item, sources, nodes, strategy, undoes: null }),
+        })
+        if (left === null) return
+        choosing = chosen.face
+        by = left
+      }
     })
   }
 
   /** Do something about a rollout, after it was confirmed. Never rejects. */
   async act(act: Act, entry: RolloutEntry): Promise<void> {
-    await this.#visit(`${act} did nothing`, async (rollouts) => {
+    await this.#visit(`${act} did nothing`, async (way) => {
+      const { rollouts, signal } = way
       const { plan, id } = entry.state
       const what = untrusted(`${plan.item.name} ${plan.item.version}`)
       if (act === 'undo') {
+        const { target, item, sources } = plan
         const nodes = plan.waves.flatMap((wave) => wave.nodes)
-        await this.#planned(rollouts, `undo ${what}`, plan.strategy, (strategy) =>
-          rollouts.service.plan({
-            target: plan.target,
-            item: plan.item,
-            sources: plan.sources,
-            nodes,
-            strategy,
-            undoes: id,
-          }),
-        )
+        await this.#planned(way, {
+          title: `undo ${what}`,
+          strategy: plan.strategy,
+          file: null,
+          esc: 'closes',
+          planOf: (strategy) => rollouts.service.plan({ target, item, sources, nodes, strategy, undoes: id }),
+        })
         return
       }
       const production = this.#parts.production && act !== 'pause' && act !== 'abort'
       const word = production ? plan.item.name : null
-      const typed = await this.#typed(
+      const { answer } = await this.#typed(
+        signal,
         {
           phase: 'typing',
           title: `${act} ${what}?`,
@@ -106,16 +122,17 @@ export class RolloutVisit {
           typed: '',
           fault: null,
           enter: `${act}s`,
+          esc: 'closes',
         },
         (text) => faultInTyped(text, word),
       )
-      if (typed === null) return
+      if (answer === null) return
       if (!isDecision(act)) {
         this.#parts.drive(id)
         return
       }
-      this.#show({ phase: 'busy', title: `${act} ${what}`, text: 'writing it down …' })
-      const why = whyBehind(typed, word).slice(0, MOST_WHY_CHARS)
+      this.#steps.show(signal, { phase: 'busy', title: `${act} ${what}`, text: 'writing it down …', esc: WRITTEN })
+      const why = whyBehind(answer, word).slice(0, MOST_WHY_CHARS)
       await rollouts.service.decide(id, { decision: act, wave: null, why: why === '' ? null : why })
       this.#parts.toast(`${act}: written down; whoever drives it obeys`)
     })
@@ -123,234 +140,167 @@ export class RolloutVisit {
 
   /** Ask before the console is left; resolves with whether it is. */
   async leave(driven: readonly RolloutEntry[], lines: readonly string[]): Promise<boolean> {
-    this.#callOff()
-    this.#abort = new AbortController()
+    this.#steps.callOff()
+    const way = this.#steps.begin()
+    if (way === null) return false
     const title = driven.length === 1 ? 'a rollout is driven here' : `${driven.length} rollouts are driven here`
-    const typed = await this.#typed(
-      { phase: 'typing', title, lines, typed: '', fault: null, enter: 'leaves' },
+    const { answer } = await this.#typed(
+      way,
+      { phase: 'typing', title, lines, typed: '', fault: null, enter: 'leaves', esc: 'stays' },
       () => null,
     )
-    this.#close()
-    return typed !== null
+    this.#steps.end(way)
+    return answer !== null
   }
 
   /** A key while it lies over the screen. */
   press(key: KeyName): void {
-    const { overlay } = this.#parts.store.get()
-    if (overlay?.name !== 'rollout') return
-    const { face } = overlay
-    if (key === 'esc' || key === 'ctrl-c') this.#callOff()
-    else if (face.phase === 'choosing') this.#choose(face, key)
-    else if (face.phase === 'planning') this.#turn(face, key)
-    else if (face.phase === 'typing') this.#type(face, key)
-    else if (face.phase === 'failed' && key === 'enter') this.#callOff()
+    this.#steps.press(key)
   }
 
-  /** One of the packages that are there, or what was typed: a folder, or a name with its digest. Null for none. */
+  /** One of the packages that are there, or what was typed: a folder, or a name with its digest. Null when it was left. */
   async #chosen(
-    rollouts: RolloutParts,
-    first: Extract<RolloutFace, { phase: 'choosing' }>,
-  ): Promise<PackageOffer | null> {
-    let face = first
+    { rollouts, signal }: Way,
+    first: Choosing,
+  ): Promise<{ readonly offer: PackageOffer; readonly face: Choosing } | null> {
+    let asked = first
     for (;;) {
-      const answer = await this.#asked(face)
-      if (answer === null || typeof answer !== 'string') return answer
+      const { answer, face } = await this.#steps.ask(signal, asked)
+      if (answer === null) return null
+      if (typeof answer !== 'string') return { offer: answer, face }
       try {
-        return await rollouts.find(answer)
+        return { offer: await rollouts.find(answer), face: { ...face, faults: first.faults } }
       } catch (error) {
-        const fault = untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error))
-        face = { ...first, typed: answer, faults: [fault] }
+        asked = { ...face, faults: [faultOf(error)] }
       }
     }
   }
 
-  /** Look at the plan, change it, and begin. */
+  /** Look at the plan, change it, and begin. Null when it was begun or called off; else by what it was planned last. */
   async #planned(
-    rollouts: RolloutParts,
-    title: string,
-    first: Strategy,
-    planOf: (strategy: Strategy) => Plan,
-  ): Promise<void> {
-    this.#replan = (strategy) => {
+    way: Way,
+    { title, strategy: first, file, esc, planOf }: Planned,
+  ): Promise<Pick<Planning, 'strategy' | 'file'> | null> {
+    const { signal } = way
+    const replan = (strategy: Strategy): Pick<Planning, 'plan' | 'fault'> => {
       try {
         return { plan: planOf(strategy), fault: null }
       } catch (error) {
-        return { plan: null, fault: untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error)) }
+        return { plan: null, fault: faultOf(error) }
       }
     }
-    let face: Extract<RolloutFace, { phase: 'planning' }> = {
-      phase: 'planning',
-      title,
-      strategy: first,
-      file: null,
-      ...this.#replan(first),
-      row: 0,
-      scroll: 0,
-    }
+    const start = { phase: 'planning', title, strategy: first, file, ...replan(first), row: 0, scroll: 0, esc } as const
+    let asked: Planning = start
+    let why = ''
     for (;;) {
-      const answer = await this.#asked(face)
-      if (answer === null) return
-      const { overlay } = this.#parts.store.get()
-      if (overlay?.name === 'rollout' && overlay.face.phase === 'planning') face = overlay.face
-      if (answer === 'file') {
-        face = (await this.#fromFile(rollouts, face)) ?? face
-        if (this.#abort?.signal.aborted !== false) return
-        continue
+      const { answer, face } = await this.#steps.ask(signal, asked, { replan })
+      if (signal.aborted) return null
+      if (answer === null) return face
+      asked = face
+      if (answer === 'file') asked = await this.#fromFile(way, face, replan)
+      else if (face.plan !== null) {
+        const left = await this.#confirmed(way, { title, plan: face.plan, typed: why })
+        if (left === null) return null
+        why = left
       }
-      const { plan } = face
-      if (plan === null) continue
-      const begun = await this.#confirmed(rollouts, title, plan)
-      if (begun) return
-      if (this.#abort?.signal.aborted !== false) return
     }
   }
 
   async #fromFile(
-    rollouts: RolloutParts,
-    face: Extract<RolloutFace, { phase: 'planning' }>,
-  ): Promise<Extract<RolloutFace, { phase: 'planning' }> | null> {
-    const file = await this.#typed(
+    { rollouts, signal }: Way,
+    face: Planning,
+    replan: (strategy: Strategy) => Pick<Planning, 'plan' | 'fault'>,
+  ): Promise<Planning> {
+    const { answer } = await this.#typed(
+      signal,
       {
         phase: 'typing',
         title: 'strategy from a file',
-        lines: ['Path of a YAML file; docs/rollouts.md tells its keys.'],
+        lines: ['Path of a YAML file; docs/strategy.md tells its keys.'],
         typed: face.file ?? '',
         fault: null,
         enter: 'reads it',
+        esc: 'goes back',
       },
       (typed) => (typed.trim() === '' ? 'type a path, or esc' : null),
     )
-    if (file === null) return null
+    if (answer === null) return face
+    const file = answer.trim()
     try {
-      const strategy = await rollouts.strategy(file.trim())
-      return { ...face, strategy, file: untrusted(file.trim()), ...this.#replan(strategy), scroll: 0 }
+      const strategy = await rollouts.strategy(file)
+      return { ...face, strategy, file: untrusted(file), ...replan(strategy), scroll: 0 }
     } catch (error) {
-      return { ...face, fault: untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error)) }
+      return { ...face, fault: faultOf(error) }
     }
   }
 
-  /** Confirm and begin; resolves with whether it was begun. */
-  async #confirmed(rollouts: RolloutParts, title: string, plan: Plan): Promise<boolean> {
+  /** Confirm and begin. Null when it was begun or called off; else what was typed before esc. */
+  async #confirmed(
+    { rollouts, signal }: Way,
+    { title, plan, typed }: { readonly title: string; readonly plan: Plan; readonly typed: string },
+  ): Promise<string | null> {
+    const { production, context, begun, drive, toast } = this.#parts
     const count = plan.waves.reduce((sum, wave) => sum + wave.nodes.length, 0) + plan.deferred.length
-    const word = this.#parts.production ? String(count) : null
-    const typed = await this.#typed(
+    const word = production ? String(count) : null
+    const { answer, face } = await this.#typed(
+      signal,
       {
         phase: 'typing',
         title: `begin: ${title}`,
-        lines: confirmLines(plan, this.#parts.production ? { context: this.#parts.context, count } : null),
-        typed: '',
+        lines: confirmLines(plan, production ? { context, count } : null),
+        typed,
         fault: null,
         enter: 'begins',
+        esc: 'goes back',
       },
       (text) => faultInTyped(text, word),
     )
-    if (typed === null) return false
-    this.#show({ phase: 'busy', title, text: 'signing and writing it down …' })
-    const why = whyBehind(typed, word).slice(0, MOST_WHY_CHARS)
+    if (signal.aborted) return null
+    if (answer === null) return face.typed
+    this.#steps.show(signal, { phase: 'busy', title, text: 'signing and writing it down …', esc: WRITTEN })
+    const why = whyBehind(answer, word).slice(0, MOST_WHY_CHARS)
     await rollouts.service.start(plan, why === '' ? null : why)
-    this.#close()
-    this.#parts.begun(plan.rollout)
-    return true
+    if (signal.aborted) {
+      drive(plan.rollout)
+      toast(`${title}: begun, and driven here`)
+      return null
+    }
+    this.#steps.end(signal)
+    begun(plan.rollout)
+    return null
   }
 
-  async #visit(failed: string, work: (rollouts: RolloutParts, signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #visit(failed: string, work: (way: Way) => Promise<void>): Promise<void> {
     const { rollouts } = this.#parts
-    if (rollouts === null || this.#abort !== null) return
-    const abort = new AbortController()
-    this.#abort = abort
+    if (rollouts === null) return
+    const signal = this.#steps.begin()
+    if (signal === null) return
     try {
-      await work(rollouts, abort.signal)
+      await work({ rollouts, signal })
     } catch (error) {
       const [message, next] = error instanceof EdgeError ? [error.message, error.next] : [messageOf(error), []]
       const lines = [message, ...next.map((cure) => `→ ${cure}`)]
         .map((text) => untrusted(text))
         .slice(0, MOST_FAULT_LINES)
-      if (!abort.signal.aborted) await this.#asked({ phase: 'failed', title: failed, lines })
+      if (signal.aborted) this.#parts.toast(`${failed}: ${lines[0] ?? ''}`)
+      await this.#steps.ask(signal, { phase: 'failed', title: failed, lines })
     }
-    if (this.#abort === abort) {
-      this.#abort = null
-      this.#close()
-    }
+    this.#steps.end(signal)
   }
 
   async #typed(
-    face: Extract<RolloutFace, { phase: 'typing' }>,
-    isAllowed: (typed: string) => string | null,
-  ): Promise<string | null> {
-    this.#isAllowed = isAllowed
-    const answer = await this.#asked(face)
-    return typeof answer === 'string' ? answer : null
+    way: AbortSignal,
+    asked: Typing,
+    faultIn: (typed: string) => string | null,
+  ): Promise<{ readonly answer: string | null; readonly face: Typing }> {
+    const { answer, face } = await this.#steps.ask(way, asked, { faultIn })
+    return { answer: typeof answer === 'string' ? answer : null, face }
   }
+}
 
-  /** Show a question and wait for its answer; null when it is called off. */
-  #asked(face: RolloutFace): Promise<string | PackageOffer | null> {
-    if (this.#abort?.signal.aborted !== false) return Promise.resolve(null)
-    return new Promise((resolve) => {
-      this.#answer = resolve
-      this.#show(face)
-    })
-  }
+/** What esc does while something is written that cannot be called back. */
+const WRITTEN = 'closes this; it may be written all the same'
 
-  #settle(answer: string | PackageOffer | null): void {
-    const settle = this.#answer
-    this.#answer = null
-    settle?.(answer)
-  }
-
-  #callOff(): void {
-    this.#abort?.abort()
-    this.#abort = null
-    this.#settle(null)
-    this.#close()
-  }
-
-  #choose(face: Extract<RolloutFace, { phase: 'choosing' }>, key: KeyName): void {
-    const shown = offersFor(face.offers, face.typed)
-    const row = Math.max(0, Math.min(face.row, shown.length - 1))
-    if (key === 'enter') {
-      const offer = shown[row]
-      if (offer !== undefined) this.#settle(offer)
-      else if (face.typed.trim() !== '') this.#settle(face.typed.trim())
-    } else if (key === 'up' || key === 'down') {
-      this.#show({ ...face, row: Math.max(0, Math.min(shown.length - 1, row + (key === 'up' ? -1 : 1))) })
-    } else {
-      const typed = editText(face.typed, key)
-      if (typed !== null) this.#show({ ...face, typed, row: 0 })
-    }
-  }
-
-  #turn(face: Extract<RolloutFace, { phase: 'planning' }>, key: KeyName): void {
-    const move = { up: -1, k: -1, down: 1, j: 1 }[key]
-    const by = { left: -1, h: -1, right: 1, l: 1, space: 1 }[key] as 1 | -1 | undefined
-    const scroll = { pgdn: 4, 'ctrl-d': 4, pgup: -4, 'ctrl-u': -4 }[key]
-    const knob = KNOBS[face.row]
-    if (key === 'enter') {
-      if (isBeginnable(face.plan)) this.#settle('begin')
-    } else if (key === 'f') this.#settle('file')
-    else if (move !== undefined) this.#show({ ...face, row: Math.max(0, Math.min(KNOBS.length - 1, face.row + move)) })
-    else if (scroll !== undefined) this.#show({ ...face, scroll: Math.max(0, face.scroll + scroll) })
-    else if (by !== undefined && knob !== undefined) {
-      const strategy = knob.turned(face.strategy, by)
-      this.#show({ ...face, strategy, ...this.#replan(strategy), scroll: 0 })
-    }
-  }
-
-  #type(face: Extract<RolloutFace, { phase: 'typing' }>, key: KeyName): void {
-    if (key === 'enter') {
-      const fault = this.#isAllowed(face.typed)
-      if (fault === null) this.#settle(face.typed)
-      else this.#show({ ...face, fault })
-      return
-    }
-    const typed = editText(face.typed, key)
-    if (typed !== null) this.#show({ ...face, typed, fault: null })
-  }
-
-  #show(face: RolloutFace): void {
-    if (this.#abort?.signal.aborted === false) this.#parts.store.set({ overlay: { name: 'rollout', face } })
-  }
-
-  #close(): void {
-    if (this.#parts.store.get().overlay?.name === 'rollout') this.#parts.store.set({ overlay: null })
-  }
+function faultOf(error: unknown): UntrustedText {
+  return untrusted(error instanceof EdgeError ? error.toLine() : messageOf(error))
 }
