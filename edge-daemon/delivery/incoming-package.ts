@@ -21,7 +21,6 @@ export class IncomingPackage {
   readonly #missing = new Map<string, { readonly blob: BlobWish; have: number }>()
   readonly #open = new Map<string, BlobFile>()
   readonly #totalBytes: number
-  #accepting: Promise<DeliveredPackage> | null = null
 
   private constructor(digest: string, signed: SignedPackage, parts: IncomingParts) {
     this.digest = digest
@@ -117,18 +116,16 @@ export class IncomingPackage {
     }
   }
 
-  /** Put the whole package where packages are kept; asked by several, it is done once. @throws EdgeError */
-  accept(): Promise<DeliveredPackage> {
-    this.#accepting ??= this.#accept().finally(() => {
-      this.#accepting = null
-    })
-    return this.#accepting
+  /** Put the whole package where packages are kept. @throws EdgeError */
+  async accept(): Promise<DeliveredPackage> {
+    const kept = await this.#place.accept(join(this.#folder, 'tree'), this.signed)
+    await this.discard()
+    return kept
   }
 
-  async #accept(): Promise<DeliveredPackage> {
-    const kept = await this.#place.accept(join(this.#folder, 'tree'), this.signed)
+  /** Forget all that came. Throws what the disk says. */
+  async discard(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true })
-    return kept
   }
 
   /** What is here of a file already. */

@@ -30,6 +30,7 @@ export class IncomingPackages {
   readonly #pace: Pace
   readonly #room: DiskRoom
   readonly #open = new Map<string, Promise<IncomingPackage>>()
+  readonly #accepting = new Map<IncomingPackage, Promise<DeliveredPackage>>()
   readonly #arrived = new Set<(digest: string) => void>()
   readonly #ended = new AbortController()
 
@@ -92,14 +93,29 @@ export class IncomingPackages {
     return mustHaveRoom(this.place.incoming, incoming.missingBytes, this.#room)
   }
 
-  /** Keep a package that is here whole, and tell whoever waits for it. @throws EdgeError */
-  async accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
+  /**
+   * Keep a package of which everything is here, and tell whoever waits for it; asked by several, it is done once. What turns
+   * out to be spoilt is thrown away as a whole: it would be refused each time. @throws EdgeError
+   */
+  accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
+    const under = this.#accepting.get(incoming)
+    if (under !== undefined) return under
+    const accepting = this.#accept(incoming).finally(() => this.#accepting.delete(incoming))
+    this.#accepting.set(incoming, accepting)
+    return accepting
+  }
+
+  async #accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
     try {
       const kept = await incoming.accept()
       this.#open.delete(incoming.digest)
       for (const tell of this.#arrived) tell(incoming.digest)
       return kept
     } catch (error) {
+      if (error instanceof EdgeError) {
+        this.#open.delete(incoming.digest)
+        await incoming.discard().catch(() => {})
+      }
       throw this.refusalOf(error)
     }
   }

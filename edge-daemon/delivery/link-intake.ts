@@ -175,8 +175,9 @@ export class LinkIntake {
   }
 
   async #keep(offer: Offer, incoming: IncomingPackage): Promise<Taken> {
-    await this.#packages.accept(incoming)
+    // Kept or thrown away: what is offered next begins anew.
     this.#offers.delete(offer.item.digest)
+    await this.#packages.accept(incoming)
     return { kept: true }
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import type { DeliveredPackage, DeliveryProgress } from '../../../edge-daemon/de
 import { HttpsSource, type HttpsSourceOptions } from '../../../edge-daemon/delivery/https-source.ts'
 import { newPackageKey } from '../../../identity/package-signature.ts'
 import { type DeliveryHost, deliveryHost, type HostWishes, itemOf, layOut, noise } from '../../support/delivery-host.ts'
+import { eventually } from '../../support/edge-daemon.ts'
 import { FleetAuthority } from '../../support/fleet-authority.ts'
 import type { WrittenPackage } from '../../support/model-package.ts'
 import { type PackageServer, packageServer } from '../../support/package-server.ts'
@@ -148,6 +149,24 @@ describe('a package over HTTP', () => {
     at.server.asked.length = 0
     await isAsMade(await fetchFrom(host, [at.server.url], at.made), at.made)
     expect(at.server.asked.filter((path) => path.startsWith('/blobs/'))).toHaveLength(1)
+  })
+
+  it('comes anew where what came before a restart was spoilt on the disk meanwhile', async () => {
+    await using at = await scene()
+    at.server.faults = { hangsAfter: 500_000 }
+    const aborting = new AbortController()
+    const { signal } = aborting
+    const fetching = fetchFrom(at.host, [at.server.url], at.made, { signal, silenceMs: 60_000 })
+    fetching.catch(() => {})
+    const came = join(at.host.shelf.incoming, at.made.digest, 'tree', 'manifest.json')
+    await eventually(() => existsSync(came), { what: 'the first file', timeoutMs: 20_000 })
+    aborting.abort(new Error('enough'))
+    await expect(fetching).rejects.toThrow('enough')
+    await writeFile(came, '[]')
+    at.server.faults = {}
+    const host = await at.host.reopen()
+    await isAsMade(await fetchFrom(host, [at.server.url], at.made), at.made)
+    expect(await readdir(host.shelf.incoming)).toEqual([])
   })
 
   it('gives one content to all files that have it, and an empty file to who wants one', async () => {
