@@ -22,6 +22,16 @@ export async function mustHaveRoom(path: string, neededBytes: number, room: Disk
   )
 }
 
+/**
+ * See that there is still as much free as must stay so, while bytes come: others write to the same disk.
+ * @throws EdgeError `DISK_FULL` with the figures
+ */
+export async function mustStayFree(path: string, room: DiskRoom): Promise<void> {
+  const free = await (room.freeBytes ?? freeBytesOf)(path)
+  if (free >= room.keepFreeBytes) return
+  throw diskFull(`${megabytes(free)} are free at ${path} by now, and ${megabytes(room.keepFreeBytes)} must stay free`)
+}
+
 /** What a write that the disk refused is told as; null for every other failure. */
 export function asDiskFull(error: unknown, path: string): EdgeError | null {
   const code = (error as NodeJS.ErrnoException | null)?.code

@@ -4,7 +4,7 @@ import type { Item } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { SignedPackage } from '../../protocol/package.ts'
 import type { DeliveredPackage, PackagePlace } from './contract.ts'
-import { asDiskFull, type DiskRoom, mustHaveRoom } from './disk-room.ts'
+import { asDiskFull, type DiskRoom, mustHaveRoom, mustStayFree } from './disk-room.ts'
 import { IncomingPackage, statementOf } from './incoming-package.ts'
 import type { Pace } from './pace.ts'
 import { readStatement } from './read-statement.ts'
@@ -20,6 +20,8 @@ export interface IncomingPackagesOptions {
 const FORGOTTEN_MS = 14 * 86_400_000
 /** Most of them that outlive a start. */
 const MOST_KEPT = 8
+/** So much may come until the disk is looked at again. */
+const LOOK_EVERY_BYTES = 4 * 1024 * 1024
 
 /**
  * Every package on its way to this node, each once, whoever brings it: a source that is asked, a console that puts it here,
@@ -33,6 +35,7 @@ export class IncomingPackages {
   readonly #accepting = new Map<IncomingPackage, Promise<DeliveredPackage>>()
   readonly #arrived = new Set<(digest: string) => void>()
   readonly #ended = new AbortController()
+  #unlookedBytes = 0
 
   constructor({ place, pace, room }: IncomingPackagesOptions) {
     this.place = place
@@ -140,9 +143,17 @@ export class IncomingPackages {
     }
   }
 
-  /** So many bytes were taken in and took so long; resolves when the next may be. */
-  took(bytes: number, busyMs: number, signal: AbortSignal): Promise<void> {
-    return this.#pace.took(bytes, busyMs, signal)
+  /**
+   * So many bytes were taken in and took so long; resolves when the next may be.
+   * @throws EdgeError `DISK_FULL` when results and logs would have less room than they must
+   */
+  async took(bytes: number, busyMs: number, signal: AbortSignal): Promise<void> {
+    this.#unlookedBytes += bytes
+    if (this.#unlookedBytes >= LOOK_EVERY_BYTES) {
+      this.#unlookedBytes = 0
+      await mustStayFree(this.place.incoming, this.#room)
+    }
+    await this.#pace.took(bytes, busyMs, signal)
   }
 
   /** What a disk says, as an error that tells what to do. */

@@ -281,6 +281,24 @@ describe('room and pace', () => {
     expect(blobsAsked(at.server)).toEqual([])
   })
 
+  it('ends where others take the disk meanwhile, and goes on from there when they gave it back', async () => {
+    const keepFreeBytes = 10 * MEGABYTE
+    let sentBytes = () => 0
+    let areOthersThere = true
+    const freeBytes = async () => (areOthersThere && sentBytes() > MEGABYTE ? keepFreeBytes - 1 : 1000 * MEGABYTE)
+    const files = { ...FILES, 'model.onnx': noise(9 * MEGABYTE) }
+    await using at = await scene({ keepFreeBytes, freeBytes }, files)
+    sentBytes = () => at.server.sentBytes()
+    await expect(fetchFrom(at.host, [at.server.url], at.made)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringContaining('10.0 MB must stay free'),
+    })
+    const before = sentBytes()
+    areOthersThere = false
+    await isAsMade(await fetchFrom(at.host, [at.server.url], at.made), at.made)
+    expect(sentBytes() - before).toBeLessThan(6 * MEGABYTE)
+  })
+
   it('keeps below its cap', async () => {
     const bytesPerSec = 1.2 * MEGABYTE
     await using at = await scene({ bytesPerSec })
