@@ -8,8 +8,10 @@ import { systemClock } from './changes/clock.ts'
 import { ConfigKind } from './changes/config-kind.ts'
 import { ModelComparisons } from './changes/model-comparisons.ts'
 import { type Bring, ModelKind } from './changes/model-kind.ts'
+import { PutAside } from './changes/put-aside.ts'
 import { SlotFile } from './changes/slot-file.ts'
 import type { Served } from './changes/slot-state.ts'
+import { isSpoilt } from './changes/way-back.ts'
 import { LiveSettings } from './config/live-settings.ts'
 import type { DaemonConfig } from './config/settings.ts'
 import type { InferenceService, ServiceEvent } from './inference/inference-service.ts'
@@ -31,6 +33,8 @@ const LIST_EVERY_MS = 30_000
 const MAX_LISTED = 64
 /** How long a package that no change needs stays: it may have been brought for the next one. */
 const UNUSED_FOR_MS = 3_600_000
+/** When what was confirmed is tried again that could not be loaded at the start, ms; longer each time. */
+const [AGAIN_FIRST_MS, AGAIN_MAX_MS] = [10_000, 600_000]
 
 /** What changes are carried out with. */
 export interface ChangePathParts {
@@ -73,11 +77,9 @@ export class ChangePath {
   /** What the node was set up with, in the variant that serves here. */
   #base: ServedModel | null = null
   readonly #ending = new AbortController()
-  /** Why what was confirmed does not serve. */
-  #putAside: string | null = null
+  /** What was confirmed and is not used. */
+  readonly #putAside = new PutAside()
   #onDisk: readonly string[] = []
-  /** Why the settings are not as they were confirmed. */
-  #drift: string[] = []
   #lister: NodeJS.Timeout | null = null
 
   private constructor(parts: ChangePathParts, shelf: PackageShelf) {
@@ -152,6 +154,7 @@ export class ChangePath {
         this.keeper.unusable(item, msg)
         if (this.keeper.wanted('model')?.digest !== item.digest) continue
         this.#asideOf(item, msg)
+        if (!isSpoilt(error)) this.#tryAgain(item)
         isSetUp = true
       }
     }
@@ -163,11 +166,33 @@ export class ChangePath {
 
   /** What was confirmed cannot be used: told until something else is. */
   #asideOf(item: Item, msg: string): void {
-    const of = `${labelOf(item)}, which was confirmed, cannot be`
-    if (item.kind === 'config') this.#drift = [`${of} used: ${msg}`.slice(0, 200)]
-    else this.#putAside = `${of} served: ${msg}`
-    const told = item.kind === 'config' ? this.#drift[0] : this.#putAside
-    this.#parts.log.error(`${item.kind}.put_aside`, told ?? '')
+    const told = `${labelOf(item)}, which was confirmed, cannot be ${item.kind === 'config' ? 'used' : 'served'}: ${msg}`
+    this.#putAside.add(item, told)
+    this.#parts.log.error(`${item.kind}.put_aside`, told)
+  }
+
+  /** What a busy start had no time or memory for serves later, unless something else is wanted by then. */
+  #tryAgain(item: Item, waitMs = AGAIN_FIRST_MS): void {
+    const { signal } = this.#ending
+    const again = async (): Promise<void> => {
+      if (signal.aborted || this.#asideNow('model') === null) return
+      if (this.keeper.wanted('model')?.digest !== item.digest) return
+      try {
+        await this.#models.serve(item, { keepBefore: false, signal })
+        this.#parts.log.info('model.again', `${labelOf(item)}, which was confirmed, serves again`)
+      } catch (error) {
+        this.#parts.log.warn('model.not_again', messageOf(error))
+        if (!isSpoilt(error)) this.#tryAgain(item, Math.min(AGAIN_MAX_MS, waitMs * 2))
+      }
+    }
+    setTimeout(() => this.keeper.behind(again), waitMs).unref()
+  }
+
+  /** Why what was confirmed of a kind is not used; null when it is. */
+  #asideNow(kind: Item['kind']): string | null {
+    const serving = this.#models.serving()
+    const model = serving === null ? null : this.#models.digestOf(serving)
+    return this.#putAside.of(kind, this.keeper.confirmed(), kind === 'config' ? this.#configs.inForce : model)
   }
 
   /** Have the settings in force that should be, before anything is made with them; what cannot be used is put aside. */
@@ -205,19 +230,20 @@ export class ChangePath {
 
   /** What a status tells of changes. */
   status(): StatusChanges {
+    const drift = this.#asideNow('config')
     return {
       change: this.keeper.status(),
       confirmed: [...this.keeper.confirmed()],
       models: [...this.#onDisk],
       ...this.#variants.status(this.#models.serving()),
-      ...(this.#drift.length === 0 ? {} : { drift: this.#drift }),
+      ...(drift === null ? {} : { drift: [drift.slice(0, 200)] }),
     }
   }
 
   findings(): Omit<Condition, 'since'>[] {
     const found = this.keeper.findings()
-    if (this.#putAside === null) return found
-    return [...found, { code: 'model_put_aside', severity: 'critical', msg: this.#putAside }]
+    const msg = this.#asideNow('model')
+    return msg === null ? found : [...found, { code: 'model_put_aside', severity: 'critical', msg }]
   }
 
   async #baseModel(): Promise<ServedModel> {

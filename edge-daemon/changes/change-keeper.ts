@@ -148,6 +148,11 @@ export class ChangeKeeper {
     })
   }
 
+  /** Do something that must not fail when nothing else goes on; what is to serve may be another by then. */
+  behind(work: () => Promise<void>): void {
+    if (!this.#isStopping) this.#work = this.#work.then(work)
+  }
+
   /** What counts as good. */
   confirmed(): readonly Item[] {
     return this.#state.confirmed

@@ -22,6 +22,8 @@ export class ConfigKind implements ChangeKind {
   readonly compare = null
   readonly watch = null
   readonly #options: ConfigKindOptions
+  /** Digest of what is in force; null for what the node was set up with. */
+  inForce: string | null = null
 
   constructor(options: ConfigKindOptions) {
     this.#options = options
@@ -37,6 +39,7 @@ export class ConfigKind implements ChangeKind {
     const { settings, log } = this.#options
     const overlay = item === null ? null : await this.#read(item, signal)
     settings.use(overlay)
+    this.inForce = item?.digest ?? null
     if (item === null) log.info('config.own', 'the settings are those of the configuration of this node')
     else log.info('config.applied', `settings of ${item.name}@${item.version} are in force`, { ...overlay?.says })
   }

@@ -12,6 +12,11 @@ const SPOILT: ReadonlySet<ErrorCode> = new Set([
   'MODEL_INVALID',
 ])
 
+/** Whether an item itself is gone or spoilt, so that trying again changes nothing. */
+export function isSpoilt(error: unknown): boolean {
+  return error instanceof EdgeError && SPOILT.has(error.code)
+}
+
 /** What {@link serveAgain} goes by. */
 export interface WayBack {
   /** What is to serve; null is what the node was set up with. */
@@ -37,7 +42,7 @@ export async function serveAgain(kind: Pick<ChangeKind, 'serve'>, way: WayBack):
     } catch (error) {
       const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
       way.failed(msg)
-      if (wanted !== null && error instanceof EdgeError && SPOILT.has(error.code)) {
+      if (wanted !== null && isSpoilt(error)) {
         way.putAside(wanted, msg)
         wanted = null
         continue

@@ -32,8 +32,8 @@ export class ChangingNode implements AsyncDisposable {
   }
 
   /** Start the daemon and look at it. */
-  async serve(): Promise<void> {
-    this.served = await this.home.serve()
+  async serve(options: Parameters<DaemonHome['serve']>[0] = {}): Promise<void> {
+    this.served = await this.home.serve(options)
     await this.look()
   }
 

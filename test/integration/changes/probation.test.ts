@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChangingNode } from '../../support/changing-node.ts'
 import { eventually } from '../../support/edge-daemon.ts'
@@ -10,6 +12,8 @@ beforeEach(() => {
 afterEach(async () => {
   await node[Symbol.asyncDispose]()
 })
+
+const isPutAside = (): boolean => node.status.conditions.some(({ code }) => code === 'model_put_aside')
 
 describe('a model that a rollout brings', { timeout: 60_000 }, () => {
   test('serves on probation, is confirmed, and is what serves after a start; what was there before is served again on a revert', async () => {
@@ -118,9 +122,40 @@ describe('a model that a rollout brings', { timeout: 60_000 }, () => {
     await node.ask('change.revert', { activation: 'a2', why: 'tried', rollout: 'r2' })
     await node.until('reverted')
     await eventually(() => node.version === '1.0.0', { what: 'the model of the folder serves' })
-    expect(node.status.conditions.map(({ code }) => code)).toContain('model_put_aside')
+    await eventually(isPutAside, { what: 'it is told' })
     expect(await node.infer(2)).toEqual([200, 200])
+    await node.ask('change.end', { rollout: 'r2' })
+    // Another that is confirmed ends what is told of it.
+    await node.activate(second, { activation: 'a3', rollout: 'r3' })
+    await node.ask('change.confirm', { activation: 'a3', rollout: 'r3' })
+    await node.until('confirmed')
+    await eventually(() => !isPutAside(), { what: 'it is no longer told' })
   })
+
+  test('that was confirmed serves again by itself after a start at which it could not be loaded', async () => {
+    const item = await node.shelve('2.0.0')
+    await node.serve()
+    await node.activate(item)
+    await node.ask('change.confirm', { activation: 'a1' })
+    await node.until('confirmed')
+    await node.kill()
+    // The first process of a model dies as one does that finds no memory.
+    const [dies, sentinel] = [join(node.home.dir, 'dies.cjs'), join(node.home.dir, 'once')]
+    writeFileSync(sentinel, '')
+    writeFileSync(
+      dies,
+      `if (/child\\.[jt]s$/.test(process.argv[1])) {
+        try { require('node:fs').unlinkSync(${JSON.stringify(sentinel)}); process.kill(process.pid, 'SIGKILL') } catch {}
+      }`,
+    )
+    await node.serve({ env: { NODE_OPTIONS: `--require ${dies}` } })
+    expect(node.version).toBe('1.0.0')
+    expect(isPutAside()).toBe(true)
+    expect(await node.infer(2)).toEqual([200, 200])
+    await eventually(() => node.version === '2.0.0', { what: 'it serves again', timeoutMs: 60_000 })
+    await eventually(() => !isPutAside(), { what: 'it is no longer told', timeoutMs: 30_000 })
+    expect(node.changes.confirmed).toEqual([item])
+  }, 120_000)
 
   test('goes back at the next start when its time passed while the daemon was down', async () => {
     const item = await node.shelve('2.0.0')
