@@ -92,6 +92,7 @@ export class Counters {
         : [
             ...gauge('edgectl_rollouts_driving', 'Rollouts that are driven here.', facts.rollouts.driving),
             ...gauge('edgectl_rollout_nodes', 'Nodes that are known to rollouts here.', facts.rollouts.nodes),
+            ...gauge('edgectl_rollout_sessions', 'Nodes that are reached for rollouts now.', facts.rollouts.sessions),
             ...family('edgectl_rollout_decisions_total', 'counter', 'Looks at a rollout that decided what is next.', [
               ['', facts.rollouts.decisions],
             ]),

@@ -26,6 +26,8 @@ export interface ControllerRolloutsOptions {
 export interface RolloutFacts {
   readonly driving: number
   readonly nodes: number
+  /** Nodes that are reached now, for the rollouts that are driven. */
+  readonly sessions: number
   readonly decisions: number
   readonly decidingSec: number
   readonly faults: number
@@ -58,9 +60,9 @@ export class ControllerRollouts {
       interest: { status: true, alertBacklog: null, logs: null },
       sink: (key, event) => this.#fleet.apply(key, event, Date.now()),
       onFound: (key) => this.#fleet.add(key, { nowMs: Date.now() }),
+      // Hundreds of nodes that nothing is done to cost a heartbeat each, and no session.
+      onDemand: { onLeft: (key) => this.#forget(key) },
     })
-    // Only those that a rollout depends on tell every second.
-    this.#links.look(new Set())
   }
 
   /** Begin. @throws EdgeError `CONFIG_UNSERVABLE` when the credentials cannot be used */
@@ -112,10 +114,17 @@ export class ControllerRollouts {
     return {
       driving: this.#rollouts?.service.driving().length ?? 0,
       nodes: this.#fleet.keys().length,
+      sessions: this.#links.byKey.size,
       decisions: this.#decisions,
       decidingSec: this.#decidingMs / 1000,
       faults: this.#faults,
     }
+  }
+
+  /** Of a node that no rollout needs only its next heartbeats are kept: what it told is not the newest any more. */
+  #forget(key: string): void {
+    this.#fleet.remove(key)
+    this.#fleet.add(key, { nowMs: Date.now() })
   }
 
   #access(): BusAccess {

@@ -19,10 +19,25 @@ export interface FleetLinksOptions {
   readonly sink: LinkSink
   /** A node that is in no inventory was heard on the bus, and is looked after from now on. */
   readonly onFound: (key: string) => void
+  /**
+   * Reach only the nodes that somebody {@link FleetLinks.attend}s, for as long as that lasts; of the others heartbeats alone
+   * are taken. Without it all are reached all the time.
+   */
+  readonly onDemand?: {
+    /** A node is not reached any more; nothing more comes of the session that was. */
+    readonly onLeft: (key: string) => void
+  }
 }
 
 /** A node of the inventory with an address. */
 type DirectAddress = NodeAddress & { readonly url: string }
+
+/** A node as it may be reached. */
+interface Place {
+  readonly direct: DirectAddress | null
+  readonly site: string | undefined
+  readonly node: string
+}
 
 /** Slow, for what nobody looks at: the heartbeat of a session (architecture decision 15). */
 export const SLOW_MS = 10_000
@@ -36,6 +51,9 @@ export const FAST_MS = 1000
 export class FleetLinks {
   readonly byKey: ReadonlyMap<string, NodeLink>
   readonly #links = new Map<string, NodeLink>()
+  readonly #places = new Map<string, Place>()
+  /** Links that are being ended. */
+  readonly #ending = new Set<Promise<void>>()
   /** Nodes that were only heard. */
   readonly #heard = new Map<string, NodeAddress>()
   readonly #options: FleetLinksOptions
@@ -63,7 +81,7 @@ export class FleetLinks {
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#presence?.stop()
-    await Promise.all([...this.#links.values()].map((link) => link.stop()))
+    await Promise.all([...[...this.#links.values()].map((link) => link.stop()), ...this.#ending])
     await this.#options.access.bus?.stop()
   }
 
@@ -83,10 +101,11 @@ export class FleetLinks {
 
   /**
    * What a holder (a rollout) depends on, whoever looks; null when it is through. Nodes tell every second as long as one of
-   * the holders wants it.
+   * the holders wants it, and where they are reached on demand, they are so as long as one needs them.
    */
   attend(holder: string, attention: Attention | null): void {
     const changed = this.#attentions.set(holder, attention)
+    if (this.#options.onDemand !== undefined) for (const key of changed) this.#reachOrLeave(key)
     const looked = this.#looked
     if (looked === null) this.look(new Set())
     else for (const key of changed) this.#links.get(key)?.pace(this.#paceOf(key, looked))
@@ -97,26 +116,55 @@ export class FleetLinks {
   }
 
   #add(key: string, direct: DirectAddress | null, site: string | undefined, node = key): void {
-    const { access, interest, sink } = this.#options
-    const { version, identity = NO_IDENTITY, journal = null, bus = null } = access
-    const presence = this.#presence
-    const shared = { client: { name: 'edgedeck', version }, interest, identity, journal }
-    let link: NodeLink
-    if (bus === null || presence === null) {
-      if (direct === null) return
-      link = new WebSocketLink(direct, { ...shared, sink })
-    } else {
-      const wanted = direct ?? { key, url: '' }
-      const straight: WayMaker = (way) => new WebSocketLink(wanted, { ...shared, ...way, attends: false })
-      const through: WayMaker = (way) => {
-        const dial = () => dialBus(bus, presence.originOf(node, site), { identity, now: Date.now })
-        return new WebSocketLink(wanted, { ...shared, ...way, attends: false, dial })
-      }
-      link = new BestLink(key, { sink, direct: direct === null ? null : straight, nats: through })
+    this.#places.set(key, { direct, site, node })
+    if (this.#options.onDemand === undefined || this.#attentions.isNeeded(key)) this.#reach(key)
+  }
+
+  #reachOrLeave(key: string): void {
+    const link = this.#links.get(key)
+    if (this.#attentions.isNeeded(key)) {
+      if (link === undefined) this.#reach(key)
+    } else if (link !== undefined) {
+      this.#links.delete(key)
+      const ending = link.stop()
+      this.#ending.add(ending)
+      void ending.finally(() => this.#ending.delete(ending))
+      this.#options.onDemand?.onLeft(key)
     }
+  }
+
+  #reach(key: string): void {
+    const place = this.#places.get(key)
+    const link = place === undefined ? null : this.#linkTo(key, place)
+    if (link === null) return
     if (this.#looked !== null) link.pace(this.#paceOf(key, this.#looked))
     this.#links.set(key, link)
     if (this.#isRunning) link.start()
+  }
+
+  #linkTo(key: string, { direct, site, node }: Place): NodeLink | null {
+    const { access, interest } = this.#options
+    const { version, identity = NO_IDENTITY, journal = null, bus = null } = access
+    const presence = this.#presence
+    const shared = { client: { name: 'edgedeck', version }, interest, identity, journal }
+    let own: NodeLink | null = null
+    // What a link that was left still says is not taken.
+    const sink: LinkSink = (of, event) => {
+      if (this.#links.get(key) === own) this.#options.sink(of, event)
+    }
+    if (bus === null || presence === null) {
+      if (direct === null) return null
+      own = new WebSocketLink(direct, { ...shared, sink })
+      return own
+    }
+    const wanted = direct ?? { key, url: '' }
+    const straight: WayMaker = (way) => new WebSocketLink(wanted, { ...shared, ...way, attends: false })
+    const through: WayMaker = (way) => {
+      const dial = () => dialBus(bus, presence.originOf(node, site), { identity, now: Date.now })
+      return new WebSocketLink(wanted, { ...shared, ...way, attends: false, dial })
+    }
+    own = new BestLink(key, { sink, direct: direct === null ? null : straight, nats: through })
+    return own
   }
 
   #hear(origin: Origin, heartbeat: Heartbeat, sizeBytes: number): void {
@@ -132,9 +180,9 @@ export class FleetLinks {
     const listed = this.#options.nodes.find(
       (address) => (address.node ?? address.key) === node && (address.site === undefined || address.site === site),
     )
-    const key = listed?.key ?? (this.#links.has(node) ? `${site}/${node}` : node)
+    const key = listed?.key ?? (this.#places.has(node) ? `${site}/${node}` : node)
     if (listed === undefined) {
-      if (this.#links.has(key)) return null
+      if (this.#places.has(key)) return null
       this.#heard.set(key, { key, url: null, site, node })
       this.#options.onFound(key)
       this.#add(key, null, site, node)

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { FleetLinks } from '../../../src/link/fleet-links.ts'
+import { FleetLinks, type FleetLinksOptions } from '../../../src/link/fleet-links.ts'
 import { eventually } from '../../support/edge-daemon.ts'
 import { LiveNode } from '../../support/live-node.ts'
 
 const LIMITS = { timeoutMs: 20_000 }
 
 /** Links to three nodes on loopback that nobody looks at; what each announced last. */
-async function threeNodes() {
+async function threeNodes({ onDemand }: { readonly onDemand?: FleetLinksOptions['onDemand'] } = {}) {
   const nodes = await Promise.all(['a', 'b', 'c'].map(async (key) => ({ key, live: await new LiveNode().start() })))
   const everyMs = new Map<string, number | undefined>()
   const links = new FleetLinks({
@@ -17,9 +17,12 @@ async function threeNodes() {
       if (event.kind === 'frame' && event.frame.t === 'status') everyMs.set(key, event.frame.everyMs)
     },
     onFound: () => undefined,
+    ...(onDemand === undefined ? {} : { onDemand }),
   })
   return {
     links,
+    sessions: () => nodes.map(({ live }) => live.server.sessionCount),
+    told: (key: string) => everyMs.get(key) !== undefined,
     announced: (...keys: string[]) => keys.map((key) => everyMs.get(key)),
     [Symbol.asyncDispose]: async () => {
       await links.stop()
@@ -60,4 +63,32 @@ test('where nobody looks at a fleet, what a rollout depends on tells every secon
   await eventually(() => !announced('a', 'b', 'c').includes(undefined), LIMITS)
   links.attend('r1', on('a'))
   await eventually(() => String(announced('a', 'b', 'c')) === '1000,10000,10000', LIMITS)
+})
+
+test('where nodes are reached on demand, each has a session as long as some rollout needs it', {
+  timeout: 90_000,
+}, async () => {
+  const left: string[] = []
+  await using three = await threeNodes({ onDemand: { onLeft: (key) => void left.push(key) } })
+  const { links, sessions, told, announced } = three
+  links.start()
+  links.attend('r1', { needed: new Set(['a', 'b']), often: new Set(['a']) })
+  await eventually(() => told('a') && told('b'), LIMITS)
+  expect([sessions(), announced('a', 'b')]).toEqual([
+    [1, 1, 0],
+    [1000, 10_000],
+  ])
+  links.attend('r2', on('b'))
+  await eventually(() => String(announced('b')) === '1000', LIMITS)
+  links.attend('r1', null)
+  await eventually(() => String(sessions()) === '0,1,0', LIMITS)
+  expect([left, [...links.byKey.keys()]]).toEqual([['a'], ['b']])
+  // One that comes back at once gets a session of its own.
+  links.attend('r2', on('c'))
+  links.attend('r3', on('b'))
+  await eventually(() => told('c') && String(sessions()) === '0,1,1', LIMITS)
+  expect(left).toEqual(['a', 'b'])
+  links.attend('r2', null)
+  links.attend('r3', null)
+  await eventually(() => String(sessions()) === '0,0,0', LIMITS)
 })

@@ -106,6 +106,7 @@ test('a rollout that an operator began and left is carried out by a controller, 
     await mia.service.start(plan, 'a better one')
     await mia.leave()
     await controller.start()
+    expect(controller.facts()).toMatchObject({ driving: 0, sessions: 0 })
     const state = async () => fold(null, await journal.read(plan.rollout))
     const phase = async () => (await state())?.phase
     await eventually(async () => (await phase()) === 'done' || (await phase()) === 'reverted', {
@@ -117,6 +118,8 @@ test('a rollout that an operator began and left is carried out by a controller, 
       driver: { holder: expect.stringContaining('controller ctl') },
     })
     expect(controller.facts()).toMatchObject({ nodes: 1, faults: 0 })
+    // It is over, so nobody needs the node any more.
+    await eventually(() => controller.facts().sessions === 0, { timeoutMs: 30_000 })
   } finally {
     clearInterval(cameras)
     await controller.stop()
