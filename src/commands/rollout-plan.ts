@@ -32,7 +32,8 @@ export function planText(plan: Plan): string {
     after: afterWave(wave, index === plan.waves.length - 1, strategy),
   }))
   const what = plan.undoes === null ? itemText(plan) : `what nodes had before ${plan.undoes} (${itemText(plan)})`
-  const traffic = radius.trafficPct === null ? 'traffic unknown' : `${formatPct(radius.trafficPct)} of the traffic`
+  const traffic =
+    radius.trafficPct === null ? 'traffic unknown' : `${formatPct(radius.trafficPct)} of the fleet's traffic`
   const unknown = radius.unknownTraffic === 0 ? '' : `, that of ${radius.unknownTraffic} nodes unknown`
   const sites = radius.sites.length === 1 ? '1 site' : `${radius.sites.length} sites`
   return [

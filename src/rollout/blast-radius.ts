@@ -4,7 +4,7 @@ import type { NodeKey, Plan } from './contract.ts'
 export interface Reach {
   readonly nodes: number
   readonly sites: readonly string[]
-  /** Of the requests of all nodes that the plan names, those whose rate is known; null when none is. */
+  /** Of the requests of the whole fleet when it was planned, as far as nodes told; null when none of these did. */
   readonly trafficPct: number | null
 }
 
@@ -20,15 +20,14 @@ export interface BlastRadius extends Reach {
 /** Count what a plan touches, before anything of it happens. */
 export function blastRadius(plan: Plan): BlastRadius {
   const planned = new Map(plan.nodes.map((node) => [node.key, node]))
-  const rates = plan.nodes.flatMap(({ requestsPerSec }) => (requestsPerSec === null ? [] : [requestsPerSec]))
-  const all = rates.reduce((sum, rate) => sum + rate, 0)
+  const all = plan.fleetRequestsPerSec ?? 0
   const reachOf = (keys: readonly NodeKey[]): Reach => {
     const nodes = keys.flatMap((key) => planned.get(key) ?? [])
-    const known = nodes.reduce((sum, { requestsPerSec }) => sum + (requestsPerSec ?? 0), 0)
+    const known = nodes.flatMap(({ requestsPerSec }) => requestsPerSec ?? [])
     return {
       nodes: keys.length,
       sites: [...new Set(nodes.map(({ site }) => site))].sort(),
-      trafficPct: all === 0 ? null : (100 * known) / all,
+      trafficPct: all === 0 || known.length === 0 ? null : (100 * known.reduce((sum, rate) => sum + rate, 0)) / all,
     }
   }
   const changed = [...plan.waves.flatMap(({ nodes }) => nodes), ...plan.deferred.map(({ key }) => key)]

@@ -113,6 +113,8 @@ export interface Plan {
   readonly peers: readonly NodeKey[]
   /** The rollout that this one takes back. */
   readonly undoes: string | null
+  /** Requests a second of the whole fleet at that time, of the nodes that told; absent where none did. */
+  readonly fleetRequestsPerSec?: number
 }
 
 /** A step of a node, in the order they happen; `revert` at any time. */

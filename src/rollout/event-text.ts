@@ -19,6 +19,14 @@ const STEP_DONE: Readonly<Record<StepName, string>> = {
   end: 'is free again',
   revert: 'is back on what it had',
 }
+const ORDERED: Readonly<Record<StepName, string>> = {
+  stage: 'is to fetch it',
+  shadow: 'is to try it on shadow',
+  activate: 'is to serve it',
+  confirm: 'is to keep it',
+  end: 'is to be free again',
+  revert: 'is to go back',
+}
 const DECIDED: Readonly<Record<Decision, string>> = {
   pause: 'paused it',
   resume: 'resumed it',
@@ -56,7 +64,7 @@ function textOf(event: RolloutEvent): readonly [EventTone, string] | null {
     case 'step.intended': {
       const { node, step, attempt, why } = event
       const again = attempt > 1 ? `, attempt ${attempt}` : ''
-      return [step === 'revert' ? 'caution' : 'routine', `${node}: ${step}${again}${because(why)}`]
+      return [step === 'revert' ? 'caution' : 'routine', `${node} ${ORDERED[step]}${again}${because(why)}`]
     }
     case 'step.done':
       return ['routine', `${event.node} ${doneText(event)}`]

@@ -80,7 +80,13 @@ export function planRollout(
     leftOut,
     peers,
     undoes: wish.undoes,
+    ...trafficOf(facts),
   }
+}
+
+function trafficOf(facts: readonly NodeFact[]): Pick<Plan, 'fleetRequestsPerSec'> {
+  const rates = facts.flatMap(({ requestsPerSec }) => finite(requestsPerSec) ?? [])
+  return rates.length === 0 ? {} : { fleetRequestsPerSec: rates.reduce((sum, rate) => sum + rate, 0) }
 }
 
 /**

@@ -43,6 +43,7 @@ export function planNode(key: NodeKey, more: Partial<PlanNode> = {}): PlanNode {
 /** A plan with these waves; every node in a wave is one of its nodes. */
 export function planOf(waves: Readonly<Record<string, readonly NodeKey[]>>, more: Partial<Plan> = {}): Plan {
   const keys = Object.values(waves).flat()
+  const nodes = more.nodes ?? keys.map((key) => planNode(key))
   return {
     v: 1,
     rollout: 'r7k2m',
@@ -50,13 +51,14 @@ export function planOf(waves: Readonly<Record<string, readonly NodeKey[]>>, more
     item: modelItem('2.0.0'),
     sources: [{ kind: 'link' }],
     strategy: STRATEGY,
-    nodes: keys.map((key) => planNode(key)),
+    nodes,
     waves: Object.entries(waves).map(([name, nodes]) => ({ name, nodes, needsApproval: false })),
     deferred: [],
     unchanged: [],
     leftOut: [],
     peers: [],
     undoes: null,
+    fleetRequestsPerSec: nodes.reduce((sum, { requestsPerSec }) => sum + (requestsPerSec ?? 0), 0),
     ...more,
   }
 }

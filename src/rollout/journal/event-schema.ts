@@ -86,6 +86,7 @@ const plan = z.object({
   unchanged: keys,
   leftOut: reasons,
   peers: keys,
+  fleetRequestsPerSec: z.number().nonnegative().exactOptional(),
   undoes: changeId.nullable(),
 })
 

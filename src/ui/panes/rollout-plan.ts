@@ -58,7 +58,7 @@ export function planLines(plan: Plan): PlanLine[] {
 }
 
 function reachText({ nodes, sites, trafficPct }: Reach): string {
-  const share = trafficPct === null ? 'traffic unknown' : `${formatPct(trafficPct)} of the traffic`
+  const share = trafficPct === null ? 'traffic unknown' : `${formatPct(trafficPct)} of the fleet's traffic`
   const where = sites.length <= 3 ? sites.join(', ') : counted(sites.length, 'site')
   return `${counted(nodes, 'node')}${where === '' ? '' : ` at ${where}`}, ${share}`
 }

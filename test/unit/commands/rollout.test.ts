@@ -88,6 +88,7 @@ describe('rollout plan', () => {
             planNode('press-4'),
           ],
           unchanged: ['press-4'],
+          fleetRequestsPerSec: 30,
           deferred: [],
           leftOut: [{ key: 'press-5', why: 'its daemon is too old' }],
         },
@@ -96,7 +97,7 @@ describe('rollout plan', () => {
     expect(await desk.type('plan', './digits', '--all')).toBe(0)
     const text = desk.io.out()
     expect(text).toContain('digits 2.0.0, model')
-    expect(text).toContain('3 nodes at 2 sites, 80 % of the traffic; 2m 0s at least')
+    expect(text).toContain("3 nodes at 2 sites, 80 % of the fleet's traffic; 2m 0s at least")
     expect(text).toMatch(/canary +1 +20 % +plant-a +press-1 +watched 1m 0s to 10m 0s\n/)
     expect(text).toMatch(/wave-1 +2 +60 % +plant-a, plant-b +press-2, press-3 +watched 1m 0s to 10m 0s, then done\n/)
     expect(text).toContain('left out    press-5: its daemon is too old')
@@ -300,9 +301,9 @@ describe('rollout status, list and explain', () => {
     expect(text).toMatch(/fail +9 of 100 failed \(9\.0 %\), limit 2 %\n/)
     expect(text).toMatch(/pass +0 of 100 took over 50 ms\n/)
     expect(text).toContain('so it is taken back: 9 of 100 failed')
-    expect(text).not.toContain('press-1: stage')
+    expect(text).not.toContain('press-1 is to fetch it')
     await desk.type('explain', '--all')
-    expect(desk.io.out()).toContain('press-1: stage')
+    expect(desk.io.out()).toContain('press-1 is to fetch it')
     await desk.type('explain', '-o', 'ndjson')
     expect(desk.io.out().trim().split('\n')).toHaveLength(7)
   })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { blastRadius } from '../../../src/rollout/blast-radius.ts'
 import { planNode, planOf } from '../../support/rollout-plan.ts'
 
-test('counts nodes, sites and the share of the traffic that a plan and each of its waves touch', () => {
+test("counts nodes, sites and the share of the fleet's traffic that a plan and each of its waves touch", () => {
   const plan = planOf(
     { canary: ['a'], 'wave-1': ['b', 'c'] },
     {
@@ -15,17 +15,18 @@ test('counts nodes, sites and the share of the traffic that a plan and each of i
       ],
       deferred: [{ key: 'late', why: 'offline' }],
       peers: ['peer'],
+      fleetRequestsPerSec: 200,
     },
   )
   expect(blastRadius(plan)).toEqual({
     nodes: 4,
     sites: ['s1', 's2', 's3'],
-    trafficPct: 60,
+    trafficPct: 30,
     unknownTraffic: 1,
     leastSec: 120,
     waves: [
-      { name: 'canary', nodes: 1, sites: ['s1'], trafficPct: 10 },
-      { name: 'wave-1', nodes: 2, sites: ['s2'], trafficPct: 30 },
+      { name: 'canary', nodes: 1, sites: ['s1'], trafficPct: 5 },
+      { name: 'wave-1', nodes: 2, sites: ['s2'], trafficPct: 15 },
     ],
   })
 })

@@ -42,12 +42,12 @@ test.each<readonly [RolloutEvent, string, string]>([
   [
     { ...stamp, type: 'step.intended', node: 'n1', step: 'activate', attempt: 2, activation: 'a1', why: null },
     'routine',
-    'n1: activate, attempt 2',
+    'n1 is to serve it, attempt 2',
   ],
   [
     { ...stamp, type: 'step.intended', node: 'n1', step: 'revert', attempt: 1, activation: 'a1', why: 'gates stop it' },
     'caution',
-    'n1: revert: gates stop it',
+    'n1 is to go back: gates stop it',
   ],
   [
     { ...stamp, type: 'step.done', node: 'n1', step: 'stage', change: changeStatus('staging', AT) },

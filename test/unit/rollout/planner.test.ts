@@ -99,6 +99,13 @@ describe('a plan', () => {
     expect(plan.nodes.map(({ key }) => key)).toEqual(['up', 'dark', 'locked', 'new', 'peer'])
   })
 
+  it('keeps what the whole fleet serves beside what is changed, of those that tell', () => {
+    const told = [fact('up', { requestsPerSec: 2 }), fact('elsewhere', { site: 's9', requestsPerSec: 6 })]
+    const mute = [fact('mute', { requestsPerSec: null })]
+    expect(planRollout('r1', wish(['up']), [...told, ...mute]).fleetRequestsPerSec).toBe(8)
+    expect(planRollout('r1', wish(['mute']), mute)).not.toHaveProperty('fleetRequestsPerSec')
+  })
+
   it('takes nodes that are ill but reachable: a bad version must not keep its own cure away', () => {
     const plan = planRollout('r1', wish(['ill']), [fact('ill', { criticalAlerts: 2 })])
     expect(plan.waves[0]?.nodes).toEqual(['ill'])
