@@ -5,16 +5,19 @@ import type { Item } from '../protocol/change.ts'
 import { ChangingNode } from '../test/support/changing-node.ts'
 import { samplePicture } from '../test/support/pictures.ts'
 
-const HELP = `Swap the model of a real edge-daemon again and again while devices send pictures.
+const HELP = `Swap the models of two real edge-daemons again and again while devices send pictures.
 
 Usage: node bench/swap.ts [--swaps 200] [--rate 25] [--json]
 
-Rollouts take turns: one serves a new version and confirms it (a swap that loads), the next serves one and takes it back (a
-swap that loads, and one to the child that stayed warm). Between them are quiet stretches under the same load. A request
-is late when it took longer than the slowest request of the quiet stretches. Memory, descriptors and processes of
-the daemon are compared at the end with what they were after the first swaps.
+One daemon loads at low priority, the other as any process (models.loadPriority); they take turns, and so do their
+rollouts: one serves a new version and confirms it (a swap that loads), the next serves one and takes it back (a swap that
+loads, and one to the child that stayed warm). Between them are quiet stretches under the same load. A request is late
+when it took longer than the slowest request of the quiet stretches. Memory, descriptors and processes of the daemons are
+compared at the end with what they were after the first swaps. TMPDIR chooses the disk; one in memory (/dev/shm) leaves
+out what its syncs take, and "taskset -c 0" before it all but one core.
 `
 
+const PRIORITIES = ['low', 'normal'] as const
 const SWAPS_A_TURN = 9
 const QUIET_MS = 3000
 const WARM_SWAPS = 18
@@ -26,7 +29,7 @@ interface Sent {
   readonly code: number
 }
 
-/** One daemon, its load and its swaps; prints what was seen. */
+/** Two daemons, their load and their swaps; prints what was seen. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -41,43 +44,87 @@ async function main(): Promise<void> {
     return
   }
   const wanted = Number(values.swaps)
-  const node = new ChangingNode({ 'alerts.latency': '60s' })
+  const contenders = PRIORITIES.map((priority) => new Contender(priority, Number(values.rate)))
   try {
-    const items = [await node.shelve('2.0.0'), await node.shelve('2.0.1')]
-    await node.serve()
-    const served = node.served
-    if (served === null) throw new Error('the node does not serve')
-    const load = new Load(served.inferUrl, Number(values.rate))
-    load.start()
-    const quiet: Sent[] = []
-    const busy: Sent[] = []
-    let swaps = 0
-    let turn = 0
-    let before: Size | null = null
-    while (swaps < wanted) {
-      quiet.push(...(await load.during(() => new Promise((resolve) => setTimeout(resolve, QUIET_MS)))))
-      const goal = Math.min(wanted, swaps + SWAPS_A_TURN)
-      const sent = await load.during(async () => {
-        while (swaps < goal) {
-          swaps += await rollOut(node, items[turn % 2] as Item, turn)
-          turn += 1
-        }
-      })
-      busy.push(...sent)
-      if (before === null && swaps >= WARM_SWAPS) before = await sizeOf(served.pid)
-      console.error(`${swaps} of ${wanted} swaps`)
+    for (const contender of contenders) await contender.start()
+    for (let round = 0; contenders.some(({ swaps }) => swaps < wanted); round += 1) {
+      // Who was second is first in the next round.
+      for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
+        await contender.round(wanted)
+        console.error(`${contender.priority}: ${contender.swaps} of ${wanted} swaps`)
+      }
     }
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
-    const after = await sizeOf(served.pid)
-    load.stop()
-    const found = { swaps, turns: turn, quiet: summed(quiet), swapping: summed(busy), before, after }
-    const slowest = Math.max(...quiet.map(({ tookMs }) => tookMs))
-    const late = busy.filter(({ tookMs }) => tookMs > slowest).length
-    const failed = busy.filter(({ code }) => code !== 200).length
-    const rss = before === null ? null : Math.round((after.rssMb / before.rssMb) * 1000) / 1000
-    console.log(JSON.stringify({ ...found, failed, late, rssRatio: rss }, null, values.json ? 0 : 2))
+    const found = await Promise.all(contenders.map((contender) => contender.found()))
+    console.log(JSON.stringify(Object.fromEntries(found), null, values.json ? 0 : 2))
   } finally {
-    await node[Symbol.asyncDispose]()
+    for (const contender of contenders) await contender[Symbol.asyncDispose]()
+  }
+}
+
+/** A daemon that loads at one priority. */
+class Contender implements AsyncDisposable {
+  readonly priority: (typeof PRIORITIES)[number]
+  swaps = 0
+  readonly #node: ChangingNode
+  readonly #ratePerSec: number
+  readonly #quiet: Sent[] = []
+  readonly #busy: Sent[] = []
+  #items: readonly Item[] = []
+  #load: Load | null = null
+  #pid = 0
+  #turn = 0
+  #before: Size | null = null
+
+  constructor(priority: (typeof PRIORITIES)[number], ratePerSec: number) {
+    this.priority = priority
+    this.#ratePerSec = ratePerSec
+    this.#node = new ChangingNode({ 'alerts.latency': '60s', 'models.loadPriority': priority })
+  }
+
+  async start(): Promise<void> {
+    this.#items = [await this.#node.shelve('2.0.0'), await this.#node.shelve('2.0.1')]
+    await this.#node.serve()
+    const served = this.#node.served
+    if (served === null) throw new Error('the node does not serve')
+    this.#pid = served.pid
+    this.#load = new Load(served.inferUrl, this.#ratePerSec)
+  }
+
+  /** A quiet stretch and some swaps under load. */
+  async round(wanted: number): Promise<void> {
+    const load = this.#load as Load
+    const goal = Math.min(wanted, this.swaps + SWAPS_A_TURN)
+    load.start()
+    this.#quiet.push(...(await load.during(() => new Promise((resolve) => setTimeout(resolve, QUIET_MS)))))
+    const sent = await load.during(async () => {
+      while (this.swaps < goal) {
+        this.swaps += await rollOut(this.#node, this.#items[this.#turn % 2] as Item, this.#turn)
+        this.#turn += 1
+      }
+    })
+    load.pause()
+    this.#busy.push(...sent)
+    if (this.#before === null && this.swaps >= WARM_SWAPS) this.#before = await sizeOf(this.#pid)
+  }
+
+  async found(): Promise<readonly [string, object]> {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+    const after = await sizeOf(this.#pid)
+    const before = this.#before
+    const slowest = Math.max(...this.#quiet.map(({ tookMs }) => tookMs))
+    const quiet = summed(this.#quiet)
+    const swapping = summed(this.#busy)
+    const late = this.#busy.filter(({ tookMs }) => tookMs > slowest).length
+    const failed = this.#busy.filter(({ code }) => code !== 200).length
+    const p99Ratio = Math.round((swapping.p99Ms / quiet.p99Ms) * 100) / 100
+    const rssRatio = before === null ? null : Math.round((after.rssMb / before.rssMb) * 1000) / 1000
+    const told = { swaps: this.swaps, turns: this.#turn, quiet, swapping, p99Ratio, failed, late }
+    return [this.priority, { ...told, before, after, rssRatio }]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#load?.stop()
+    await this.#node[Symbol.asyncDispose]()
   }
 }
 
@@ -119,8 +166,13 @@ class Load {
     }, 1)
   }
 
-  stop(): void {
+  pause(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  stop(): void {
+    this.pause()
     this.#agent.destroy()
   }
 

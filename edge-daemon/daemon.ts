@@ -355,13 +355,14 @@ export class Daemon {
 
   /** The service is ended before the store closes, so that what it answers can still be kept. */
   #makeService(meters: InferenceMeters, changes: ChangePath): InferenceService {
-    const { inference, faults } = this.#config
+    const { inference, faults, models } = this.#config
     const service = new InferenceService({
       batchMax: inference.batchMax,
       queueLimit: inference.queueLimit,
       timeoutMs: inference.timeout,
       pixelLimit: inference.pictureMegapixels * 1e6,
       slowMs: faults.slow,
+      loadsQuietly: models.loadPriority === 'low',
       onEvent: (event) => {
         tellService(event, { log: this.#log, meters })
         changes.onService(event)

@@ -13,6 +13,9 @@ export function tellService(event: ServiceEvent, { log, meters }: { log: Logger;
   } else if (event.event === 'model.died') {
     const { event: name, generation, reason, failed } = event
     log.error(name, `the process of the model ended: ${reason}`, { generation, reason, failed })
+  } else if (event.event === 'model.loads_loudly') {
+    const why = 'this node may not lift it again (LimitNICE=+0 in its unit lets it)'
+    log.info(event.event, `a model that is loaded takes its share of the cores from the one that serves: ${why}`)
   } else {
     const { event: name, ...fields } = event
     log.error(name, 'the model hangs and is killed', fields)

@@ -120,6 +120,11 @@ export const SETTINGS = {
       null,
       'Points of accuracy that a faster variant may be below the best; null for what the model itself allows.',
     ),
+    loadPriority: setting(
+      oneOf('low', 'normal'),
+      'low',
+      'What a model that is loaded takes of the cores while another one serves: `low` for 10 s only what is left over, where the node may lift it again (`LimitNICE`), `normal` its share.',
+    ),
     shadowPriority: setting(
       oneOf('idle', 'low', 'normal'),
       'idle',

@@ -7,6 +7,7 @@ import { labelOf, type Outcome, refusal } from './outcome.ts'
 import { type QueuedRequest, RequestQueue, settleOnce } from './request-queue.ts'
 import type { InferenceServiceOptions, ServiceEvent, ServiceStatus, SwapOptions } from './service-contract.ts'
 import { defaultChildEntry, Session } from './session.ts'
+import { mayLift } from './thread-priority.ts'
 
 export type { InferenceServiceOptions, ServiceEvent, ServiceStatus } from './service-contract.ts'
 
@@ -40,6 +41,9 @@ export class InferenceService {
   #restartTimer: NodeJS.Timeout | null = null
   /** Ends a restart that is under way. */
   #restarting: AbortController | null = null
+  /** What loads beside what serves. */
+  #loading: Session | null = null
+  #mayLoadQuietly = false
   #exclusive: Promise<void> = Promise.resolve()
   readonly #lanes = new Set<Lane>()
 
@@ -60,12 +64,19 @@ export class InferenceService {
   async start(model: ServedModel): Promise<void> {
     this.#state = 'serving'
     try {
-      await this.swap(model)
+      await Promise.all([this.#findPriority(), this.swap(model)])
     } catch (error) {
       this.#fail(this.#queue.drain(), 'the model cannot be loaded', labelOf(model))
       await this.stop()
       throw error
     }
+  }
+
+  /** Found out before anything depends on it. */
+  async #findPriority(): Promise<void> {
+    if (this.#options.loadsQuietly !== true) return
+    this.#mayLoadQuietly = await mayLift()
+    if (!this.#mayLoadQuietly) this.#tell({ event: 'model.loads_loudly' })
   }
 
   /** Classify one compressed picture. Never rejects. */
@@ -185,12 +196,15 @@ export class InferenceService {
       pixelLimit,
       readyTimeoutMs,
       slowMs,
+      isQuiet: this.#mayLoadQuietly && this.#lane !== null,
+      quietMs: this.#options.quietMs,
       childEntry: this.#options.childEntry ?? defaultChildEntry(),
       onAnswers: (answers) => this.#settle(lane, answers),
       onEnd: (reason) => this.#onEnd(lane, reason),
     })
     const lane = new Lane(session)
     this.#lanes.add(lane)
+    this.#loading = session
     const giveUp = (): void => session.kill()
     signal?.addEventListener('abort', giveUp)
     try {
@@ -199,6 +213,7 @@ export class InferenceService {
       this.#lanes.delete(lane)
       throw error
     } finally {
+      this.#loading = null
       signal?.removeEventListener('abort', giveUp)
     }
     // A fault that was set while the child loaded has not reached it.
@@ -258,6 +273,8 @@ export class InferenceService {
     this.#fail(lost, 'the process of the model died; send the request again', labelOf(lane.session.model))
     if (lane === this.#lane) {
       this.#lane = null
+      // Nothing serves that it would have to stand back for.
+      this.#loading?.lift()
       if (this.#state === 'serving') {
         const { generation, model } = lane.session
         this.#tell({ event: 'model.died', generation, model, reason, failed: lost.length })

@@ -18,6 +18,8 @@ export type ServiceEvent =
       readonly reason: string
       readonly failed: number
     }
+  /** A model that is loaded beside another takes its share of the cores from it: it could not be lifted again. */
+  | { readonly event: 'model.loads_loudly' }
   | { readonly event: 'model.hung'; readonly generation: number; readonly silentMs: number }
   | { readonly event: 'model.restart_failed'; readonly generation: number; readonly error: EdgeError }
 
@@ -45,6 +47,10 @@ export interface InferenceServiceOptions {
   readonly restartMaxMs?: number
   /** File that node runs as the child; the one of this build unless told otherwise. */
   readonly childEntry?: string
+  /** A model that is loaded beside the one that serves stands back meanwhile, where the system allows it. */
+  readonly loadsQuietly?: boolean
+  /** Longest that it stands back. */
+  readonly quietMs?: number
   readonly onEvent?: (event: ServiceEvent) => void
 }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { getPriority } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { EdgeError } from '../../protocol/errors.ts'
@@ -6,9 +7,11 @@ import type { ServedModel } from '../models/models.ts'
 import { inBackground, type Priority } from './background.ts'
 import { FrameReader, writeFrame } from './framing.ts'
 import { type ChildAnswer, encodeJson, KIND, MAX_CONTROL_BYTES, type StartFailure } from './messages.ts'
+import { LEAST_PRIORITY, setNice } from './thread-priority.ts'
 
 const CHILD_FD = 3
 const STDERR_TAIL_CHARS = 2000
+const QUIET_MS = 10_000
 
 /** What a session is made of. */
 export interface SessionOptions {
@@ -23,6 +26,10 @@ export interface SessionOptions {
   readonly childEntry: string
   /** Run behind what serves, see {@link inBackground}; when left out it is what serves. */
   readonly background?: Priority | undefined
+  /** Loads as far back as the system knows, and is lifted before it is ready. Only where {@link mayLift} says so. */
+  readonly isQuiet?: boolean | undefined
+  /** Longest that it loads so, ms: where every core is busy it would never be done. */
+  readonly quietMs?: number | undefined
   readonly onAnswers: (answers: readonly ChildAnswer[]) => void
   /** The child is gone, whoever ended it; called once, after `start` resolved. */
   readonly onEnd: (reason: string) => void
@@ -42,6 +49,7 @@ export class Session {
   #stderrTail = ''
   #state: 'starting' | 'ready' | 'ended' = 'starting'
   #isUncorkDue = false
+  #isQuiet = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -62,7 +70,8 @@ export class Session {
 
   /**
    * Spawn the child and wait until it has loaded the model and passed its self-test.
-   * @throws EdgeError `MODEL_INVALID` when the model cannot be loaded, `MODEL_FAILED` when the child dies or takes too long.
+   * @throws EdgeError `MODEL_INVALID` when the model cannot be loaded, `MODEL_FAILED` when the child dies, takes too long, or
+   * cannot be lifted again.
    */
   start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -78,8 +87,10 @@ export class Session {
     // First of all: without a listener a process that could not be made would end the daemon.
     child.on('error', (error) => fail(this.#modelFailed(`its process cannot be started: ${error.message}`)))
     this.#child = child
+    let longEnough: NodeJS.Timeout | undefined
     const fail = (error: EdgeError): void => {
       clearTimeout(timer)
+      clearTimeout(longEnough)
       child.kill('SIGKILL')
       reject(error)
     }
@@ -89,12 +100,16 @@ export class Session {
     )
     // No descriptor or process number is free: then there are no pipes, whatever the types say, and the error follows.
     if (child.pid === undefined) return promise
+    this.#isQuiet = this.#options.isQuiet === true && setNice(child.pid, LEAST_PRIORITY)
+    longEnough = setTimeout(() => this.lift(), this.#options.quietMs ?? QUIET_MS)
     const pipe = child.stdio[CHILD_FD] as Duplex
     this.#pipe = pipe
     const reader = new FrameReader(MAX_CONTROL_BYTES, (kind, _id, payload) => {
       if (kind === KIND.answers) {
         this.#options.onAnswers(JSON.parse(payload.toString()) as ChildAnswer[])
       } else if (kind === KIND.ready) {
+        clearTimeout(longEnough)
+        if (!this.lift()) return fail(this.#modelFailed('it cannot be lifted to the priority of what serves'))
         clearTimeout(timer)
         if (this.#state === 'starting') this.#state = 'ready'
         resolve()
@@ -123,6 +138,14 @@ export class Session {
     })
     writeFrame(pipe, KIND.start, 0, encodeJson({ model, batchMax, pixelLimit, slowMs }))
     return promise
+  }
+
+  /** Let one that loads quietly go on as what serves does. @returns whether it does by now */
+  lift(): boolean {
+    const pid = this.#child?.pid
+    if (!this.#isQuiet || pid === undefined) return true
+    this.#isQuiet = !setNice(pid, getPriority())
+    return !this.#isQuiet
   }
 
   /** Send a compressed picture; the answer comes to `onAnswers` with the same id. Writes of one turn leave together. */
