@@ -242,8 +242,11 @@ export class ChangePath {
 
   findings(): Omit<Condition, 'since'>[] {
     const found = this.keeper.findings()
-    const msg = this.#asideNow('model')
-    return msg === null ? found : [...found, { code: 'model_put_aside', severity: 'critical', msg }]
+    const model = this.#asideNow('model')
+    if (model !== null) found.push({ code: 'model_put_aside', severity: 'critical', msg: model })
+    const config = this.#asideNow('config')
+    if (config !== null) found.push({ code: 'config_drift', severity: 'warning', msg: config })
+    return found
   }
 
   async #baseModel(): Promise<ServedModel> {
