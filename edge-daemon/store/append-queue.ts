@@ -1,6 +1,7 @@
 import type { PlainRecord } from './commit.ts'
 import type { Appended } from './contract.ts'
 import type { ToWorker } from './messages.ts'
+import { packed } from './packed-records.ts'
 
 const MAX_WAITING_CHARS = 64 * 1024 * 1024
 
@@ -44,9 +45,11 @@ export class AppendQueue {
     return {
       t: 'append',
       calls: calls.map((call) => call.records.length),
-      classes: records.map((record) => record.class),
-      timestamps: records.map((record) => record.timestamp),
-      bodies: records.map((record) => record.bodyJson),
+      records: packed(
+        records.map((record) => record.class),
+        records.map((record) => record.timestamp),
+        records.map((record) => record.bodyJson),
+      ),
       triedAgain: calls.map(({ records: [first] }) => first?.isTriedAgain === true),
     }
   }

@@ -5,7 +5,7 @@ import type { Places, PlacesRequest } from './places-contract.ts'
 import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
 
-/** A body that is written as JSON already: one object. */
+/** A body that is written as JSON already: one object, without newlines between its parts. */
 export class WrittenBody {
   readonly json: string
 

@@ -32,7 +32,7 @@ export function checkIncoming(records: readonly NewRecord[]): Incoming {
       return { ok: false, refusal: { stored: false, code: 'REQUEST_MALFORMED', msg } }
     }
     const { class: recordClass, timestamp, isTriedAgain } = record
-    plain.push({ class: recordClass, timestamp, bodyJson, ...(isTriedAgain === true ? { isTriedAgain } : {}) })
+    plain.push({ class: recordClass, timestamp, bodyJson, isTriedAgain })
     chars += bodyJson.length + ENVELOPE_BYTES
   }
   if (chars > MAX_COMMIT_CHARS) {

@@ -12,6 +12,7 @@ import type {
   StoredRecord,
   StoredRun,
 } from './contract.ts'
+import type { PackedRecords } from './packed-records.ts'
 import type { Places, PlacesRequest } from './places-contract.ts'
 import type { ClassLimits } from './retention-plan.ts'
 import type { StoreKeys } from './seal.ts'
@@ -46,10 +47,8 @@ export type ToWorker =
       readonly t: 'append'
       /** Records in each call. */
       readonly calls: readonly number[]
-      /** One entry a record in each list, over all calls: class, Unix ms, JSON object. */
-      readonly classes: readonly RecordClass[]
-      readonly timestamps: readonly number[]
-      readonly bodies: readonly string[]
+      /** Those of all calls, one after the other. */
+      readonly records: PackedRecords
       /** By call, whether a refusal of its records is no loss. */
       readonly triedAgain?: readonly boolean[]
       /** Records that never reached the worker since the last append, by class, for the ledger. */

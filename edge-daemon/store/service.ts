@@ -5,6 +5,7 @@ import type { LogEngine } from './engine.ts'
 import { MAX_COMMIT_CHARS } from './incoming.ts'
 import { ENVELOPE_BYTES } from './line.ts'
 import type { FromWorker, StoreView, ToWorker } from './messages.ts'
+import { unpacked } from './packed-records.ts'
 import { placesOf } from './places.ts'
 import { readRange } from './range-read.ts'
 import { readRun } from './run-read.ts'
@@ -125,20 +126,20 @@ export class StoreService {
     }
   }
 
-  #take({ calls, classes, timestamps, bodies, triedAgain }: Extract<ToWorker, { t: 'append' }>): void {
-    let position = 0
+  #take({ calls, records, triedAgain }: Extract<ToWorker, { t: 'append' }>): void {
+    const all = unpacked(records)
+    let from = 0
     for (const [call, count] of calls.entries()) {
-      const again = triedAgain?.[call] === true ? { isTriedAgain: true } : {}
-      const records: PlainRecord[] = []
+      const own = calls.length === 1 ? all : all.slice(from, from + count)
+      if (own.length !== count) throw new RangeError('an append misses records')
+      from += count
       let chars = 0
-      for (const end = position + count; position < end; position += 1) {
-        const recordClass = classes[position]
-        const bodyJson = bodies[position]
-        if (recordClass === undefined || bodyJson === undefined) throw new RangeError('an append misses records')
-        records.push({ class: recordClass, timestamp: timestamps[position] ?? 0, bodyJson, ...again })
-        chars += bodyJson.length + ENVELOPE_BYTES
+      const isTriedAgain = triedAgain?.[call] === true
+      for (const record of own) {
+        record.isTriedAgain = isTriedAgain
+        chars += record.bodyJson.length + ENVELOPE_BYTES
       }
-      this.#calls.push({ records, chars })
+      this.#calls.push({ records: own, chars })
     }
   }
 

@@ -1,3 +1,4 @@
+import { type PackedRecords, packed } from '../../store/packed-records.ts'
 import { bodyJson } from './body-json.ts'
 import type { Place } from './file-place.ts'
 import type { Draft } from './record-maker.ts'
@@ -5,11 +6,7 @@ import type { Draft } from './record-maker.ts'
 /** Records that go to the store in one call. */
 export interface Batch {
   readonly number: number
-  readonly classes: readonly Draft['class'][]
-  /** Unix ms. */
-  readonly timestamps: readonly number[]
-  /** JSON of each body. */
-  readonly bodies: readonly string[]
+  readonly records: PackedRecords
 }
 
 /** Something whose progress is kept with records: a file, or the journal. */
@@ -104,7 +101,7 @@ export class Collector {
     const number = this.#next
     this.#next += 1
     this.#waiting.set(number, { records: this.#bodies.length, advances })
-    const batch = { number, classes: this.#classes, timestamps: this.#timestamps, bodies: this.#bodies }
+    const batch = { number, records: packed(this.#classes, this.#timestamps, this.#bodies) }
     this.#classes = []
     this.#timestamps = []
     this.#bodies = []

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { messageOf } from '../../../protocol/errors.ts'
 import type { Condition } from '../../../protocol/status.ts'
+import { unpacked } from '../../store/packed-records.ts'
 import { type NewRecord, type Store, WrittenBody } from '../../store/store.ts'
 import type { Logger } from '../logger.ts'
 import { type Checkpoint, type HeldRecord, movedOn, readCheckpoint } from './checkpoint.ts'
@@ -180,13 +181,13 @@ export class FollowService {
     }
   }
 
-  #keep({ number, classes, timestamps, bodies }: Batch): void {
+  #keep({ number, records: packedRecords }: Batch): void {
     const worker = this.#worker
-    const records = bodies.map(
-      (body, at): NewRecord => ({
-        class: classes[at] ?? 'log',
-        timestamp: timestamps[at] ?? 0,
-        body: new WrittenBody(body),
+    const records = unpacked(packedRecords).map(
+      ({ class: recordClass, timestamp, bodyJson }): NewRecord => ({
+        class: recordClass,
+        timestamp,
+        body: new WrittenBody(bodyJson),
         isTriedAgain: true,
       }),
     )

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { movedOn, readCheckpoint } from '../../../edge-daemon/logs/follow/checkpoint.ts'
 import type { Batch } from '../../../edge-daemon/logs/follow/collector.ts'
 import { Follower } from '../../../edge-daemon/logs/follow/follower.ts'
+import { unpacked } from '../../../edge-daemon/store/packed-records.ts'
 import { followSettings } from '../../support/follow-settings.ts'
 
 const STEP_MS = 250
@@ -36,9 +37,10 @@ class Following {
     )
     this.#follower.begin()
     this.#answer = () => {
-      for (const { number, bodies } of unanswered.splice(0)) {
-        for (const body of bodies) this.messages.push((JSON.parse(body) as { msg: string }).msg)
-        this.#seq += bodies.length
+      for (const { number, records } of unanswered.splice(0)) {
+        const kept = unpacked(records)
+        for (const { bodyJson } of kept) this.messages.push((JSON.parse(bodyJson) as { msg: string }).msg)
+        this.#seq += kept.length
         this.#follower.kept(number, this.#seq)
       }
     }
