@@ -2,6 +2,7 @@ import { type FilteredLine, isAtLeast, isOfSources, type LogFilter } from '../..
 import type { LogLevel } from '../../protocol/records.ts'
 import type { LogMatcher } from '../../regex/log-matcher.ts'
 import { seqAt, timestampAt } from '../store/line.ts'
+import { LineProbe } from './line-probe.ts'
 import { type NeedleList, needlesOf } from './needles.ts'
 
 /** Which records are looked at: bounds on sequence are outside, those on time (Unix ms) inside. */
@@ -36,6 +37,7 @@ const DIGIT_0 = 0x30
 export class LineSearch {
   readonly #matcher: LogMatcher | null
   readonly #lists: readonly NeedleList[]
+  readonly #probe: LineProbe | null
   /** Whether level and source of a line decide. */
   readonly #isHeadEnough: boolean
 
@@ -44,6 +46,7 @@ export class LineSearch {
     this.#matcher = matcher
     const filter: LogFilter = matcher?.filter ?? {}
     this.#lists = needlesOf(filter)
+    this.#probe = filter.pattern === undefined ? null : LineProbe.of(filter.pattern, filter.ignoreCase === true)
     this.#isHeadEnough = filter.pattern === undefined && filter.fields === undefined
   }
 
@@ -72,6 +75,7 @@ export class LineSearch {
   }
 
   #look(ndjson: Buffer, from: number, to: number, range: LineRange, found: (line: FoundLine) => void): void {
+    if (this.#probe?.mayHold(ndjson, from, to) === false) return
     const seq = seqAt(ndjson, from)
     if (seq <= range.afterSeq || seq >= range.beforeSeq) return
     const timestamp = timestampAt(ndjson, from)
