@@ -14,6 +14,8 @@ export type ReadLine = BeforeLine & { readonly fields: Readonly<Record<string, F
 
 /** Characters of a line that is taken along. */
 const MAX_CHARS = 1024
+/** A line of so few characters is kept as it is until it goes along. */
+const MOST_KEPT_CHARS = 2048
 /** Sources whose last lines are remembered; beyond, the one that was silent longest is forgotten. */
 const MAX_SOURCES = 1024
 
@@ -23,7 +25,7 @@ const MAX_SOURCES = 1024
  */
 export class BeforeLines {
   readonly #most: number
-  readonly #bySource = new Map<string, BeforeLine[]>()
+  readonly #bySource = new Map<string, ReadLine[]>()
 
   /** @param most lines to take along, `logs.before` */
   constructor(most: number) {
@@ -37,9 +39,10 @@ export class BeforeLines {
     if (lineClass === 'error') {
       if (gathered === undefined) return []
       this.#bySource.delete(source)
-      return gathered
+      return gathered.map(shortened)
     }
-    const short = { timestamp: line.timestamp, level: line.level, msg: shortText(line) }
+    // Few lines ever go along, so that only one that is large is made short at once.
+    const short = isSmall(line) ? line : { ...shortened(line), fields: null }
     if (gathered === undefined) {
       this.#forgetOne()
       this.#bySource.set(source, [short])
@@ -55,6 +58,19 @@ export class BeforeLines {
     const [oldest] = this.#bySource.keys()
     if (oldest !== undefined) this.#bySource.delete(oldest)
   }
+}
+
+function isSmall({ msg, fields }: ReadLine): boolean {
+  let chars = msg.length
+  for (const name in fields) {
+    const value = fields[name]
+    chars += name.length + (typeof value === 'string' ? value.length : 0)
+  }
+  return chars <= MOST_KEPT_CHARS
+}
+
+function shortened(line: ReadLine): BeforeLine {
+  return { timestamp: line.timestamp, level: line.level, msg: shortText(line) }
 }
 
 /** Message, then fields as `name=value`, as filters read a line; no more of it than goes along. */

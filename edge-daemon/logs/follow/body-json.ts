@@ -11,13 +11,16 @@ const LONG_CHARS = 512
 let lastSource = ''
 let lastSourceJson = '""'
 
-/** A body as `JSON.stringify` writes it, for the few shapes there are and so several times as quick. */
-export function bodyJson({ level, source, msg, fields, origin, cut_chars: cutChars, before }: Draft['body']): string {
+/** A body as `JSON.stringify` writes it, for the few shapes there are and so several times as quick. @param isBare @see Draft.isBare */
+export function bodyJson(
+  { level, source, msg, fields, origin, cut_chars: cutChars, before }: Draft['body'],
+  isBare = false,
+): string {
   if (source !== lastSource) {
     lastSource = source
     lastSourceJson = JSON.stringify(source)
   }
-  let json = `{"level":"${level}","source":${lastSourceJson},"msg":${quoted(msg)}`
+  let json = `{"level":"${level}","source":${lastSourceJson},"msg":${isBare ? `"${msg}"` : quoted(msg)}`
   if (fields !== undefined) json += `,"fields":${fieldsJson(fields)}`
   if (origin !== undefined) json += `,"origin":${quoted(origin)}`
   if (cutChars !== undefined) json += `,"cut_chars":${cutChars}`

@@ -73,7 +73,7 @@ export class Collector {
 
   /** Add a record, and what is kept once it is. Sends when there is enough for a call. */
   add(draft: Draft, progress: Progress, key: string, place: Place): void {
-    const body = bodyJson(draft.body)
+    const body = bodyJson(draft.body, draft.isBare)
     this.#classes.push(draft.class)
     this.#timestamps.push(draft.timestamp)
     this.#bodies.push(body)

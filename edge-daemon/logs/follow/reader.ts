@@ -1,4 +1,5 @@
 import type { LogLevel } from '../../../protocol/records.ts'
+import { lookAt } from '../lines/line-look.ts'
 import { KeyBlocks, type Redactor } from '../lines/redact.ts'
 import { REDACTED } from '../lines/secrets.ts'
 import { BeforeLines } from './before-lines.ts'
@@ -54,7 +55,9 @@ export class LineReader {
 
   /** Take a line of a file. An empty one is none. */
   take(file: FollowedFile, { source, format }: LineNaming, { lane, text, cutChars, notedAt, place }: Joined): void {
-    if (text.trim() === '') return
+    // A character of ASCII that is no blank is enough.
+    const first = text.charCodeAt(0)
+    if (!(first > 0x20 && first < 0x7f) && text.trim() === '') return
     const origin = formatOrigin({ file: file.id, lane, ...place })
     const draft = this.draft(lane === '' ? file.id : file.id + lane, {
       text,
@@ -70,8 +73,10 @@ export class LineReader {
 
   /** The record of a line; `stream` names what it and the lines around it come from. */
   draft(stream: string, line: WholeLine): Draft {
-    const isInside = this.#keysOf(stream).take(line.text) === 'inside'
-    return this.#maker.make(isInside ? { ...line, text: this.#redactedLine() } : line)
+    const look = lookAt(line.text)
+    if (this.#keysOf(stream).take(line.text, look) === 'whole') return this.#maker.make(line, look)
+    const text = this.#redactedLine()
+    return this.#maker.make({ ...line, text }, lookAt(text))
   }
 
   /** Add a record that is not kept yet. */

@@ -40,7 +40,10 @@ function parseAny(text: string, nowMs: number): ParsedLine {
   const first = text.charCodeAt(0)
   if (first === 0x7b) return parseJsonLine(text, nowMs) ?? cutShort(text, nowMs)
   if (/^[IWEF]\d{4} /.test(text)) return parseKlogLine(text, nowMs) ?? parsePlainLine(text, nowMs)
-  if (/^[\w.@-]{1,64}=/.test(text)) return parseLogfmtLine(text, nowMs) ?? parsePlainLine(text, nowMs)
+  // Most lines have no `=` so near their begin, which is sooner seen than that they do not match.
+  const assigns = text.indexOf('=')
+  if (assigns > 0 && assigns <= 64 && /^[\w.@-]{1,64}=/.test(text))
+    return parseLogfmtLine(text, nowMs) ?? parsePlainLine(text, nowMs)
   return parsePlainLine(text, nowMs)
 }
 

@@ -1,5 +1,6 @@
 import { compileRegex, type LinearRegex, MAX_SUBJECT_CHARS, type TextRange } from '../../../regex/linear-regex.ts'
 import type { FieldValue } from './fields.ts'
+import { BACKSLASH, SECRET_HINT } from './line-look.ts'
 import {
   hasHintOfSecret,
   KEY_BEGIN,
@@ -38,9 +39,10 @@ export class Redactor {
   /**
    * Whether nothing in a line, its names and values included, can be a secret. What is written with escapes may be one that
    * only shows when they are resolved.
+   * @param look what {@link lookAt} says of it
    */
-  isHarmless(line: string): boolean {
-    return this.#own.length === 0 && !line.includes('\\') && !hasHintOfSecret(line)
+  isHarmless(look: number): boolean {
+    return this.#own.length === 0 && (look & (BACKSLASH | SECRET_HINT)) === 0
   }
 
   /** A text without its secrets. Time grows with its length. */
@@ -100,7 +102,9 @@ export class KeyBlocks {
   #linesInside = 0
 
   /** What becomes of the next line: `whole` as it is, `inside` a key and to be left out but for a note. */
-  take(text: string): 'whole' | 'inside' {
+  take(text: string, look = SECRET_HINT): 'whole' | 'inside' {
+    // The words of a key give a hint as well.
+    if (this.#linesInside === 0 && (look & SECRET_HINT) === 0) return 'whole'
     if (this.#linesInside > 0) {
       const isOver = this.#linesInside >= MAX_KEY_LINES || (text.includes('PRIVATE KEY') && KEY_END.test(text))
       this.#linesInside = isOver ? 0 : this.#linesInside + 1

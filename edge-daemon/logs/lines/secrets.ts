@@ -74,8 +74,8 @@ const HINTS: readonly (readonly [pattern: string, ...any: string[]])[] = [
 /** Whether a text can hold a secret of the list at all: most lines do not, and are looked at once. */
 export const MAY_HOLD_SECRET = new RegExp(HINTS.map(([pattern]) => pattern).join('|'), 'i')
 
-/** Which three characters give a hint; by five bits of each, which are the same for both cases of a letter. */
-const HINT_OF = new Uint8Array(1 << 15)
+/** Which three characters give a hint (1); by five bits of each, which are the same for both cases of a letter. */
+export const HINT_OF = new Uint8Array(1 << 15)
 for (const [, ...any] of HINTS) {
   for (const [a, b, c] of any) HINT_OF[(bitsOf(a) << 10) | (bitsOf(b) << 5) | bitsOf(c)] = 1
 }

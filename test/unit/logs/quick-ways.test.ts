@@ -1,10 +1,21 @@
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../../bench/simulator/random.ts'
+import { BeforeLines } from '../../../edge-daemon/logs/follow/before-lines.ts'
 import { bodyJson } from '../../../edge-daemon/logs/follow/body-json.ts'
 import { crcOf } from '../../../edge-daemon/logs/follow/line-check.ts'
+import { RecordMaker } from '../../../edge-daemon/logs/follow/record-maker.ts'
 import { plainIsoTime } from '../../../edge-daemon/logs/lines/iso-time.ts'
 import { levelInText, levelNamed } from '../../../edge-daemon/logs/lines/level.ts'
+import {
+  BACKSLASH,
+  BEYOND_ASCII,
+  CONTROL,
+  lookAt,
+  QUOTE,
+  SECRET_HINT,
+} from '../../../edge-daemon/logs/lines/line-look.ts'
+import { Redactor } from '../../../edge-daemon/logs/lines/redact.ts'
 import { hasHintOfSecret, MAY_HOLD_SECRET } from '../../../edge-daemon/logs/lines/secrets.ts'
 
 const WORDS = 'TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|ALERT|EMERG|PANIC'
@@ -71,6 +82,46 @@ test('whatever may hold a secret gives a hint of it', () => {
     }
   }
   expect(hasHintOfSecret('2026-11-26T10:00:00.000Z INFO worker[3]: frame 12 of camera 7 lasted 1.20 ms')).toBe(false)
+})
+
+test('one look at a line tells what a look for each thing tells', () => {
+  const has = (text: string, pattern: RegExp, bit: number): number => (pattern.test(text) ? bit : 0)
+  for (const text of texts(3000)) {
+    const expected =
+      has(text, /[^\u0020-\uffff]/, CONTROL) |
+      has(text, /\\/, BACKSLASH) |
+      has(text, /"/, QUOTE) |
+      has(text, /[\u0080-\uffff]/, BEYOND_ASCII) |
+      (hasHintOfSecret(text) ? SECRET_HINT : 0)
+    expect(lookAt(text), text).toBe(expected)
+  }
+})
+
+test('records are written as JSON writes them, also those whose message is sure to need no escapes', () => {
+  const before = new BeforeLines(2)
+  const parts = { forward: 'error' as const, redactor: new Redactor([]), before, wallMs: () => 1_795_000_000_000 }
+  const makers = [60, 32_768].map((maxChars) => new RecordMaker({ ...parts, maxChars }))
+  let bare = 0
+  for (const text of texts(1500)) {
+    const inside = JSON.stringify({ level: 'info', msg: text, list: [text, 1e20], time: '2026-11-26T10:00:00Z' })
+    const lines = [
+      text,
+      `{"msg":"${text}","n":["a"]}`,
+      inside,
+      inside.slice(0, -1),
+      `{"n":1,"a":"${text}"}`,
+      `2026-11-26T10:00:00Z ${text}`,
+    ]
+    for (const line of lines) {
+      for (const maker of makers) {
+        const from = { cutChars: 0, notedAt: null, origin: 'f3a9b2c1d0:1:2', source: 'app', format: 'auto' as const }
+        const { body, isBare } = maker.make({ ...from, text: line })
+        if (isBare === true) bare += 1
+        expect(bodyJson(body, isBare), line).toBe(JSON.stringify(body))
+      }
+    }
+  }
+  expect(bare).toBeGreaterThan(1000)
 })
 
 test.each([
