@@ -1,4 +1,4 @@
-import type { NatsConnection } from 'nats'
+import { type NatsConnection, headers as newHeaders } from 'nats'
 import { z } from 'zod'
 import type { EdgeError } from '../../../protocol/errors.ts'
 import { journalFailing } from './failing.ts'
@@ -91,8 +91,7 @@ export class BusStore {
     expected: { readonly position: number; readonly headers?: Readonly<Record<string, string>> },
   ): Promise<Stored> {
     const { connection } = await this.door()
-    const { headers } = await import('nats')
-    const head = headers()
+    const head = newHeaders()
     head.set('Nats-Expected-Stream', to.stream)
     head.set('Nats-Expected-Last-Subject-Sequence', String(expected.position))
     for (const [name, value] of Object.entries(expected.headers ?? {})) head.set(name, value)
