@@ -1,16 +1,15 @@
 import { resolve } from 'node:path'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { blobObject, isBucket, statementObject } from '../../protocol/object-store.ts'
+import { isBucket } from '../../protocol/object-store.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
-import { pushObject, sha256Of } from '../cloud/bucket-push.ts'
-import { openCloud } from '../cloud/cloud-connection.ts'
 import type { CloudAddress } from '../config/cloud-address.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { FleetAccess } from '../link/access.ts'
-import { type LocalPackage, readLocalPackage, readStretch } from '../packages/local-package.ts'
+import { type LocalPackage, readLocalPackage } from '../packages/local-package.ts'
 import { pushToFolder } from '../packages/push-folder.ts'
 import { pushOverLink } from '../packages/push-link.ts'
 import { formatBytes } from '../ui/format.ts'
+import { bringToBucket } from './bring-to-bucket.ts'
 import { openNode } from './node-session.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
 
@@ -110,7 +109,7 @@ async function toBuckets(
   for (const cloud of clouds) {
     const to = `${cloud.name}/${bucket}`
     try {
-      const bytes = await toBucket(made, { cloud, bucket, timeoutMs, signal })
+      const bytes = await bringToBucket(made, { cloud, bucket, timeoutMs, signal })
       rows.push({ to, what: bytes === 0 ? 'there' : 'pushed', bytes, code: null, note: '' })
     } catch (error) {
       signal.throwIfAborted()
@@ -118,45 +117,6 @@ async function toBuckets(
     }
   }
   return rows
-}
-
-async function toBucket(
-  made: LocalPackage,
-  {
-    cloud,
-    ...route
-  }: {
-    readonly cloud: CloudAddress
-    readonly bucket: string
-    readonly timeoutMs: number
-    readonly signal: AbortSignal
-  },
-): Promise<number> {
-  const opened = await openCloud(cloud, { timeoutMs: route.timeoutMs, reconnects: 0 })
-  try {
-    const blobs = made.blobs.map(({ sha256, sizeBytes, path }) => ({
-      name: blobObject(sha256),
-      sha256,
-      sizeBytes,
-      read: (offset: number, length: number) => readStretch(path, offset, length),
-    }))
-    const { signed } = made
-    const statement = {
-      name: statementObject(made.digest),
-      sha256: sha256Of(signed),
-      sizeBytes: signed.length,
-      read: async (offset: number, length: number) => signed.subarray(offset, offset + length),
-    }
-    let bytes = 0
-    // The statement last: who finds it finds everything.
-    for (const object of [...blobs, statement]) {
-      const outcome = await pushObject(object, { ...opened, ...route })
-      if (outcome.what === 'pushed') bytes += outcome.bytes
-    }
-    return bytes
-  } finally {
-    await opened.connection.close()
-  }
 }
 
 async function toNodes(

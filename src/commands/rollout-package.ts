@@ -7,13 +7,20 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 /** Most places that a node is told to fetch a package from. */
 const MAX_SOURCES = 8
 
+const WITH_DIGEST = /^([^@/]+)@([^#/]+)#([0-9a-f]{64})$/
+
+/** Whether a name of a package is that of its folder. */
+export function isFolderName(name: string): boolean {
+  return !WITH_DIGEST.test(name)
+}
+
 /**
  * What a package's name stands for: `NAME@VERSION#DIGEST`, or a folder with `package.sig`, of which only the statement is
  * read: nodes verify it, with all its files, by their own keys.
  * @throws EdgeError `USAGE` | `PACKAGE_INVALID`
  */
 export async function findItem(name: string): Promise<Item> {
-  const [, model = '', version = '', digest = ''] = /^([^@/]+)@([^#/]+)#([0-9a-f]{64})$/.exec(name) ?? []
+  const [, model = '', version = '', digest = ''] = WITH_DIGEST.exec(name) ?? []
   if (digest !== '') return itemOf({ kind: 'model', name: model, version, digest }, name)
   if (/^[^@/]+@[^/]+$/.test(name)) {
     throw new EdgeError('USAGE', {

@@ -21,8 +21,11 @@ const COLUMNS: readonly PrintedColumn<WaveRow>[] = [
   { title: 'THEN', text: ({ after }) => after },
 ]
 
-/** What will happen, for people: who, when, what, and how much of the fleet that is. */
-export function planText(plan: Plan): string {
+/**
+ * What will happen, for people: who, when, what, and how much of the fleet that is.
+ * @param isBrought whether starting it brings the package to its bucket first
+ */
+export function planText(plan: Plan, isBrought = false): string {
   const { item, strategy } = plan
   const radius = blastRadius(plan)
   const rows = plan.waves.map((wave, index) => ({
@@ -41,11 +44,11 @@ export function planText(plan: Plan): string {
     `${nodesText(radius.nodes)} at ${sites}, ${traffic}${unknown}; ${formatAge(1000 * radius.leastSec)} at least\n\n`,
     printTable(COLUMNS, rows),
     '\n',
-    ...lines(plan),
+    ...lines(plan, isBrought),
   ].join('')
 }
 
-function lines(plan: Plan): string[] {
+function lines(plan: Plan, isBrought: boolean): string[] {
   const { strategy, deferred, unchanged, leftOut, peers } = plan
   const { gates, localGates, shadow } = strategy
   const tried =
@@ -61,12 +64,32 @@ function lines(plan: Plan): string[] {
     `waits       for ${gates.minRequests} requests of each side; still unclear after ${formatAge(1000 * strategy.maxSoakSec)} it pauses\n`,
   ]
   return [
+    `fetched     ${sourcesText(plan)}\n`,
+    ...(isBrought ? ['            it is brought there from here before anything begins\n'] : []),
     ...each,
     ...(peers.length === 0 ? [] : [`compared    with ${untrusted(brief(peers))} of the same sites too\n`]),
     ...(unchanged.length === 0 ? [] : [`have it     ${untrusted(brief(unchanged))}\n`]),
     ...deferred.map(({ key, why }) => `later       ${untrusted(`${key}: ${why}`)}\n`),
     ...leftOut.map(({ key, why }) => `left out    ${untrusted(`${key}: ${why}`)}\n`),
   ]
+}
+
+/** Where nodes have the package from, and what that means for who is not there any more. */
+export function sourcesText({ sources }: Pick<Plan, 'sources'>): string {
+  const places = sources.flatMap((source) => {
+    if (source.kind === 'nats') return [`the bucket ${untrusted(source.bucket)} of the bus`]
+    return source.kind === 'https' ? [untrusted(source.url)] : []
+  })
+  const isBrought = sources.some(({ kind }) => kind === 'link')
+  if (isOnlyBrought({ sources })) {
+    return 'only from who brings it to the nodes (edgedeck model push --to nodes): until somebody does, staging waits'
+  }
+  return `from ${places.join(', then ')}${isBrought ? ', or as somebody brought it to the node' : ''}`
+}
+
+/** Whether a rollout waits for people who bring its package, where it is not on the nodes yet. */
+export function isOnlyBrought({ sources }: Pick<Plan, 'sources'>): boolean {
+  return sources.every(({ kind }) => kind === 'link')
 }
 
 function afterWave({ needsApproval }: Wave, isLast: boolean, { soakSec, maxSoakSec }: Strategy): string {

@@ -4,7 +4,7 @@ import { awaitsApproval, hasEnded, type NodeState, type WaveState } from '../rol
 import { formatAge, UNKNOWN } from '../ui/format.ts'
 import { type PrintedColumn, printTable } from './output.ts'
 import type { RolloutNow } from './rollout-now.ts'
-import { itemText, nodesText } from './rollout-plan.ts'
+import { isOnlyBrought, itemText, nodesText, sourcesText } from './rollout-plan.ts'
 
 /** One line: what it is and where. */
 export function headText({ view, state, course }: RolloutNow): string {
@@ -55,7 +55,9 @@ export function statusText(now: RolloutNow, nowMs: number): string {
   const told = findings.map(({ verdict, msg }) => `  ${verdict.padEnd(12)} ${safe(msg)}\n`)
   return [
     headText(now),
-    `started by ${safe(state.by.name === '' ? 'somebody' : state.by.name)} ${formatAge(nowMs - state.startedAt)} ago${state.why === null ? '' : `: ${safe(state.why)}`}\n\n`,
+    `started by ${safe(state.by.name === '' ? 'somebody' : state.by.name)} ${formatAge(nowMs - state.startedAt)} ago${state.why === null ? '' : `: ${safe(state.why)}`}\n`,
+    ...(!hasEnded(state) && isOnlyBrought(state.plan) ? [`the package comes ${sourcesText(state.plan)}\n`] : []),
+    '\n',
     printTable(waveColumns, state.waves),
     ...(told.length === 0 ? [] : ['\n', ...told]),
     '\n',

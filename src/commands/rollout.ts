@@ -26,6 +26,8 @@ export interface RolloutSurroundings {
   select(selection: NodeSelection): Promise<SelectedNodes>
   /** What a package's name stands for, and where nodes fetch it. @throws EdgeError */
   find(name: string, from: readonly string[]): Promise<{ readonly item: Item; readonly sources: readonly Source[] }>
+  /** Whether starting this brings the package from here to where nodes fetch it, first. */
+  brings(plan: Plan): boolean
   readText(file: string): string
   nowMs(): number
 }
@@ -100,12 +102,12 @@ async function begin(
   const { service, context, ask } = place
   const plan = service.plan(wish)
   if (task.planOnly) {
-    io.stdout.write(task.format === 'table' ? planText(plan) : `${safeJson(planAsJson(plan))}\n`)
+    io.stdout.write(task.format === 'table' ? planText(plan, place.brings(plan)) : `${safeJson(planAsJson(plan))}\n`)
     return 'told'
   }
   const count = changed(plan)
   if (count === 0) throw nothingToDo(plan)
-  io.stderr.write(planText(plan))
+  io.stderr.write(planText(plan, place.brings(plan)))
   const what = plan.undoes === null ? `bring ${itemText(plan)} to` : `take ${plan.undoes} back on`
   const question = { context, ask, why: task.why, what: `${what} ${nodesText(count)}` }
   const type = { text: String(count), called: 'the number of nodes' }

@@ -3,17 +3,19 @@ import { hostname, userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import type { Item } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import type { CloudAddress } from '../config/cloud-address.ts'
 import { safe } from '../fleet/clean.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { IdentitySource } from '../identity/identity-source.ts'
 import { standingOf } from '../identity/standing.ts'
-import type { Strategy } from '../rollout/contract.ts'
+import type { Plan, Strategy } from '../rollout/contract.ts'
 import { type JournalPlace, openRollouts } from '../rollout/open-rollouts.ts'
 import { parseStrategy } from '../rollout/strategy.ts'
 import type { RolloutFleet } from '../rollout/targets/daemon.ts'
 import type { PackageOffer } from '../ui/rollouts/face.ts'
 import type { RolloutParts } from '../ui/rollouts/visit.ts'
-import { findItem, sourcesOf } from './rollout-package.ts'
+import { LocalPackages } from './local-packages.ts'
+import { sourcesOf } from './rollout-package.ts'
 
 /** What rollouts of the screen are opened with. */
 export interface ScreenRolloutsOptions {
@@ -22,6 +24,10 @@ export interface ScreenRolloutsOptions {
   readonly identity: IdentitySource
   /** Bucket of the fleet's bus that nodes fetch packages from; null where it has none. */
   readonly bucket: string | null
+  /** Regions that nodes fetch from, to which a package of this machine is brought before it is rolled out. */
+  readonly clouds?: readonly CloudAddress[]
+  /** Ends what is being brought. */
+  readonly signal?: AbortSignal
   /** Packages that are known to be there besides those of the nodes. */
   readonly offers?: () => readonly PackageOffer[]
   /** What the dialog begins with; the defaults when absent. */
@@ -32,9 +38,13 @@ export interface ScreenRolloutsOptions {
 export async function screenRollouts(
   options: ScreenRolloutsOptions,
 ): Promise<{ readonly parts: RolloutParts; close(): Promise<void> }> {
-  const { place, fleet, identity, bucket, offers, first } = options
+  const { place, fleet, identity, bucket, offers, first, clouds = [] } = options
+  const { signal = new AbortController().signal } = options
   const who = standingOf(identity).name ?? userInfo().username
-  const { service, close } = await openRollouts({ place, fleet, identity, holder: `${who} at ${hostname()}` })
+  const packages = new LocalPackages({ clouds: bucket === null ? [] : clouds, signal })
+  const holder = `${who} at ${hostname()}`
+  const beforeStart = (plan: Plan): Promise<void> => packages.bring(plan)
+  const { service, close } = await openRollouts({ place, fleet, identity, holder, beforeStart })
   const sources = sourcesOf([], bucket)
   return {
     close,
@@ -42,8 +52,9 @@ export async function screenRollouts(
       service,
       offers: () => Promise.resolve({ offers: [...(offers?.() ?? []), ...onNodes(fleet.fleet, sources)], faults: [] }),
       find: async (typed) => {
-        const item = await findItem(typed)
-        return { item, signedBy: [], where: safe('as typed; nodes verify who signed it'), sources }
+        const item = await packages.find(typed)
+        const brought = packages.isHere({ item, sources }) ? ', and it is brought to their bucket first' : ''
+        return { item, signedBy: [], where: safe(`as typed; nodes verify who signed it${brought}`), sources }
       },
       strategy: readStrategy,
       ...(first === undefined ? {} : { first }),

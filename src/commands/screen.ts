@@ -53,8 +53,13 @@ export async function runScreen(
     /** Where the nodes are listed, for the header. */
     readonly context: string
     readonly production: boolean
-    /** Where the journals of rollouts are, and the bucket of the bus that packages come from; null without one. */
-    readonly rollouts: { readonly place: JournalPlace; readonly bucket: string | null }
+    /** Where the journals of rollouts are, and the bucket that packages come from; null without a bus. */
+    readonly rollouts: {
+      readonly place: JournalPlace
+      readonly bucket: string | null
+      /** Regions that nodes fetch packages from. */
+      readonly clouds: readonly CloudAddress[]
+    }
     /** What commands are run on nodes with. */
     readonly exec: ConsoleExecMeans
     readonly signal: AbortSignal
@@ -85,6 +90,7 @@ export async function runScreen(
     ...options.rollouts,
     fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (...of) => session.attend(...of) },
     identity: access.identity ?? NO_IDENTITY,
+    signal,
   })
   try {
     const { runConsole } = await import('../ui/start.tsx')

@@ -37,6 +37,8 @@ export interface ChosenFleet {
   readonly configFile: string
   readonly nodes: readonly NodeAddress[]
   readonly clouds: readonly CloudAddress[]
+  /** {@link clouds}, or where none is configured the bus. */
+  readonly regions: readonly CloudAddress[]
   readonly access: FleetAccess & { readonly identity: IdentityFolder; readonly journal: OperatorJournal }
   readonly inventory: Inventory
   readonly screen: ScreenSettings
@@ -94,5 +96,17 @@ export function chooseFleet(flags: FleetFlags, { version, assetsDir }: Program, 
   const rollouts: JournalPlace = nats
     ? { kind: 'bus', servers: nats.servers, access: busAccess }
     : { kind: 'folder', dir: join(paths.rolloutsDir, context.name) }
-  return { context, configFile, nodes, rollouts, shells, inventory, clouds: regions, access, screen, audit }
+  return {
+    context,
+    configFile,
+    nodes,
+    rollouts,
+    shells,
+    inventory,
+    clouds: regions,
+    regions: archives,
+    access,
+    screen,
+    audit,
+  }
 }

@@ -6,9 +6,10 @@ import type { RolloutRequest } from '../command-line/rollout-commands.ts'
 import { askSeen } from '../commands/ask.ts'
 import { selectNodes } from '../commands/exec-selection.ts'
 import { FleetSession } from '../commands/fleet-session.ts'
+import { LocalPackages } from '../commands/local-packages.ts'
 import type { CommandIo } from '../commands/output.ts'
 import { runRollout } from '../commands/rollout.ts'
-import { findItem, sourcesOf } from '../commands/rollout-package.ts'
+import { sourcesOf } from '../commands/rollout-package.ts'
 import type { NodeView } from '../fleet/view.ts'
 import { standingOf } from '../identity/standing.ts'
 import { openRollouts } from '../rollout/open-rollouts.ts'
@@ -25,11 +26,13 @@ export async function runRolloutRequest(request: RolloutRequest, fleet: ChosenFl
   const nodes = needsNodes(request) ? await inventory.all() : []
   const session = new FleetSession({ nodes, access, interest: { status: true, alertBacklog: null, logs: null } })
   const holder = `${standingOf(access.identity).name ?? userInfo().username} at ${hostname()} (${process.pid})`
+  const packages = new LocalPackages({ clouds: context.nats === null ? [] : fleet.regions, signal: io.signal })
   const rollouts = await openRollouts({
     place: fleet.rollouts,
     fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (...of) => session.attend(...of) },
     identity: access.identity,
     holder,
+    beforeStart: (plan) => packages.bring(plan),
   })
   const { stdin: input, stderr: output } = process
   if (needsNodes(request)) await meet(session, access.bus !== undefined, io.signal)
@@ -43,9 +46,10 @@ export async function runRolloutRequest(request: RolloutRequest, fleet: ChosenFl
         ask: input.isTTY && output.isTTY ? (text) => askSeen(text, { input, output, signal: io.signal }) : null,
         select: (selection) => selectNodes(selection, { nodes, access, timeoutMs: ANSWER_MS, signal: io.signal }),
         find: async (name, from) => ({
-          item: await findItem(name),
+          item: await packages.find(name),
           sources: sourcesOf(from, context.nats === null ? null : PACKAGE_BUCKET),
         }),
+        brings: (plan) => packages.isHere(plan),
         readText,
         nowMs: Date.now,
       },

@@ -151,7 +151,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
     case 'model-push': {
       const { runModelPush } = await import('../commands/model-push.ts')
       const nodesOf = (names: readonly string[]) => loaded.inventory.named(names)
-      return answered(await runModelPush({ ...request, nodesOf, clouds: loaded.clouds, access: loaded.access }, io))
+      return answered(await runModelPush({ ...request, nodesOf, clouds: loaded.regions, access: loaded.access }, io))
     }
     case 'resend': {
       const { runResend } = await import('../commands/resend.ts')
@@ -206,6 +206,7 @@ export async function runRequest(request: CommandRequest, { program, io, endings
           rollouts: {
             place: loaded.rollouts,
             bucket: loaded.rollouts.kind === 'bus' ? PACKAGE_BUCKET : null,
+            clouds: loaded.regions,
           },
           exec: execMeansOf(loaded, loaded.nodes),
           shells: loaded.shells,

@@ -27,6 +27,8 @@ export interface FleetRolloutsOptions {
   readonly holder: string
   /** Be called when nodes told something; returns how to stop. */
   readonly onNews?: (listener: () => void) => () => void
+  /** What has to be done before a rollout is written down; what it throws keeps it from being begun. */
+  readonly beforeStart?: (plan: Plan) => Promise<void>
   readonly onFault?: (rollout: string | null, error: EdgeError) => void
   /** How long each decision took, ms. */
   readonly onDecided?: (ms: number) => void
@@ -123,9 +125,15 @@ export class FleetRollouts implements RolloutService {
   }
 
   async start(plan: Plan, why: string | null): Promise<void> {
-    const { journal, signer } = this.#options
-    const who = signer()
-    if (who !== null) mustMay(who, missingForWord(who.rights, 'rollout.started', plan), 'start this rollout')
+    const { journal, signer, beforeStart } = this.#options
+    const may = (who: Signer | null): Signer | null => {
+      if (who !== null) mustMay(who, missingForWord(who.rights, 'rollout.started', plan), 'start this rollout')
+      return who
+    }
+    may(signer())
+    await beforeStart?.(plan)
+    // That may have taken long enough for a login to end, or to be another one.
+    const who = may(signer())
     const at = this.#now()
     const started = this.#sign({ type: 'rollout.started', at, term: 0, plan, why }, plan.rollout, 1, who)
     const outcome = await journal.append(plan.rollout, started, 0)

@@ -36,6 +36,8 @@ export interface OpenRolloutsOptions {
   readonly identity: IdentitySource
   /** Who drives, for people: `mia at bastion-1`. */
   readonly holder: string
+  /** See {@link FleetRollouts}. */
+  readonly beforeStart?: (plan: Plan) => Promise<void>
   readonly onFault?: (rollout: string | null, error: EdgeError) => void
   /** How long each decision took, ms. */
   readonly onDecided?: (ms: number) => void
@@ -54,7 +56,7 @@ const JUDGES = { wave: judge, shadow: judgeShadow } as const
 
 /** Open the rollouts of a fleet. Nobody is connected to before something is asked of the journal. */
 export async function openRollouts(options: OpenRolloutsOptions): Promise<OpenRollouts> {
-  const { place, fleet, identity, holder, onFault, onDecided } = options
+  const { place, fleet, identity, holder, beforeStart, onFault, onDecided } = options
   const { journal, leases, close } = await openJournal(place)
   const service = new FleetRollouts({
     journal,
@@ -67,6 +69,7 @@ export async function openRollouts(options: OpenRolloutsOptions): Promise<OpenRo
     judge: () => judgeOf(identity),
     holder,
     onNews: (listener) => fleet.fleet.subscribe(listener),
+    ...(beforeStart === undefined ? {} : { beforeStart }),
     ...(onFault === undefined ? {} : { onFault }),
     ...(onDecided === undefined ? {} : { onDecided }),
   })

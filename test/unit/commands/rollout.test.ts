@@ -30,6 +30,8 @@ class Desk {
   answers: string[] = []
   production = false
   hasTerminal = true
+  /** Whether packages are on this machine and go to the bucket first. */
+  isHere = false
 
   constructor(planned?: (wish: { nodes: readonly string[] }) => Plan) {
     this.rollouts = new RememberedRollouts(planned)
@@ -60,6 +62,7 @@ class Desk {
         if (name !== './digits') throw new Error(`nobody declared ${name}`)
         return { item: modelItem('2.0.0'), sources: [{ kind: 'nats', bucket: from[0] ?? 'packages' }] }
       },
+      brings: () => this.isHere,
       readText: () => 'soak: 10s\ncanary: 1\n',
       nowMs: () => 61_000,
     }
