@@ -55,6 +55,11 @@ export class Deliberation {
     return this.seen(key)?.reach === 'up'
   }
 
+  /** Since when this driver listens, by its clock. */
+  get watchingSince(): number {
+    return this.#observation.watchingSince
+  }
+
   /** How long nothing was heard of a node that is not up, ms; 0 for one that is. Time in which nobody listened is not counted. */
   darkForMs(key: NodeKey): number {
     if (this.isUp(key)) return 0

@@ -5,7 +5,7 @@ import { countsBetween, isSound } from './gates/counts.ts'
 import type { NodeState, WaveState } from './state.ts'
 
 /** Older counters are not taken for those of now, ms. */
-const FRESH_MS = 15_000
+export const FRESH_MS = 15_000
 
 /** Counters of every node of the plan that tells any, as a stretch begins. */
 export function takeBaseline(on: Deliberation): Record<NodeKey, Baseline> {
@@ -15,6 +15,11 @@ export function takeBaseline(on: Deliberation): Record<NodeKey, Baseline> {
     if (now !== null) counters[key] = now
   }
   return counters
+}
+
+/** Whether a node tells counters that a stretch may begin with. */
+export function hasCounters(on: Deliberation, key: NodeKey): boolean {
+  return baselineOf(on, key) !== null
 }
 
 function baselineOf(on: Deliberation, key: NodeKey): Baseline | null {

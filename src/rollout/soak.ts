@@ -1,6 +1,6 @@
 import type { ChangeFault } from '../../protocol/change.ts'
 import type { Deliberation } from './deliberation.ts'
-import { gateInputOf, takeBaseline } from './gate-input.ts'
+import { FRESH_MS, gateInputOf, hasCounters, takeBaseline } from './gate-input.ts'
 import { isExhausted, isQuiet, mayTry, order } from './retry.ts'
 import { type NodeState, runningWave, START, type WaveState } from './state.ts'
 import { CONFIRM_SLACK_SEC, portionOf } from './strategy.ts'
@@ -158,8 +158,18 @@ export function beginSoak(on: Deliberation, isBusy: boolean): void {
   const { wave, index } = current
   const fresh = unjudged(on, wave, index)
   if (fresh.length === 0 || soaking(on, wave, index).some(({ standing }) => standing !== 'suspect')) return
-  if (isBusy && hasTimeToJoin(on, fresh)) return
+  if ((isBusy || isUntold(on, fresh)) && hasTimeToJoin(on, fresh)) return
   on.emit({ type: 'baseline.taken', wave: wave.name, counters: takeBaseline(on) })
+}
+
+/**
+ * Whether counters are still to come: those of a node without which it could never be judged, or, from a driver that has only
+ * just begun to listen, those of any node that is there.
+ */
+function isUntold(on: Deliberation, fresh: readonly NodeState[]): boolean {
+  const isNew = on.nowMs - on.watchingSince < FRESH_MS
+  const awaited = isNew ? on.draft.plan.nodes.filter(({ key }) => on.isUp(key)) : fresh
+  return awaited.some(({ key }) => !hasCounters(on, key))
 }
 
 /** Pause when nodes cannot take the item at all: one of the canary, or more of a later wave than a tenth. */
