@@ -15,8 +15,10 @@ export function telemetryPace(
   let statusFirstUntilMs = Number.NEGATIVE_INFINITY
   const { capBytesPerSec } = pacer
   const affordableBytes = capBytesPerSec === null ? Number.POSITIVE_INFINITY : (capBytesPerSec * ROWS_FRAME_MS) / 1000
+  const rowsFrameBytes = Math.min(LIVE_LIMITS.rowsFrameBytes, Math.max(SMALLEST_ROWS_FRAME_BYTES, affordableBytes))
   return {
-    rowsFrameBytes: Math.min(LIVE_LIMITS.rowsFrameBytes, Math.max(SMALLEST_ROWS_FRAME_BYTES, affordableBytes)),
+    rowsFrameBytes,
+    heldBytes: rowsFrameBytes,
     mayTell: (what) => {
       const isFree = pacer.mayTell()
       if (what === 'status') {

@@ -127,6 +127,8 @@ export const SYSTEM_LIVE_CLOCK: LiveClock = { wallMs: () => Date.now(), monotoni
 export interface TelemetryPace {
   /** Rows frames are cut at about this size, so that none of them costs seconds of the cap. */
   readonly rowsFrameBytes: number
+  /** Rows that wait to be told are held up to this size; what comes beyond is told as missed. */
+  readonly heldBytes: number
   /** A status that was refused goes before any rows. */
   mayTell(what: 'status' | 'rows'): boolean
   /** How long so many bytes take of what consoles are sure to have, ms; 0 without a cap. */
@@ -158,6 +160,8 @@ export const LIVE_LIMITS = {
   /** Rows frames are cut at about this size. */
   rowsFrameBytes: 64 * 1024,
   rowsPerFrame: 1000,
+  /** Live rows of a subscription that wait for the link are held up to this size; they are shared by all who wait. */
+  heldBytes: 512 * 1024,
   /** Time that rows are gathered before they are sent, so at most 20 frames a second and subscription. */
   gatherMs: 50,
   closeGraceMs: 1000,
@@ -166,6 +170,7 @@ export const LIVE_LIMITS = {
 /** No cap. */
 export const FREE_PACE: TelemetryPace = {
   rowsFrameBytes: LIVE_LIMITS.rowsFrameBytes,
+  heldBytes: LIVE_LIMITS.heldBytes,
   mayTell: () => true,
   spacingMs: () => 0,
   told: () => {},

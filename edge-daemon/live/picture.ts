@@ -2,8 +2,10 @@ import type { ClientFrame, FrameOf } from '../../protocol/frames.ts'
 import type { KeptPicture } from './contract.ts'
 import type { SendCredit } from './send-credit.ts'
 
-/** Characters of base64 in a frame: 96 KiB of the picture. A multiple of 4, so that every piece decodes by itself. */
-const PIECE_CHARS = 128 * 1024
+/** Most characters of base64 in a frame: 96 KiB of the picture. */
+const MOST_PIECE_CHARS = 128 * 1024
+/** At most so many that every piece decodes by itself. */
+const WHOLE_CHARS = 4
 
 /** Finds the kept picture of a result by the sequence of the result. */
 export type PictureReader = (seq: number) => Promise<KeptPicture>
@@ -12,12 +14,16 @@ export type PictureReader = (seq: number) => Promise<KeptPicture>
 export async function sendPicture(
   { id, seq }: FrameOf<ClientFrame, 'fetch'>,
   { contentType, sizeBytes, base64 }: KeptPicture,
-  outlet: { readonly credit: SendCredit; send(frame: string): Promise<boolean> },
+  outlet: { readonly credit: SendCredit; pieceBytes(): number; send(frame: string): Promise<boolean> },
 ): Promise<void> {
-  for (let at = 0; at === 0 || at < base64.length; at += PIECE_CHARS) {
-    const data = base64.slice(at, at + PIECE_CHARS)
-    const last = at + PIECE_CHARS >= base64.length
+  let at = 0
+  do {
+    if (!(await outlet.credit.take())) return
+    const chars = Math.min(MOST_PIECE_CHARS, Math.max(1, Math.floor(outlet.pieceBytes() / WHOLE_CHARS)) * WHOLE_CHARS)
+    const data = base64.slice(at, at + chars)
+    const last = at + chars >= base64.length
     const frame = { t: 'picture', id, seq, contentType, sizeBytes, offset: (at / 4) * 3, data, last }
-    if (!(await outlet.credit.take()) || !(await outlet.send(JSON.stringify(frame)))) return
-  }
+    if (!(await outlet.send(JSON.stringify(frame)))) return
+    at += chars
+  } while (at < base64.length)
 }

@@ -21,8 +21,8 @@ export interface RangeRequest {
 
 /** Where a range goes. */
 export interface RangeOutlet {
-  /** Size that rows frames are cut at. */
-  readonly frameBytes: number
+  /** Size that the next rows frame is cut at. */
+  frameBytes(): number
   readonly credit: SendCredit
   /** Resolves when the frame has left for the kernel; false when the session is gone. */
   send(frame: string): Promise<boolean>

@@ -14,16 +14,17 @@ export interface RowOutlet {
   /** What filters may cost. */
   readonly quota: MatchQuota
   /** The cap that the session's frames count under. */
-  readonly pace: Pick<TelemetryPace, 'rowsFrameBytes' | 'mayTell'>
+  readonly pace: Pick<TelemetryPace, 'rowsFrameBytes' | 'heldBytes' | 'mayTell'>
 }
 
 /** Room that the envelope of a rows frame needs besides its rows. */
 const ENVELOPE_BYTES = 512
 
 /**
- * Rows of one topic for one session. Each frame costs a credit. Rows are gathered up to one frame; what comes while
- * there is no credit, or while the reader is slow, is only counted, and the count goes out as a `gap` before any newer
- * row. So rows sent plus rows told missing is always what was published, and memory is one frame at most.
+ * Rows of one topic for one session. Each frame costs a credit. Rows are gathered up to one frame, and held a little
+ * while the link or the cap is short; what comes beyond, or while there is no credit, is only counted, and the count goes
+ * out as a `gap` before any newer row. So rows sent plus rows told missing is always what was published, and memory is
+ * bounded by `heldBytes` and the backlog.
  */
 export class RowSubscription {
   readonly id: string
@@ -31,10 +32,10 @@ export class RowSubscription {
   readonly wish: RowWish
   readonly #outlet: RowOutlet
   #credits: number
-  #pending: string[] = []
+  #pending: LiveRow[] = []
   #pendingBytes = 0
-  #pendingFirst: LiveRow | null = null
-  #pendingLast: LiveRow | null = null
+  /** Rows of the backlog that have not gone yet: all of them go before what came since. */
+  #backlog: LiveRow[] = []
   readonly #gaps = new Map<GapReason, { missed: number; fromMs: number; toMs: number }>()
   /** While the backlog is read, published rows wait behind it. */
   #backfilling: boolean
@@ -54,7 +55,7 @@ export class RowSubscription {
   /** Whether there is something to send that only waits for time or for the reader. */
   get waiting(): boolean {
     if (this.#backfilling || this.#credits === 0) return false
-    return this.#pending.length > 0 || this.#gaps.size > 0
+    return this.#backlog.length > 0 || this.#pending.length > 0 || this.#gaps.size > 0
   }
 
   /** Take a published row. */
@@ -72,19 +73,16 @@ export class RowSubscription {
       return
     }
     if (this.#gaps.size > 0) this.flush()
-    const full =
-      this.#pending.length >= LIVE_LIMITS.rowsPerFrame ||
-      (this.#pending.length > 0 && this.#pendingBytes + sizeBytes > this.#outlet.pace.rowsFrameBytes)
-    if (full) this.flush()
+    const { rowsFrameBytes, heldBytes } = this.#outlet.pace
+    const isMoreThan = (bytes: number): boolean => this.#pending.length > 0 && this.#pendingBytes + sizeBytes > bytes
+    if (isMoreThan(rowsFrameBytes)) this.flush()
     if (this.#credits === 0) {
       this.#miss('no_credit', 1, row.timestamp, row.timestamp)
-    } else if (this.#gaps.size > 0 || (full && this.#pending.length > 0)) {
+    } else if (this.#gaps.size > 0 || isMoreThan(heldBytes)) {
       this.#miss('slow_reader', 1, row.timestamp, row.timestamp)
     } else {
-      this.#pending.push(row.line)
+      this.#pending.push(row)
       this.#pendingBytes += sizeBytes
-      this.#pendingFirst ??= row
-      this.#pendingLast = row
     }
   }
 
@@ -94,24 +92,39 @@ export class RowSubscription {
     this.flush()
   }
 
-  /** Send what may be sent now: gathered rows, then the gaps behind them. */
+  /** Send what may be sent now: the backlog, gathered rows, then the gaps behind them. */
   flush(): void {
-    if (this.#backfilling || (this.#pending.length === 0 && this.#gaps.size === 0)) return
+    if (this.#backfilling || !this.#hasSomething) return
     if (this.#outlet.slow()) {
       this.#missPending('slow_reader')
       return
     }
-    // The cap is short: they go on gathering, and what does not fit a frame any more is told as missed.
-    if (!this.#outlet.pace.mayTell('rows')) return
-    if (this.#pending.length > 0) {
+    if (!this.#sendBacklog()) return
+    while (this.#pending.length > 0) {
+      // The link or the cap is short: they go on gathering, and what is not held any more is told as missed.
+      if (!this.#outlet.pace.mayTell('rows')) return
       if (this.#credits === 0) {
         this.#missPending('no_credit')
         return
       }
-      this.#sendRows(this.#pending)
-      this.#forgetPending()
+      this.#sendPending()
     }
-    this.#sendGaps()
+    if (this.#outlet.pace.mayTell('rows')) this.#sendGaps()
+  }
+
+  /**
+   * It is over: what was gathered was published while it stood, and goes without waiting; where that would block the link
+   * it is told as missed.
+   */
+  end(): void {
+    if (this.#backfilling) return
+    const left = [...this.#backlog, ...this.#pending]
+    this.#backlog = []
+    this.#setPending(left)
+    if (this.#outlet.slow() || this.#pendingBytes > this.#outlet.pace.heldBytes) this.#missPending('slow_reader')
+    while (this.#pending.length > 0 && this.#credits > 0) this.#sendPending()
+    this.#missPending('no_credit')
+    if (!this.#outlet.slow()) this.#sendGaps()
   }
 
   /**
@@ -126,29 +139,67 @@ export class RowSubscription {
       this.#miss(this.wish.matcher === undefined ? 'evicted' : reason, count, fromMs, toMs)
     }
     this.#dropPublishedTwice(backlog)
-    const { pace } = this.#outlet
     const slow = this.#outlet.slow()
-    const frames = framesOf(backlog, pace.rowsFrameBytes)
-    const affordable = pace.rowsFrameBytes < LIVE_LIMITS.rowsFrameBytes ? 1 : frames.length
-    const fits = Math.min(affordable, frames.length <= this.#credits ? frames.length : Math.max(0, this.#credits - 1))
+    const frames = [...framesOf(backlog, () => LIVE_LIMITS.rowsFrameBytes)]
+    const fits = frames.length <= this.#credits ? frames.length : Math.max(0, this.#credits - 1)
     const left = slow ? frames.length : frames.length - fits
     for (const row of frames.slice(0, left).flat()) {
-      this.#miss(slow || fits === affordable ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
+      this.#miss(slow ? 'slow_reader' : 'no_credit', 1, row.timestamp, row.timestamp)
     }
-    if ((left > 0 || missed !== null || unseen.length > 0) && !slow) this.#sendGaps()
-    for (const frame of frames.slice(left)) this.#sendRows(frame.map((row) => row.line))
+    if (this.#gaps.size > 0 && !slow) this.#sendGaps()
+    this.#backlog = frames.slice(left).flat()
     this.flush()
+  }
+
+  get #hasSomething(): boolean {
+    return this.#backlog.length > 0 || this.#pending.length > 0 || this.#gaps.size > 0
+  }
+
+  /** Returns whether all of it is sent. */
+  #sendBacklog(): boolean {
+    while (this.#backlog.length > 0) {
+      if (this.#credits === 0 || !this.#outlet.pace.mayTell('rows')) return false
+      this.#sendRows(this.#takeFrame(this.#backlog, sizeOf(this.#backlog)))
+    }
+    return true
+  }
+
+  /** Send a frame of what was gathered. */
+  #sendPending(): void {
+    const rows = this.#takeFrame(this.#pending, this.#pendingBytes)
+    this.#pendingBytes -= sizeOf(rows)
+    this.#sendRows(rows)
+  }
+
+  /** Take what goes next off some rows: no less than the credits that are left need to carry all of them. */
+  #takeFrame(rows: LiveRow[], sizeBytes: number): readonly LiveRow[] {
+    const firstBytes = Buffer.byteLength(rows[0]?.line ?? '')
+    const shareBytes = Math.ceil(sizeBytes / Math.max(1, this.#credits)) + firstBytes
+    const frameBytes = Math.min(LIVE_LIMITS.rowsFrameBytes, Math.max(this.#outlet.pace.rowsFrameBytes, shareBytes))
+    const [frame = []] = framesOf(rows, () => frameBytes)
+    rows.splice(0, frame.length)
+    return frame
+  }
+
+  #setPending(rows: LiveRow[]): void {
+    this.#pending = rows
+    this.#pendingBytes = sizeOf(rows)
   }
 
   #dropPublishedTwice(backlog: readonly LiveRow[]): void {
     const known = new Set(backlog.map((row) => row.line))
-    this.#pending = this.#pending.filter((line) => !known.has(line))
-    this.#pendingBytes = this.#pending.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)
+    this.#setPending(this.#pending.filter(({ line }) => !known.has(line)))
   }
 
-  #sendRows(lines: readonly string[]): void {
+  #sendRows(rows: readonly LiveRow[]): void {
     this.#credits -= 1
-    this.#outlet.send(rowsFrame(this.id, this.topic, lines))
+    this.#outlet.send(
+      rowsFrame(
+        this.id,
+        this.topic,
+        rows.map(({ line }) => line),
+      ),
+    )
   }
 
   #sendGaps(): void {
@@ -161,17 +212,10 @@ export class RowSubscription {
   }
 
   #missPending(reason: GapReason): void {
-    if (this.#pending.length === 0) return
-    const fromMs = this.#pendingFirst?.timestamp ?? 0
-    this.#miss(reason, this.#pending.length, fromMs, this.#pendingLast?.timestamp ?? fromMs)
-    this.#forgetPending()
-  }
-
-  #forgetPending(): void {
-    this.#pending = []
-    this.#pendingBytes = 0
-    this.#pendingFirst = null
-    this.#pendingLast = null
+    const [first] = this.#pending
+    if (first === undefined) return
+    this.#miss(reason, this.#pending.length, first.timestamp, this.#pending.at(-1)?.timestamp ?? first.timestamp)
+    this.#setPending([])
   }
 
   #miss(reason: GapReason, missed: number, fromMs: number, toMs: number): void {
@@ -186,6 +230,10 @@ export class RowSubscription {
   }
 }
 
+function sizeOf(rows: readonly LiveRow[]): number {
+  return rows.reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0)
+}
+
 /** A rows frame put together from records that are JSON already. */
 export function rowsFrame(id: string, topic: ReadTopic, lines: readonly string[]): string {
   return `{"t":"rows","id":${JSON.stringify(id)},"topic":"${topic}","rows":[${lines.join(',')}]}`
@@ -196,21 +244,25 @@ export function isTooLarge(row: LiveRow): boolean {
   return Buffer.byteLength(row.line) + 1 > MAX_FRAME_BYTES - ENVELOPE_BYTES
 }
 
-/** Cut rows into frames of at most `frameBytes` and `LIVE_LIMITS.rowsPerFrame`; a row too large for any frame is left out. */
-export function framesOf(rows: readonly LiveRow[], frameBytes: number): LiveRow[][] {
-  const frames: LiveRow[][] = []
-  let sizeBytes = Number.POSITIVE_INFINITY
+/**
+ * Cut rows into frames of at most so many bytes, as each frame begins, and of `LIVE_LIMITS.rowsPerFrame`; a row too large
+ * for any frame is left out.
+ */
+export function* framesOf(rows: readonly LiveRow[], frameBytes: () => number): Generator<LiveRow[]> {
+  let frame: LiveRow[] = []
+  let sizeBytes = 0
+  let mostBytes = frameBytes()
   for (const row of rows) {
     if (isTooLarge(row)) continue
     const rowBytes = Buffer.byteLength(row.line) + 1
-    const last = frames.at(-1)
-    if (last === undefined || sizeBytes + rowBytes > frameBytes || last.length >= LIVE_LIMITS.rowsPerFrame) {
-      frames.push([row])
-      sizeBytes = rowBytes
-    } else {
-      last.push(row)
-      sizeBytes += rowBytes
+    if (frame.length > 0 && (sizeBytes + rowBytes > mostBytes || frame.length >= LIVE_LIMITS.rowsPerFrame)) {
+      yield frame
+      frame = []
+      sizeBytes = 0
+      mostBytes = frameBytes()
     }
+    frame.push(row)
+    sizeBytes += rowBytes
   }
-  return frames
+  if (frame.length > 0) yield frame
 }

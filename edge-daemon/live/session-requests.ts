@@ -64,8 +64,8 @@ export interface RequestSources {
 /** Where answers go. */
 export interface RequestOutlet extends RowOutlet, StatusOutlet {
   readonly pace: TelemetryPace
-  /** Send and wait until the kernel took it; false when the session ended. */
-  sendSlowly(frame: string): Promise<boolean>
+  /** Send when a page or picture may go, and wait until the kernel took it; false when the session ended. */
+  sendInTurn(frame: string): Promise<boolean>
   refuse(id: string, code: ErrorCode, msg: string, next?: readonly string[]): void
 }
 
@@ -246,8 +246,7 @@ export class SessionRequests {
     const status = this.#status.get(id)
     if (status !== undefined) this.#sources.feed.remove(status)
     this.#status.delete(id)
-    // What was gathered for it was published while it stood.
-    this.#rows.get(id)?.flush()
+    this.#rows.get(id)?.end()
     this.#rows.delete(id)
     this.#searches.get(id)?.end()
     this.#answers.get(id)?.end()
@@ -262,8 +261,12 @@ export class SessionRequests {
     const matcher = this.#matcher(frame)
     if (matcher === null) return
     this.#answer(frame, async (credit) => {
-      const { rowsFrameBytes: frameBytes } = this.#outlet.pace
-      const outlet = { frameBytes, credit, send: (text: string) => this.#outlet.sendSlowly(text) }
+      const { pace } = this.#outlet
+      const outlet = {
+        frameBytes: () => pace.rowsFrameBytes,
+        credit,
+        send: (text: string) => this.#outlet.sendInTurn(text),
+      }
       const isSearch = frame.topic === 'logs' && matcher !== undefined
       const { truncated, lastSeq } = isSearch
         ? await sendSearch(this.#search(frame), frame, outlet)
@@ -281,7 +284,7 @@ export class SessionRequests {
     }
     if (this.#matcher(frame) === null) return
     this.#answer(frame, (credit) => {
-      const send = (text: string): Promise<boolean> => this.#outlet.sendSlowly(text)
+      const send = (text: string): Promise<boolean> => this.#outlet.sendInTurn(text)
       const knownFromMs = Math.max(fromMs, this.#sources.keptFromMs(frame.filter))
       return sendTally(this.#search(frame), { id, stepMs, knownFromMs }, { credit, send })
     })
@@ -316,7 +319,9 @@ export class SessionRequests {
   #fetch(frame: FrameOf<ClientFrame, 'fetch'>): void {
     this.#answer(frame, async (credit) => {
       const picture = await this.#picture(frame.seq)
-      await sendPicture(frame, picture, { credit, send: (text) => this.#outlet.sendSlowly(text) })
+      const { pace } = this.#outlet
+      const send = (text: string): Promise<boolean> => this.#outlet.sendInTurn(text)
+      await sendPicture(frame, picture, { pieceBytes: () => pace.rowsFrameBytes, credit, send })
     })
   }
 

@@ -14,6 +14,7 @@ import { FrameRate } from './frame-rate.ts'
 import type { MatchQuota } from './match-quota.ts'
 import type { SharedRow } from './row-filter.ts'
 import { type RequestSources, SessionRequests } from './session-requests.ts'
+import { WayOut } from './way-out.ts'
 
 /** What a session needs of its server. */
 export interface SessionHost extends RequestSources {
@@ -45,6 +46,7 @@ export class Session {
   readonly #probe: ClockProbe
   readonly #rate: FrameRate
   readonly #requests: SessionRequests
+  readonly #out: WayOut
   readonly #gone = new AbortController()
   #greeted = false
   #closing = false
@@ -61,13 +63,16 @@ export class Session {
     this.#probe = new ClockProbe(host.clock)
     this.#heardMs = host.clock.monotonicMs()
     this.#rate = new FrameRate(MAX_CLIENT_FRAMES_PER_SEC, this.#heardMs)
+    const { pace, clock } = host
+    const onRoom = (): void => void this.#requests.flush()
+    this.#out = new WayOut({ socket, pace, clock, gone: this.#gone.signal, onRoom })
     this.#requests = new SessionRequests(host, peer, {
       slow: () => this.#slow(),
-      pace: host.pace,
+      pace: this.#out.pace,
       quota: host.quota,
       reading: () => ({ ...this.#probe.reading(), ...(host.key === undefined ? {} : { key: host.key }) }),
-      send: (text) => this.#send(text),
-      sendSlowly: (text) => this.#sendSlowly(text),
+      send: (text) => this.#out.send(text),
+      sendInTurn: (text) => this.#out.sendInTurn(text),
       refuse: (id, code, msg, next) => this.#refuse(id, code, msg, next),
     })
   }
@@ -151,7 +156,7 @@ export class Session {
         const now = Math.round(this.#host.clock.wallMs())
         const trusted = Math.round(this.#host.trustedMs() ?? now)
         const differs = Math.abs(trusted - now) > TOLD_TRUST_MS ? { trustedAt: trusted } : {}
-        this.#send(JSON.stringify({ t: 'pong', n: frame.n, echo: frame.at, recvAt: now, at: now, ...differs }))
+        this.#out.send(JSON.stringify({ t: 'pong', n: frame.n, echo: frame.at, recvAt: now, at: now, ...differs }))
         return
       }
       case 'pong':
@@ -169,8 +174,9 @@ export class Session {
     }
     this.#greeted = true
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer)
-    this.#send(JSON.stringify({ ...this.#host.welcome, at: Math.round(this.#host.clock.wallMs()) }))
-    this.#send(JSON.stringify(this.#probe.ping()))
+    this.#out.send(JSON.stringify({ ...this.#host.welcome, at: Math.round(this.#host.clock.wallMs()) }))
+    this.#out.send(JSON.stringify(this.#probe.ping()))
+    this.#out.probe()
     this.#probeTimer = setInterval(() => this.#onProbeTimer(), LIVE_LIMITS.probeEveryMs)
   }
 
@@ -179,26 +185,13 @@ export class Session {
       this.#host.log.info('live.session_silent', 'a console said nothing for too long and is dropped')
       this.#socket.terminate()
     } else if (!this.#slow()) {
-      this.#send(JSON.stringify(this.#probe.ping()))
+      this.#out.send(JSON.stringify(this.#probe.ping()))
+      this.#out.probe()
     }
   }
 
   #slow(): boolean {
     return this.#socket.bufferedAmount > LIVE_LIMITS.slowBytes
-  }
-
-  #send(text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return
-    this.#socket.send(text)
-    this.#host.pace.told(Buffer.byteLength(text))
-    if (this.#socket.bufferedAmount > LIVE_LIMITS.deadBytes) this.#socket.terminate()
-  }
-
-  /** Send when its turn comes and wait until the kernel took it; false when the session ended. */
-  async #sendSlowly(text: string): Promise<boolean> {
-    const hasTurn = await this.#host.pace.turn(Buffer.byteLength(text), this.#gone.signal)
-    if (!hasTurn || this.#socket.readyState !== this.#socket.OPEN) return false
-    return new Promise((resolve) => this.#socket.send(text, (error) => resolve(error == null)))
   }
 
   #invalid(msg: string, code: ErrorCode = 'FRAME_INVALID'): void {
@@ -211,7 +204,7 @@ export class Session {
   }
 
   #refuse(id: string | null, code: ErrorCode, msg: string, next: readonly string[] = []): void {
-    this.#send(JSON.stringify({ t: 'error', id, code, msg: msg.slice(0, 500), next }))
+    this.#out.send(JSON.stringify({ t: 'error', id, code, msg: msg.slice(0, 500), next }))
   }
 
   #fail(code: ErrorCode, msg: string): void {

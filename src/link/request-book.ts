@@ -148,6 +148,8 @@ export class RequestBook {
           return true
         }
         if (pending.kind !== 'read' || frame.topic !== pending.topic) return false
+        // On a thin link a page comes in many pieces: only silence is too long.
+        pending.timer.refresh()
         pending.rows.push(...frame.rows.slice(0, Math.max(0, pending.limit - pending.rows.length)))
         return true
       case 'gap':

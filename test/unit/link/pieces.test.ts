@@ -74,6 +74,20 @@ describe('requests', () => {
     expect(book.take({ t: 'end', id, truncated: true })).toBe(false)
   })
 
+  it('wait for the rows of a read for as long as some come, however slow the link is', async () => {
+    const book = new RequestBook()
+    let id = ''
+    const outcome = book.read({ topic: 'logs', limit: 9 }, 1000, (given) => {
+      id = given
+    })
+    for (let seq = 1; seq <= 5; seq += 1) {
+      vi.advanceTimersByTime(900)
+      book.take({ t: 'rows', id, topic: 'logs', rows: [logRecord(seq, seq, 'a')] })
+    }
+    book.take({ t: 'end', id, truncated: false })
+    expect(await outcome).toMatchObject({ ok: true, rows: { length: 5 } })
+  })
+
   it('fail once when refused, when late and when the session ends', async () => {
     const book = new RequestBook()
     let id = ''

@@ -29,9 +29,16 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed]))(
   (seed) => {
     const random = numbers(seed)
     let slow = false
+    let isShort = false
     let granted = 3
     const sent: string[] = []
-    const outlet = { slow: () => slow, pace: FREE_PACE, quota, send: (frame: string) => sent.push(frame) }
+    const pace = { rowsFrameBytes: 4096, heldBytes: 20_000, mayTell: () => !isShort }
+    const outlet = {
+      slow: () => slow,
+      pace: seed % 2 === 0 ? FREE_PACE : pace,
+      quota,
+      send: (frame: string) => sent.push(frame),
+    }
     const options = { id: 'l', topic: 'logs', wish: {}, credits: granted, backfilling: false } as const
     const subscription = new RowSubscription(options, outlet)
     let published = 0
@@ -49,11 +56,13 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed]))(
         subscription.flush()
       } else {
         slow = random() < 0.4
+        isShort = random() < 0.5
       }
       expect(sent.length).toBeLessThanOrEqual(granted)
     }
     slow = false
-    subscription.credit(10)
+    isShort = false
+    subscription.credit(100)
     const seen: number[] = []
     let missed = 0
     for (const frame of sent) {
