@@ -38,10 +38,12 @@ interface Progress {
   /** Those before them. */
   knownBefore: Map<number, number>
   epoch: string | null
+  /** When we came to it: what it wrote before, and tells first, is its backlog. */
+  joinedMs: number
 }
 
 type Item =
-  | { readonly kind: 'line'; readonly record: LogRecord; readonly offsetMs: number }
+  | { readonly kind: 'line'; readonly record: LogRecord; readonly offsetMs: number; readonly isBacklog: boolean }
   | { readonly kind: 'gap'; readonly missed: number | null; readonly reason: LogGapReason }
 
 /** Lines of a node that are remembered at least so that none is taken twice: more than a backlog can repeat. */
@@ -54,7 +56,7 @@ const ROW_CHARS = 100
 /**
  * Takes the lines of many nodes, gives each its place on our clock, takes none twice, and hands them on in one order of time
  * (see {@link LogMerge}). Lines of one node keep its order: a line that its clock puts a little before the last one stands
- * with it. One that is older than the window stands where it belongs.
+ * with it. One that is older than the window stands where it belongs. What a node wrote before we came to it is never late.
  */
 export class LogIntake {
   readonly #options: LogIntakeOptions
@@ -70,6 +72,8 @@ export class LogIntake {
 
   /** Wait for the lines of a node from now on. */
   join(key: string, nowMs: number): void {
+    const progress = this.#progressOf(key)
+    if (progress.seq === 0) progress.joinedMs = nowMs
     this.#merge.join(key, nowMs)
   }
 
@@ -87,7 +91,7 @@ export class LogIntake {
       if (this.#isKnown(progress, record)) continue
       const isOld = record.seq > 0 && record.seq <= progress.seq
       const atMs = this.#place(progress, record, origin, isOld)
-      const item: Item = { kind: 'line', record, offsetMs }
+      const item: Item = { kind: 'line', record, offsetMs, isBacklog: atMs <= progress.joinedMs }
       // What is read back, as for a wider filter, stands where it belongs and is not late.
       if (isOld) again.push({ key, atMs, item, late: false })
       else this.#merge.add(key, atMs, item, charsOf(record))
@@ -145,7 +149,7 @@ export class LogIntake {
       const id = this.#nextId
       this.#nextId += 1
       if (item.kind === 'gap') return logGap(item, { id, key, atMs })
-      return logLine(item.record, { id, key, atMs, late: late && isLive, offsetMs: item.offsetMs })
+      return logLine(item.record, { id, key, atMs, late: late && isLive && !item.isBacklog, offsetMs: item.offsetMs })
     })
     this.#options.onRows(rows)
   }
@@ -179,7 +183,15 @@ export class LogIntake {
     const before = this.#nodes.get(key)
     if (before !== undefined) return before
     const none = Number.NEGATIVE_INFINITY
-    const made: Progress = { seq: 0, nodeMs: none, atMs: none, known: new Map(), knownBefore: new Map(), epoch: null }
+    const made: Progress = {
+      seq: 0,
+      nodeMs: none,
+      atMs: none,
+      known: new Map(),
+      knownBefore: new Map(),
+      epoch: null,
+      joinedMs: none,
+    }
     this.#nodes.set(key, made)
     return made
   }

@@ -112,7 +112,7 @@ describe('lines of many nodes', () => {
       expect(lines.map(({ key, seq }) => `${key} ${seq}`).sort()).toEqual([...written.keys()].sort())
       let shownMs = Number.NEGATIVE_INFINITY
       for (const line of lines) {
-        expect(line.late).toBe(line.atMs < shownMs)
+        expect(line.late).toBe(line.atMs < shownMs && line.atMs > START_MS)
         shownMs = Math.max(shownMs, line.atMs)
       }
       late += lines.filter((line) => line.late).length
@@ -172,6 +172,30 @@ describe('a line', () => {
     ])
     expect(rows.map((row) => row.kind === 'line' && row.late)).toEqual([false, false, true, false])
     expect(rows[1]).toMatchObject({ nodeMs: 79_500 })
+  })
+
+  it('that a node kept before we came to it is not late, however long others have been told of; what it tells late is', () => {
+    const rows: LogRow[] = []
+    const intake = intakeOf(rows)
+    intake.join('a', 0)
+    intake.join('b', 0)
+    intake.addLines(origin('a', 60_000), [logRecord(1, 59_000, 'of a')])
+    intake.release(62_000)
+    intake.join('b', 70_000)
+    intake.addLines(origin('b', 70_100), [logRecord(1, 10_000, 'old'), logRecord(2, 58_000, 'kept')])
+    intake.addLines(origin('a', 80_000), [logRecord(2, 79_900, 'of a')])
+    intake.release(90_000)
+    intake.leave('b')
+    intake.join('b', 95_000)
+    intake.addLines(origin('b', 95_100), [logRecord(3, 75_000, 'while it was away')])
+    intake.release(99_000)
+    expect(rows.map((row) => row.kind === 'line' && [row.msg, row.late])).toEqual([
+      ['of a', false],
+      ['old', false],
+      ['kept', false],
+      ['of a', false],
+      ['while it was away', true],
+    ])
   })
 
   it('that is read back for a wider filter stands where it belongs and is not called late', () => {
