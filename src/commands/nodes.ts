@@ -3,6 +3,7 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import { arrange } from '../fleet/arrange.ts'
 import type { NodeStatus } from '../fleet/clean.ts'
+import { currentFigure } from '../fleet/current-figure.ts'
 import type { NodeFilter } from '../fleet/filter.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { FleetView, NodeDetail, NodeView } from '../fleet/view.ts'
@@ -38,14 +39,14 @@ const COLUMNS: readonly PrintedColumn<NodeView>[] = [
   { title: 'NAME', text: (node) => node.name },
   { title: 'SITE', text: (node) => node.site ?? UNKNOWN },
   { title: 'STATE', text: (node) => node.state },
-  { title: 'CPU', align: 'right', text: (node) => formatPct(node.cpuPct) },
-  { title: 'MEM', align: 'right', text: (node) => formatPct(node.memPct) },
-  { title: 'INF/S', align: 'right', text: (node) => formatRate(node.inferencesPerSec) },
-  { title: 'P50', align: 'right', text: (node) => formatMs(node.p50Ms) },
-  { title: 'P99', align: 'right', text: (node) => formatMs(node.p99Ms) },
-  { title: 'RAW IN', align: 'right', text: (node) => formatByteRate(node.rawBytesPerSec) },
-  { title: 'SENT UP', align: 'right', text: (node) => formatByteRate(node.upBytesPerSec) },
-  { title: 'SAVED', align: 'right', text: (node) => formatSaved(node.savedPct) },
+  { title: 'CPU', align: 'right', text: (node) => formatPct(currentFigure(node, 'cpuPct')) },
+  { title: 'MEM', align: 'right', text: (node) => formatPct(currentFigure(node, 'memPct')) },
+  { title: 'INF/S', align: 'right', text: (node) => formatRate(currentFigure(node, 'inferencesPerSec')) },
+  { title: 'P50', align: 'right', text: (node) => formatMs(currentFigure(node, 'p50Ms')) },
+  { title: 'P99', align: 'right', text: (node) => formatMs(currentFigure(node, 'p99Ms')) },
+  { title: 'RAW IN', align: 'right', text: (node) => formatByteRate(currentFigure(node, 'rawBytesPerSec')) },
+  { title: 'SENT UP', align: 'right', text: (node) => formatByteRate(currentFigure(node, 'upBytesPerSec')) },
+  { title: 'SAVED', align: 'right', text: (node) => formatSaved(currentFigure(node, 'savedPct')) },
   { title: 'BACKLOG', align: 'right', text: (node) => formatCount(node.backlogRecords) },
   { title: 'MODEL', text: (node) => node.model ?? UNKNOWN },
   { title: 'AGE', align: 'right', text: (node) => formatAge(node.ageMs) },

@@ -1,3 +1,4 @@
+import { currentFigure } from './current-figure.ts'
 import type { NodeFilter } from './filter.ts'
 import type { NodeView } from './view.ts'
 
@@ -24,13 +25,16 @@ export type NodeSort = (typeof NODE_SORTS)[number]
 const STATE_RANK = { offline: 0, stale: 1, unknown: 2, connecting: 3, up: 4 } as const
 /** Largest first; what is not known comes last. */
 const FIGURES: Partial<Record<NodeSort, (node: NodeView) => number | null>> = {
-  cpu: (node) => node.cpuPct,
-  memory: (node) => node.memPct,
-  rate: (node) => node.inferencesPerSec,
-  p99: (node) => node.p99Ms,
-  raw: (node) => node.rawBytesPerSec,
-  up: (node) => node.upBytesPerSec,
-  saved: (node) => (node.savedPct === null ? null : -node.savedPct),
+  cpu: (node) => currentFigure(node, 'cpuPct'),
+  memory: (node) => currentFigure(node, 'memPct'),
+  rate: (node) => currentFigure(node, 'inferencesPerSec'),
+  p99: (node) => currentFigure(node, 'p99Ms'),
+  raw: (node) => currentFigure(node, 'rawBytesPerSec'),
+  up: (node) => currentFigure(node, 'upBytesPerSec'),
+  saved: (node) => {
+    const saved = currentFigure(node, 'savedPct')
+    return saved === null ? null : -saved
+  },
   backlog: (node) => node.backlogRecords,
   age: (node) => node.ageMs,
 }

@@ -1,3 +1,4 @@
+import { currentFigure } from './current-figure.ts'
 import type { NodeView } from './view.ts'
 
 /** A filter that a person typed: every term must match. */
@@ -20,16 +21,16 @@ const WORDS: Readonly<Record<string, (node: NodeView) => string | null>> = {
 }
 
 const FIGURES: Readonly<Record<string, (node: NodeView) => number | null>> = {
-  cpu: (node) => node.cpuPct,
-  mem: (node) => node.memPct,
-  disk: (node) => node.diskPct,
-  temp: (node) => node.tempC,
-  rate: (node) => node.inferencesPerSec,
-  p50: (node) => node.p50Ms,
-  p99: (node) => node.p99Ms,
-  raw: (node) => node.rawBytesPerSec,
-  up: (node) => node.upBytesPerSec,
-  saved: (node) => node.savedPct,
+  cpu: (node) => currentFigure(node, 'cpuPct'),
+  mem: (node) => currentFigure(node, 'memPct'),
+  disk: (node) => currentFigure(node, 'diskPct'),
+  temp: (node) => currentFigure(node, 'tempC'),
+  rate: (node) => currentFigure(node, 'inferencesPerSec'),
+  p50: (node) => currentFigure(node, 'p50Ms'),
+  p99: (node) => currentFigure(node, 'p99Ms'),
+  raw: (node) => currentFigure(node, 'rawBytesPerSec'),
+  up: (node) => currentFigure(node, 'upBytesPerSec'),
+  saved: (node) => currentFigure(node, 'savedPct'),
   backlog: (node) => node.backlogRecords,
   alerts: (node) => node.alerts.critical + node.alerts.warning + node.alerts.info,
   age: (node) => (node.ageMs === null ? null : node.ageMs / 1000),

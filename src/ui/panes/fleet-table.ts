@@ -1,4 +1,5 @@
 import type { NodeSort } from '../../fleet/arrange.ts'
+import { currentFigure } from '../../fleet/current-figure.ts'
 import type { NodeView } from '../../fleet/view.ts'
 import {
   formatAge,
@@ -42,7 +43,8 @@ const SORTED: Partial<Record<NodeSort, { readonly id: string; readonly descendin
 }
 
 /**
- * The table of nodes: a heading and the rows around the cursor. Columns that do not fit are hidden whole. Give it the same
+ * The table of nodes: a heading and the rows around the cursor. Columns that do not fit are hidden whole. Of a node that is
+ * stale or offline the figures of the moment are not known; what it told last of its backlog and model stands, with its age. Give it the same
  * `memo` at every paint, and rows that look as before are the same lines.
  */
 export function fleetTable(table: FleetTable, look: Look, size: Size, memo = new RowMemo()): Line[] {
@@ -176,30 +178,30 @@ function columnsFor(widths: Widths, look: Look, hasLink: boolean): TableColumn<N
       'CPU',
       6,
       6,
-      (node) => formatPct(node.cpuPct),
-      over(80, (node) => node.cpuPct),
+      (node) => formatPct(currentFigure(node, 'cpuPct')),
+      over(80, (node) => currentFigure(node, 'cpuPct')),
     ),
     number(
       'mem',
       'MEM',
       9,
       6,
-      (node) => formatPct(node.memPct),
-      over(90, (node) => node.memPct),
+      (node) => formatPct(currentFigure(node, 'memPct')),
+      over(90, (node) => currentFigure(node, 'memPct')),
     ),
-    number('rate', 'INF/s', 4, 6, (node) => formatRate(node.inferencesPerSec)),
-    number('p50', 'P50', 10, 8, (node) => formatMs(node.p50Ms)),
+    number('rate', 'INF/s', 4, 6, (node) => formatRate(currentFigure(node, 'inferencesPerSec'))),
+    number('p50', 'P50', 10, 8, (node) => formatMs(currentFigure(node, 'p50Ms'))),
     number(
       'p99',
       'P99',
       2,
       8,
-      (node) => formatMs(node.p99Ms),
-      over(50, (node) => node.p99Ms),
+      (node) => formatMs(currentFigure(node, 'p99Ms')),
+      over(50, (node) => currentFigure(node, 'p99Ms')),
     ),
-    number('raw', 'RAW IN', 11, 10, (node) => formatByteRate(node.rawBytesPerSec)),
-    number('up', 'SENT UP', 5, 10, (node) => formatByteRate(node.upBytesPerSec)),
-    number('saved', 'SAVED', 7, 8, (node) => formatSaved(node.savedPct)),
+    number('raw', 'RAW IN', 11, 10, (node) => formatByteRate(currentFigure(node, 'rawBytesPerSec'))),
+    number('up', 'SENT UP', 5, 10, (node) => formatByteRate(currentFigure(node, 'upBytesPerSec'))),
+    number('saved', 'SAVED', 7, 8, (node) => formatSaved(currentFigure(node, 'savedPct'))),
     number(
       'backlog',
       'BACKLOG',

@@ -62,12 +62,15 @@ describe('a row', () => {
     await screen.pass(5)
     expect(lineWith(screen, '▶')).toMatch(/node-1|▶/)
     expect(lineWith(screen, ' node-1')).toMatch(/◐ stale [45]s/)
+    // What it was when it was last heard is not shown as what it is.
+    expect(lineWith(screen, ' node-1')).not.toMatch(/%|\/s| ms|°/)
+    expect(lineWith(screen, ' node-2')).toMatch(/%.* ms/)
     expect(screen.emulator.text()[0]).toContain('1 stale')
     await screen.pass(12)
     expect(lineWith(screen, ' node-1')).toMatch(/✗ offline 1[5-8]s/)
     screen.silent.clear()
     await screen.pass(3)
-    expect(lineWith(screen, ' node-1 ')).toMatch(/● up/)
+    expect(lineWith(screen, ' node-1 ')).toMatch(/● up.*%.* ms/)
   })
 
   test('keeps the cursor on its node while rows move', async () => {
