@@ -22,6 +22,7 @@ const LIVE: Scenario = {
   strikes: [],
   decisions: [],
   approve: [],
+  way: 'packages',
   operator: 'aborts',
   maxStageMs: 30_000,
 }

@@ -7,7 +7,7 @@ import { ChangeKeeper } from './changes/change-keeper.ts'
 import { systemClock } from './changes/clock.ts'
 import { ConfigKind } from './changes/config-kind.ts'
 import { ModelComparisons } from './changes/model-comparisons.ts'
-import { type Bring, ModelKind } from './changes/model-kind.ts'
+import { type Bring, ModelKind, type OwnModel } from './changes/model-kind.ts'
 import { PutAside } from './changes/put-aside.ts'
 import { SlotFile } from './changes/slot-file.ts'
 import type { Served } from './changes/slot-state.ts'
@@ -19,8 +19,8 @@ import type { InferenceMeters } from './inference/meters.ts'
 import { labelOf } from './inference/outcome.ts'
 import type { Logger } from './logs/logger.ts'
 import { ModelVariants } from './model-variants.ts'
-import { loadModels, type ServedModel } from './models/models.ts'
-import { configuredFolder, configuredModel } from './models/served.ts'
+import { loadModels } from './models/models.ts'
+import { configuredFolder, configuredModel, ownItemOf } from './models/served.ts'
 import { PackageShelf } from './models/shelf.ts'
 import { readPackageTrust } from './models/trust.ts'
 import { makeDelivery, type NodeDelivery } from './node-delivery.ts'
@@ -75,7 +75,7 @@ export class ChangePath {
   readonly #variants: ModelVariants
   readonly #parts: ChangePathParts
   /** What the node was set up with, in the variant that serves here. */
-  #base: ServedModel | null = null
+  #base: OwnModel | null = null
   readonly #ending = new AbortController()
   /** What was confirmed and is not used. */
   readonly #putAside = new PutAside()
@@ -105,7 +105,7 @@ export class ChangePath {
       shelf,
       bring,
       serve: config.models.serve,
-      base: () => this.#baseModel(),
+      base: (how) => this.#baseModel(how),
       choose: (opened, { isStaged, signal }) =>
         this.#variants.choose(opened, { measure: isStaged ? shadowPriority : null, signal }),
       compare: (item, wish) => comparisons.compare(item, wish),
@@ -249,13 +249,17 @@ export class ChangePath {
     return found
   }
 
-  async #baseModel(): Promise<ServedModel> {
+  async #baseModel({ isAnew }: { readonly isAnew: boolean } = { isAnew: false }): Promise<OwnModel> {
+    if (this.#base !== null && !isAnew) return this.#base
+    const folder = await configuredFolder(this.#parts.config.models)
+    const item = await ownItemOf(folder)
     // Measured once for all starts, before anything serves that could be disturbed.
-    this.#base ??= await this.#variants.choose(await configuredFolder(this.#parts.config.models), {
-      measure: this.#models.serving() === null ? 'normal' : null,
-      signal: this.#ending.signal,
-    })
-    return this.#base
+    const measure = this.#models.serving() === null ? 'normal' : null
+    const model = await this.#variants.choose(folder, { measure, signal: this.#ending.signal })
+    const found = { item, model }
+    // Who looks anew moves nothing that serves.
+    this.#base ??= found
+    return found
   }
 
   async #prune(pinned: ReadonlySet<string>, mayRemove: boolean): Promise<void> {

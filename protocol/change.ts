@@ -19,12 +19,39 @@ const count = z.int().nonnegative()
 /** Kinds of things that are rolled out to daemons. */
 export const ITEM_KINDS = ['model', 'config'] as const
 /**
- * What is rolled out: a signed package by the digest of its statement.
+ * A signed package by the digest of its statement.
  * @example {"kind":"model","name":"digits","version":"2.0.0","digest":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}
  */
-export const itemSchema = z.strictObject({ kind: z.enum(ITEM_KINDS), name: word, version: word, digest: sha256 })
+export const packageItemSchema = z.strictObject({ kind: z.enum(ITEM_KINDS), name: word, version: word, digest: sha256 })
+/**
+ * What a change brings: a package, or (`origin: node`) what the node was set up with, which no package holds: the model of its
+ * own folder, by the digest of its `manifest.json`, or its own settings ({@link OWN_SETTINGS}). A rollout goes back to that
+ * when it undoes another one; the node refuses it when it is no longer what was named.
+ */
+export const itemSchema = packageItemSchema.extend({ origin: z.literal('node').exactOptional() })
 /** @see itemSchema */
 export type Item = z.infer<typeof itemSchema>
+
+/** The settings that a node was set up with, with nothing laid over them: the digest is that of nothing. */
+export const OWN_SETTINGS: Item = {
+  kind: 'config',
+  name: 'settings',
+  version: 'own',
+  digest: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  origin: 'node',
+}
+
+/** Whether two items are the same thing. */
+export function isSameItem(a: Item, b: Item): boolean {
+  return a.kind === b.kind && a.digest === b.digest && a.origin === b.origin
+}
+
+/** An item for people: `digits 2.0.0`, `digits 1.0.0 of the node's folder`, `the node's own settings`. */
+export function itemWords({ kind, name, version, origin }: NamedItem, between: ' ' | '@' = ' '): string {
+  if (origin === undefined) return `${name}${between}${version}`
+  return kind === 'model' ? `${name}${between}${version} of the node's folder` : "the node's own settings"
+}
+type NamedItem = Pick<Item, 'kind' | 'name' | 'version' | 'origin'>
 
 /** Id of a rollout, an activation or a change: what whoever began it made up, unique in the fleet. */
 export const changeId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/)
@@ -94,7 +121,10 @@ export type LocalGates = z.infer<typeof localGatesSchema>
 
 /** Arguments by verb. Each step may be sent again: it is done once and the answer is the same ({@link changeStatusSchema}). */
 export const CHANGE_ARGS = {
-  /** Fetch, verify, check that it fits; takes the node's change lock. Answers at once, the status tells how far it is. */
+  /**
+   * Fetch, verify, check that it fits; takes the node's change lock. Answers at once, the status tells how far it is. What the
+   * node was set up with is not fetched: it is seen that it is still there.
+   */
   'change.stage': z.strictObject({ ...step, item: itemSchema, sources: z.array(sourceSchema).min(1).max(8) }),
   /** Run the staged candidate beside what serves, answers untouched; `labelled` names a signed labelled set by its digest. */
   'change.shadow': z.strictObject({
@@ -189,6 +219,8 @@ export const changeStatusSchema = z.object({
   rollout: changeId,
   term: z.int().positive(),
   item: itemSchema,
+  /** What it goes back to, while the lock is held; absent where the node cannot name it. */
+  before: itemSchema.exactOptional(),
   phase: z.enum(CHANGE_PHASES),
   /** Unix ms of the node: since when in this phase. */
   since: unixMs,
@@ -214,7 +246,7 @@ export type ChangeStatus = z.infer<typeof changeStatusSchema>
 export const statusChanges = z.object({
   /** The change under way, or the last one. */
   change: changeStatusSchema.nullable(),
-  /** Confirmed and served items by kind: what the node goes back to. */
+  /** Confirmed items by kind: what the node goes back to; of a kind that is not named it has what it was set up with. */
   confirmed: z.array(itemSchema).max(8),
   /** Models on the node's disk, `name@version`. */
   models: z.array(z.string().max(129)).max(64),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { itemSchema } from './change.ts'
+import { packageItemSchema } from './change.ts'
 import { MAX_PACKAGE_BYTES, MAX_PACKAGE_FILE_BYTES } from './package.ts'
 
 /**
@@ -21,7 +21,7 @@ export const PUTS_UNDER_WAY = 3
 /** Arguments by verb. */
 export const DELIVERY_ARGS = {
   'package.offer': z.strictObject({
-    item: itemSchema,
+    item: packageItemSchema,
     statementBytes: z.int().min(1).max(MAX_PACKAGE_FILE_BYTES),
   }),
   'package.put': z.strictObject({

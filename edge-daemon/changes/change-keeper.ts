@@ -1,4 +1,4 @@
-import type { ChangeStatus, Item } from '../../protocol/change.ts'
+import { type ChangeStatus, type Item, isSameItem, itemWords } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { Condition } from '../../protocol/status.ts'
 import type { ChangeKind, Comparison, Progress, Prune } from './contract.ts'
@@ -6,8 +6,16 @@ import { judgeLocally } from './local-gates.ts'
 import { NOTHING_SERVED, ServedCount } from './served-count.ts'
 import { type Activity, activityOf, next, put, type SlotEvent } from './slot.ts'
 import type { SlotFile } from './slot-file.ts'
-import { EMPTY_SLOT, type Moment, pinnedDigests, type Served, type SlotState, wantedItem } from './slot-state.ts'
-import { itemOfStep, type Step, takeStep } from './slot-steps.ts'
+import {
+  EMPTY_SLOT,
+  type Moment,
+  packageOf,
+  pinnedDigests,
+  type Served,
+  type SlotState,
+  wantedItem,
+} from './slot-state.ts'
+import { checkMandate, type Step, takeStep } from './slot-steps.ts'
 import { findingsOf, statusOf } from './status.ts'
 import { serveAgain } from './way-back.ts'
 
@@ -111,14 +119,8 @@ export class ChangeKeeper {
    */
   step(step: Step): ChangeStatus | null {
     this.#happened({ type: 'looked' })
-    const { mandate, rollout } = step.args
-    const item = itemOfStep(this.#state, step)
-    if (mandate !== undefined && item !== null && mandate.item.digest !== item.digest) {
-      throw new EdgeError('MANDATE_INVALID', {
-        message: `the mandate is for ${mandate.item.name}@${mandate.item.version}, not for ${item.name}@${item.version}`,
-        next: ['begin a rollout of that item'],
-      })
-    }
+    const { rollout } = step.args
+    checkMandate(this.#state, step)
     const before = this.#current()
     const after = takeStep(before, step, this.#options.clock())
     if (after !== before) {
@@ -133,7 +135,7 @@ export class ChangeKeeper {
   died(digest: string | null, msg: string): void {
     this.#cleanSinceMs = null
     const { change } = this.#state
-    if (change?.item.digest === digest) this.#happened({ type: 'died', msg })
+    if (change !== null && packageOf(change.item) === digest) this.#happened({ type: 'died', msg })
   }
 
   /** The change that the node carries or carried last; null for none. */
@@ -141,6 +143,7 @@ export class ChangeKeeper {
     const { change } = this.#state
     if (change === null) return null
     return statusOf(this.#state, {
+      own: this.#options.kinds[change.item.kind]?.own() ?? null,
       now: this.#options.clock(),
       served: this.#served(),
       progress: this.#progress,
@@ -168,7 +171,8 @@ export class ChangeKeeper {
 
   /** A candidate that should serve from the start on cannot. */
   unusable(item: Item, msg: string): void {
-    if (this.#state.change?.item.digest === item.digest)
+    const { change } = this.#state
+    if (change !== null && isSameItem(change.item, item))
       this.#happened({ type: 'failed', fault: { kind: 'load', msg } })
   }
 
@@ -369,7 +373,7 @@ export class ChangeKeeper {
     if (change === null) return
     const { rollout, term, item, phase, activation, fault, uncleanStarts } = change
     const isBad = phase === 'failed' || phase === 'reverting' || (phase === 'reverted' && fault?.kind !== 'asked')
-    const of = `${item.kind} ${item.name}@${item.version} of rollout ${rollout}`
+    const of = `${item.kind} ${itemWords(item, '@')} of rollout ${rollout}`
     const msg = `${of} is ${phase}${fault === null ? '' : `: ${fault.msg}`}`
     const fields = {
       rollout,

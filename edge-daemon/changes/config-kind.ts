@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { verifyFolder } from '../../packages/verify-folder.ts'
-import type { Item } from '../../protocol/change.ts'
+import { type Item, isSameItem, OWN_SETTINGS } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { CONFIG_FILE, MAX_CONFIG_BYTES } from '../../protocol/package.ts'
 import { type LiveSettings, type Overlay, readOverlay } from '../config/live-settings.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind } from './contract.ts'
 import type { Bring } from './model-kind.ts'
+import { packageOf } from './slot-state.ts'
 
 /** What a {@link ConfigKind} is made of. */
 export interface ConfigKindOptions {
@@ -31,17 +32,24 @@ export class ConfigKind implements ChangeKind {
 
   /** @throws EdgeError of the delivery, `PACKAGE_INVALID`, `CONFIG_INVALID` with the lines that cannot be taken */
   async stage(item: Item, { sources, signal, onProgress }: Parameters<ChangeKind['stage']>[1]): Promise<void> {
+    if (item.origin !== undefined) return asOwn(item)
     await this.#options.bring({ item, sources }, { signal, progress: onProgress })
     await this.#read(item, signal)
   }
 
+  own(): Item {
+    return OWN_SETTINGS
+  }
+
   async serve(item: Item | null, { signal }: Parameters<ChangeKind['serve']>[1]): Promise<void> {
     const { settings, log } = this.#options
-    const overlay = item === null ? null : await this.#read(item, signal)
+    if (item?.origin !== undefined) asOwn(item)
+    const overlay = item === null || item.origin !== undefined ? null : await this.#read(item, signal)
     settings.use(overlay)
-    this.inForce = item?.digest ?? null
-    if (item === null) log.info('config.own', 'the settings are those of the configuration of this node')
-    else log.info('config.applied', `settings of ${item.name}@${item.version} are in force`, { ...overlay?.says })
+    this.inForce = packageOf(item)
+    if (item === null || overlay === null)
+      log.info('config.own', 'the settings are those of the configuration of this node')
+    else log.info('config.applied', `settings of ${item.name}@${item.version} are in force`, { ...overlay.says })
   }
 
   settle(): void {
@@ -75,4 +83,12 @@ export class ConfigKind implements ChangeKind {
     }
     return readOverlay(await readFile(join(held.folder, CONFIG_FILE), 'utf8'), `${name}/${CONFIG_FILE}`)
   }
+}
+
+function asOwn(item: Item): void {
+  if (isSameItem(item, OWN_SETTINGS)) return
+  throw new EdgeError('CHANGE_UNFIT', {
+    message: `${item.name}@${item.version} does not name the settings of this node`,
+    next: ['undo with a console of the version of this node'],
+  })
 }

@@ -22,7 +22,8 @@ export interface Comparison {
  */
 export interface ChangeKind {
   /**
-   * Bring a package onto the shelf, verify it and see that it fits this node.
+   * Bring a package onto the shelf, verify it and see that it fits this node; of what the node was set up with, see that it
+   * is still what the item names.
    * @throws EdgeError that says why it cannot be served here
    */
   stage(
@@ -46,6 +47,8 @@ export interface ChangeKind {
       readonly signal: AbortSignal
     },
   ): Promise<void>
+  /** What the node was set up with, by name; null while nobody has looked at it. */
+  own(): Item | null
   /** Nothing will be wanted back at once any more. */
   settle(): void
   /** Run an item beside what serves; null where a kind knows no such thing. */

@@ -1,11 +1,12 @@
 import { freemem } from 'node:os'
 import { openPackage } from '../../packages/model-package.ts'
-import type { Item, Source } from '../../protocol/change.ts'
+import { type Item, isSameItem, type Source } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { InferenceService } from '../inference/inference-service.ts'
 import type { ServedModel } from '../models/models.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind, Progress } from './contract.ts'
+import { packageOf } from './slot-state.ts'
 
 /** What brings a package to this node, see `delivery/contract.ts`. */
 export type Bring = (
@@ -13,14 +14,22 @@ export type Bring = (
   run: { readonly signal: AbortSignal; readonly progress: (progress: Progress) => void },
 ) => Promise<{ readonly folder: string }>
 
+/** The model that a node was set up with, as an item and as what serves. */
+export interface OwnModel {
+  readonly item: Item
+  readonly model: ServedModel
+}
+
 /** What a {@link ModelKind} is made of. */
 export interface ModelKindOptions {
   readonly shelf: PackageShelf
   readonly bring: Bring
   /** `models.serve` of the configuration: who names a model there is served no other. */
   readonly serve: string | null
-  /** The model that the node was set up with, verified; what serves while nothing is confirmed. */
-  readonly base: () => Promise<ServedModel>
+  /**
+   * The model that the node was set up with, verified; what serves while nothing is confirmed. `isAnew`: as its folder is now.
+   */
+  readonly base: (how?: { readonly isAnew: boolean }) => Promise<OwnModel>
   /** Which of a package's variants serves here; they are measured when it is staged, as long as nothing waits for it. */
   readonly choose: (
     opened: Awaited<ReturnType<typeof openPackage>>,
@@ -43,6 +52,7 @@ export class ModelKind implements ChangeKind {
   readonly watch: ChangeKind['watch']
   readonly #options: ModelKindOptions
   readonly #digests = new WeakMap<ServedModel, string>()
+  #own: Item | null = null
   #service: InferenceService | null = null
   #memoryWatch: NodeJS.Timeout | null = null
 
@@ -67,9 +77,17 @@ export class ModelKind implements ChangeKind {
     return this.#digests.get(model) ?? null
   }
 
+  own(): Item | null {
+    return this.#own
+  }
+
   async stage(item: Item, { sources, signal, onProgress }: Parameters<ChangeKind['stage']>[1]): Promise<void> {
     const { bring, serve } = this.#options
     const { name, version } = item
+    if (item.origin !== undefined) {
+      await this.#ownModel(item, true)
+      return
+    }
     if (serve !== null && serve !== name && serve !== `${name}@${version}`) {
       throw new EdgeError('CHANGE_UNFIT', {
         message: `this node is set to serve ${serve}, and ${name}@${version} is brought`,
@@ -82,11 +100,22 @@ export class ModelKind implements ChangeKind {
 
   /**
    * The model of an item, verified anew: what lies on a disk may have changed since it came there.
-   * @throws EdgeError `PACKAGE_MISSING`, `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `MODEL_INVALID`
+   * @throws EdgeError `PACKAGE_MISSING`, `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `MODEL_INVALID`, `CHANGE_UNFIT`
    */
   async model(item: Item | null, signal?: AbortSignal): Promise<ServedModel> {
-    if (item === null) return await this.#options.base()
+    if (item === null || item.origin !== undefined) return await this.#ownModel(item, false)
     return await this.#open(item, { isStaged: false, signal })
+  }
+
+  /** What the node was set up with; not when another is named. */
+  async #ownModel(named: Item | null, isAnew: boolean): Promise<ServedModel> {
+    const { item, model } = await this.#options.base({ isAnew })
+    if (!isAnew) this.#own = item
+    if (named === null || isSameItem(named, item)) return model
+    throw new EdgeError('CHANGE_UNFIT', {
+      message: `the folder of this node holds ${titleOf(item)} by now, and it is to go back to ${titleOf(named)}`,
+      next: ['put that model back into models.dir, or roll out the version that you want as a package'],
+    })
   }
 
   async #open(
@@ -120,7 +149,7 @@ export class ModelKind implements ChangeKind {
     if (service === null) throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
     const model = await this.model(item, signal)
     const serving = service.status().model
-    const isThere = serving !== null && this.digestOf(serving) === (item?.digest ?? null) && serving.path === model.path
+    const isThere = serving !== null && this.digestOf(serving) === packageOf(item) && serving.path === model.path
     // What serves already is not loaded again, unless the process of it is gone.
     if (!(isThere && service.isReady())) {
       const isRoom = this.#freeBytes() >= KEEP_WARM_BYTES
@@ -146,4 +175,8 @@ export class ModelKind implements ChangeKind {
   #freeBytes(): number {
     return this.#options.freeBytes?.() ?? freemem()
   }
+}
+
+function titleOf({ name, version, digest }: Item): string {
+  return `${name}@${version} (${digest.slice(0, 12)})`
 }

@@ -8,6 +8,7 @@ import {
   type Item,
   itemSchema,
   localGatesSchema,
+  packageItemSchema,
   shadowSchema,
   sourceSchema,
 } from '../../protocol/change.ts'
@@ -68,7 +69,7 @@ const change = z.strictObject({
   activation: changeId.nullable(),
   trial: trial.nullable(),
   /** What it goes back to: confirmed when this change began to serve; null for what stands in `models.dir`. */
-  before: itemSchema.nullable(),
+  before: packageItemSchema.nullable(),
   fault: z.strictObject({ kind: z.enum(CHANGE_FAULTS), msg: z.string().max(1024) }).nullable(),
   uncleanStarts: z.int().nonnegative(),
   /** Synced before the item is loaded, gone once it has served cleanly for a while: a start that finds it was not clean. */
@@ -96,7 +97,7 @@ export const slotStateSchema = z.strictObject({
   change: change.nullable(),
   /** What counts as good, at most one of a kind; for a kind that is not named, what the node was set up with. */
   confirmed: z
-    .array(itemSchema)
+    .array(packageItemSchema)
     .max(ITEM_KINDS.length)
     .refine((items) => new Set(items.map(({ kind }) => kind)).size === items.length, 'it has two of a kind'),
   /** Outcomes of activations, newest last: a late word on one is answered by them. */
@@ -138,6 +139,11 @@ export function wantedItem(state: SlotState, kind: Item['kind']): Item | null {
   return change?.item.kind === kind && change.phase === 'probation' ? change.item : confirmedOf(state, kind)
 }
 
+/** Digest of the package that an item is of; null for what the node was set up with. */
+export function packageOf(item: Item | null): string | null {
+  return item === null || item.origin !== undefined ? null : item.digest
+}
+
 /** Digests that must stay on the disk: what counts as good, what it may go back to, and what is being brought there. */
 export function pinnedDigests(state: SlotState): Set<string> {
   const { change, confirmed } = state
@@ -146,6 +152,7 @@ export function pinnedDigests(state: SlotState): Set<string> {
     if (change.before !== null) items.push(change.before)
     if (change.phase !== 'failed' && change.phase !== 'reverted') items.push(change.item)
   }
+  const packages = items.flatMap((item) => packageOf(item) ?? [])
   const labelled = change?.phase === 'shadowing' ? change.shadow?.wish.labelled : undefined
-  return new Set([...items.map(({ digest }) => digest), ...(labelled === undefined ? [] : [labelled])])
+  return new Set([...packages, ...(labelled === undefined ? [] : [labelled])])
 }

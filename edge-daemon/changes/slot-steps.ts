@@ -1,4 +1,4 @@
-import type { ChangeArgs, ChangeVerb, Item } from '../../protocol/change.ts'
+import { type ChangeArgs, type ChangeVerb, type Item, isSameItem, itemWords } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import { decided, enter, goBack, put } from './slot.ts'
 import { type Change, confirmedOf, MEMORY, type Moment, type SlotState, type SpentTime, spentMs } from './slot-state.ts'
@@ -40,8 +40,19 @@ export function takeStep(before: SlotState, step: Step, now: Moment): SlotState 
   }
 }
 
+/** See that the mandate of a step is for the item that it is about. @throws EdgeError `MANDATE_INVALID` */
+export function checkMandate(state: SlotState, step: Step): void {
+  const { mandate } = step.args
+  const item = itemOfStep(state, step)
+  if (mandate === undefined || item === null || isSameItem(mandate.item, item)) return
+  throw new EdgeError('MANDATE_INVALID', {
+    message: `the mandate is for ${itemWords(mandate.item, '@')}, not for ${itemWords(item, '@')}`,
+    next: ['begin a rollout of that item'],
+  })
+}
+
 /** The item that a step is about: the one that it brings, else the one of the rollout's change; null where there is none. */
-export function itemOfStep(state: SlotState, step: Step): Item | null {
+function itemOfStep(state: SlotState, step: Step): Item | null {
   if (step.verb === 'change.stage') return step.args.item
   return state.change?.rollout === step.args.rollout ? state.change.item : null
 }
@@ -87,7 +98,7 @@ function withoutOwn(state: SlotState, step: Step, now: Moment): SlotState {
 function stage(state: SlotState, args: ChangeArgs<'change.stage'>, now: Moment): SlotState {
   const { rollout, term, item, sources } = args
   const own = state.change?.rollout === rollout ? state.change : null
-  if (own !== null && (own.item.digest !== item.digest || own.item.kind !== item.kind)) {
+  if (own !== null && !isSameItem(own.item, item)) {
     throw unfit(
       `rollout ${rollout} brought ${titleOf(own.item)} here, not ${titleOf(item)}`,
       'begin another rollout for it',
@@ -156,7 +167,8 @@ function confirm(state: SlotState, own: Change, activation: string, now: Moment)
   const others = state.confirmed.filter(({ kind }) => kind !== own.item.kind)
   const kept = decided(state, own, { outcome: 'confirmed', msg: 'it was confirmed' })
   const change: Change = { ...enter(own, 'confirmed', now), trial: null, fault: null, isMarked: false }
-  return { ...kept, confirmed: [...others, own.item], change }
+  // What the node was set up with is what it has where nothing of the kind is confirmed.
+  return { ...kept, confirmed: own.item.origin === undefined ? [...others, own.item] : others, change }
 }
 
 function revert(
@@ -217,8 +229,8 @@ function outcomeOf(state: SlotState, rollout: string, activation: string) {
   return state.ended.find((one) => one.rollout === rollout && one.activation === activation)
 }
 
-function titleOf({ kind, name, version, digest }: Item): string {
-  return `${kind} ${name}@${version} (${digest.slice(0, 12)})`
+function titleOf(item: Item): string {
+  return `${item.kind} ${itemWords(item, '@')} (${item.digest.slice(0, 12)})`
 }
 
 function locked(change: Change): EdgeError {

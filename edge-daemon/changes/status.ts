@@ -1,4 +1,4 @@
-import type { ChangeStatus, ShadowReport } from '../../protocol/change.ts'
+import { type ChangeStatus, type Item, itemWords, type ShadowReport } from '../../protocol/change.ts'
 import type { Condition } from '../../protocol/status.ts'
 import type { Progress } from './contract.ts'
 import type { Moment, Served, SlotState } from './slot-state.ts'
@@ -6,6 +6,8 @@ import { leftMs } from './slot-steps.ts'
 
 /** What is known of a change beside what is kept of it. */
 export interface LiveSide {
+  /** What the node was set up with; null where it cannot name it. */
+  readonly own: Item | null
   readonly now: Moment
   readonly served: Served
   readonly progress: Progress | null
@@ -19,10 +21,12 @@ export function statusOf(state: SlotState, live: LiveSide): ChangeStatus | null 
   const { rollout, term, item, phase, since, isLocked, activation, fault, uncleanStarts } = change
   const left = leftMs(state, live.now)
   const hasServed = change.served !== null
+  const before = isLocked ? (change.before ?? live.own) : null
   return {
     rollout,
     term,
     item,
+    ...(before === null ? {} : { before }),
     phase,
     since,
     isLocked,
@@ -43,7 +47,7 @@ const TELL_RETURN_MS = 86_400_000
 export function findingsOf({ change }: SlotState, now: Moment): Omit<Condition, 'since'>[] {
   if (change === null) return []
   const { item, phase, fault, rollout, since } = change
-  const of = `${item.name}@${item.version} of rollout ${rollout}`
+  const of = `${itemWords(item, '@')} of rollout ${rollout}`
   const left = change.phase === 'probation' ? 'it goes back by itself unless it is confirmed' : null
   if (left !== null) {
     return [{ code: `${item.kind}_on_probation`, severity: 'info', msg: `${of} is on probation; ${left}` }]

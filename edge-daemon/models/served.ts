@@ -1,3 +1,8 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Item } from '../../protocol/change.ts'
+import { MANIFEST_FILE } from '../../protocol/model-manifest.ts'
 import type { DaemonConfig } from '../config/settings.ts'
 import { type ModelFolder, modelOf, pickFolder, type ServedModel } from './models.ts'
 import { readPackageTrust } from './trust.ts'
@@ -14,4 +19,12 @@ export async function configuredFolder(models: DaemonConfig['models']): Promise<
 /** The model of that folder in its first variant. @throws EdgeError of {@link configuredFolder} and `modelOf` */
 export async function configuredModel(models: DaemonConfig['models']): Promise<ServedModel> {
   return await modelOf(await configuredFolder(models))
+}
+
+/** A folder that a node was set up with as what a rollout may go back to: its manifest names every file that serves. */
+export async function ownItemOf({ folder, manifest: { name, version } }: ModelFolder): Promise<Item> {
+  const digest = createHash('sha256')
+    .update(await readFile(join(folder, MANIFEST_FILE)))
+    .digest('hex')
+  return { kind: 'model', name, version, digest, origin: 'node' }
 }

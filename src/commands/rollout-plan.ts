@@ -1,3 +1,4 @@
+import { itemWords } from '../../protocol/change.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { blastRadius } from '../rollout/blast-radius.ts'
 import type { Plan, Portion, Strategy, Wave } from '../rollout/contract.ts'
@@ -100,7 +101,7 @@ function afterWave({ needsApproval }: Wave, isLast: boolean, { soakSec, maxSoakS
 
 /** `digits 2.0.0` */
 export function itemText({ item }: Pick<Plan, 'item'>): string {
-  return `${item.name} ${item.version}`
+  return itemWords(item)
 }
 
 function portionText(portion: Portion): string {

@@ -69,7 +69,9 @@ function onNodes(fleet: Fleet, sources: PackageOffer['sources']): PackageOffer[]
     const changes = fleet.told(key, Date.now())?.status?.changes
     const change = changes?.change ?? null
     const items = [...(changes?.confirmed ?? []), ...(change === null ? [] : [change.item])]
-    for (const item of new Map(items.map((one) => [one.digest, one])).values()) {
+    // What a node was set up with cannot be brought to others.
+    const packages = items.filter(({ origin }) => origin === undefined)
+    for (const item of new Map(packages.map((one) => [one.digest, one])).values()) {
       const seen = found.get(item.digest)
       if (seen === undefined) found.set(item.digest, { item, nodes: 1 })
       else seen.nodes += 1

@@ -31,7 +31,8 @@ export function changeView(status: NodeStatus | null): ChangeView {
 type Change = NonNullable<NonNullable<NodeStatus['changes']>['change']>
 
 function changeText({ phase, item, until, fault, isLocked, since, progress }: Change, atMs: number): string | null {
-  const what = item.kind === 'model' ? item.version : `${item.kind} ${item.version}`
+  const own = item.origin === undefined ? '' : 'own '
+  const what = item.kind === 'model' ? `${own}${item.version}` : `${item.kind} ${item.version}`
   const cameToNothing = phase === 'reverted' || phase === 'failed'
   if (cameToNothing && (isLocked || atMs - since < FAULT_TOLD_MS)) {
     if (fault?.kind === 'asked') return `${phase === 'failed' ? 'dropped' : 'taken back'} ${what}`

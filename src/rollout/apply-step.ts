@@ -94,7 +94,8 @@ function intended(node: NodeState, event: Extract<NodeEvent, { type: 'step.inten
 function done(node: NodeState, event: Extract<NodeEvent, { type: 'step.done' }>): NodeState {
   const { step, change, at } = event
   const isLate = node.open !== null && node.open.step !== step
-  const told = { ...node, open: isLate ? node.open : null, answeredAt: at, change: change ?? node.change }
+  const open = isLate ? node.open : null
+  const told = { ...node, open, answeredAt: at, change: change ?? node.change, before: change?.before ?? node.before }
   if (isLate) return told
   const well = { ...told, failure: null }
   if (step === 'end') return { ...well, isHeld: false }

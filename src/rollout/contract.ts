@@ -78,7 +78,7 @@ export interface PlanNode {
   readonly nodeClass: 'light' | 'heavy' | null
   /** Requests a second of the last minute; null when nobody knows. */
   readonly requestsPerSec: number | null
-  /** What it goes back to; null when it told nothing. */
+  /** The package that it had confirmed; null when it had none or told nothing: its change tells then what it goes back to. */
   readonly before: Item | null
   /** What this node gets where it is not the plan's item: an undo brings each its own. */
   readonly item: Item | null

@@ -19,7 +19,7 @@ export function fleetFacts(fleet: Fleet, nowMs: number): readonly NodeFact[] {
         requestsPerSec: inferencesPerSec,
         reach: state === 'up' || state === 'stale' || state === 'offline' ? state : 'unknown',
         criticalAlerts: (status?.alerts ?? []).filter(({ severity }) => severity === 'critical').length,
-        confirmed: (status?.changes?.confirmed ?? []) as readonly Item[],
+        confirmed: (status?.changes?.confirmed ?? null) as readonly Item[] | null,
         change: (status?.changes?.change ?? null) as ChangeStatus | null,
       },
     ]

@@ -84,6 +84,7 @@ function nodesOf(plan: Plan, at: number): Map<NodeKey, NodeState> {
       unconfirmed: 0,
       suspectedFrom: null,
       change: null,
+      before: node.before,
     })
   }
   plan.waves.forEach((wave, index) => {

@@ -133,6 +133,6 @@ function planOver({ fleet }: RolloutFleet, wish: RolloutWish, undone: RolloutSta
   const nowMs = Date.now()
   const [id, facts] = [newRolloutId(nowMs), fleetFacts(fleet, nowMs)]
   if (undone === null) return planRollout(id, wish, facts)
-  const { item, own } = undoOf(undone)
-  return planRollout(id, { ...wish, item, nodes: [...own.keys()] }, facts, own)
+  const undo = undoOf(undone)
+  return planRollout(id, { ...wish, item: undo.item, nodes: [...undo.own.keys()] }, facts, undo)
 }

@@ -1,4 +1,5 @@
-import type { ChangeStatus, Item } from '../../protocol/change.ts'
+import { canonicalJson } from '../../protocol/canonical-json.ts'
+import { type ChangeStatus, type Item, isSameItem, itemWords } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { NodeKey, NodeObservation, Plan, PlanNode, Strategy, Wave } from './contract.ts'
 import type { RolloutWish } from './service.ts'
@@ -15,7 +16,8 @@ export interface NodeFact {
   readonly requestsPerSec: number | null
   readonly reach: NodeObservation['reach']
   readonly criticalAlerts: number
-  readonly confirmed: readonly Item[]
+  /** Null when it told nothing; of a kind that is not in it the node has what it was set up with. */
+  readonly confirmed: readonly Item[] | null
   readonly change: ChangeStatus | null
 }
 
@@ -26,17 +28,24 @@ const MOST_PEERS_OF_SITE = 20
 const MOST_PEERS = 500
 
 /**
- * Plan a rollout over the fleet as it is now; ids are pinned, a node that comes later is not part of it. `own` is what each
- * node gets where that is not the wish's item (undo).
+ * Plan a rollout over the fleet as it is now; ids are pinned, a node that comes later is not part of it. `undo` says what each
+ * node gets where that is not the wish's item, and who gets nothing.
  * @throws EdgeError `PLAN_INVALID` that says why nothing can be planned.
  */
 export function planRollout(
   rollout: string,
   wish: RolloutWish,
   facts: readonly NodeFact[],
-  own: ReadonlyMap<NodeKey, Item> = new Map(),
+  undo: Pick<Undo, 'own' | 'without'> = { own: new Map(), without: [] },
 ): Plan {
   const { item, strategy } = wish
+  const { own, without } = undo
+  if (item.origin !== undefined && wish.undoes === null) {
+    throw invalid(
+      'what nodes were set up with can only be gone back to',
+      'undo the rollout that took its place, or roll out a package',
+    )
+  }
   const known = new Map(facts.map((fact) => [fact.key, fact]))
   const asked = [...new Set(wish.nodes)]
   if (asked.length > MOST_NODES) {
@@ -45,7 +54,7 @@ export function planRollout(
       'choose fewer nodes',
     )
   }
-  const leftOut: { key: NodeKey; why: string }[] = []
+  const leftOut = without.map((key) => ({ key, why: 'nobody knows what it had before' }))
   const deferred: { key: NodeKey; why: string }[] = []
   const unchanged: NodeKey[] = []
   const ready: NodeFact[] = []
@@ -64,7 +73,11 @@ export function planRollout(
   const peers = peersOf(facts, named)
   const nodes = [...named, ...peers].map((key) => {
     const target = own.get(key)
-    return planNode(known.get(key) as NodeFact, item.kind, target === undefined || isSame(target, item) ? null : target)
+    return planNode(
+      known.get(key) as NodeFact,
+      item.kind,
+      target === undefined || isSameItem(target, item) ? null : target,
+    )
   })
   return {
     v: 1,
@@ -89,33 +102,40 @@ function trafficOf(facts: readonly NodeFact[]): Pick<Plan, 'fleetRequestsPerSec'
   return rates.length === 0 ? {} : { fleetRequestsPerSec: rates.reduce((sum, rate) => sum + rate, 0) }
 }
 
+/** What an undo brings. */
+export interface Undo {
+  /** What most of the nodes get. */
+  readonly item: Item
+  /** What each gets. */
+  readonly own: ReadonlyMap<NodeKey, Item>
+  /** Nodes of which nobody knows what they had: no node told it, and none had a package confirmed. */
+  readonly without: readonly NodeKey[]
+}
+
 /**
- * What an undo of a rollout brings: each node that it changed gets back what it had. The wish's item is the one that most of
- * them get; nodes that had nothing by a package are left out, since nobody can bring that.
+ * What an undo of a rollout brings: each node that it changed gets back what it had by its own word, a package or what it was
+ * set up with.
  * @throws EdgeError `PLAN_INVALID` when there is nothing to take back.
  */
-export function undoOf(state: RolloutState): {
-  readonly item: Item
-  readonly own: ReadonlyMap<NodeKey, Item>
-  readonly without: readonly NodeKey[]
-} {
+export function undoOf(state: RolloutState): Undo {
   const own = new Map<NodeKey, Item>()
   const without: NodeKey[] = []
-  for (const { key, plan, isConfirmed, mayServe } of state.nodes.values()) {
+  for (const { key, before, isConfirmed, mayServe } of state.nodes.values()) {
     if (!isConfirmed && !mayServe) continue
-    if (plan.before === null) without.push(key)
-    else own.set(key, plan.before)
+    if (before === null) without.push(key)
+    else own.set(key, before)
   }
   const counts = new Map<string, { item: Item; count: number }>()
   for (const item of own.values()) {
-    counts.set(item.digest, { item, count: (counts.get(item.digest)?.count ?? 0) + 1 })
+    const key = canonicalJson(item)
+    counts.set(key, { item, count: (counts.get(key)?.count ?? 0) + 1 })
   }
   const most = [...counts.values()].toSorted((a, b) => b.count - a.count)[0]
   if (most === undefined) {
     throw invalid(
       without.length === 0
         ? `rollout ${state.id} changed no node`
-        : `what the nodes had before rollout ${state.id} did not come as a package`,
+        : `nobody knows what the nodes had before rollout ${state.id}`,
       'roll out the version that you want as a package',
     )
   }
@@ -130,11 +150,9 @@ function notNow({ reach, change }: NodeFact): string | null {
 
 function hasIt({ confirmed, change }: NodeFact, item: Item): boolean {
   const isOnTrial = change?.isLocked === true && change.item.kind === item.kind && change.phase !== 'confirmed'
-  return !isOnTrial && confirmed.some((one) => isSame(one, item))
-}
-
-function isSame(a: Item, b: Item): boolean {
-  return a.kind === b.kind && a.digest === b.digest
+  if (isOnTrial || confirmed === null) return false
+  if (item.origin !== undefined) return !confirmed.some(({ kind }) => kind === item.kind)
+  return confirmed.some((one) => isSameItem(one, item))
 }
 
 function wavesOf(ready: readonly NodeFact[], strategy: Strategy): Wave[] {
@@ -214,7 +232,7 @@ function peersOf(facts: readonly NodeFact[], named: ReadonlySet<NodeKey>): NodeK
 
 function planNode(fact: NodeFact, kind: Item['kind'], item: Item | null): PlanNode {
   const { key, name, site, nodeClass, requestsPerSec, confirmed } = fact
-  const before = confirmed.find((one) => one.kind === kind) ?? null
+  const before = confirmed?.find((one) => one.kind === kind) ?? null
   return { key, name, site, nodeClass, requestsPerSec: finite(requestsPerSec), before, item }
 }
 
@@ -227,7 +245,7 @@ function nobody(
   item: Item,
 ): EdgeError {
   const words: string[] = []
-  if (unchanged.length > 0) words.push(`${unchanged.length} have ${item.name}@${item.version} already`)
+  if (unchanged.length > 0) words.push(`${unchanged.length} have ${itemWords(item, '@')} already`)
   if (deferred.length > 0)
     words.push(`${deferred.length} cannot be reached or are locked (${deferred[0]?.key}: ${deferred[0]?.why})`)
   if (leftOut.length > 0) words.push(`${leftOut.length} are not known`)

@@ -1,4 +1,4 @@
-import type { ChangeFault, ChangeStatus } from '../../protocol/change.ts'
+import type { ChangeFault, ChangeStatus, Item } from '../../protocol/change.ts'
 import type {
   Author,
   Baseline,
@@ -92,6 +92,8 @@ export interface NodeState {
   /** What it was before it was suspected. */
   readonly suspectedFrom: NodeStanding | null
   readonly change: ChangeStatus | null
+  /** What it had before, by its own word of this change, else by the plan; null where nobody knows. */
+  readonly before: Item | null
 }
 
 /** What a person decided. */

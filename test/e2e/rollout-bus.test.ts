@@ -98,7 +98,7 @@ async function untilServed(version: string): Promise<void> {
 }
 
 test('an operator is killed at it, another carries her rollout on by her mandates; a later one is undone', {
-  timeout: 400_000,
+  timeout: 600_000,
 }, async () => {
   const [second, third] = [await shelve('2.0.0'), await shelve('3.0.0')]
   await start()
@@ -111,7 +111,16 @@ test('an operator is killed at it, another carries her rollout on by her mandate
   const events = stdout
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; term: number; holder?: string; by?: { name: string } })
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          type: string
+          term: number
+          holder?: string
+          by?: { name: string }
+          plan?: { rollout: string }
+        },
+    )
   expect(events[0]).toMatchObject({ type: 'rollout.started', by: { name: 'mia' } })
   const drivers = events.filter(({ type }) => type === 'driver.took')
   expect(drivers.map(({ term, holder }) => `${term} ${holder?.split(' ')[0]}`)).toEqual(['1 mia', '2 jo'])
@@ -121,4 +130,8 @@ test('an operator is killed at it, another carries her rollout on by her mandate
   const undone = await must(at('mia', 'rollout', 'undo', '--why', 'it was for a test'))
   expect(undone.stdout).toMatch(/digits 2\.0\.0|digits@2\.0\.0/)
   await untilServed('2.0.0')
+
+  // Mandates for what no package holds count as well.
+  await must(at('jo', 'rollout', 'undo', events[0]?.plan?.rollout ?? ''))
+  await untilServed('1.0.0')
 })

@@ -3,9 +3,11 @@ import { EMPTY_SLOT, type Moment, type SlotState } from '../../edge-daemon/chang
 import { type Step, takeStep } from '../../edge-daemon/changes/slot-steps.ts'
 import type { Item } from '../../protocol/change.ts'
 
-/** An item of a test; `of` names it. */
+/** An item of a test; `of` names it, `own` what the node was set up with. */
 export function testItem(of: string): Item {
-  return { kind: 'model', name: 'digits', version: of, digest: Buffer.from(of).toString('hex').padEnd(64, '0') }
+  const digest = Buffer.from(of).toString('hex').padEnd(64, '0')
+  const item = { kind: 'model' as const, name: 'digits', version: of, digest }
+  return of === 'own' ? { ...item, origin: 'node' } : item
 }
 
 /** A slot whose clocks are moved by hand. */

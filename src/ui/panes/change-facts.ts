@@ -1,3 +1,4 @@
+import { itemWords } from '../../../protocol/change.ts'
 import { quantileMs } from '../../../protocol/histogram.ts'
 import type { NodeStatus } from '../../fleet/clean.ts'
 import { formatAge, formatBytes, formatCount, formatMs, formatPct } from '../format.ts'
@@ -31,7 +32,7 @@ export function changeGroups(status: NodeStatus | null): FactGroup[] {
 function changeFacts(change: Change, atMs: number): Fact[] {
   const { item, rollout, term, phase, since, until, progress, fault, served, uncleanStarts } = change
   const facts: Fact[] = [
-    { label: item.kind, value: `${item.name} ${item.version}` },
+    { label: item.kind, value: itemWords(item) },
     { label: 'rollout', value: `${rollout}, term ${term}` },
     { label: 'phase', value: `${phase} for ${formatAge(atMs - since)}`, token: phaseToken(phase) },
   ]

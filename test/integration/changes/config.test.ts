@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Item } from '../../../protocol/change.ts'
 import { ChangingNode } from '../../support/changing-node.ts'
 import { eventually } from '../../support/edge-daemon.ts'
 
@@ -46,6 +47,23 @@ describe('configuration that a rollout brings', () => {
     await node.ask('change.revert', { ...step, why: 'tried' })
     await node.until('reverted')
     expect(await reasonOfNext()).toBe('everything')
+  }, 90_000)
+
+  it('is left for the settings of the node itself, as what counts from then on', async () => {
+    const item = await node.shelveConfig('1', EVERYTHING)
+    await node.activate(item)
+    const { before } = node.changes.change ?? {}
+    expect(before).toMatchObject({ kind: 'config', origin: 'node' })
+    await node.ask('change.confirm', { activation: 'a1' })
+    await node.ask('change.end')
+    const step = { rollout: 'r2', activation: 'a2' }
+    await node.activate(before as Item, step)
+    expect(await reasonOfNext()).toBeNull()
+    await node.ask('change.confirm', step)
+    await node.until('confirmed')
+    await node.killed()
+    expect(await reasonOfNext()).toBeNull()
+    expect(node.changes.confirmed).toEqual([])
   }, 90_000)
 
   it.each([

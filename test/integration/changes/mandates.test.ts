@@ -60,6 +60,11 @@ test.each<[string, RegExp, () => Mandate | undefined | Promise<Mandate>]>([
   ['one for another site', /for the node elsewhere\/n1/, () => signedMandate(mia, { site: 'elsewhere' })],
   ['one for another item', /the mandate is for digits@3/, () => signedMandate(mia, { item: testItem('3') })],
   [
+    'one for what the node was set up with',
+    /the mandate is for digits@2 of the node's folder, not for digits@2/,
+    () => signedMandate(mia, { item: { ...testItem('2'), origin: 'node' } }),
+  ],
+  [
     'one that is over',
     /it ended at/,
     () => signedMandate(miaThen, { issuedAt: signedAt(), notAfter: Date.now() - DAY_MS }),

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isSameItem } from '../../../protocol/change.ts'
 import type { JournalEntry, RolloutEvent } from '../../../src/rollout/contract.ts'
 import { fold } from '../../../src/rollout/fold.ts'
 import type { RolloutState } from '../../../src/rollout/state.ts'
 import { portionOf } from '../../../src/rollout/strategy.ts'
-import { NEW_ITEM, OLD_ITEM } from './plans.ts'
-import { JUDGES, type Scenario, SimulatedWorld } from './simulated-world.ts'
+import { JUDGES, type Scenario, SimulatedWorld, WAYS } from './simulated-world.ts'
 
 /** Time that a run may take behind everything that the scenario makes happen, ms. */
 function limitMs({ strategy, nodes, troubles, decisions, strikes, waves }: Scenario): number {
@@ -123,14 +123,15 @@ function onEnd(world: SimulatedWorld, scenario: Scenario): void {
   for (const { key, why } of state.exceptions) {
     if (why === '') throw new Error(`${key} is reported without a reason`)
   }
-  const want = state.phase === 'done' ? NEW_ITEM : OLD_ITEM
+  const [before, next] = WAYS[scenario.way]
+  const want = state.phase === 'done' ? next : before
   for (const [key, node] of world.nodes) {
     if (!state.nodes.has(key)) {
-      if (node.serving.digest !== OLD_ITEM.digest) throw new Error(`${key} is not of the rollout and was changed`)
+      if (!isSameItem(node.serving, before)) throw new Error(`${key} is not of the rollout and was changed`)
       continue
     }
     if (excepted.has(key)) continue
-    const isThere = node.serving.digest === want.digest && node.confirmed.digest === want.digest
+    const isThere = isSameItem(node.serving, want) && isSameItem(node.confirmed, want)
     if (!isThere)
       throw new Error(`${state.phase}: ${key} serves ${node.serving.version} (${node.phase}) and is not reported`)
     if (node.holds(state.id) && node.isLinked && node.isAlive) {
@@ -139,6 +140,8 @@ function onEnd(world: SimulatedWorld, scenario: Scenario): void {
     }
   }
   for (const node of state.nodes.values()) {
+    const isKnown = node.before !== null && isSameItem(node.before, before)
+    if (node.isConfirmed && !isKnown) throw new Error(`${node.key} was changed, and nobody knows what it had`)
     if (node.standing === 'probation' && !excepted.has(node.key)) throw new Error(`${node.key} is left on probation`)
   }
 }

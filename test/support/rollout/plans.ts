@@ -6,6 +6,15 @@ export const NEW_ITEM: Item = { kind: 'model', name: 'digits', version: '2.0.0',
 /** What the nodes serve before. */
 export const OLD_ITEM: Item = { kind: 'model', name: 'digits', version: '1.0.0', digest: 'a'.repeat(64) }
 
+/** What the nodes were set up with. */
+export const OWN_ITEM: Item = {
+  kind: 'model',
+  name: 'digits',
+  version: '0.9.0',
+  digest: 'c'.repeat(64),
+  origin: 'node',
+}
+
 /** Who decides in tests. */
 export const ANNA: Author = { name: 'anna', signature: null, chain: null }
 

@@ -79,6 +79,7 @@ export function scenarios(mostNodes: number): fc.Arbitrary<Scenario> {
     decisions: fc.array(decision, { maxLength: 4 }).map((list) => list.toSorted((a, b) => a.atMs - b.atMs)),
     approve: fc.subarray(['canary', 'wave-1', 'wave-2']),
     operator: fc.constantFrom('resumes' as const, 'promotes' as const, 'aborts' as const),
+    way: fc.constantFrom('packages' as const, 'away' as const, 'back' as const),
     maxStageMs: fc.constantFrom(100, 5000, 90_000),
   })
 }

@@ -2,11 +2,17 @@ import { activityOf, next, type SlotEvent } from '../../../edge-daemon/changes/s
 import { EMPTY_SLOT, type Moment, type SlotState } from '../../../edge-daemon/changes/slot-state.ts'
 import { type Step, takeStep } from '../../../edge-daemon/changes/slot-steps.ts'
 import { statusOf } from '../../../edge-daemon/changes/status.ts'
-import { type ChangeStatus, type Item, localGatesSchema, type ShadowReport } from '../../../protocol/change.ts'
+import {
+  type ChangeStatus,
+  type Item,
+  isSameItem,
+  localGatesSchema,
+  type ShadowReport,
+} from '../../../protocol/change.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import type { Counts, StepOrder, StepOutcome } from '../../../src/rollout/contract.ts'
 import { itemOf } from '../../../src/rollout/plan-items.ts'
-import { OLD_ITEM } from './plans.ts'
+import { OLD_ITEM, OWN_ITEM } from './plans.ts'
 
 /** What the new item does on a node. */
 export const RELEASES = ['good', 'errors', 'load', 'package', 'crash', 'kills', 'quiet-errors', 'disagrees'] as const
@@ -23,6 +29,8 @@ export interface SimulatedNodeOptions {
   readonly swapMs: number
   /** Its clock against the driver's, ms. */
   readonly clockMs: number
+  /** What it has confirmed before, and what is brought; {@link OWN_ITEM} is what it was set up with. */
+  readonly items: readonly [before: Item, next: Item]
 }
 
 const NOTHING: Counts = { requests: 0, failed: 0, slow: 0 }
@@ -46,7 +54,7 @@ export class SimulatedNode {
   counters: Counts = NOTHING
   /** Longest that it was on probation, ms. */
   longestProbationMs = 0
-  #slot: SlotState = { ...EMPTY_SLOT, confirmed: [OLD_ITEM] }
+  #slot: SlotState
   #activity: string | null = null
   #dueAt = 0
   #owed = 0
@@ -56,6 +64,8 @@ export class SimulatedNode {
 
   constructor(options: SimulatedNodeOptions) {
     this.options = options
+    const [before] = options.items
+    this.#slot = { ...EMPTY_SLOT, confirmed: before.origin === undefined ? [before] : [] }
   }
 
   /** What it serves. */
@@ -66,7 +76,7 @@ export class SimulatedNode {
 
   /** What it goes back to. */
   get confirmed(): Item {
-    return this.#slot.confirmed[0] ?? OLD_ITEM
+    return this.#slot.confirmed[0] ?? OWN_ITEM
   }
 
   /** Between two items, for the moment of a swap. */
@@ -91,7 +101,13 @@ export class SimulatedNode {
 
   /** What of changes a status tells. */
   told(now: number): ChangeStatus | null {
-    const own = statusOf(this.#slot, { now: this.#moment(now), served: NOTHING, progress: null, shadow: null })
+    const own = statusOf(this.#slot, {
+      own: OWN_ITEM,
+      now: this.#moment(now),
+      served: NOTHING,
+      progress: null,
+      shadow: null,
+    })
     if (this.#locker === null || own?.isLocked === true) return own
     return {
       rollout: this.#locker,
@@ -215,7 +231,7 @@ export class SimulatedNode {
     this.#owed += (this.options.requestsPerSec * ms) / 1000
     const requests = Math.floor(this.#owed)
     this.#owed -= requests
-    const isBad = this.options.release === 'quiet-errors' && this.serving.digest !== OLD_ITEM.digest
+    const isBad = this.options.release === 'quiet-errors' && !isSameItem(this.serving, this.options.items[0])
     const { counters } = this
     this.counters = {
       requests: counters.requests + requests,

@@ -5,7 +5,7 @@ import { judge } from '../../../src/rollout/gates/judge.ts'
 import { judgeShadow } from '../../../src/rollout/gates/shadow.ts'
 import { awaitsApproval, hasEnded, type RolloutState } from '../../../src/rollout/state.ts'
 import { seededRandom } from '../random.ts'
-import { ANNA, planNode, planOf } from './plans.ts'
+import { ANNA, NEW_ITEM, OLD_ITEM, OWN_ITEM, planNode, planOf } from './plans.ts'
 import { type DecisionClock, SimulatedDriver, SimulatedJournal } from './simulated-driver.ts'
 import { type Release, SimulatedNode } from './simulated-node.ts'
 
@@ -28,6 +28,13 @@ export interface Strike {
   readonly forMs: number
 }
 
+/** Items before a rollout and by it. */
+export const WAYS = {
+  packages: [OLD_ITEM, NEW_ITEM],
+  away: [OWN_ITEM, NEW_ITEM],
+  back: [OLD_ITEM, OWN_ITEM],
+} as const
+
 /** Everything that makes one run; the same scenario runs the same. */
 export interface Scenario {
   readonly seed: number
@@ -45,6 +52,8 @@ export interface Scenario {
   /** What whoever looks after it does when it pauses. */
   readonly operator: 'resumes' | 'promotes' | 'aborts'
   readonly maxStageMs: number
+  /** What nodes have and get: packages one after the other, or what they were set up with before or after one. */
+  readonly way: keyof typeof WAYS
   /** Nodes and ways take no time: what is left is the engine's. */
   readonly isInstant?: boolean
 }
@@ -81,8 +90,14 @@ export class SimulatedWorld {
     this.#strikes = [...scenario.strikes]
     this.now = 1_800_000_000_000
     this.startedAt = this.now
+    const items = WAYS[scenario.way]
+    const [before, item] = items
     const planned = Array.from({ length: scenario.nodes }, (_, index) =>
-      planNode(`n${index}`, { site: `s${index % scenario.sites}`, requestsPerSec: scenario.requestsPerSec }),
+      planNode(`n${index}`, {
+        site: `s${index % scenario.sites}`,
+        requestsPerSec: scenario.requestsPerSec,
+        before: before.origin === undefined ? before : null,
+      }),
     )
     for (const [index, { key, site }] of planned.entries()) {
       const release = scenario.releases[index % scenario.releases.length] ?? 'good'
@@ -92,6 +107,7 @@ export class SimulatedWorld {
           key,
           site,
           release,
+          items,
           requestsPerSec: scenario.requestsPerSec,
           stageMs: isInstant ? 0 : 500 + Math.floor(this.#random() * scenario.maxStageMs),
           swapMs: isInstant ? 0 : 500 + Math.floor(this.#random() * 3000),
@@ -107,6 +123,8 @@ export class SimulatedWorld {
       return wave
     })
     const plan = planOf(scenario.strategy, [...waves.filter((wave) => wave.length > 0)], {
+      item,
+      undoes: item.origin === undefined ? null : 'r0',
       nodes: planned,
       peers: keys.slice(from),
       approve: scenario.approve,

@@ -1,13 +1,16 @@
 import { expect, test } from 'vitest'
 import { MAX_UNCLEAN_STARTS, type SlotEvent } from '../../../edge-daemon/changes/slot.ts'
 import { decodeSlot } from '../../../edge-daemon/changes/slot-file.ts'
-import { MEMORY, pinnedDigests, wantedItem } from '../../../edge-daemon/changes/slot-state.ts'
+import { MEMORY, packageOf, pinnedDigests, wantedItem } from '../../../edge-daemon/changes/slot-state.ts'
 import { leftMs } from '../../../edge-daemon/changes/slot-steps.ts'
+import type { Item } from '../../../protocol/change.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { seededRandom } from '../../support/random.ts'
 import { activate, confirm, end, MovedSlot, revert, shadow, stage, testItem } from '../../support/slot-moves.ts'
 
-const ROLLOUTS = ['r1', 'r2']
+/** The last one takes its node back to what it was set up with. */
+const ROLLOUTS = ['r1', 'r2', 'r3']
+const OWN = 'r3'
 const LIVES = 120
 const MOVES = 120
 const REFUSALS = ['TERM_STALE', 'CHANGE_LOCKED', 'CHANGE_UNFIT']
@@ -39,7 +42,7 @@ class Life {
     // Mostly the driver of now, sometimes one that was replaced or that takes over.
     const known = this.terms.get(rollout) ?? 1
     const term = this.#random() < 0.8 ? known : Math.max(1, known - 1 + Math.floor(this.#random() * 3))
-    const item = `${rollout}-item`
+    const item = itemOf(rollout)
     const { slot } = this
     try {
       if (this.#random() < 0.3) {
@@ -118,7 +121,7 @@ class Life {
         slot.does({ type: 'returned' })
         break
       default:
-        slot.asks(isLocked ? end(rollout, term) : stage(`${rollout}-item`, rollout, term))
+        slot.asks(isLocked ? end(rollout, term) : stage(itemOf(rollout), rollout, term))
     }
   }
 
@@ -153,17 +156,22 @@ class Life {
     const pinned = pinnedDigests(state)
     // Nothing serves that did not come whole, or that may be removed from the disk.
     const wanted = wantedItem(state, 'model')
-    if (wanted !== null)
-      holds('it serves what came whole and is kept', this.staged.has(wanted.digest) && pinned.has(wanted.digest))
+    if (wanted !== null) {
+      const isKept = packageOf(wanted) === null || pinned.has(wanted.digest)
+      holds('it serves what came whole and is kept', this.staged.has(wanted.digest) && isKept)
+    }
     const [confirmed] = state.confirmed
     if (confirmed !== undefined) holds('what counts as good is kept', pinned.has(confirmed.digest))
+    holds('what it was set up with is no package', !pinned.has(testItem('own').digest))
+    holds('what it was set up with is confirmed as nothing', confirmed?.version !== 'own')
     // What counts as good changes by a confirmation or its revert alone, and is then one of the two.
     if (confirmed?.digest !== before.confirmed[0]?.digest) {
-      const isConfirmed = change?.phase === 'confirmed' && change.item.digest === confirmed?.digest
+      const counts = (item: Item): string | undefined => packageOf(item) ?? undefined
+      const isConfirmed = change?.phase === 'confirmed' && counts(change.item) === confirmed?.digest
       const isTakenBack =
         change?.phase === 'reverting' &&
         change.before?.digest === confirmed?.digest &&
-        before.confirmed[0]?.digest === change.item.digest
+        before.confirmed[0]?.digest === counts(change.item)
       holds('what counts as good changes by a word on it', isConfirmed || isTakenBack)
     }
     // On probation the lock is held and the time runs, never longer than it was given.
@@ -189,6 +197,10 @@ class Life {
   #one<T>(all: readonly T[]): T {
     return all[Math.floor(this.#random() * all.length)] as T
   }
+}
+
+function itemOf(rollout: string): string {
+  return rollout === OWN ? 'own' : `${rollout}-item`
 }
 
 function holds(law: string, isSo: boolean): void {
@@ -232,9 +244,9 @@ test('whatever comes in whatever order, nothing serves that is not whole, kept a
 })
 
 test('forgets the rollout that it heard longest ago, and never the one whose change it carries', () => {
-  const slot = new MovedSlot().asks(stage('own', 'r1', 7))
+  const slot = new MovedSlot().asks(stage('mine', 'r1', 7))
   for (let n = 0; n < MEMORY.terms * 2; n += 1) slot.asks(end(`other-${n}`, 2))
   expect(slot.state.terms).toHaveLength(MEMORY.terms)
-  expect(() => slot.asks(stage('own', 'r1', 6))).toThrow(/term 7/)
-  expect(slot.state.change?.item).toEqual(testItem('own'))
+  expect(() => slot.asks(stage('mine', 'r1', 6))).toThrow(/term 7/)
+  expect(slot.state.change?.item).toEqual(testItem('mine'))
 })

@@ -49,6 +49,43 @@ describe('a change that is confirmed', () => {
   })
 })
 
+describe('what the node was set up with', () => {
+  it('is gone back to as any other change is: on probation, confirmed by nothing being confirmed any more', () => {
+    const slot = new MovedSlot().onProbation('1').asks(confirm()).asks(end())
+    slot.onProbation('own', { rollout: 'r2' })
+    expect(wantedItem(slot.state, 'model')).toEqual(testItem('own'))
+    expect(confirmedOf(slot.state, 'model')).toEqual(testItem('1'))
+    // The package stays, since the node may go back to it; what no package holds is not pinned.
+    expect(pinnedDigests(slot.state)).toEqual(new Set([testItem('1').digest]))
+    slot.asks(confirm('a1', 'r2')).asks(end('r2'))
+    expect(slot.state.change).toMatchObject({ phase: 'confirmed', isLocked: false })
+    expect([confirmedOf(slot.state, 'model'), wantedItem(slot.state, 'model')]).toEqual([null, null])
+  })
+
+  it.each([
+    ['a local gate', (slot: MovedSlot) => slot.does({ type: 'gate', fault: { kind: 'errors', msg: 'all failed' } })],
+    ['no confirmation', (slot: MovedSlot) => slot.pass(700_000)],
+    [
+      'its rollout, also once it was confirmed',
+      (slot: MovedSlot) => slot.asks(confirm('a1', 'r2')).asks(revert('a1', 'r2')),
+    ],
+  ])('is left for the package again by %s', (_, fails) => {
+    const slot = new MovedSlot().onProbation('1').asks(confirm()).asks(end())
+    fails(slot.onProbation('own', { rollout: 'r2' }))
+    expect(slot.phase).toBe('reverting')
+    expect(wantedItem(slot.state, 'model')).toEqual(testItem('1'))
+    slot.does({ type: 'returned' })
+    expect(confirmedOf(slot.state, 'model')).toEqual(testItem('1'))
+  })
+
+  it('is not taken for a package of the same digest', () => {
+    const slot = new MovedSlot().asks(stage('own'))
+    const item = { kind: 'model' as const, name: 'digits', version: 'own', digest: testItem('own').digest }
+    const args = { rollout: 'r1', term: 1, item, sources: [{ kind: 'link' as const }] }
+    expect(codeOf(() => slot.asks({ verb: 'change.stage', args }))).toBe('CHANGE_UNFIT')
+  })
+})
+
 describe('the arbiter', () => {
   it('refuses to confirm what was taken back, and says why', () => {
     const slot = new MovedSlot().onProbation('2').asks(revert('a1'))

@@ -26,6 +26,7 @@ const BASE: Scenario = {
   strikes: [],
   decisions: [],
   approve: [],
+  way: 'packages',
   operator: 'resumes',
   maxStageMs: 3000,
 }

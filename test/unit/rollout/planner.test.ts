@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import type { Item } from '../../../protocol/change.ts'
+import type { Plan, RolloutEvent } from '../../../src/rollout/contract.ts'
 import { fold } from '../../../src/rollout/fold.ts'
 import { itemOf } from '../../../src/rollout/plan-items.ts'
 import { type NodeFact, planRollout, undoOf } from '../../../src/rollout/planner.ts'
 import type { RolloutWish } from '../../../src/rollout/service.ts'
+import type { RolloutState } from '../../../src/rollout/state.ts'
 import { adjustStrategy, DEFAULT_STRATEGY } from '../../../src/rollout/strategy.ts'
-import { ANNA, entriesOf, NEW_ITEM, OLD_ITEM, planNode, planOf } from '../../support/rollout/plans.ts'
+import { ANNA, entriesOf, NEW_ITEM, OLD_ITEM, OWN_ITEM, planNode, planOf } from '../../support/rollout/plans.ts'
 
 function fact(key: string, more: Partial<NodeFact> = {}): NodeFact {
   return {
@@ -24,6 +27,29 @@ function fact(key: string, more: Partial<NodeFact> = {}): NodeFact {
 function wish(nodes: readonly string[], knobs: Record<string, unknown> = {}): RolloutWish {
   const strategy = adjustStrategy(DEFAULT_STRATEGY, knobs)
   return { target: 'daemon', item: NEW_ITEM, sources: [{ kind: 'link' }], nodes, strategy, undoes: null }
+}
+
+/** A rollout whose nodes have confirmed it, some with a word of what they had before. */
+function confirmedAll(plan: Plan, nodes: readonly string[], before: Readonly<Record<string, Item>>): RolloutState {
+  const events = nodes.flatMap((node): RolloutEvent[] => {
+    const done = { at: 3, term: 1, type: 'step.done' as const, node }
+    const told = before[node]
+    const change = told === undefined ? null : { ...LOCKED, rollout: plan.rollout, item: plan.item, before: told }
+    return [
+      { ...done, step: 'stage', change },
+      { ...done, step: 'confirm', change: null },
+    ]
+  })
+  const state = fold(
+    null,
+    entriesOf([
+      { at: 1, term: 0, type: 'rollout.started', plan, by: ANNA, why: null },
+      { at: 2, term: 1, type: 'driver.took', holder: 'c1' },
+      ...events,
+    ]),
+  )
+  if (state === null) throw new Error('no state')
+  return state
 }
 
 const LOCKED = {
@@ -126,40 +152,45 @@ describe('a plan', () => {
     expect(() => planRollout('r1', wish(nodes, knobs), facts)).toThrow(message)
   })
 
-  it('of an undo brings each node what it had', () => {
+  it('of an undo brings each node what it had, by its own word where it gave one', () => {
     const older = { ...OLD_ITEM, version: '0.9.0', digest: 'c'.repeat(64) }
-    const plan = planOf(DEFAULT_STRATEGY, [['n1', 'n2', 'n3', 'n4', 'n5']], {
+    const plan = planOf(DEFAULT_STRATEGY, [['n1', 'n2', 'n3', 'n4', 'n5', 'n6']], {
       nodes: [
         planNode('n1'),
         planNode('n2'),
         planNode('n3', { before: older }),
         planNode('n4', { before: null }),
         planNode('n5'),
+        planNode('n6', { before: null }),
       ],
     })
-    const confirmed = ['n1', 'n2', 'n3', 'n4'].map((node) => ({
-      at: 3,
-      term: 1,
-      type: 'step.done' as const,
-      node,
-      step: 'confirm' as const,
-      change: null,
-    }))
-    const state = fold(
-      null,
-      entriesOf([
-        { at: 1, term: 0, type: 'rollout.started', plan, by: ANNA, why: null },
-        { at: 2, term: 1, type: 'driver.took', holder: 'c1' },
-        ...confirmed,
-      ]),
-    )
-    if (state === null) throw new Error('no state')
+    const state = confirmedAll(plan, ['n1', 'n2', 'n3', 'n4', 'n6'], { n6: OWN_ITEM })
     const undo = undoOf(state)
     expect(undo).toMatchObject({ item: OLD_ITEM, without: ['n4'] })
-    const facts = ['n1', 'n2', 'n3'].map((key) => fact(key, { confirmed: [NEW_ITEM] }))
-    const back = planRollout('r2', { ...wish([...undo.own.keys()]), item: undo.item, undoes: 'r1' }, facts, undo.own)
-    expect(itemOf(back, 'n1')).toEqual(OLD_ITEM)
-    expect(itemOf(back, 'n3')).toEqual(older)
+    const facts = ['n1', 'n2', 'n3', 'n4', 'n6'].map((key) => fact(key, { confirmed: [NEW_ITEM] }))
+    const back = planRollout('r2', { ...wish([...undo.own.keys()]), item: undo.item, undoes: 'r1' }, facts, undo)
+    expect(['n1', 'n3', 'n6'].map((key) => itemOf(back, key))).toEqual([OLD_ITEM, older, OWN_ITEM])
     expect(back.undoes).toBe('r1')
+    expect(back.leftOut).toEqual([{ key: 'n4', why: 'nobody knows what it had before' }])
+  })
+
+  it('of an undo takes nodes back to what they were set up with, and passes over who has that', () => {
+    const state = confirmedAll(planOf(DEFAULT_STRATEGY, [['n1', 'n2', 'n3']]), ['n1', 'n2', 'n3'], {
+      n1: OWN_ITEM,
+      n2: OWN_ITEM,
+      n3: OWN_ITEM,
+    })
+    const undo = undoOf(state)
+    expect(undo.item).toEqual(OWN_ITEM)
+    const facts = [
+      fact('n1', { confirmed: [NEW_ITEM] }),
+      fact('n2', { confirmed: [] }),
+      fact('n3', { confirmed: null }),
+    ]
+    const back = planRollout('r2', { ...wish(['n1', 'n2', 'n3']), item: undo.item, undoes: 'r1' }, facts, undo)
+    expect(back.unchanged).toEqual(['n2'])
+    expect(back.waves.flatMap(({ nodes }) => nodes).toSorted()).toEqual(['n1', 'n3'])
+    // To begin with it is nothing that could be brought to somebody.
+    expect(() => planRollout('r3', { ...wish(['n1']), item: OWN_ITEM }, facts)).toThrow('can only be gone back to')
   })
 })
