@@ -1,5 +1,5 @@
 import { safe } from '../fleet/clean.ts'
-import { eventText } from '../rollout/event-text.ts'
+import { JournalTeller } from '../rollout/journal-teller.ts'
 import type { RolloutService } from '../rollout/service.ts'
 import type { CommandIo, OutputFormat } from './output.ts'
 import { type RolloutNow, rolloutAsJson, rolloutNow } from './rollout-now.ts'
@@ -32,7 +32,7 @@ export async function followRollout(options: FollowOptions, io: CommandIo): Prom
   let now: RolloutNow | null = null
   let printed = 0
   let saidStand = ''
-  let openWave: string | null = null
+  let teller: JournalTeller | null = null
   let isForsaken = false
   let nobody: NodeJS.Timeout | null = null
   const watchDriver = (): void => {
@@ -52,15 +52,12 @@ export async function followRollout(options: FollowOptions, io: CommandIo): Prom
     (view) => {
       now = rolloutNow(view)
       if (now === null || signal.aborted) return
+      teller ??= new JournalTeller(view.plan)
       for (const { seq, event, ignored } of view.entries.filter((entry) => entry.seq > printed)) {
         printed = seq
         if (ignored !== undefined) continue
         if (format === 'ndjson') io.stdout.write(`${safeJson({ seq, ...event })}\n`)
-        const isOpen = event.type === 'gate.judged' && event.verdict.verdict === 'inconclusive'
-        // That gates cannot tell yet is said once, and not every second.
-        const isSaid = isOpen && openWave === event.wave
-        if (event.type === 'gate.judged') openWave = isOpen ? event.wave : null
-        const told = format === 'table' && !isSaid ? eventText(event) : null
+        const told = format === 'table' ? teller.tell(event) : null
         if (told !== null && told.tone !== 'routine') {
           io.stdout.write(`${new Date(event.at).toISOString().slice(11, 19)}  ${told.text}\n`)
         }

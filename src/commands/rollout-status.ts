@@ -72,7 +72,7 @@ export function explainText(now: RolloutNow, all: boolean): string {
   const lines = entries.flatMap(({ seq, event, ignored }, index) => {
     if (ignored !== undefined)
       return [`${' '.repeat(21)}${String(seq).padStart(4)}  does not count: ${safe(ignored)}\n`]
-    const told = eventText(event)
+    const told = eventText(event, now.view.plan)
     if (told === null || (!all && (told.tone === 'routine' || isOvertaken(entries, index)))) return []
     const at = new Date(event.at).toISOString().replace('T', ' ').slice(0, 19)
     const inputs = event.type === 'gate.judged' ? event.verdict.findings : []

@@ -1,6 +1,8 @@
+import { itemWords } from '../../protocol/change.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { safe } from '../fleet/clean.ts'
-import type { Author, Decision, GateVerdict, RolloutEvent, StepName } from './contract.ts'
+import type { Author, Decision, GateVerdict, Plan, RolloutEvent, StepName } from './contract.ts'
+import { missingIn } from './missing.ts'
 
 /** How an event is meant: `routine` steps of nodes, which are many; `person` for what somebody decided. */
 export type EventTone = 'routine' | 'good' | 'caution' | 'bad' | 'person' | 'plain'
@@ -36,18 +38,19 @@ const DECIDED: Readonly<Record<Decision, string>> = {
 }
 
 /** One line of a rollout's journal for people: what happened or was decided, and why. Null for what nobody needs to read. */
-export function eventText(event: RolloutEvent): EventText | null {
-  const told = textOf(event)
+export function eventText(event: RolloutEvent, plan: Plan): EventText | null {
+  const told = textOf(event, plan)
   return told === null ? null : { text: safe(told[1]), tone: told[0] }
 }
 
-function textOf(event: RolloutEvent): readonly [EventTone, string] | null {
+function textOf(event: RolloutEvent, plan: Plan): readonly [EventTone, string] | null {
   switch (event.type) {
     case 'rollout.started': {
-      const { plan, by, why } = event
-      const count = plan.waves.reduce((sum, wave) => sum + wave.nodes.length, 0)
-      const waves = plan.waves.length === 1 ? '1 wave' : `${plan.waves.length} waves`
-      const what = plan.undoes === null ? `${plan.item.name} ${plan.item.version}` : `the way back from ${plan.undoes}`
+      const { plan: begun, by, why } = event
+      const count = begun.waves.reduce((sum, wave) => sum + wave.nodes.length, 0)
+      const waves = begun.waves.length === 1 ? '1 wave' : `${begun.waves.length} waves`
+      const what =
+        begun.undoes === null ? itemWords(begun.item) : `the way back from ${begun.undoes} to ${itemWords(begun.item)}`
       return ['person', `${nameOf(by)} started ${what} on ${nodes(count)} in ${waves}${because(why)}`]
     }
     case 'mandates.given':
@@ -88,7 +91,7 @@ function textOf(event: RolloutEvent): readonly [EventTone, string] | null {
     case 'gate.judged':
       return [
         { pass: 'good', fail: 'bad', inconclusive: 'caution' }[event.verdict.verdict] as EventTone,
-        gateText(event),
+        gateText(event, plan),
       ]
     case 'wave.ended':
       return ['good', `${event.wave} is through: ${event.why}`]
@@ -117,15 +120,16 @@ function doneText({ step, change }: Extract<RolloutEvent, { type: 'step.done' }>
   return STEP_DONE[step]
 }
 
-function gateText({ wave, verdict }: Extract<RolloutEvent, { type: 'gate.judged' }>): string {
+function gateText({ wave, verdict }: Extract<RolloutEvent, { type: 'gate.judged' }>, plan: Plan): string {
   const said = { pass: 'gates pass', fail: 'gates stop it', inconclusive: 'gates cannot tell yet' }[verdict.verdict]
-  return `${wave}: ${said}${because(findingsText(verdict))}`
+  return `${wave}: ${said}${because(findingsText(verdict, plan))}`
 }
 
 /** The findings that made a verdict what it is, in a line. */
-function findingsText({ verdict, findings }: GateVerdict): string | null {
-  const decisive = findings.filter((finding) => finding.verdict === verdict)
-  return decisive.length === 0 ? null : decisive.map(({ msg }) => msg).join('; ')
+function findingsText(verdict: GateVerdict, { strategy }: Plan): string {
+  if (verdict.verdict === 'inconclusive') return missingIn(verdict, strategy.gates.minRequests).join('; ')
+  const decisive = verdict.findings.filter((finding) => finding.verdict === verdict.verdict)
+  return decisive.map(({ msg }) => msg).join('; ')
 }
 
 function nameOf({ name }: Author): string {

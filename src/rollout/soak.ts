@@ -1,6 +1,7 @@
 import type { ChangeFault } from '../../protocol/change.ts'
 import type { Deliberation } from './deliberation.ts'
 import { FRESH_MS, gateInputOf, hasCounters, takeBaseline } from './gate-input.ts'
+import { missingIn } from './missing.ts'
 import { isExhausted, isQuiet, mayTry, order } from './retry.ts'
 import { type NodeState, runningWave, START, type WaveState } from './state.ts'
 import { CONFIRM_SLACK_SEC, portionOf } from './strategy.ts'
@@ -142,9 +143,9 @@ function pauseWithoutData(on: Deliberation, wave: WaveState, soakFrom: number): 
   if (draft.phase !== 'running' || wave.verdict?.verdict !== 'inconclusive') return
   const patientFrom = Math.max(soakFrom, draft.resumedAt ?? 0)
   if (nowMs < patientFrom + draft.plan.strategy.maxSoakSec * 1000) return
-  const open = wave.verdict.findings.filter(({ verdict }) => verdict === 'inconclusive').map(({ msg }) => msg)
+  const open = missingIn(wave.verdict, draft.plan.strategy.gates.minRequests)
   const waited = ago(nowMs - patientFrom)
-  const why = `${wave.name} is neither good nor bad after ${waited}: ${open.join('; ')}. Promote it, resume to watch longer, or abort`
+  const why = `${wave.name} cannot be judged after ${waited}: ${open.join('; ')}. Resume to watch on, promote to let it pass, or abort`
   on.emit({ type: 'rollout.paused', why: why.slice(0, 1000) })
 }
 

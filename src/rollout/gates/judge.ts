@@ -65,14 +65,17 @@ function disagreement(input: GateInput, threshold: number): GateFinding[] {
   const observed = compared.reduce((sum, one) => sum + one.disagreed, 0)
   const expected = Math.max(1e-6, input.limits.maxDisagreePct / 100) * pictures
   const evidence = logEvidence([{ observed, expected, ...PICTURES }], [1.5, 2, 4])
-  const isFew = pictures < Math.min(MIN_PICTURES, input.limits.minRequests)
+  const least = Math.min(MIN_PICTURES, input.limits.minRequests)
+  const isFew = pictures < least
   const said = shareText({ did: 'differed from the item before', of: 'pictures' }, observed, pictures)
   return [
     {
       gate: 'disagrees',
       against: 'limit',
       verdict: isFew ? 'inconclusive' : evidence >= threshold ? 'fail' : observed <= expected ? 'pass' : 'inconclusive',
-      msg: `${said}, limit ${input.limits.maxDisagreePct} %`,
+      msg: isFew
+        ? `${plain(pictures)} of ${plain(least)} pictures compared with the item before`
+        : `${said}, limit ${input.limits.maxDisagreePct} %`,
       changed: null,
       baseline: null,
     },

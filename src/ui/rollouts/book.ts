@@ -2,8 +2,10 @@ import { EdgeError, messageOf } from '../../../protocol/errors.ts'
 import { type UntrustedText, untrusted } from '../../../protocol/untrusted-text.ts'
 import { safe } from '../../fleet/clean.ts'
 import type { Schedule } from '../../fleet/coalescer.ts'
-import { eventText } from '../../rollout/event-text.ts'
+import type { RolloutEvent } from '../../rollout/contract.ts'
+import { type EventText, eventText } from '../../rollout/event-text.ts'
 import { fold } from '../../rollout/fold.ts'
+import { JournalTeller } from '../../rollout/journal-teller.ts'
 import type { RolloutService, RolloutView } from '../../rollout/service.ts'
 import { hasEnded, type RolloutState } from '../../rollout/state.ts'
 import type { DecisionLine } from '../panes/rollout-lists.ts'
@@ -47,6 +49,7 @@ interface Tracked {
   readonly stop: AbortController
   decisions: DecisionLine[]
   readonly figures: RolloutFigures
+  teller: JournalTeller | null
 }
 
 /** The rollouts of the fleet: those that run are followed wherever the operator looks, and those begun here are driven from here. */
@@ -159,7 +162,13 @@ export class RolloutBook {
     const { service } = this.#parts
     if (service === null || this.#isStopped || this.#tracked.has(id)) return
     if (!this.#ids.includes(id)) this.#ids = [id, ...this.#ids]
-    const tracked: Tracked = { entry: null, stop: new AbortController(), decisions: [], figures: new RolloutFigures() }
+    const tracked: Tracked = {
+      entry: null,
+      stop: new AbortController(),
+      decisions: [],
+      figures: new RolloutFigures(),
+      teller: null,
+    }
     this.#tracked.set(id, tracked)
     void service
       .follow(id, (view) => this.#took(tracked, view), tracked.stop.signal)
@@ -177,8 +186,13 @@ export class RolloutBook {
     const state = fold(before, view.entries)
     if (state === null) return
     const seen = before?.seq ?? 0
+    tracked.teller ??= new JournalTeller(view.plan)
+    const { teller } = tracked
+    // What does not count is shown as what it says, and changes nothing of what is news.
+    const tellOf = (event: RolloutEvent, ignored: string | undefined): EventText | null =>
+      ignored === undefined ? teller.tell(event) : eventText(event, view.plan)
     const fresh = view.entries.flatMap(({ seq, event, ignored }) => {
-      const told = seq <= seen ? null : eventText(event)
+      const told = seq <= seen ? null : tellOf(event, ignored)
       if (told !== null && ignored !== undefined) {
         const text = safe(`does not count, ${ignored}: ${told.text}`)
         return [{ atMs: event.at, piece: { text, token: 'danger' as const } }]

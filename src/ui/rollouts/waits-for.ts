@@ -1,4 +1,5 @@
 import type { NodeStanding } from '../../rollout/contract.ts'
+import { missingIn } from '../../rollout/missing.ts'
 import { awaitsApproval, type RolloutState, runningWave } from '../../rollout/state.ts'
 import { formatAge } from '../format.ts'
 
@@ -22,7 +23,7 @@ function saidOf(state: RolloutState, nowMs: number): string {
       return left === '' ? what : `${what}; ${count(exceptions.length, 'exception')}: ${left}`
     }
     case 'paused':
-      return `paused${halt?.by == null ? '' : ` by ${halt.by}`}${whyOf(halt)}; no new step is begun`
+      return pausedText(state)
     case 'reverting': {
       const back = counted(state, ['reverted'])
       const going = counted(state, ['reverting'])
@@ -31,6 +32,18 @@ function saidOf(state: RolloutState, nowMs: number): string {
     case 'running':
       return runningText(state, nowMs)
   }
+}
+
+/** Nodes of a paused wave are judged on, so that what is missing may have come by now. */
+function pausedText(state: RolloutState): string {
+  const { halt } = state
+  const index = runningWave(state)
+  const wave = index === null ? undefined : state.waves[index]
+  const isJudgedSince = halt !== null && (wave?.judgedAt ?? 0) > halt.at
+  if (wave !== undefined && halt?.by === null && isJudgedSince && wave.verdict?.verdict === 'pass') {
+    return `paused, but by now the gates of ${wave.name} pass: resume goes on`
+  }
+  return `paused${halt?.by == null ? '' : ` by ${halt.by}`}${whyOf(halt)}; no new step is begun`
 }
 
 function runningText(state: RolloutState, nowMs: number): string {
@@ -55,9 +68,11 @@ function runningText(state: RolloutState, nowMs: number): string {
     if (watched < soakSec * 1000) parts.push(`watched ${formatAge(watched)} of at least ${formatAge(soakSec * 1000)}`)
     else parts.push(`watched ${formatAge(watched)}, at most ${formatAge(maxSoakSec * 1000)}`)
   }
-  if (wave.verdict !== null) {
-    parts.push({ pass: 'gates pass', fail: 'gates fail', inconclusive: 'gates cannot tell yet' }[wave.verdict.verdict])
-  }
+  const isSoaked = wave.soakFrom !== null && nowMs >= wave.soakFrom + state.plan.strategy.soakSec * 1000
+  if (wave.verdict?.verdict === 'inconclusive') {
+    const missing = missingIn(wave.verdict, state.plan.strategy.gates.minRequests)
+    if (isSoaked) parts.push(`not judged yet: ${missing.join('; ')}`)
+  } else if (wave.verdict !== null) parts.push(wave.verdict.verdict === 'pass' ? 'gates pass' : 'gates fail')
   return parts.join('; ')
 }
 

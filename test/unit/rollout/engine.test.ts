@@ -76,7 +76,7 @@ describe('a rollout', () => {
   it('waits without data, then pauses; nodes on probation go back and are tried again after resume', () => {
     const world = run({ requestsPerSec: 0, decisions: [{ atMs: 400_000, decision: 'abort' }] })
     const paused = eventsOf(world, 'rollout.paused')
-    expect(paused[0]).toMatchObject({ why: expect.stringContaining('canary is neither good nor bad after') })
+    expect(paused[0]).toMatchObject({ why: expect.stringContaining('canary cannot be judged after') })
     const returned = eventsOf(world, 'node.returned', 'n0')
     expect(returned[0]).toMatchObject({ fault: 'unconfirmed' })
     expect(

@@ -5,6 +5,7 @@ import { changeStatus, shadowReport } from '../../support/change-status.ts'
 import { author, planOf } from '../../support/rollout-plan.ts'
 
 const AT = 1_793_000_000_000
+const PLAN = planOf({ canary: ['n1'], 'wave-1': ['n2', 'n3'] })
 const stamp = { at: AT, term: 1 }
 const finding = { gate: 'slow', against: 'limit', changed: null, baseline: null } as const
 
@@ -13,7 +14,7 @@ test.each<readonly [RolloutEvent, string, string]>([
     {
       ...stamp,
       type: 'rollout.started',
-      plan: planOf({ canary: ['n1'], 'wave-1': ['n2', 'n3'] }),
+      plan: PLAN,
       by: author('mia'),
       why: 'reads 7 better',
     },
@@ -106,14 +107,14 @@ test.each<readonly [RolloutEvent, string, string]>([
     'over: what was changed is back; 1 node neither changed nor back',
   ],
 ])('says %j in words', (event, tone, text) => {
-  expect(eventText(event)).toEqual({ tone, text })
+  expect(eventText(event, PLAN)).toEqual({ tone, text })
 })
 
 test('does not tell of mandates, which only nodes read', () => {
-  expect(eventText({ ...stamp, type: 'mandates.given', chain: [], mandates: [] })).toBeNull()
+  expect(eventText({ ...stamp, type: 'mandates.given', chain: [], mandates: [] }, PLAN)).toBeNull()
 })
 
 test('what others wrote into a journal is shown and never executed', () => {
   const event = { ...stamp, type: 'node.deferred', node: 'n\u001b[2J', why: 'dark\u202e\r\n' } as const
-  expect(eventText(event)?.text).toBe('n␛[2J is left for later: dark·␍␊')
+  expect(eventText(event, PLAN)?.text).toBe('n␛[2J is left for later: dark·␍␊')
 })
