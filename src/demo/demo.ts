@@ -6,6 +6,7 @@ import type { LogFollow, NodeLink } from '../link/link.ts'
 import { FleetLinks } from './fleet-links.ts'
 import { runHeadless } from './headless.ts'
 import { watchParent } from './parent-watch.ts'
+import { programFile } from './places.ts'
 import type { DemoControls } from './scenario.ts'
 import { DEMO_NODES, DemoFleet } from './supervisor.ts'
 
@@ -47,6 +48,8 @@ export interface DemoOptions {
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { runConsole, version, stdin = process.stdin, stdout = process.stdout, stderr = process.stderr } = options
+  // Before a screen hides the terminal: without a daemon there is nothing to see.
+  programFile('daemon')
   const abort = new AbortController()
   const notices = new Set<(text: string) => void>()
   const fleet = new Fleet({ schedule, logWindowMs: LOG_WINDOW_MS })

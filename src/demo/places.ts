@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { EdgeError } from '../../protocol/errors.ts'
+import { newerSource } from './stale-bundle.ts'
 
 /** Programs that the demo starts as processes of their own: bundle in `dist/`, source file in a checkout. */
 const PROGRAMS = {
@@ -26,16 +27,25 @@ export function installationRoot(): string {
 }
 
 /**
- * File to give to `node` for a program: the bundle when there is one, else the source file.
- * @throws EdgeError `TOOL_MISSING` when there is neither.
+ * File to give to `node` for a program: the bundle when there is one, else the source file. Run from source, the daemon is
+ * its bundle still, which starts much sooner; but never one that is older than its source.
+ * @throws EdgeError `TOOL_MISSING` when there is neither, or the bundle is older.
  */
 export function programFile(program: keyof typeof PROGRAMS): string {
   const root = installationRoot()
   const { bundle, source } = PROGRAMS[program]
   const candidates = [path.join(root, 'dist', bundle), path.join(root, source)]
-  // Run from source, the demo's own helpers must be of the same source, not of an older bundle.
-  if (program !== 'daemon' && import.meta.filename.endsWith('.ts')) candidates.reverse()
+  const fromSource = import.meta.filename.endsWith('.ts')
+  // The demo's own helpers must be of the same source, not of an older bundle.
+  if (program !== 'daemon' && fromSource) candidates.reverse()
   const found = candidates.find((file) => existsSync(file))
+  const newer = fromSource && found?.endsWith('.js') ? newerSource(root, found) : null
+  if (newer !== null) {
+    throw new EdgeError('TOOL_MISSING', {
+      message: `dist/${bundle} is older than ${newer}`,
+      next: ['run: npm run build'],
+    })
+  }
   if (found !== undefined) return found
   throw new EdgeError('TOOL_MISSING', { message: `${bundle} is not built`, next: ['run: npm run build'] })
 }
