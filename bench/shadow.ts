@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ChangingNode } from '../test/support/changing-node.ts'
 import { eventually } from '../test/support/edge-daemon.ts'
-import { Connection } from './infer/connection.ts'
+import { pacedLoad } from './infer/paced-load.ts'
 import { spread } from './spread.ts'
 
 const HELP = `The live answers' latency while a candidate runs in shadow, beside the same node without one.
@@ -14,7 +12,6 @@ One real daemon answers pictures that come at a fixed rate, each result stored a
 without a shadow and with one (its usual 20 % of the live pictures; all of them; kept pictures), in changing order. A
 ratio is made of turns of one round.
 `
-const CONNECTIONS = 32
 const MODES = {
   'live 20 %': { source: 'live', samplePct: 20 },
   'live 100 %': { source: 'live', samplePct: 100 },
@@ -43,7 +40,8 @@ async function main(): Promise<void> {
     return
   }
   const rounds = Number(values.rounds)
-  const load = { durationMs: Number(values.seconds) * 1000, perSec: Number(values.rate) }
+  const durationMs = Number(values.seconds) * 1000
+  const load = { isOver: (elapsedMs: number) => elapsedMs >= durationMs, perSec: Number(values.rate) }
   await using node = new ChangingNode({ 'inputs.sampleEvery': 1 })
   await node.serve()
   const port = Number(new URL(node.served?.inferUrl ?? '').port)
@@ -96,41 +94,7 @@ async function measured(
   return turn
 }
 
-interface Load {
-  readonly durationMs: number
-  readonly perSec: number
-}
-
-/** Sends pictures at their times, whatever the answers take: what is late is not asked less of. */
-async function pacedLoad(port: number, { durationMs, perSec }: Load): Promise<{ p50Ms: number; p99Ms: number }> {
-  const picture = readFileSync(join(import.meta.dirname, '../models/digits/samples/7-7009.png'))
-  const head = `POST /infer HTTP/1.1\r\nHost: edge\r\nContent-Type: image/png\r\nContent-Length: ${picture.length}\r\n\r\n`
-  const request = Buffer.concat([Buffer.from(head), picture])
-  const idle = Array.from({ length: CONNECTIONS }, () => new Connection(port))
-  const tookMs: number[] = []
-  const open = new Set<Promise<void>>()
-  const startedAt = performance.now()
-  for (let n = 0; (n * 1000) / perSec < durationMs; n += 1) {
-    const dueAt = startedAt + (n * 1000) / perSec
-    const waitMs = dueAt - performance.now()
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
-    while (idle.length === 0) await Promise.race(open)
-    const connection = idle.pop() as Connection
-    const sentAt = performance.now()
-    const answered = connection.send(request).then(({ status }) => {
-      if (status !== 200) throw new Error(`answered ${status}`)
-      tookMs.push(performance.now() - sentAt)
-      idle.push(connection)
-      open.delete(answered)
-    })
-    open.add(answered)
-  }
-  await Promise.all(open)
-  for (const connection of idle) connection.close()
-  const sorted = tookMs.toSorted((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? 0
-  return { p50Ms: at(0.5), p99Ms: at(0.99) }
-}
+type Load = Parameters<typeof pacedLoad>[1]
 
 function report(turns: ReadonlyMap<Mode | 'none', readonly Turn[]>): void {
   const none = turns.get('none') ?? []
