@@ -26,8 +26,15 @@ const NEXT = [
   'see that its streams are there: edgedeck nats setup --apply',
 ]
 
+const NEXT_FULL = [
+  'see how full its streams are: edgedeck doctor',
+  'have whoever keeps the bus give the stream more room (max_bytes of ROLLOUT), or make room on its disk: what is on probation goes back by itself meanwhile',
+]
+
 /** JetStream: something else is last on the subject. */
 const WRONG_LAST = 10_071
+/** JetStream: the stream, its account or the server has no room for it. */
+const NO_ROOM: readonly number[] = [10_023, 10_047, 10_077]
 const NOT_FOUND = 404
 
 const ackSchema = z.object({
@@ -103,6 +110,8 @@ export class BusStore {
     if (!ack.success) throw new Error('the answer of the bus cannot be read')
     const { error, stream, seq } = ack.data
     if (error?.err_code === WRONG_LAST) return null
+    if (error?.err_code !== undefined && NO_ROOM.includes(error.err_code))
+      throw new NoRoom(to.stream, error.description)
     if (error !== undefined) throw new Error(error.description ?? `the bus answers error ${error.code}`)
     if (stream !== to.stream || seq === undefined || seq <= expected.position)
       throw new Error('it was not stored in its stream')
@@ -125,7 +134,14 @@ export class BusStore {
 
   /** A failure as it is told. */
   failing(cause: unknown): EdgeError {
-    return journalFailing(this.name, cause, NEXT)
+    return journalFailing(this.name, cause, cause instanceof NoRoom ? NEXT_FULL : NEXT)
+  }
+}
+
+/** The bus is reached and takes nothing more. */
+class NoRoom extends Error {
+  constructor(stream: string, what = 'no room') {
+    super(`the stream ${stream} takes nothing more: ${what}`)
   }
 }
 

@@ -118,3 +118,19 @@ test('while the bus is away nothing is appended, and what follows goes on when i
   end.abort()
   await following
 })
+
+test('a stream that is full is told as full, with who can give it room; nothing that was there is lost', async () => {
+  await using held = await pair()
+  const journal = new BusJournal(held.stores[0])
+  await journal.append('r1', started(planOf(['n1'])), 0)
+  const { state, config } = await held.bus.operate(({ streams }) => streams.info('ROLLOUT'))
+  await held.bus.operate(({ streams }) => streams.update('ROLLOUT', { ...config, max_bytes: state.bytes + 1 }))
+  await expect(journal.append('r1', took(1), 1)).rejects.toMatchObject({
+    code: 'JOURNAL_FAILING',
+    message: expect.stringContaining('the stream ROLLOUT takes nothing more'),
+    next: [expect.stringContaining('edgedeck doctor'), expect.stringContaining('max_bytes')],
+  })
+  await held.bus.operate(({ streams }) => streams.update('ROLLOUT', config))
+  expect(await journal.append('r1', took(1), 1)).toEqual({ ok: true, seq: 2 })
+  expect(await journal.read('r1')).toHaveLength(2)
+})
