@@ -137,9 +137,18 @@ function nothingToDo({ unchanged, leftOut }: Plan): EdgeError {
 
 async function list({ format }: Of<'list'>, { service }: RolloutSurroundings, io: CommandIo): Promise<'told'> {
   const rollouts: RolloutNow[] = []
+  let damaged: EdgeError | null = null
   for (const id of await service.list()) {
-    const now = rolloutNow(await service.view(id))
-    if (now !== null) rollouts.push(now)
+    try {
+      const now = rolloutNow(await service.view(id))
+      if (now !== null) rollouts.push(now)
+    } catch (error) {
+      if (!isOfOne(error)) throw error
+      // One that cannot be read hides no other; where none can, this fails too.
+      await service.list()
+      if (error.code === 'JOURNAL_FAILING') damaged ??= error
+      io.stderr.write(`edgedeck: ${untrusted(error.message)}\n`)
+    }
   }
   const columns: readonly PrintedColumn<RolloutNow>[] = [
     { title: 'ROLLOUT', text: ({ state }) => untrusted(state.id) },
@@ -152,6 +161,7 @@ async function list({ format }: Of<'list'>, { service }: RolloutSurroundings, io
   if (format === 'table') io.stdout.write(printTable(columns, rollouts))
   else if (format === 'ndjson') io.stdout.write(rollouts.map((one) => `${safeJson(rolloutAsJson(one))}\n`).join(''))
   else io.stdout.write(`[\n${rollouts.map((one) => safeJson(rolloutAsJson(one))).join(',\n')}\n]\n`)
+  if (damaged !== null) throw damaged
   return 'told'
 }
 
@@ -207,11 +217,22 @@ async function followed(
 
 /** The rollout of that name, or the newest one. @throws EdgeError `ROLLOUT_MISSING` */
 async function current(id: string | null, { service }: RolloutSurroundings): Promise<RolloutNow> {
-  const wanted = id ?? (await service.list())[0]
-  const now = wanted === undefined ? null : rolloutNow(await service.view(wanted))
-  if (now !== null) return now
+  for (const one of id === null ? await service.list() : [id]) {
+    try {
+      const now = rolloutNow(await service.view(one))
+      if (now !== null) return now
+    } catch (error) {
+      // What nobody who may has begun is not the newest rollout.
+      if (id !== null || !isOfOne(error) || error.code !== 'ROLLOUT_MISSING') throw error
+    }
+  }
   throw new EdgeError('ROLLOUT_MISSING', {
-    message: wanted === undefined ? 'there is no rollout yet' : `there is no rollout ${untrusted(wanted)}`,
+    message: id === null ? 'there is no rollout yet' : `there is no rollout ${untrusted(id)}`,
     next: ['see edgedeck rollout list'],
   })
+}
+
+/** Whether it may be of one rollout alone: nobody who may has begun it, or its journal is damaged. */
+function isOfOne(error: unknown): error is EdgeError {
+  return error instanceof EdgeError && (error.code === 'ROLLOUT_MISSING' || error.code === 'JOURNAL_FAILING')
 }
