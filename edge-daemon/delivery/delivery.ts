@@ -53,6 +53,7 @@ export class Delivery {
     const both = AbortSignal.any([signal, packages.ended])
     const opened = sources.flatMap((source) => this.#options.open(source))
     const isBrought = sources.some(({ kind }) => kind === 'link')
+    const unwant = packages.want(item.digest)
     try {
       const kept = await this.#bring(item, { opened, isBrought, signal: both, progress })
       log.info('package.delivered', `${item.name}@${item.version} is here`, { digest: item.digest })
@@ -61,6 +62,7 @@ export class Delivery {
       both.throwIfAborted()
       throw packages.refusalOf(error)
     } finally {
+      unwant()
       for (const source of opened) await source.close().catch(() => {})
     }
   }

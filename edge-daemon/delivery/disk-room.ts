@@ -9,14 +9,20 @@ export interface DiskRoom {
   readonly freeBytes?: (path: string) => Promise<number>
 }
 
+/** How many bytes too few are free for so many more; 0 when they fit. */
+export async function lackingBytes(path: string, neededBytes: number, room: DiskRoom): Promise<number> {
+  if (neededBytes === 0) return 0
+  const free = await (room.freeBytes ?? freeBytesOf)(path)
+  return Math.max(0, room.keepFreeBytes + neededBytes - free)
+}
+
 /**
  * See that so many more bytes fit, before the first of them is fetched.
  * @throws EdgeError `DISK_FULL` with the figures
  */
 export async function mustHaveRoom(path: string, neededBytes: number, room: DiskRoom): Promise<void> {
-  if (neededBytes === 0) return
+  if ((await lackingBytes(path, neededBytes, room)) === 0) return
   const free = await (room.freeBytes ?? freeBytesOf)(path)
-  if (free - neededBytes >= room.keepFreeBytes) return
   throw diskFull(
     `${megabytes(neededBytes)} are to come to ${path}, where ${megabytes(free)} are free and ${megabytes(room.keepFreeBytes)} must stay free`,
   )

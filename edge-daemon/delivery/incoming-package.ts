@@ -84,6 +84,11 @@ export class IncomingPackage {
     }
   }
 
+  /** Whether somebody writes at a blob of it now. */
+  get isWritten(): boolean {
+    return this.#open.size > 0
+  }
+
   /** How far a blob is by now, for {@link progress}. */
   grew(file: BlobFile): void {
     const part = this.#missing.get(file.blob.sha256)

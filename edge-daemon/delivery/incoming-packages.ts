@@ -1,11 +1,10 @@
-import { readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Item } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { SignedPackage } from '../../protocol/package.ts'
 import type { DeliveredPackage, PackagePlace } from './contract.ts'
-import { asDiskFull, type DiskRoom, mustHaveRoom, mustStayFree } from './disk-room.ts'
+import { asDiskFull, type DiskRoom, lackingBytes, mustHaveRoom, mustStayFree } from './disk-room.ts'
 import { IncomingPackage, statementOf } from './incoming-package.ts'
+import { bytesFreedBy, type Leftover, leftoversIn, removeLeftover } from './leftovers.ts'
 import type { Pace } from './pace.ts'
 import { readStatement } from './read-statement.ts'
 
@@ -33,6 +32,7 @@ export class IncomingPackages {
   readonly #room: DiskRoom
   readonly #open = new Map<string, Promise<IncomingPackage>>()
   readonly #accepting = new Map<IncomingPackage, Promise<DeliveredPackage>>()
+  readonly #wanted = new Set<{ readonly digest: string }>()
   readonly #arrived = new Set<(digest: string) => void>()
   readonly #ended = new AbortController()
   #unlookedBytes = 0
@@ -45,17 +45,16 @@ export class IncomingPackages {
 
   /** Remove what nobody came back for. Never throws. */
   async start(nowMs = Date.now()): Promise<void> {
-    const names = await readdir(this.place.incoming).catch(() => [])
-    const dated = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.place.incoming, name)
-        return { path, atMs: (await stat(path).catch(() => null))?.mtimeMs ?? 0 }
-      }),
-    )
-    const old = dated
-      .sort((a, b) => b.atMs - a.atMs)
-      .filter(({ atMs }, position) => position >= MOST_KEPT || nowMs - atMs > FORGOTTEN_MS)
-    for (const { path } of old) await rm(path, { recursive: true, force: true }).catch(() => {})
+    const found = await leftoversIn(this.place.incoming)
+    const old = found.filter(({ atMs }, at) => at < found.length - MOST_KEPT || nowMs - atMs > FORGOTTEN_MS)
+    for (const one of old) await removeLeftover(one)
+  }
+
+  /** Somebody fetches a package, and may pause for long: what came of it stays until what is returned is called. */
+  want(digest: string): () => void {
+    const wish = { digest }
+    this.#wanted.add(wish)
+    return () => void this.#wanted.delete(wish)
   }
 
   stop(): void {
@@ -91,9 +90,36 @@ export class IncomingPackages {
     return this.#take(item.digest, readStatement(statement, item, this.place.trust))
   }
 
-  /** @throws EdgeError `DISK_FULL` when what is still to come does not fit */
-  mustHaveRoom(incoming: IncomingPackage): Promise<void> {
-    return mustHaveRoom(this.place.incoming, incoming.missingBytes, this.#room)
+  /**
+   * What came of packages that nobody brings any more makes room for it, where that is enough.
+   * @throws EdgeError `DISK_FULL` when what is still to come does not fit
+   */
+  async mustHaveRoom({ digest, missingBytes }: IncomingPackage): Promise<void> {
+    const lacking = await lackingBytes(this.place.incoming, missingBytes, this.#room)
+    if (lacking > 0) await this.#makeRoom(lacking, digest)
+    await mustHaveRoom(this.place.incoming, missingBytes, this.#room)
+  }
+
+  async #makeRoom(neededBytes: number, besides: string): Promise<void> {
+    const idle: Leftover[] = []
+    let freedBytes = 0
+    for (const one of await leftoversIn(this.place.incoming)) {
+      if (freedBytes >= neededBytes) break
+      if (one.digest === besides || (await this.#isBrought(one.digest))) continue
+      idle.push(one)
+      freedBytes += await bytesFreedBy(one)
+    }
+    if (freedBytes < neededBytes) return
+    for (const one of idle) {
+      this.#open.delete(one.digest)
+      await removeLeftover(one)
+    }
+  }
+
+  async #isBrought(digest: string): Promise<boolean> {
+    if ([...this.#wanted].some((wish) => wish.digest === digest)) return true
+    const open = await this.#open.get(digest)?.catch(() => null)
+    return open != null && (open.isWritten || this.#accepting.has(open))
   }
 
   /**

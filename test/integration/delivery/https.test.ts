@@ -281,6 +281,35 @@ describe('room and pace', () => {
     expect(blobsAsked(at.server)).toEqual([])
   })
 
+  it('takes the room of what came of others that nobody brings any more, and only where that is enough', async () => {
+    let freeBytes = 1000 * MEGABYTE
+    await using at = await scene({ freeBytes: async () => freeBytes - leftBytes() })
+    const leftBytes = (): number => (existsSync(join(at.host.shelf.incoming, at.made.digest)) ? 0.5 * MEGABYTE : 0)
+    const aborting = new AbortController()
+    const { signal } = aborting
+    at.server.faults = { hangsAfter: 500_000 }
+    const told: DeliveryProgress[] = []
+    const left = fetchFrom(at.host, [at.server.url], at.made, { signal, told, silenceMs: 60_000 })
+    left.catch(() => {})
+    const came = (): number => told.at(-1)?.doneBytes ?? 0
+    await eventually(() => came() >= 0.5 * MEGABYTE, { what: 'half of it', timeoutMs: 20_000 })
+    at.server.faults = {}
+    const other = await at.host.make({ 'model.onnx': noise(MEGABYTE, 9) }, { version: '2.0.0' })
+    layOut(at.host.web, other)
+    const refused = { code: 'DISK_FULL', message: expect.stringContaining('1.0 MB are to come') }
+    // Somebody still brings it.
+    freeBytes = MEGABYTE
+    await expect(fetchFrom(at.host, [at.server.url], other)).rejects.toMatchObject(refused)
+    aborting.abort(new Error('enough'))
+    await expect(left).rejects.toThrow('enough')
+    freeBytes = 0.6 * MEGABYTE
+    await expect(fetchFrom(at.host, [at.server.url], other)).rejects.toMatchObject(refused)
+    expect(await readdir(at.host.shelf.incoming)).toContain(at.made.digest)
+    freeBytes = 1.1 * MEGABYTE
+    await isAsMade(await fetchFrom(at.host, [at.server.url], other), other)
+    expect(await readdir(at.host.shelf.incoming)).toEqual([])
+  })
+
   it('ends where others take the disk meanwhile, and goes on from there when they gave it back', async () => {
     const keepFreeBytes = 10 * MEGABYTE
     let sentBytes = () => 0
