@@ -135,6 +135,7 @@ export class IncomingPackages {
   }
 
   async #accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
+    if ((await this.#open.get(incoming.digest)?.catch(() => null)) !== incoming) return this.#acceptedBefore(incoming)
     try {
       const kept = await incoming.accept()
       this.#open.delete(incoming.digest)
@@ -147,6 +148,16 @@ export class IncomingPackages {
       }
       throw this.refusalOf(error)
     }
+  }
+
+  /** Who asks late, while another may be coming already, does no harm to that. */
+  async #acceptedBefore({ digest }: IncomingPackage): Promise<DeliveredPackage> {
+    const kept = await this.place.find(digest)
+    if (kept !== null) return kept
+    throw new EdgeError('PACKAGE_INVALID', {
+      message: `what came of the package ${digest} was thrown away`,
+      next: ['bring it again'],
+    })
   }
 
   /** Resolves when the package was kept by somebody, or the time is over; rejects when the signal is aborted. */

@@ -175,9 +175,12 @@ export class LinkIntake {
   }
 
   async #keep(offer: Offer, incoming: IncomingPackage): Promise<Taken> {
-    // Kept or thrown away: what is offered next begins anew.
-    this.#offers.delete(offer.item.digest)
-    await this.#packages.accept(incoming)
+    try {
+      await this.#packages.accept(incoming)
+    } finally {
+      // Kept or thrown away: what is offered next begins anew. Not before, since pieces sent again may still be on their way.
+      if (this.#offers.get(offer.item.digest) === offer) this.#offers.delete(offer.item.digest)
+    }
     return { kept: true }
   }
 
