@@ -108,6 +108,7 @@ export class InferenceService {
     // Whatever is being started again is not wanted any more, and may take its time.
     this.#restarting?.abort()
     return this.#alone(async () => {
+      signal?.throwIfAborted()
       if (this.#state !== 'serving') {
         throw new EdgeError('NOT_READY', { message: 'the inference service is not running' })
       }

@@ -55,6 +55,19 @@ test('a model that is kept warm goes when it is not wanted back any more, and is
   expect(await service.infer(picture)).toMatchObject({ ok: true, model: 'digits@3.0.0' })
 })
 
+test('a swap that is called off while it waits for another one never serves', async () => {
+  const { service } = await serve()
+  const calledOff = new AbortController()
+  const first = service.swap({ ...digits, version: '2.0.0' })
+  const second = service.swap({ ...digits, version: '3.0.0' }, { signal: calledOff.signal })
+  calledOff.abort(new Error('called off'))
+  const refused = expect(second).rejects.toThrow('called off')
+  await first
+  await refused
+  expect(await service.infer(picture)).toMatchObject({ ok: true, model: 'digits@2.0.0' })
+  expect(service.status().generation).toBe(2)
+})
+
 test('a swap that is called off leaves what serves, and one does not wait for a restart that is under way', async () => {
   const { service, events } = await serve()
   const calledOff = new AbortController()
