@@ -24,6 +24,8 @@ export class KeptLogs implements NodeLink {
   isSilent = false
   /** What answers wait for, as those of a slow link do. */
   answersAfter: Promise<unknown> | null = null
+  /** What all but the first hundred lines of an answer wait for, as on a thin link. */
+  restAfter: Promise<unknown> | null = null
 
   constructor(key: string) {
     this.key = key
@@ -79,6 +81,7 @@ export class KeptLogs implements NodeLink {
     const rows = found.slice(0, limit)
     const PAGE = 100
     for (let at = 0; at < rows.length && !signal.aborted; at += PAGE) {
+      if (at > 0 && this.restAfter !== null) await this.restAfter
       await sink.rows(rows.slice(at, at + PAGE) as unknown as ReadableRows[T][])
     }
     if (signal.aborted) return { ok: false, code: 'CANCELLED', message: 'nobody waits', next: [] }

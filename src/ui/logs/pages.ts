@@ -40,6 +40,8 @@ export class LogPages {
   #fromMs = Number.NEGATIVE_INFINITY
   #toMs: number | null = null
   #phase: PagesPhase = 'idle'
+  /** Lines of the page that is being read: those that came, and how many it has at most. */
+  #page = { lines: 0, most: 0 }
   #isAllOlder = false
   /** Where the wish ends that is being read and of which nothing is there yet. */
   #beginsAt: { readonly toMs: number | null } | null = null
@@ -71,6 +73,11 @@ export class LogPages {
 
   get phase(): PagesPhase {
     return this.#phase
+  }
+
+  /** How far the page is that is being read: lines that came, and how many it has at most. */
+  get page(): { readonly lines: number; readonly most: number } {
+    return this.#page
   }
 
   /** Whether there is nothing older to read. */
@@ -169,6 +176,7 @@ export class LogPages {
       return
     }
     this.#phase = side
+    this.#page = { lines: 0, most: part.limit }
     this.#changed()
     let came = 0
     const outcome = await searchLogs(
@@ -179,6 +187,7 @@ export class LogPages {
           this.#nextId += rows.length
           if (signal.aborted) return
           came += this.#take(rows, newestFirst)
+          this.#page = { ...this.#page, lines: this.#page.lines + rows.filter(({ kind }) => kind === 'line').length }
           this.#changed()
         },
         progress: (_key, { atMs }) => {

@@ -61,8 +61,11 @@ export function edgeLine(console: Console, columns: number): Line | null {
     const back = pages.lookedBackToMs
     const far =
       back === null ? '' : `, looked back to ${timeText(back, { time: zoneOf(console), nowMs: console.nowMs() })}`
+    const { lines, most } = pages.page
+    // On a thin link a page takes a while.
+    const come = lines === 0 ? '' : `, ${lines} of ${most} came`
     return out
-      .rest(`${rule}reading older lines from the nodes${far} ${look.ascii ? '...' : '…'}`, columns, 'info')
+      .rest(`${rule}reading older lines from the nodes${come}${far} ${look.ascii ? '...' : '…'}`, columns, 'info')
       .done()
   }
   if (failed.length > 0) {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { LogRecord } from '../../../protocol/records.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
 import { ConsoleScreen, type ConsoleScreenOptions, START_MS } from '../../support/console-screen.ts'
@@ -283,6 +283,28 @@ test('lines are copied to the clipboard and saved to a file of their own', async
     expect(statSync(join(logsDir, file)).mode & 0o777).toBe(0o600)
     expect(readFileSync(join(logsDir, file), 'utf8').split('\n')).toHaveLength(4)
   }
+})
+
+test('while a page comes slowly its lines are shown as they come, and how many of it there are', async () => {
+  const logs = new LogsOnScreen(['n1'])
+  for (let number = 1; number <= 600; number += 1) {
+    logs.node('n1').keep(START_MS - 900_000 + number * 1000, { msg: `line ${number}` })
+  }
+  const { promise, resolve } = Promise.withResolvers<void>()
+  logs.node('n1').restAfter = promise
+  await logs.open()
+  for (let press = 0; press < 9; press += 1) await logs.type('\u0015')
+  expect(logs.text).toContain('reading older lines from the nodes, 100 of 400 came')
+  expect(logs.numbers[0]).toBe(501)
+  resolve()
+  await vi.waitFor(
+    async () => {
+      await logs.type('\u0015')
+      expect(logs.text).not.toContain('came')
+      expect(logs.numbers[0]).toBeLessThan(501)
+    },
+    { timeout: 20_000 },
+  )
 })
 
 test('a node that does not answer is named, and the others are shown', async () => {
