@@ -53,7 +53,7 @@ async function allOf(search: LogSearch): Promise<SearchPage[]> {
 }
 
 it('finds lines of a sealed store from a thread of its own, while others are committed', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const { store, searcher, add } = await searched()
   await add(20_000)
@@ -79,7 +79,7 @@ it('finds lines of a sealed store from a thread of its own, while others are com
   expect(committed).toBeGreaterThan(0)
 })
 
-it('runs in a thread of the lowest priority, alone', { timeout: 60_000 }, async () => {
+it('runs in a thread of the lowest priority, alone', { timeout: 180_000 }, async () => {
   const { searcher, add } = await searched()
   await add(100)
   await allOf(searcher.begin(everything(), 1))
@@ -94,7 +94,7 @@ it('runs in a thread of the lowest priority, alone', { timeout: 60_000 }, async 
   expect(nice.filter((value) => value === 19)).toHaveLength(1)
 })
 
-it('ends at once when nobody wants it any more, and the next one begins', { timeout: 60_000 }, async () => {
+it('ends at once when nobody wants it any more, and the next one begins', { timeout: 180_000 }, async () => {
   const { searcher, add } = await searched(0.05)
   await add(50_000)
   const search = searcher.begin(everything({ filter: { pattern: 'x[0-9]{9}y' } }), 1)
@@ -108,7 +108,7 @@ it('ends at once when nobody wants it any more, and the next one begins', { time
 })
 
 it('goes on without its keys only after they are given, and loses a search with its thread', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const { store, searcher, add } = await searched()
   await add(100)
