@@ -1,3 +1,4 @@
+import { itemWords } from '../../../protocol/change.ts'
 import { safe } from '../../fleet/clean.ts'
 import { blastRadius, type Reach } from '../../rollout/blast-radius.ts'
 import type { Plan } from '../../rollout/contract.ts'
@@ -17,6 +18,7 @@ export function planLines(plan: Plan): PlanLine[] {
   const radius = blastRadius(plan)
   const { strategy } = plan
   const lines: PlanLine[] = [
+    ...(plan.undoes === null ? [] : [{ text: `brings ${broughtText(plan)}`, token: 'title' as const }]),
     { text: `touches ${reachText(radius)}`, token: 'title' },
     {
       text: `at least ${formatAge(radius.leastSec * 1000)}: ${counted(plan.waves.length, 'wave')}, each watched ${formatAge(strategy.soakSec * 1000)} or more; at most ${portionText(strategy.siteBudget)} of a site away at once`,
@@ -55,6 +57,12 @@ export function planLines(plan: Plan): PlanLine[] {
     })
   }
   return lines.map(({ text, token }) => ({ text: safe(text), token }))
+}
+
+/** What an undo brings, which is not named by whoever begins it. */
+function broughtText({ item, nodes }: Plan): string {
+  const others = nodes.filter((node) => node.item !== null).length
+  return `${itemWords(item)} again${others === 0 ? '' : `, and ${counted(others, 'node')} another version that it had`}`
 }
 
 function reachText({ nodes, sites, trafficPct }: Reach): string {
