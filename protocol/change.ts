@@ -172,6 +172,9 @@ export const CHANGE_PHASES = [
 /** @see CHANGE_PHASES */
 export type ChangePhase = (typeof CHANGE_PHASES)[number]
 
+/** A change that came to nothing is told in rows of the fleet for so long after its lock was let go, ms. */
+export const CAME_TO_NOTHING_TOLD_MS = 3_600_000
+
 /** Why a change was taken back or failed. */
 export const CHANGE_FAULTS = [
   'package', // not to be had, damaged, not signed, does not fit this node

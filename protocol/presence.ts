@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { CHANGE_FAULTS, CHANGE_PHASES, ITEM_KINDS } from './change.ts'
 import { at, count } from './status.ts'
 
 /** Time between two heartbeats of a node, ms, less or more a tenth. */
 export const HEARTBEAT_EVERY_MS = 10_000
-/** Longest heartbeat that is read, bytes of UTF-8: a node sends about 250. */
+/** Longest heartbeat that is read, bytes of UTF-8: a node sends about 250, and at most 170 more while a change is told. */
 export const MAX_HEARTBEAT_BYTES = 1024
 
 /**
@@ -34,6 +35,20 @@ export const heartbeatSchema = z.object({
   down: count.optional(),
   /** The disk refuses records. */
   failing: z.literal(true).optional(),
+  /** The change that it carries, or that came to nothing within the last hour; as a row of the fleet tells it. */
+  change: z
+    .object({
+      /** Left out for a model. */
+      kind: z.enum(ITEM_KINDS).optional(),
+      version: z.string().max(64),
+      /** It brings what the node was set up with. */
+      origin: z.literal('node').optional(),
+      phase: z.enum(CHANGE_PHASES),
+      /** On probation: when it goes back by itself. */
+      until: at.optional(),
+      fault: z.enum(CHANGE_FAULTS).optional(),
+    })
+    .optional(),
   /** Versions of the deny list and the trust bundle that are in force. */
   deny: count.optional(),
   trust: count.optional(),

@@ -1,3 +1,4 @@
+import { CAME_TO_NOTHING_TOLD_MS } from '../../protocol/change.ts'
 import { quantileMs } from '../../protocol/histogram.ts'
 import { HEARTBEAT_EVERY_MS, type Heartbeat } from '../../protocol/presence.ts'
 import { latencyBetween } from '../health/stage-window.ts'
@@ -5,7 +6,7 @@ import type { StatusBody } from '../live/contract.ts'
 
 /** What a node is at one moment, with the clocks of that moment. */
 export interface Moment {
-  readonly status: Pick<StatusBody, 'inference' | 'uplink' | 'alerts' | 'store' | 'host'>
+  readonly status: Pick<StatusBody, 'inference' | 'uplink' | 'alerts' | 'store' | 'host' | 'changes'>
   /** Unix ms. */
   readonly wallMs: number
   readonly monotonicMs: number
@@ -49,9 +50,27 @@ export function heartbeatOf(now: Moment, before: Moment | null, standing: Standi
     ...(alerts.length === 0 ? {} : { alerts: [critical, alerts.length - critical] as [number, number] }),
     ...known('down', down || null),
     ...(store.state === 'failing' ? { failing: true as const } : {}),
+    ...known('change', changeOf(now)),
     ...known('deny', standing.deny),
     ...known('trust', standing.trust),
     ...known('audit', standing.audit?.slice(0, AUDIT_CHARS) ?? null),
+  }
+}
+
+/** What a row tells of its change: nothing of one that is through, and for an hour of one that came to nothing. */
+function changeOf({ status, wallMs }: Moment): NonNullable<Heartbeat['change']> | null {
+  const change = status.changes?.change ?? null
+  if (change === null) return null
+  const { phase, item, until, fault, isLocked, since } = change
+  const cameToNothing = phase === 'reverted' || phase === 'failed'
+  if (!isLocked && !(cameToNothing && wallMs - since < CAME_TO_NOTHING_TOLD_MS)) return null
+  return {
+    ...(item.kind === 'model' ? {} : { kind: item.kind }),
+    version: item.version,
+    ...known('origin', item.origin ?? null),
+    phase,
+    ...known('until', until === null ? null : Math.round(until)),
+    ...known('fault', fault?.kind ?? null),
   }
 }
 

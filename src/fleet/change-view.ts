@@ -1,4 +1,5 @@
-import type { ChangePhase } from '../../protocol/change.ts'
+import { CAME_TO_NOTHING_TOLD_MS, type ChangePhase } from '../../protocol/change.ts'
+import type { Heartbeat } from '../../protocol/presence.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { type NodeStatus, safe } from './clean.ts'
 
@@ -10,8 +11,6 @@ export interface ChangeView {
   readonly changePhase: ChangePhase | null
 }
 
-/** A change that came to nothing is told so long, ms. */
-const FAULT_TOLD_MS = 3_600_000
 const NOTHING: ChangeView = { change: null, changePhase: null }
 
 /** The change of a status as a row tells it. Ages and countdowns are by the node's own clock. */
@@ -28,13 +27,32 @@ export function changeView(status: NodeStatus | null): ChangeView {
   return { change: safe(parts.join('; ')), changePhase: came === null || isAsked ? null : (change?.phase ?? null) }
 }
 
-type Change = NonNullable<NonNullable<NodeStatus['changes']>['change']>
+/** The same of a heartbeat, which tells only of a change that there is something to tell of. */
+export function heardChange({ at, change }: Heartbeat): ChangeView {
+  if (change === undefined) return NOTHING
+  const { kind = 'model', version, origin, phase, until = null, fault } = change
+  const item = { kind, version, ...(origin === undefined ? {} : { origin }) }
+  const told = { phase, item, until, fault: fault === undefined ? null : { kind: fault } }
+  const text = changeText({ ...told, isLocked: true, since: at, progress: null }, at)
+  return text === null ? NOTHING : { change: safe(text), changePhase: fault === 'asked' ? null : phase }
+}
+
+/** What of a change is told. */
+interface Change {
+  readonly phase: ChangePhase
+  readonly item: { readonly kind: string; readonly version: string; readonly origin?: 'node' }
+  readonly until: number | null
+  readonly fault: { readonly kind: string } | null
+  readonly isLocked: boolean
+  readonly since: number
+  readonly progress: { readonly doneBytes: number; readonly totalBytes: number } | null
+}
 
 function changeText({ phase, item, until, fault, isLocked, since, progress }: Change, atMs: number): string | null {
   const own = item.origin === undefined ? '' : 'own '
   const what = item.kind === 'model' ? `${own}${item.version}` : `${item.kind} ${item.version}`
   const cameToNothing = phase === 'reverted' || phase === 'failed'
-  if (cameToNothing && (isLocked || atMs - since < FAULT_TOLD_MS)) {
+  if (cameToNothing && (isLocked || atMs - since < CAME_TO_NOTHING_TOLD_MS)) {
     if (fault?.kind === 'asked') return `${phase === 'failed' ? 'dropped' : 'taken back'} ${what}`
     return `${phase} ${what}${fault === null ? '' : `: ${fault.kind}`}`
   }

@@ -2,7 +2,7 @@ import type { Heartbeat } from '../../protocol/presence.ts'
 import type { Severity } from '../../protocol/records.ts'
 import type { UntrustedText } from '../../protocol/untrusted-text.ts'
 import { countAlerts } from './alert-book.ts'
-import { changeView } from './change-view.ts'
+import { changeView, heardChange } from './change-view.ts'
 import { type NodeIdentity, type NodeStatus, safe } from './clean.ts'
 import type { NodeModel, NodeMoment } from './node-model.ts'
 import { type NodeState, nodeState } from './node-state.ts'
@@ -44,6 +44,7 @@ export class NodeViewer {
 
 function stillOf(model: NodeModel, moment: NodeMoment): Still {
   const { vitals, status } = moment
+  const heartbeat = status === null ? model.heartbeat : null
   return {
     ...vitals,
     key: model.key,
@@ -52,10 +53,10 @@ function stillOf(model: NodeModel, moment: NodeMoment): Still {
     site: model.site,
     memPct: percent(vitals.memUsedBytes, vitals.memTotalBytes),
     diskPct: percent(vitals.diskUsedBytes, vitals.diskTotalBytes),
-    ...(model.heartbeat === null || status !== null ? fromStatus(status) : fromHeartbeat(model.heartbeat)),
+    ...(heartbeat === null ? fromStatus(status) : fromHeartbeat(heartbeat)),
     route: model.link.route,
     ...othersView(status),
-    ...changeView(status),
+    ...(heartbeat === null ? changeView(status) : heardChange(heartbeat)),
     insecure: model.link.insecure,
     conditions: conditionsOf(model, status),
   }
