@@ -10,15 +10,15 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** The console's plain commands as a real process, from source. */
+/** The console's plain commands as a real process, from source unless another program is named. */
 export class EdgedeckProcess {
   readonly child: ChildProcessWithoutNullStreams
   stdout = ''
   stderr = ''
   readonly result: Promise<CommandResult>
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(args: readonly string[], env: Record<string, string> = {}, program = MAIN) {
+    this.child = spawn(process.execPath, [program, ...args], {
       env: { ...process.env, XDG_CONFIG_HOME: '/nonexistent', ...env },
     })
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,5 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DenyList, type DenyListBody, signDenyList } from '../../identity/deny-list.ts'
@@ -11,6 +11,8 @@ import { trustOf } from '../../identity/trust.ts'
 import { signTrustBundle, type TrustBundle } from '../../identity/trust-bundle.ts'
 import type { Trust } from '../../identity/verify.ts'
 import type { Rights } from '../../protocol/rights.ts'
+import { AUTHORITY_FILES } from '../../src/pki/authority-folder.ts'
+import { sealKey } from '../../src/pki/sealed-key.ts'
 
 /** A certificate of somebody, with its key, as files and as texts. */
 export interface IssuedIdentity {
@@ -122,6 +124,22 @@ export class FleetAuthority {
   denyList(issuedAt = Date.now()): DenyList {
     const body = { v: 1, fleet: this.fleet, version: this.#denyVersion, issuedAt, ...this.#denied } as const
     return signDenyList(body, { chain: [this.issuing.certificate], key: this.issuing.key })
+  }
+
+  /** Write it down as a controller reads it, without the key of the root. */
+  writeFolder(dir: string, passphrase: string): void {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const texts = {
+      root: this.rootPem,
+      issuing: pemOf(this.issuing.certificate),
+      issuingKey: sealKey(this.issuing.key, `issuing of ${this.fleet}`, passphrase),
+      issued: '',
+      deny: JSON.stringify(this.denyList()),
+      trust: JSON.stringify(this.bundle),
+    } as const
+    for (const [file, text] of Object.entries(texts)) {
+      writeFileSync(join(dir, AUTHORITY_FILES[file as keyof typeof texts]), text, { mode: 0o600 })
+    }
   }
 
   /** Whom members of the fleet believe now. */
