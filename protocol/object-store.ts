@@ -24,7 +24,7 @@ export function bucketStream(bucket: string): string {
 
 /** Subjects that a bucket's stream holds. */
 export function bucketSubjects(bucket: string): readonly string[] {
-  return [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`]
+  return [`$O.${bucket}.C.>`, metaSubjects(bucket)]
 }
 
 /** Subject of the messages that an object's content is cut into. */
@@ -35,6 +35,11 @@ export function chunkSubject(bucket: string, nuid: string): string {
 /** Subject of what is said of an object. */
 export function metaSubject(bucket: string, object: string): string {
   return `$O.${bucket}.M.${base64Url(Buffer.from(object))}`
+}
+
+/** Subjects of what is said of objects, of all of them. */
+export function metaSubjects(bucket: string): string {
+  return `$O.${bucket}.M.>`
 }
 
 /** Name of the object that holds a statement. */

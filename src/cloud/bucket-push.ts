@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errors, headers, type Msg } from 'nats'
+import { headers } from 'nats'
 import { z } from 'zod'
 import {
   bucketStream,
@@ -10,7 +10,7 @@ import {
   objectDigest,
   objectMetaSchema,
 } from '../../protocol/object-store.ts'
-import type { CloudConnection } from './cloud-connection.ts'
+import { answerOf, type BucketDoor, jsonOf, readBatch } from './bucket-read.ts'
 
 /** Something that is to lie in a bucket under a name that says its content. */
 export interface PushedObject {
@@ -22,10 +22,7 @@ export interface PushedObject {
 }
 
 /** @see pushObject */
-export interface BucketRoute extends CloudConnection {
-  readonly bucket: string
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
+export interface BucketRoute extends BucketDoor {
   /** Told after each piece. */
   readonly pushed?: (bytes: number) => void
 }
@@ -34,7 +31,6 @@ export interface BucketRoute extends CloudConnection {
 export type PushOutcome = { readonly what: 'there' } | { readonly what: 'pushed'; readonly bytes: number }
 
 const NOT_FOUND = 404
-const NO_RESPONDERS = 503
 /** JetStream: something else is last on the subject, so somebody else pushes too. */
 const WRONG_LAST = 10_071
 /** Times that somebody else may have been quicker. */
@@ -115,7 +111,8 @@ async function compare(
   let isMore = true
   while (isMore) {
     isMore = false
-    for (const message of await batch(nuid, seq + 1, READ_BACK_BYTES, route)) {
+    const from = { subject: chunkSubject(route.bucket, nuid), seq: seq + 1, maxBytes: READ_BACK_BYTES }
+    for (const message of await readBatch(from, route)) {
       const piece = await pieceOf(object, index)
       if (piece.length === 0 || Buffer.compare(piece, message.data) !== 0) return null
       index += 1
@@ -129,7 +126,7 @@ async function compare(
 
 async function isWhole({ nuid, chunks }: ObjectMeta, route: BucketRoute): Promise<boolean> {
   if (chunks === 0) return true
-  const [first] = await batch(nuid, 1, 1, route)
+  const [first] = await readBatch({ subject: chunkSubject(route.bucket, nuid), seq: 1, batch: 1 }, route)
   return first !== undefined && Number(first.headers?.get('Nats-Num-Pending')) === chunks - 1
 }
 
@@ -159,33 +156,6 @@ async function metaOf(
   return { meta: parsed.success ? parsed.data : null, seq }
 }
 
-/** The chunks from a position on, about so many bytes of them; none when there are none. */
-async function batch(
-  nuid: string,
-  seq: number,
-  maxBytes: number,
-  { connection, apiPrefix, bucket, timeoutMs }: BucketRoute,
-): Promise<readonly Msg[]> {
-  const found: Msg[] = []
-  const many = maxBytes === 1 ? { batch: 1 } : { batch: 1000, max_bytes: maxBytes }
-  const request = { seq, next_by_subj: chunkSubject(bucket, nuid), ...many }
-  const call = `${apiPrefix}.DIRECT.GET.${bucketStream(bucket)}`
-  // The last word of a batch, and that there is nothing, are empty messages.
-  const answers = await connection.requestMany(call, JSON.stringify(request), {
-    strategy: 'sentinel',
-    maxWait: timeoutMs,
-  })
-  let isOver = false
-  for await (const message of answers) {
-    const code = message.headers?.code ?? 0
-    if (code === NO_RESPONDERS) throw noBucket(bucket)
-    if (code === 0) found.push(message)
-    else isOver = true
-  }
-  if (!isOver) throw new Error(`the bucket ${bucket} does not answer`)
-  return found
-}
-
 /** Store one message behind what must be the last on its subject; its position. */
 async function publish(
   subject: string,
@@ -209,25 +179,4 @@ async function publish(
 /** SHA-256 of bytes, hex. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-async function answerOf(answer: Promise<Msg>, bucket: string): Promise<Msg> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof errors.RequestError && error.isNoResponders()) throw noBucket(bucket)
-    throw error
-  }
-}
-
-function noBucket(bucket: string): Error {
-  return new Error(`there is no bucket ${bucket}: edgedeck nats setup makes it`)
-}
-
-function jsonOf(message: Msg): unknown {
-  try {
-    return message.json()
-  } catch {
-    return null
-  }
 }

@@ -33,8 +33,13 @@ export class LocalPackages {
   /** What a name stands for, see {@link findItem}; the folder of a package is remembered. */
   async find(name: string): Promise<Item> {
     const item = await findItem(name)
-    if (isFolderName(name)) this.#folders.set(item.digest, name)
+    if (isFolderName(name)) this.remember(item, name)
     return item
+  }
+
+  /** A package was found in a folder, whole or not: it is verified before it is brought. */
+  remember({ digest }: Item, folder: string): void {
+    this.#folders.set(digest, folder)
   }
 
   /** Whether a package has to be brought from here before nodes are sent for it. */

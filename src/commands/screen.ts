@@ -88,6 +88,7 @@ export async function runScreen(
   })
   const rollouts = await screenRollouts({
     ...options.rollouts,
+    folder: process.cwd(),
     fleet: { fleet: session.fleet, link: (key) => session.links.get(key), attend: (...of) => session.attend(...of) },
     identity: access.identity ?? NO_IDENTITY,
     signal,
@@ -127,13 +128,19 @@ export function demoScreen(settings: ScreenSettings): (demo: DemoConsole) => Pro
     const rollouts = await screenRollouts({
       place: { kind: 'folder', dir },
       bucket: null,
-      offers: () =>
-        demo.controls.state().models.map(({ what, story, item, sources }) => ({
-          item,
-          signedBy: [safe("this demo's key")],
-          where: safe(`${what}: ${story}`),
-          sources,
-        })),
+      known: {
+        name: 'what the demo offers',
+        offers: () =>
+          demo.controls.state().models.map(({ what, story, item, sources }) => ({
+            item,
+            sizeBytes: null,
+            sinceMs: null,
+            signedBy: [safe("this demo's key")],
+            where: safe(`${what}: ${story}`),
+            push: null,
+            sources,
+          })),
+      },
       fleet: { fleet: demo.fleet, link: demo.link },
       identity: NO_IDENTITY,
       first: DEMO_STRATEGY,

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestOfStatement, type PackageSigner, signersOf } from '../../identity/package-signature.ts'
 import { openPackage } from '../../packages/model-package.ts'
@@ -25,12 +25,46 @@ export interface FoundPackage {
 
 /** The packages of a folder: itself, or those directly below it, each verified as a whole. @throws EdgeError `PACKAGE_MISSING` */
 export async function findPackages(folder: string, trust: readonly PackageSigner[]): Promise<FoundPackage[]> {
-  const names = await namesIn(folder)
-  if (names.includes(PACKAGE_FILE)) return [await look(folder, trust)]
   const found: FoundPackage[] = []
+  for (const inside of await packageFolders(folder)) found.push(await look(inside, trust))
+  return found
+}
+
+/** What a package of a folder says of itself; neither its files nor its signatures are verified. */
+export interface ToldPackage {
+  readonly folder: string
+  readonly signed: SignedPackage
+  /** When it was packed or signed last, Unix ms. */
+  readonly changedAtMs: number
+}
+
+/**
+ * What the packages of a folder say of themselves, which is known at once however large they are; those that cannot be read
+ * are passed over.
+ * @throws EdgeError `PACKAGE_MISSING`
+ */
+export async function toldPackages(folder: string, signal: AbortSignal): Promise<ToldPackage[]> {
+  const told: ToldPackage[] = []
+  for (const inside of await packageFolders(folder)) {
+    signal.throwIfAborted()
+    try {
+      const { mtimeMs } = await stat(join(inside, PACKAGE_FILE))
+      told.push({ folder: inside, signed: await readPackageFile(inside), changedAtMs: mtimeMs })
+    } catch {
+      // `edgedeck model list` tells what is wrong with it.
+    }
+  }
+  return told
+}
+
+async function packageFolders(folder: string): Promise<string[]> {
+  const names = await namesIn(folder)
+  if (names.includes(PACKAGE_FILE)) return [folder]
+  const found: string[] = []
   for (const name of names) {
     const inside = join(folder, name)
-    if ((await namesIn(inside).catch((): string[] => [])).includes(PACKAGE_FILE)) found.push(await look(inside, trust))
+    const file = await stat(join(inside, PACKAGE_FILE)).catch(() => null)
+    if (file !== null) found.push(inside)
   }
   return found
 }

@@ -1,15 +1,15 @@
 import { Text } from 'ink'
 import type { Console } from '../console.ts'
 import { planLines } from '../panes/rollout-plan.ts'
-import { isBeginnable, offersFor, type RolloutFace } from '../rollouts/face.ts'
+import { isBeginnable, type RolloutFace } from '../rollouts/face.ts'
 import { KNOBS } from '../rollouts/knobs.ts'
 import type { Size } from '../terminal/line.ts'
 import { fitText, truncate, wrapWords } from '../terminal/text.ts'
 import { Dialog } from './help.tsx'
+import { PackagesOverlay } from './packages.tsx'
 
 const WIDTH = 100
 const MOST_LINES = 14
-const OFFERS = 12
 const KNOB_COLUMNS = 18
 const VALUE_COLUMNS = 28
 
@@ -25,7 +25,7 @@ export function RolloutOverlay({
 }) {
   switch (face.phase) {
     case 'choosing':
-      return <Offers console={console} size={size} face={face} />
+      return <PackagesOverlay console={console} size={size} face={face} />
     case 'planning':
       return <Planning console={console} size={size} face={face} />
     case 'busy':
@@ -76,64 +76,6 @@ function Said({
       ))}
       {fault === null ? <Text> </Text> : <Text {...look.theme.ink('danger')}>{` ${truncate(fault, width - 4)}`}</Text>}
       <Text dimColor>{` ${truncate(foot, width - 4)}`}</Text>
-    </Dialog>
-  )
-}
-
-function Offers({
-  console,
-  size,
-  face,
-}: {
-  readonly console: Console
-  readonly size: Size
-  readonly face: Extract<RolloutFace, { phase: 'choosing' }>
-}) {
-  const { look } = console.parts
-  const offers = offersFor(face.offers, face.typed)
-  const width = Math.min(size.columns - 2, WIDTH)
-  const faults = face.faults.slice(0, 3)
-  const rows = Math.min(OFFERS, Math.max(1, size.rows - 8 - faults.length), Math.max(1, offers.length))
-  const row = Math.max(0, Math.min(face.row, offers.length - 1))
-  const first = Math.max(0, Math.min(row - Math.floor(rows / 2), offers.length - rows))
-  return (
-    <Dialog
-      console={console}
-      size={size}
-      width={width}
-      height={rows + 3 + faults.length}
-      title={`${face.title}: what?`}
-    >
-      <Text {...look.theme.ink('surface')}>{` ${face.typed}${look.ascii ? '_' : '█'}`}</Text>
-      {offers.slice(first, first + rows).map((offer, index) => {
-        const isChosen = first + index === row
-        const mark = isChosen ? (look.ascii ? '>' : '▶') : ' '
-        const { kind, name, version, digest } = offer.item
-        const what = fitText(`${kind === 'model' ? '' : `${kind} `}${name} ${version}`, 28)
-        const signed = offer.signedBy.length === 0 ? '' : `signed by ${offer.signedBy.join(', ')}`
-        const detail = fitText(
-          [digest.slice(0, 12), signed, offer.where].filter((part) => part !== '').join('  '),
-          Math.max(0, width - 36),
-        )
-        return (
-          <Text key={digest} wrap="truncate" inverse={isChosen} {...look.theme.ink('surface')}>
-            {` ${mark} ${what}  ${detail} `}
-          </Text>
-        )
-      })}
-      {offers.length === 0 && (
-        <Text {...look.theme.ink('surface')}>
-          {face.offers.length === 0
-            ? ' none is known here yet: type its folder, or NAME@VERSION#DIGEST as "edgedeck model push" prints it'
-            : ' none matches; enter takes it as a folder, or as NAME@VERSION#DIGEST'}
-        </Text>
-      )}
-      {faults.map((fault) => (
-        <Text key={fault} wrap="truncate" {...look.theme.ink('warning')}>
-          {` ${truncate(fault, width - 4)}`}
-        </Text>
-      ))}
-      <Text dimColor> type to search; enter shows the plan, nothing happens yet; esc closes</Text>
     </Dialog>
   )
 }

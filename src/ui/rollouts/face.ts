@@ -5,18 +5,32 @@ import type { Plan, Strategy } from '../../rollout/contract.ts'
 /** A package that can be rolled out. */
 export interface PackageOffer {
   readonly item: Item
-  /** Names or fingerprints of the keys that signed it. Safe to show. */
+  /** Of all its files; null where nobody says. */
+  readonly sizeBytes: number | null
+  /** When it came to be there, Unix ms; null where nobody says. */
+  readonly sinceMs: number | null
+  /** Names or fingerprints of the keys that signed it, as it says. Safe to show. */
   readonly signedBy: readonly UntrustedText[]
   /** Where it lies, for people. Safe to show. */
   readonly where: UntrustedText
+  /** What is to be done before nodes can fetch it; null where it lies where they do. Safe to show. */
+  readonly push: UntrustedText | null
   /** Where nodes fetch it. */
   readonly sources: readonly Source[]
 }
 
-/** Packages that are there, and which places could not be read. */
+/** Packages that are there, and what could not be read of a place. */
 export interface PackageOffers {
   readonly offers: readonly PackageOffer[]
   readonly faults: readonly UntrustedText[]
+}
+
+/** Somewhere packages lie. */
+export interface PackagePlace {
+  /** For people, as the object of "reading". Safe to show. */
+  readonly name: UntrustedText
+  /** What lies there. Rejects where it cannot be read. */
+  readonly read: (signal: AbortSignal) => Promise<PackageOffers>
 }
 
 /** What is asked or told on the way to a rollout or about one; every text is safe to show. */
@@ -29,14 +43,20 @@ export type RolloutFace =
       /** What esc does. */
       readonly esc: string
     }
-  /** One of the packages is chosen; `typed` is what is searched for. */
+  /** One of the packages is chosen. */
   | {
       readonly phase: 'choosing'
       readonly title: string
       readonly offers: readonly PackageOffer[]
+      /** Places that have not said yet what they have. */
+      readonly reading: readonly string[]
       readonly faults: readonly string[]
+      /** What is wrong with what was typed; null when nothing is. */
+      readonly fault: string | null
+      /** What is searched for, or names a package. */
       readonly typed: string
-      readonly row: number
+      /** Digest under the cursor, which stays on it while other packages come; null for the first that fits. */
+      readonly cursor: string | null
     }
   /** The plan is looked at and changed before anything happens. */
   | {
@@ -77,6 +97,14 @@ export function offersFor(offers: readonly PackageOffer[], typed: string): reado
     const all = `${item.kind} ${item.name} ${item.version} ${item.digest} ${where} ${signedBy.join(' ')}`.toLowerCase()
     return words.every((word) => all.includes(word))
   })
+}
+
+/** Where the cursor is among packages that fit. */
+export function rowOf(shown: readonly PackageOffer[], cursor: string | null): number {
+  return Math.max(
+    0,
+    shown.findIndex(({ item }) => item.digest === cursor),
+  )
 }
 
 /** Whether a plan would change anything, now or later. */

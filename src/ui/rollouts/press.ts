@@ -1,7 +1,7 @@
 import type { KeyName } from '../../actions/keys.ts'
 import type { Strategy } from '../../rollout/contract.ts'
 import { editText } from '../edit-text.ts'
-import { isBeginnable, offersFor, type PackageOffer, type RolloutFace } from './face.ts'
+import { isBeginnable, offersFor, type PackageOffer, type RolloutFace, rowOf } from './face.ts'
 import { KNOBS } from './knobs.ts'
 
 /** What is asked in a dialog of rollouts is answered with a package, a typed text or the word of a key. */
@@ -35,17 +35,19 @@ export function pressed(face: RolloutFace, key: KeyName, means: PressMeans): Pre
 
 function choose(face: Extract<RolloutFace, { phase: 'choosing' }>, key: KeyName): Pressed {
   const shown = offersFor(face.offers, face.typed)
-  const row = Math.max(0, Math.min(face.row, shown.length - 1))
+  const row = rowOf(shown, face.cursor)
   if (key === 'enter') {
     const offer = shown[row]
     if (offer !== undefined) return { answer: offer }
     return face.typed.trim() === '' ? null : { answer: face.typed.trim() }
   }
-  if (key === 'up' || key === 'down') {
-    return { face: { ...face, row: Math.max(0, Math.min(shown.length - 1, row + (key === 'up' ? -1 : 1))) } }
+  const step = { up: -1, down: 1, pgup: -8, pgdn: 8 }[key]
+  if (step !== undefined) {
+    const next = shown[Math.max(0, Math.min(shown.length - 1, row + step))]
+    return next === undefined ? null : { face: { ...face, cursor: next.item.digest } }
   }
   const typed = editText(face.typed, key)
-  return typed === null ? null : { face: { ...face, typed, row: 0 } }
+  return typed === null ? null : { face: { ...face, typed, fault: null, cursor: null } }
 }
 
 function turn(face: Extract<RolloutFace, { phase: 'planning' }>, key: KeyName, { replan }: PressMeans): Pressed {

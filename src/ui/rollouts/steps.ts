@@ -37,9 +37,21 @@ export class RolloutSteps {
       this.#settle = resolve
       this.show(way, face)
     })
+    return { answer, face: way.aborted ? face : this.shown(face) }
+  }
+
+  /** The face of a step as keys and news have changed it since. */
+  shown<F extends RolloutFace>(face: F): F {
     const { overlay } = this.#store.get()
-    const isSame = !way.aborted && overlay?.name === 'rollout' && overlay.face.phase === face.phase
-    return { answer, face: isSame ? (overlay.face as F) : face }
+    return overlay?.name === 'rollout' && overlay.face.phase === face.phase ? (overlay.face as F) : face
+  }
+
+  /** There is news for the face of a way that is shown. */
+  change(way: AbortSignal, next: (face: RolloutFace) => RolloutFace): void {
+    const { overlay } = this.#store.get()
+    if (overlay?.name !== 'rollout') return
+    const face = next(overlay.face)
+    if (face !== overlay.face) this.show(way, face)
   }
 
   /** Show a face of a way, unless that was called off. */

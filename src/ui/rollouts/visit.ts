@@ -8,15 +8,16 @@ import type { ConsoleStore } from '../console-store.ts'
 import type { Act } from './acts.ts'
 import { isDecision } from './acts.ts'
 import type { RolloutEntry } from './book.ts'
+import { Catalogue } from './catalogue.ts'
 import { actLines, confirmLines, faultInTyped, whyBehind } from './confirm-text.ts'
-import type { PackageOffer, PackageOffers, RolloutFace } from './face.ts'
+import type { PackageOffer, PackagePlace, RolloutFace } from './face.ts'
 import { RolloutSteps } from './steps.ts'
 
 /** What rollouts are begun and decided with. */
 export interface RolloutParts {
   readonly service: RolloutService
-  /** Packages that can be rolled out now. Never rejects: places that cannot be read are faults. */
-  readonly offers: (signal: AbortSignal) => Promise<PackageOffers>
+  /** Where packages lie that can be rolled out; the first that has one says where nodes fetch it. */
+  readonly places: readonly PackagePlace[]
   /** The package that a typed text names: a folder, or NAME@VERSION#DIGEST. @throws EdgeError */
   readonly find: (typed: string) => Promise<PackageOffer>
   /** A strategy file by its path. @throws EdgeError */
@@ -71,9 +72,11 @@ export class RolloutVisit {
     await this.#visit('no rollout', async (way) => {
       const { rollouts, signal } = way
       const title = `roll out to ${nodes.length === 1 ? untrusted(nodes[0] ?? '') : `${nodes.length} nodes`}`
-      this.#steps.show(signal, { phase: 'busy', title, text: 'looking for packages …', esc: 'closes' })
-      const { offers, faults } = await rollouts.offers(signal)
-      let choosing: Choosing = { phase: 'choosing', title, offers, faults, typed: '', row: 0 }
+      const catalogue = new Catalogue(rollouts.places)
+      void catalogue.read(signal, () =>
+        this.#steps.change(signal, (face) => (face.phase === 'choosing' ? { ...face, ...catalogue.now() } : face)),
+      )
+      let choosing: Choosing = { phase: 'choosing', title, ...catalogue.now(), fault: null, typed: '', cursor: null }
       let by: Pick<Planning, 'strategy' | 'file'> = { strategy: rollouts.first ?? DEFAULT_STRATEGY, file: null }
       for (;;) {
         const chosen = await this.#chosen(way, choosing)
@@ -87,7 +90,7 @@ export class RolloutVisit {
             rollouts.service.plan({ target: 'daemon', item, sources, nodes, strategy, undoes: null }),
         })
         if (left === null) return
-        choosing = chosen.face
+        choosing = { ...chosen.face, ...catalogue.now(), fault: null }
         by = left
       }
     })
@@ -169,9 +172,9 @@ export class RolloutVisit {
       if (answer === null) return null
       if (typeof answer !== 'string') return { offer: answer, face }
       try {
-        return { offer: await rollouts.find(answer), face: { ...face, faults: first.faults } }
+        return { offer: await rollouts.find(answer), face }
       } catch (error) {
-        asked = { ...face, faults: [faultOf(error)] }
+        asked = { ...this.#steps.shown(face), fault: faultOf(error) }
       }
     }
   }

@@ -5,6 +5,7 @@ import type { NatsConnection } from 'nats'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NatsSource } from '../../../edge-daemon/delivery/nats-source.ts'
 import { busOptionsOf } from '../../../identity/bus-access.ts'
+import { packagesIn } from '../../../src/cloud/bucket-packages.ts'
 import { type BucketRoute, pushObject, sha256Of } from '../../../src/cloud/bucket-push.ts'
 import { ask, listen, publishFor } from '../../support/bus-attempts.ts'
 import { deliveryHost, itemOf, noise } from '../../support/delivery-host.ts'
@@ -49,13 +50,16 @@ async function push(name: string, content: Uint8Array, by = operator): Promise<u
   return pushObject({ name, sha256: sha256Of(content), sizeBytes: content.length, read }, route)
 }
 
-test('an operator pushes a package, and a node of the fleet fetches it', async () => {
+test('an operator pushes a package and sees it listed, and a node of the fleet fetches it', async () => {
   await using host = await deliveryHost()
   const made = await host.make({ 'model.onnx': noise(1_500_000), 'manifest.json': '{}' })
   for (const { path, sha256 } of made.signed.statement.files) {
     await push(`blobs/${sha256}`, readFileSync(join(made.folder, path)))
   }
   await push(`packages/${made.digest}`, readFileSync(join(made.folder, 'package.sig')))
+  const door = { connection: operator, apiPrefix: API, bucket: 'packages', timeoutMs: 20_000 }
+  const { packages } = await packagesIn({ ...door, signal: new AbortController().signal })
+  expect(packages.map(({ digest }) => digest)).toEqual([made.digest])
   const source = new NatsSource({
     name: 'bus',
     bucket: 'packages',

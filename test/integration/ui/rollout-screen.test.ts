@@ -9,8 +9,9 @@ import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
 import type { Plan } from '../../../src/rollout/contract.ts'
 import type { RolloutWish } from '../../../src/rollout/service.ts'
 import { parseStrategy } from '../../../src/rollout/strategy.ts'
+import type { PackageOffer, PackageOffers, PackagePlace } from '../../../src/ui/rollouts/face.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
-import { changeStatus, changesWith } from '../../support/change-status.ts'
+import { changeStatus, changesWith, modelItem } from '../../support/change-status.ts'
 import { ConsoleScreen, type ConsoleScreenOptions, START_MS } from '../../support/console-screen.ts'
 import { JournalRollouts, type Said } from '../../support/journal-rollouts.ts'
 import { author, planOf } from '../../support/rollout-plan.ts'
@@ -26,6 +27,7 @@ async function open(
   story: readonly Said[] = [],
   planned: (wish: RolloutWish) => Plan = planFor,
   dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-')),
+  places: readonly PackagePlace[] = [{ name: safe('bucket models'), read: async () => OFFERS }],
 ) {
   const service = new JournalRollouts(dir, planned)
   service.nowMs = () => START_MS
@@ -37,10 +39,11 @@ async function open(
     nodes: NODES.map((name) => ({ name })),
     rollouts: {
       service,
-      offers: () => Promise.resolve(OFFERS),
+      places,
       find: async (typed) => {
         const item = await findItem(typed)
-        return { item, signedBy: [], where: safe('as typed'), sources: [{ kind: 'link' }] }
+        const nobodySays = { sizeBytes: null, sinceMs: null, signedBy: [], push: null }
+        return { item, ...nobodySays, where: safe('as typed'), sources: [{ kind: 'link' }] }
       },
       strategy: async (file) => parseStrategy('soak: 30s\nmaxSoak: 5m\npauseAfter: [canary]\n', file),
     },
@@ -141,7 +144,7 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
   const { screen, service } = await open()
   await screen.type('      u')
   expect(screen.emulator.screen()).toContain('roll out to 6 nodes: what?')
-  expect(screen.emulator.screen()).toContain('signed by release key  bucket models')
+  expect(screen.emulator.screen()).toMatch(/digits 2\.0\.0 +model +1\.2 MB +2h 0m +release key +bucket models/)
   await screen.type('2.0\r')
   expect(screen.emulator.screen()).toContain('plan: digits 2.0.0 to 6 nodes')
   expect(screen.emulator.screen()).toContain("touches 6 nodes at plant-a, 仓库, 100 % of the fleet's traffic")
@@ -196,6 +199,31 @@ test('takes a package by its name and digest as it was typed, and a strategy fro
   await screen.saying('strategy of canary.yaml')
   expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 30s/)
   expect(screen.emulator.screen()).toMatch(/approval +◂ behind canary/)
+})
+
+test('a place that answers late or not at all holds nobody up, and the cursor stays on its package', async () => {
+  const late = Promise.withResolvers<PackageOffers>()
+  const newest = { ...OFFERS.offers[0], item: modelItem('2.1.0'), sinceMs: START_MS } as PackageOffer
+  const local = { ...newest, item: modelItem('3.0.0-rc1'), sinceMs: null, push: safe('push it first') }
+  const { screen } = await open({}, [], planFor, undefined, [
+    { name: safe('bucket packages'), read: () => late.promise },
+    { name: safe('bucket east'), read: () => Promise.reject(new Error('no answer in 5 s')) },
+    { name: safe('the nodes'), read: async () => ({ ...OFFERS, offers: [...OFFERS.offers, local] }) },
+  ])
+  await screen.type('u')
+  await screen.saying('still reading bucket packages; what is known can be chosen')
+  expect(screen.emulator.screen()).toContain('bucket east cannot be read: no answer in 5 s')
+  await screen.type('\x1b[B')
+  expect(screen.emulator.screen()).toContain('▶ digits 1.1.0')
+  late.resolve({ offers: [newest], faults: [] })
+  await screen.saying('digits 2.1.0')
+  expect(screen.emulator.screen()).toContain('▶ digits 1.1.0')
+  expect(screen.emulator.screen()).not.toContain('still reading')
+  await screen.type('\x1b[B')
+  expect(screen.emulator.screen()).toContain('▶ digits 3.0.0-rc1')
+  expect(screen.emulator.screen()).toContain('push it first')
+  await screen.type('\x1b[A\r')
+  await screen.saying('plan: digits 1.1.0 to 1 node')
 })
 
 test('esc goes back one step with all that was chosen, and closes the first; ctrl-c leaves all of them', async () => {
