@@ -97,7 +97,7 @@ export async function runExec(wish: ExecWish, place: ExecPlace, io: CommandIo): 
   const { outcomes, tookMs, recording, recordingFault } = await followed(exec, progress, place, io)
   if (format === 'grouped') io.stdout.write(groupedText(outcomes, wish))
   if (format === 'json') io.stdout.write(`[\n${outcomes.map((one) => safeJson(outcomeAsJson(one))).join(',\n')}\n]\n`)
-  io.stderr.write(summaryLines(outcomes, { tookMs, keeps: !streams }))
+  io.stderr.write(summaryLines(outcomes, { command: wish.command, tookMs, keeps: !streams }))
   for (const note of place.notes?.() ?? []) io.stderr.write(`edgedeck: ${note}\n`)
   if (recordingFault !== null) io.stderr.write(`edgedeck: ${recording} is not whole: ${untrusted(recordingFault)}\n`)
   return outcomes

@@ -1,4 +1,6 @@
+import { untrusted } from '../../../protocol/untrusted-text.ts'
 import { endText, isOk } from '../../shell/fan-out-outcome.ts'
+import { type QuotedName, quotedName } from '../../shell/quoted-name.ts'
 import type { ExecRow } from '../exec/exec-run.ts'
 import type { Line } from '../terminal/line.ts'
 import type { Token } from '../theme.ts'
@@ -30,7 +32,11 @@ export function execRowLine(
 }
 
 /** What a row says in full: for nodes that were not reached why, each its own; else what its program wrote. */
-export function execOutput(row: ExecRow, output: readonly string[], look: Look): Piece[] {
+export function execOutput(
+  row: ExecRow,
+  { command, output }: { readonly command: string; readonly output: readonly string[] },
+  look: Look,
+): Piece[] {
   const reasons = row.outcomes.flatMap(({ key, end }) =>
     end.kind === 'exited'
       ? []
@@ -43,7 +49,16 @@ export function execOutput(row: ExecRow, output: readonly string[], look: Look):
         ],
   )
   const written = output.map((text) => ({ text, token: text.startsWith('! ') ? 'warning' : 'text' }) as const)
-  return [...reasons, ...written]
+  return [...hintPieces(quotedName(command, row.outcomes), look), ...reasons, ...written]
+}
+
+/** What is typed in the console is a line for the shell already. */
+function hintPieces(name: QuotedName | null, { ascii }: Look): Piece[] {
+  if (name === null) return []
+  return [
+    { text: `${untrusted(name.text)} was taken as the name of one program: it stands in quotes`, token: 'warning' },
+    { text: `  ${ascii ? '->' : '→'} the line goes to a shell as it is, so leave them out`, token: 'muted' },
+  ]
 }
 
 /** Texts in lines of a pane, each wrapped to be read to its end: a fingerprint that is cut compares with nothing. */

@@ -53,7 +53,7 @@ export function ExecScreen({
       const { run } = console.exec
       const row = run === null ? null : rowUnderCursor(run.rows(), store.get().exec.cursorId)
       if (run === null || row === null) return []
-      const texts = execOutput(row, run.output(row), look)
+      const texts = execOutput(row, { command: run.command, output: run.output(row) }, look)
       if (texts.length === 0) return [line(look.theme).add(' no output', 'muted').done()]
       // What still runs shows what came last.
       if (row.kind === 'running') {

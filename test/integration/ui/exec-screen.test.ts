@@ -133,3 +133,11 @@ test('is refused without the permission', async () => {
   expect(screen.emulator.text().at(-1)).toContain('Run command needs the permission shell')
   expect(begun).toEqual([])
 })
+
+test('says of a line in quotes, for which no program was found, that it is to be typed without them', async () => {
+  const { screen } = await open({ 'node-1': says('sh: not found\n', 127) })
+  await screen.type(' !')
+  await screen.type("'uptime; id'\r")
+  await screen.until('uptime; id was taken as the name of one program: it stands in quotes')
+  expect(screen.emulator.screen()).toContain('the line goes to a shell as it is, so leave them out')
+})

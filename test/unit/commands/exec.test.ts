@@ -79,6 +79,31 @@ const says =
 const refused = new EdgeError('NODE_UNREACHABLE', { message: '10.0.0.9 refused', next: ['see that sshd runs there'] })
 
 describe('edgedeck exec', () => {
+  it('says of a line in one word, for which no program was found, how a shell gets it', async () => {
+    const { done } = exec(['--all', '--', "uptime; echo 'it is'"], {
+      'press-1': says('', 127),
+      'mill-1': says('', 127),
+    })
+    await done
+    expect(io.err().split('\n')).toEqual([
+      expect.stringMatching(/^edgedeck: .*: exit 127$/),
+      "edgedeck: uptime; echo 'it is' was taken as the name of one program: no shell reads what stands behind --" +
+        " → for a line of a shell write -- sh -c 'uptime; echo '\\''it is'\\'''",
+      expect.stringMatching(/^edgedeck: 0 of /),
+      '',
+    ])
+  })
+
+  it.each([
+    ['a program that is not there', ['--', 'upptime', '-p'], 127],
+    ['a line that ended badly', ['--shell', 'false; false'], 127],
+    ['a line in one word that ran', ['--', '/opt/my tool'], 1],
+  ])('gives no such advice for %s', async (_, words, code) => {
+    const { done } = exec(['--all', ...words], { 'press-1': says('', code) })
+    await done
+    expect(io.err()).not.toContain('was taken as the name')
+  })
+
   it('prints lines of many nodes among each other, whole and safe, and what it comes to', async () => {
     const { done } = exec(['--all', '--', 'cat', 'a b'], {
       'press-1': (channel) => {
