@@ -13,6 +13,7 @@ import { addIdentityCommands, type IdentityRequest } from './identity-commands.t
 import { addLogCommands, type LogsCommandRequest } from './log-commands.ts'
 import { addLoginCommand, type LoginRequest } from './login-command.ts'
 import { addModelCommands, type ModelRequest } from './model-commands.ts'
+import type { ModelNodesCommand } from './model-list-command.ts'
 import type { ModelPushCommand } from './model-push-command.ts'
 import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
@@ -44,6 +45,7 @@ export type CommandRequest =
   | NatsRequest
   | BusRequest
   | ModelRequest
+  | ModelNodesCommand
   | ModelPushCommand
   | PkiRequest
   | ControllerRequest

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDurationMs } from '../../settings/units.ts'
 import { OUTPUT_FORMATS } from '../commands/output.ts'
+import { EVERY_NODE, type NodeSelection, parseSelection } from '../fleet/node-selection.ts'
 
 /** What every command may be told: where the fleet is. */
 export interface FleetFlags {
@@ -62,6 +63,16 @@ export function whyOption(): Option {
     if (text.length <= MAX_WHY_CHARACTERS) return text
     throw new InvalidArgumentError(`At most ${MAX_WHY_CHARACTERS} characters.`)
   })
+}
+
+/** The nodes that words choose, or all of them. */
+export function nodeSelection(words: readonly string[], all: boolean): NodeSelection {
+  if (all && words.length > 0) throw new InvalidArgumentError('--all and a selection: leave one of them out')
+  if (all) return EVERY_NODE
+  if (words.length === 0) throw new InvalidArgumentError('say which nodes: a name, site=SITE, or --all')
+  const parsed = parseSelection(words)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
+  return parsed.selection
 }
 
 /** For options that may be repeated. */

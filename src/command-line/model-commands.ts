@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { ModelTask } from '../commands/model.ts'
-import type { OutputFormat } from '../commands/output.ts'
-import { outputOption } from './command-options.ts'
+import { addModelList, type ModelListRequest } from './model-list-command.ts'
 import { addModelPush, type ModelPushCommand } from './model-push-command.ts'
 
 /** What `edgedeck model …` is asked about packages on this machine. */
@@ -14,7 +13,9 @@ export interface ModelRequest {
 /** Add the commands that make packages of models, sign them and look at them. */
 export function addModelCommands(
   program: Command,
-  accept: (request: ModelRequest | ModelPushCommand | { readonly kind: 'text'; readonly text: string }) => void,
+  accept: (
+    request: ModelRequest | ModelListRequest | ModelPushCommand | { readonly kind: 'text'; readonly text: string },
+  ) => void,
 ): void {
   const model = program
     .command('model')
@@ -45,16 +46,7 @@ export function addModelCommands(
       give({ what: 'sign', folder, key: options.key }, options)
     })
 
-  model
-    .command('list')
-    .description('Show the packages of a folder, each verified as a whole.')
-    .argument('[FOLDER]', 'a package, or a folder with packages in it', '.')
-    .option('--trust <key>', 'public key or file of such keys whose signatures count; may be repeated', collect, [])
-    .addOption(outputOption())
-    .action((folder: string, options: { trust: string[]; output: OutputFormat }) => {
-      give({ what: 'list', folder, trust: options.trust, format: options.output })
-    })
-
+  addModelList(model, program, accept)
   addModelPush(model, program, accept)
 
   const config = program
@@ -108,8 +100,4 @@ interface NamedOptions {
   readonly out?: string
   readonly key?: string
   readonly passphraseFile?: string
-}
-
-function collect(value: string, others: string[]): string[] {
-  return [...others, value]
 }

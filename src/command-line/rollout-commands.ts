@@ -1,9 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { OutputFormat } from '../commands/output.ts'
 import type { RolloutTask } from '../commands/rollout-wish.ts'
-import { EVERY_NODE, type NodeSelection, parseSelection } from '../fleet/node-selection.ts'
 import { DECISIONS, type Decision } from '../rollout/contract.ts'
-import { collect, type FleetFlags, fleetFlags, outputOption, whyOption } from './command-options.ts'
+import { collect, type FleetFlags, fleetFlags, nodeSelection, outputOption, whyOption } from './command-options.ts'
 
 /** What `edgedeck rollout` is asked, and of which fleet. */
 export type RolloutRequest = FleetFlags & RolloutTask & { readonly kind: 'rollout' }
@@ -179,7 +178,7 @@ function start(
     task: 'start',
     package: name,
     from: options.from,
-    selection: selection(words, options.all),
+    selection: nodeSelection(words, options.all),
     strategyFile: options.strategy ?? null,
     settings: Object.fromEntries(options.set.map(setting)),
     ...begin(options, planOnly),
@@ -195,15 +194,6 @@ function begin(options: BeginOptions, planOnly: boolean) {
 function requireWhy(yes: boolean, why: string | null): void {
   if (yes && (why === null || why.trim() === ''))
     throw new InvalidArgumentError('--yes takes --why, which stands in the journal')
-}
-
-function selection(words: readonly string[], all: boolean): NodeSelection {
-  if (all && words.length > 0) throw new InvalidArgumentError('--all and a selection: leave one of them out')
-  if (all) return EVERY_NODE
-  if (words.length === 0) throw new InvalidArgumentError('say which nodes: a name, site=SITE, or --all')
-  const parsed = parseSelection(words)
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
-  return parsed.selection
 }
 
 /** `soak=5m`, `gates.maxSlowPct=5`, `waves=["20%",5]`: what reads as JSON is that, all else a text. */

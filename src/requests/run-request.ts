@@ -153,6 +153,11 @@ export async function runRequest(request: CommandRequest, { program, io, endings
       const nodesOf = (names: readonly string[]) => loaded.inventory.named(names)
       return answered(await runModelPush({ ...request, nodesOf, clouds: loaded.regions, access: loaded.access }, io))
     }
+    case 'model-nodes': {
+      const { runModelNodes } = await import('../commands/model-nodes.ts')
+      const nodes = await loaded.inventory.all()
+      return answered(await runModelNodes({ ...request, nodes, access: loaded.access }, io))
+    }
     case 'resend': {
       const { runResend } = await import('../commands/resend.ts')
       // Standard output is one JSON document: with a comparison that is what it says.

@@ -54,3 +54,20 @@ describe('edgedeck nodes', () => {
     expect((await running.result).code).toBe(143)
   })
 })
+
+describe('edgedeck model list over nodes', () => {
+  it('says what each selected node serves, and that one did not answer', async () => {
+    const [first = '', second = ''] = simulator.nodes.map(({ key }) => key)
+    const whole = await edgedeck(['model', 'list', '--on', first, second, '-o', 'json', ...flags()])
+    expect(whole).toMatchObject({ code: 0, stderr: '' })
+    const rows = JSON.parse(whole.stdout) as Record<string, unknown>[]
+    expect(rows.map(({ node }) => node).toSorted()).toEqual([first, second])
+    for (const row of rows)
+      expect(row).toMatchObject({ name: 'digits', version: '1.0.0', variant: 'fp32', isServed: true })
+    const gone = ['--node', 'gone=ws://127.0.0.1:1/live']
+    const { code, stdout } = await edgedeck(['model', 'list', '--all', ...flags(1), ...gone])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^NODE +SITE +KIND +NAME +VERSION +VARIANT +NOW +STATE +DIGEST +NOTE\n/)
+    expect(stdout).toMatch(/^gone .*connection refused/m)
+  })
+})
