@@ -11,7 +11,7 @@ const OFFERS = 12
 const FAULTS = 3
 /** Lines of the dialog beside packages and faults. */
 const OTHER_LINES = 6
-const [WHAT_COLUMNS, KIND_COLUMNS, SIZE_COLUMNS, SINCE_COLUMNS, SIGNER_COLUMNS] = [24, 6, 8, 12, 16]
+const [WHAT_COLUMNS, KIND_COLUMNS, SIZE_COLUMNS, SINCE_COLUMNS, SIGNER_COLUMNS] = [24, 6, 8, 9, 16]
 const LEAST_WHERE_COLUMNS = 12
 
 /** Packages to choose from, which places have not answered, and what is known of the one under the cursor. */
@@ -141,5 +141,5 @@ function signerText({ signedBy }: PackageOffer): string {
 
 function footText(offers: readonly PackageOffer[], shownTo: number): string {
   const more = offers.length > shownTo ? `; ${offers.length - shownTo} more below` : ''
-  return `type to search or to name one; enter shows the plan, nothing happens yet; esc closes${more}`
+  return `enter shows the plan, nothing happens yet; esc closes; type to search${more}`
 }

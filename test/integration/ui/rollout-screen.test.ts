@@ -205,7 +205,7 @@ test('a place that answers late or not at all holds nobody up, and the cursor st
   const late = Promise.withResolvers<PackageOffers>()
   const newest = { ...OFFERS.offers[0], item: modelItem('2.1.0'), sinceMs: START_MS } as PackageOffer
   const local = { ...newest, item: modelItem('3.0.0-rc1'), sinceMs: null, push: safe('push it first') }
-  const { screen } = await open({}, [], planFor, undefined, [
+  const { screen } = await open({ columns: 80, rows: 24 }, [], planFor, undefined, [
     { name: safe('bucket packages'), read: () => late.promise },
     { name: safe('bucket east'), read: () => Promise.reject(new Error('no answer in 5 s')) },
     { name: safe('the nodes'), read: async () => ({ ...OFFERS, offers: [...OFFERS.offers, local] }) },
@@ -213,6 +213,8 @@ test('a place that answers late or not at all holds nobody up, and the cursor st
   await screen.type('u')
   await screen.saying('still reading bucket packages; what is known can be chosen')
   expect(screen.emulator.screen()).toContain('bucket east cannot be read: no answer in 5 s')
+  expect(screen.emulator.screen()).toMatch(/digits 2\.0\.0 +model +1\.2 MB +2h 0m +release key +│/)
+  expect(screen.emulator.screen()).toContain('enter shows the plan, nothing happens yet; esc closes; type to search')
   await screen.type('\x1b[B')
   expect(screen.emulator.screen()).toContain('▶ digits 1.1.0')
   late.resolve({ offers: [newest], faults: [] })
