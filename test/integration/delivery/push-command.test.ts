@@ -12,6 +12,7 @@ import { writePackageFile } from '../../../src/packages/pack-folder.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { noise, PACKAGE_KEY } from '../../support/delivery-host.ts'
 import { DaemonHome, SOURCE } from '../../support/edge-daemon.ts'
+import { edgedeck } from '../../support/edgedeck.ts'
 import { type WrittenPackage, writePackage } from '../../support/model-package.ts'
 import { natsFixture } from '../../support/nats-server.ts'
 
@@ -75,6 +76,24 @@ it('brings it to the bucket of each region, and tells of the region that is not 
   expect(first.rows[0]?.bytes).toBeGreaterThan(600_000)
   const again = await push({ kind: 'bucket', bucket: 'packages' }, { servers: servers.slice(0, 1) })
   expect(again).toMatchObject({ isWhole: true, rows: [{ what: 'there', bytes: 0 }] })
+})
+
+it('brings it to the bucket of the bus of a context that names no region', async () => {
+  await using server = await natsFixture()
+  await server.operate((manager) => manager.streams.add({ ...packagesConfiguration({ maxBytes: 1e8 }) } as never))
+  const config = join(home.dir, 'config.yaml')
+  await writeFile(config, JSON.stringify({ context: 'acme', contexts: { acme: { nats: { servers: [server.url] } } } }))
+  const { code, stdout, stderr } = await edgedeck([
+    'model',
+    'push',
+    made.folder,
+    '--timeout',
+    '60s',
+    '--config',
+    config,
+  ])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^nats\/packages +pushed/m)
 })
 
 it('brings it to nodes over their links, and tells why one does not take it', async () => {
