@@ -1,87 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
-import { findItem } from '../../../src/commands/rollout-package.ts'
-import { safe } from '../../../src/fleet/clean.ts'
 import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
-import type { Plan } from '../../../src/rollout/contract.ts'
-import type { RolloutWish } from '../../../src/rollout/service.ts'
-import { parseStrategy } from '../../../src/rollout/strategy.ts'
-import type { PackageOffer, PackageOffers, PackagePlace } from '../../../src/ui/rollouts/face.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
-import { changeStatus, changesWith, modelItem } from '../../support/change-status.ts'
-import { ConsoleScreen, type ConsoleScreenOptions, START_MS } from '../../support/console-screen.ts'
-import { JournalRollouts, type Said } from '../../support/journal-rollouts.ts'
 import { author, planOf } from '../../support/rollout-plan.ts'
-import { ID, NODES, OFFERS, planFor, STORY } from '../../support/rollout-story.ts'
+import { closeRolloutScreens, openRolloutScreen, openRolloutStory, pressEscape } from '../../support/rollout-screen.ts'
+import { ID, planFor, STORY } from '../../support/rollout-story.ts'
 
-const endings: (() => void)[] = []
-afterEach(() => {
-  for (const end of endings.splice(0)) end()
-})
-
-async function open(
-  options: Partial<ConsoleScreenOptions> = {},
-  story: readonly Said[] = [],
-  planned: (wish: RolloutWish) => Plan = planFor,
-  dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-')),
-  places: readonly PackagePlace[] = [{ name: safe('bucket models'), read: async () => OFFERS }],
-) {
-  const service = new JournalRollouts(dir, planned)
-  service.nowMs = () => START_MS
-  service.drivenBy = 'ben@laptop'
-  await service.say(ID, ...story)
-  const screen: ConsoleScreen = new ConsoleScreen({
-    columns: 120,
-    rows: 40,
-    nodes: NODES.map((name) => ({ name })),
-    rollouts: {
-      service,
-      places,
-      find: async (typed) => {
-        const item = await findItem(typed)
-        const nobodySays = { sizeBytes: null, sinceMs: null, signedBy: [], push: null }
-        return { item, ...nobodySays, where: safe('as typed'), sources: [{ kind: 'link' }] }
-      },
-      strategy: async (file) => parseStrategy('soak: 30s\nmaxSoak: 5m\npauseAfter: [canary]\n', file),
-    },
-    ...options,
-  })
-  service.nowMs = () => screen.nowMs
-  endings.push(() => {
-    screen.dispose()
-    rmSync(dir, { recursive: true, force: true })
-  })
-  await screen.pass(3)
-  return { screen, service, dir }
-}
-
-async function openStory(options: Partial<ConsoleScreenOptions> = {}, planned?: (wish: RolloutWish) => Plan) {
-  const opened = await open(
-    options,
-    STORY.map((event) => ({ term: 2, ...event })),
-    planned,
-  )
-  const served = { requests: 412, failed: 3, slow: 8 }
-  opened.screen.changes.set('质检-东区-03', changesWith(changeStatus('probation', START_MS, { served })))
-  return opened
-}
-
-/** A lone escape is told from the beginning of a sequence by the time after it. */
-async function pressEscape(screen: ConsoleScreen): Promise<void> {
-  await screen.type('\x1b')
-  await new Promise((resolve) => setTimeout(resolve, 150))
-  await screen.pass(1)
-}
+afterEach(closeRolloutScreens)
 
 test.each([
   [80, 24, 'dark'],
   [120, 40, 'dark'],
   [200, 60, 'light'],
 ] as const)('the screen of a rollout at %i×%i looks as it was agreed', async (columns, rows, theme) => {
-  const { screen } = await openStory({ columns, rows, theme })
+  const { screen } = await openRolloutStory({ columns, rows, theme })
   await screen.saying('rollout digits 2.0.0')
   await screen.pass(12)
   await screen.type('U\r')
@@ -94,7 +26,7 @@ test.each([
   [80, 24],
   [120, 40],
 ] as const)('rollouts and the fleet while one runs look at %i×%i as it was agreed', async (columns, rows) => {
-  const { screen } = await openStory({ columns, rows })
+  const { screen } = await openRolloutStory({ columns, rows })
   await screen.saying('rollout digits 2.0.0')
   await screen.pass(12)
   await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollout-fleet-${columns}x${rows}.txt`)
@@ -103,7 +35,7 @@ test.each([
 })
 
 test('what it is, waits for and can be told stands still while lists are scrolled', async () => {
-  const { screen } = await openStory({ columns: 80, rows: 24 })
+  const { screen } = await openRolloutStory({ columns: 80, rows: 24 })
   await screen.until('rollout digits 2.0.0')
   await screen.type('U\r')
   await screen.until('driven by ben@laptop')
@@ -122,7 +54,7 @@ test('what it is, waits for and can be told stands still while lists are scrolle
 })
 
 test('a decision asks once more, is written into the journal with its reason, and what is not possible says why', async () => {
-  const { screen, service } = await openStory()
+  const { screen, service } = await openRolloutStory()
   await screen.until('rollout digits 2.0.0')
   await screen.type('U\r')
   await screen.until('driven by ben@laptop')
@@ -141,7 +73,7 @@ test('a decision asks once more, is written into the journal with its reason, an
 })
 
 test('is begun from the marked nodes: package, plan, knobs, then it is driven from here; leaving the console asks', async () => {
-  const { screen, service } = await open()
+  const { screen, service } = await openRolloutScreen()
   await screen.type('      u')
   expect(screen.emulator.screen()).toContain('roll out to 6 nodes: what?')
   expect(screen.emulator.screen()).toMatch(/digits 2\.0\.0 +model +1\.2 MB +2h 0m +release key +bucket models/)
@@ -180,7 +112,7 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
 })
 
 test('takes a package by its name and digest as it was typed, and a strategy from a file; says what is wrong with them', async () => {
-  const { screen, service } = await open()
+  const { screen, service } = await openRolloutScreen()
   await screen.type('u')
   await screen.type('digits@3.0.0')
   await screen.type('\r')
@@ -201,86 +133,8 @@ test('takes a package by its name and digest as it was typed, and a strategy fro
   expect(screen.emulator.screen()).toMatch(/approval +◂ behind canary/)
 })
 
-test('a place that answers late or not at all holds nobody up, and the cursor stays on its package', async () => {
-  const late = Promise.withResolvers<PackageOffers>()
-  const newest = { ...OFFERS.offers[0], item: modelItem('2.1.0'), sinceMs: START_MS } as PackageOffer
-  const local = { ...newest, item: modelItem('3.0.0-rc1'), sinceMs: null, push: safe('push it first') }
-  const { screen } = await open({ columns: 80, rows: 24 }, [], planFor, undefined, [
-    { name: safe('bucket packages'), read: () => late.promise },
-    { name: safe('bucket east'), read: () => Promise.reject(new Error('no answer in 5 s')) },
-    { name: safe('the nodes'), read: async () => ({ ...OFFERS, offers: [...OFFERS.offers, local] }) },
-  ])
-  await screen.type('u')
-  await screen.saying('still reading bucket packages; what is known can be chosen')
-  expect(screen.emulator.screen()).toContain('bucket east cannot be read: no answer in 5 s')
-  expect(screen.emulator.screen()).toMatch(/digits 2\.0\.0 +model +1\.2 MB +2h 0m +release key +│/)
-  expect(screen.emulator.screen()).toContain('enter shows the plan, nothing happens yet; esc closes; type to search')
-  await screen.type('\x1b[B')
-  expect(screen.emulator.screen()).toContain('▶ digits 1.1.0')
-  late.resolve({ offers: [newest], faults: [] })
-  await screen.saying('digits 2.1.0')
-  expect(screen.emulator.screen()).toContain('▶ digits 1.1.0')
-  expect(screen.emulator.screen()).not.toContain('still reading')
-  await screen.type('\x1b[B')
-  expect(screen.emulator.screen()).toContain('▶ digits 3.0.0-rc1')
-  expect(screen.emulator.screen()).toContain('push it first')
-  await screen.type('\x1b[A\r')
-  await screen.saying('plan: digits 1.1.0 to 1 node')
-})
-
-test('esc goes back one step with all that was chosen, and closes the first; ctrl-c leaves all of them', async () => {
-  const { screen, service } = await open()
-  await screen.type('  u')
-  await screen.type('2.0')
-  expect(screen.emulator.screen()).toContain('esc closes')
-  await screen.type('\r')
-  await screen.type('jl')
-  expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 5m 0s/)
-  expect(screen.emulator.screen()).toContain('esc goes back')
-  await screen.type('\r')
-  await screen.type('reads better')
-  expect(screen.emulator.screen()).toContain('enter begins; esc goes back')
-  await pressEscape(screen)
-  await screen.until(/watch each wave +◂ 5m 0s/)
-  await screen.type('\r')
-  expect(screen.emulator.screen()).toContain('> reads better')
-  await pressEscape(screen)
-  await screen.until('plan: digits')
-  await screen.type('f')
-  await screen.type('canary.yaml')
-  await pressEscape(screen)
-  await screen.until('all else as the defaults have it')
-  await pressEscape(screen)
-  await screen.until(/roll out to 2 nodes: what\?[\s\S]* 2\.0█/)
-  expect(screen.emulator.screen()).toContain('▶ digits 2.0.0')
-  await screen.type('\r')
-  expect(screen.emulator.screen()).toMatch(/watch each wave +◂ 5m 0s/)
-  await screen.type('\r')
-  await screen.type('\x03')
-  await screen.until(/^(?!.*(?:begin: digits|watch each wave))/s)
-  expect(screen.hasQuit).toBe(false)
-  await screen.type('u')
-  expect(screen.emulator.screen()).toContain('roll out to 2 nodes: what?')
-  await pressEscape(screen)
-  await screen.until(/^(?!.*what\?)/s)
-  expect(await service.list()).toEqual([])
-})
-
-test('esc leaves the plan of an undo, which was the first step', async () => {
-  const { screen, service } = await openStory()
-  await service.say(ID, { type: 'rollout.ended', term: 2, outcome: 'done', exceptions: [] })
-  await screen.until(/^(?!.*rollout digits)/s)
-  await screen.type('U\r')
-  await screen.saying('● done')
-  await screen.type('u')
-  await screen.saying('plan: undo digits 2.0.0')
-  expect(screen.emulator.screen()).toContain('esc closes')
-  await pressEscape(screen)
-  await screen.until(/^(?!.*plan: undo)/s)
-})
-
 test('a wave that was broken off is said to be, and its time stands still', async () => {
-  const { screen, service } = await openStory({}, planFor)
+  const { screen, service } = await openRolloutStory({}, planFor)
   await service.say(ID, { type: 'rollout.failing', term: 2, why: 'wave-1 fails its gates' })
   await service.say(ID, { type: 'rollout.ended', term: 2, outcome: 'reverted', exceptions: [] })
   await screen.until(/^(?!.*rollout digits)/s)
@@ -290,7 +144,7 @@ test('a wave that was broken off is said to be, and its time stands still', asyn
 })
 
 test('an undo that cannot be planned says why, and nothing is begun', async () => {
-  const { screen, service } = await openStory({}, (wish) => {
+  const { screen, service } = await openRolloutStory({}, (wish) => {
     if (wish.undoes === null) return planFor(wish)
     throw new EdgeError('PLAN_INVALID', {
       message: `nothing to go back to behind ${wish.undoes}`,
@@ -310,7 +164,7 @@ test('an undo that cannot be planned says why, and nothing is begun', async () =
 })
 
 test('in a production context the number of nodes is typed, and why', async () => {
-  const { screen, service } = await open({ production: true })
+  const { screen, service } = await openRolloutScreen({ production: true })
   await screen.type('  u')
   await screen.type('\r')
   await screen.type('\r')
@@ -328,7 +182,7 @@ test('in a production context the number of nodes is typed, and why', async () =
 
 test('a viewer looks at rollouts and decides nothing', async () => {
   const rights = { role: 'viewer', permissions: [], sites: '*' } as const
-  const { screen, service } = await openStory({ standing: { ...LOCAL_STANDING, rights } })
+  const { screen, service } = await openRolloutStory({ standing: { ...LOCAL_STANDING, rights } })
   await screen.until('rollout digits 2.0.0')
   await screen.type('u')
   expect(screen.emulator.text().at(-1)).toContain('Roll out needs the role operator')
@@ -340,7 +194,7 @@ test('a viewer looks at rollouts and decides nothing', async () => {
 })
 
 test('says loudly that nobody drives it, and goes on with it from here when asked', async () => {
-  const { screen, service } = await openStory()
+  const { screen, service } = await openRolloutStory()
   service.drivenBy = null
   await service.say(ID, { type: 'node.cleared', node: 'node-2', why: 'it answers again' })
   await screen.until('NOBODY DRIVES IT')
@@ -353,8 +207,8 @@ test('says loudly that nobody drives it, and goes on with it from here when aske
 })
 
 test('two consoles over one journal see the same, and what is decided in one is seen in the other', async () => {
-  const first = await openStory()
-  const second = await open({}, [], planFor, first.dir)
+  const first = await openRolloutStory()
+  const second = await openRolloutScreen({}, [], planFor, first.dir)
   for (const { screen } of [first, second]) {
     await screen.until('rollout digits 2.0.0')
     await screen.type('U\r')
@@ -369,7 +223,7 @@ test('two consoles over one journal see the same, and what is decided in one is 
 
 test('hundreds of nodes are shown worst first, and a filter finds them', async () => {
   const many = Array.from({ length: 300 }, (_, at) => `cam-${String(at).padStart(3, '0')}`)
-  const { screen, service } = await open({ columns: 80, rows: 24 })
+  const { screen, service } = await openRolloutScreen({ columns: 80, rows: 24 })
   const large = planOf({ canary: ['cam-000'], 'wave-1': many.slice(1) }, { rollout: ID })
   service.drivenBy = 'ben@laptop'
   await service.say(
@@ -391,7 +245,7 @@ test('hundreds of nodes are shown worst first, and a filter finds them', async (
 })
 
 test('what others wrote into a journal is shown and never executed', async () => {
-  const { screen, service } = await open({ columns: 200, rows: 60 })
+  const { screen, service } = await openRolloutScreen({ columns: 200, rows: 60 })
   service.drivenBy = 'evil\u001b]0;owned\u0007'
   const hostile = planOf({ 'ca\u001b[2Jnary': ['node-1'] }, { rollout: ID })
   await service.say(
