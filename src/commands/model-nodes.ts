@@ -124,7 +124,9 @@ export function heldPackages(
     })
   }
   for (const item of confirmed) {
-    if (held.some(({ digest, state }) => digest === item.digest && state === 'confirmed')) continue
+    const isTold = ({ kind, digest, state }: HeldPackage): boolean =>
+      state === 'confirmed' && kind === item.kind && digest === named(item).digest
+    if (held.some(isTold)) continue
     const isReplaced = held.some(({ kind, isServed }) => kind === item.kind && isServed)
     const isServed = !isReplaced && (item.kind === 'config' || isRunning(item, model))
     held.push({
@@ -155,6 +157,7 @@ function isRunning(
   return model !== null && model.name === name && model.version === version
 }
 
-function named({ kind, name, version, digest }: Changes['confirmed'][number]) {
-  return { kind, name, version, digest }
+/** What a node was set up with is no package: nobody else has it by that digest. */
+function named({ kind, name, version, digest, origin }: Changes['confirmed'][number]) {
+  return { kind, name, version, digest: origin === undefined ? digest : null }
 }
