@@ -1,7 +1,9 @@
 import type { Counts, GateLimits } from '../../src/rollout/contract.ts'
+import { partsOf } from '../../src/rollout/gate-input.ts'
 import type { GateInput, PeerEvidence } from '../../src/rollout/gates/contract.ts'
 import { plus } from '../../src/rollout/gates/expected.ts'
 import { judge } from '../../src/rollout/gates/judge.ts'
+import { withLook } from '../../src/rollout/gates/looks.ts'
 import { DEFAULT_STRATEGY } from '../../src/rollout/strategy.ts'
 
 const NO_COUNTS = { requests: 0, failed: 0, slow: 0 }
@@ -29,6 +31,10 @@ export interface Scenario {
   readonly sickShare: number
   /** A node that was so before and stays so. */
   readonly sickBefore: number
+  /** How long nodes have counted before the rollout, s. */
+  readonly beforeSec: number
+  /** Times that all shares of the fleet rise, whatever a node serves, at the moment that the first wave begins. */
+  readonly shift: number
   /** Times more failures on changed nodes: 1 is an A/A rollout. */
   readonly effect: number
 }
@@ -49,6 +55,8 @@ export const ORDINARY: Scenario = {
   siteFaultShare: 0,
   sickShare: 0,
   sickBefore: 0,
+  beforeSec: 3600,
+  shift: 1,
   effect: 1,
 }
 
@@ -74,7 +82,6 @@ export interface Watch {
 /** The limits that hold when nobody says otherwise, and soaks of five minutes to half an hour. */
 export const WATCH: Watch = { limits: DEFAULT_STRATEGY.gates, soakSec: 300, maxSoakSec: 1800, tickSec: 10 }
 
-const BEFORE_SEC = 3600
 /** Shares of the fleet that have changed after the canary wave and each that follows. */
 const WAVES = [0, 0.1, 0.3, 1]
 
@@ -103,21 +110,30 @@ export function simulateRollout(scenario: Scenario, random: () => number, watch:
     if (scenario.siteFaultsAnHour > 0 && faulty.site < 0 && random() < (scenario.siteFaultsAnHour * sec) / 3600) {
       faulty = { site: Math.floor(random() * scenario.sites), untilSec: nowSec + 120 }
     }
-    const day = Math.exp(scenario.diurnal * Math.sin(phase + (2 * Math.PI * nowSec) / 86_400))
+    const day =
+      (to === 'before' ? 1 : scenario.shift) *
+      Math.exp(scenario.diurnal * Math.sin(phase + (2 * Math.PI * nowSec) / 86_400))
     for (const node of fleet) {
       node[to] = plus(node[to], count(node, { scenario, sec, day, isFaulty: faulty.site === node.site, random }))
     }
   }
-  for (let sec = 0; sec < BEFORE_SEC; sec += 60) step(60, 'before')
+  const partSec = scenario.beforeSec / 60
+  for (let part = 0; part < 60; part++) step(partSec, 'before')
   let pauses = 0
   for (const [wave, share] of WAVES.entries()) {
-    change(fleet, wave === 0 ? 'representative' : Math.ceil(share * fleet.length))
+    change(
+      fleet,
+      wave === 0 ? 'representative' : fleet.filter((one) => one.isChanged).length + Math.ceil(share * fleet.length),
+    )
     if (wave === 0 && scenario.sickShare > 0)
       for (const node of fleet.filter((one) => one.isChanged).slice(0, 1)) node.isSick = true
     for (const node of fleet) node.since = NO_COUNTS
+    let looks: GateInput['looks'] = { changed: [], unchanged: [] }
     for (let sec = watch.tickSec; ; sec += watch.tickSec) {
       step(watch.tickSec, 'since')
-      const { verdict, findings } = judge(evidence(fleet, watch.limits))
+      const judged = judge({ ...evidence(fleet, watch.limits), looks })
+      looks = withLook(looks, judged)
+      const { verdict, findings } = judged
       if (verdict === 'fail') {
         const why = findings.find((one) => one.verdict === 'fail')
         return { end: 'stopped', wave, atSec: sec, pauses, why: `${why?.gate} ${why?.against}: ${why?.msg}` }
@@ -194,7 +210,7 @@ function change(fleet: readonly SimulatedNode[], upTo: 'representative' | number
   }
 }
 
-function evidence(fleet: readonly SimulatedNode[], limits: GateLimits): GateInput {
+function evidence(fleet: readonly SimulatedNode[], limits: GateLimits): Omit<GateInput, 'looks'> {
   const of = (node: SimulatedNode): PeerEvidence => ({
     key: node.key,
     site: `site-${node.site}`,
@@ -205,7 +221,7 @@ function evidence(fleet: readonly SimulatedNode[], limits: GateLimits): GateInpu
   })
   return {
     limits,
-    waves: WAVES.length,
+    waves: partsOf({ waves: WAVES }, 1),
     changed: fleet.filter(({ isChanged }) => isChanged).map((node) => ({ ...of(node), compared: null })),
     unchanged: fleet.filter(({ isChanged }) => !isChanged).map(of),
   }

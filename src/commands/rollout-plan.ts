@@ -1,7 +1,7 @@
 import { itemWords } from '../../protocol/change.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { blastRadius } from '../rollout/blast-radius.ts'
-import type { Plan, Portion, Strategy, Wave } from '../rollout/contract.ts'
+import type { GateLimits, Plan, Portion, Strategy, Wave } from '../rollout/contract.ts'
 import { formatAge, formatPct } from '../ui/format.ts'
 import { brief } from './exec-selection.ts'
 import { type PrintedColumn, printTable } from './output.ts'
@@ -62,7 +62,8 @@ function lines(plan: Plan, isBrought: boolean): string[] {
     `at once     ${strategy.parallel} steps, and ${portionText(strategy.siteBudget)} of a site unavailable, whatever the cause\n`,
     `stops       ${gates.worseFactor} times as bad as unchanged nodes, or over ${gates.maxFailedPct} % failed, ${gates.maxSlowPct} % over 50 ms, ${gates.maxDisagreePct} % differing; more than ${strategy.maxFailedNodes} nodes of a wave failed\n`,
     '            then what was changed goes back\n',
-    `waits       for ${gates.minRequests} requests of each side; still unclear after ${formatAge(1000 * strategy.maxSoakSec)} it pauses\n`,
+    `waits       for ${gates.minRequests} requests of each side${untilShown(gates)}\n`,
+    `            each wave is watched longer for it; still unclear after ${formatAge(1000 * strategy.maxSoakSec)} it pauses\n`,
   ]
   return [
     `fetched     ${sourcesText(plan)}\n`,
@@ -91,6 +92,10 @@ export function sourcesText({ sources }: Pick<Plan, 'sources'>): string {
 /** Whether a rollout waits for people who bring its package, where it is not on the nodes yet. */
 export function isOnlyBrought({ sources }: Pick<Plan, 'sources'>): boolean {
   return sources.every(({ kind }) => kind === 'link')
+}
+
+function untilShown({ severeFactor = 1 }: GateLimits): string {
+  return severeFactor > 1 ? `, and until ${severeFactor} times as many failures or slow answers would have shown` : ''
 }
 
 function afterWave({ needsApproval }: Wave, isLast: boolean, { soakSec, maxSoakSec }: Strategy): string {

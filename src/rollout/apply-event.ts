@@ -1,6 +1,7 @@
 import { applyStep, release } from './apply-step.ts'
 import type { RolloutEvent } from './contract.ts'
 import { type Draft, newWave } from './draft.ts'
+import { withLook } from './gates/looks.ts'
 import { CATCH_UP, type NodeState, runningWave, START, type WaveState } from './state.ts'
 
 /** The fold's one step: what an event makes of a state. Never throws; an event that does not fit changes nothing. */
@@ -32,10 +33,15 @@ export function applyEvent(draft: Draft, event: RolloutEvent): void {
           baseline: event.counters,
           soakFrom: event.at,
           soaks: soaks + 1,
+          looks: { changed: [], unchanged: [] },
         }))
       break
     case 'gate.judged':
-      changeWave(draft, event.wave, () => ({ verdict: event.verdict, judgedAt: event.at }))
+      changeWave(draft, event.wave, ({ looks }) => ({
+        verdict: event.verdict,
+        judgedAt: event.at,
+        looks: withLook(looks, event.verdict),
+      }))
       break
     case 'wave.ended':
       changeWave(draft, event.wave, (wave) =>

@@ -63,6 +63,12 @@ export interface GateLimits {
   readonly maxDisagreePct: number
   /** Times the share of nodes not yet changed that counts as worse. */
   readonly worseFactor: number
+  /**
+   * Times the expected share that a wave must not pass with: it goes on being watched until that would have shown, with a chance
+   * of at most `missed` that it does not. 1, or absent in plans of before: nothing has to be shown.
+   */
+  readonly severeFactor?: number | undefined
+  readonly missed?: number | undefined
   /** Fewer requests of a side decide nothing. */
   readonly minRequests: number
   /** Chance of stopping a release that is as good as the one before, over the whole rollout. */

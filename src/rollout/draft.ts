@@ -29,6 +29,7 @@ export function newWave(wave: Pick<WaveState, 'name' | 'nodes' | 'needsApproval'
     promotedBy: null,
     verdict: null,
     judgedAt: null,
+    looks: { changed: [], unchanged: [] },
     baseline: null,
     soakFrom: null,
     soaks: 0,

@@ -1,4 +1,4 @@
-import type { Baseline, Counts, NodeKey, Plan, PlanNode } from './contract.ts'
+import type { Baseline, Counts, NodeKey, PlanNode } from './contract.ts'
 import type { Deliberation } from './deliberation.ts'
 import type { ChangedEvidence, GateInput, PeerEvidence } from './gates/contract.ts'
 import { countsBetween, isSound } from './gates/counts.ts'
@@ -45,7 +45,13 @@ export function gateInputOf(on: Deliberation, wave: WaveState): GateInput {
       unchanged.push(evidenceOf(on, planned, wave))
     }
   }
-  return { limits: on.draft.plan.strategy.gates, waves: partsOf(on.draft.plan, wave.soaks), changed, unchanged }
+  return {
+    limits: on.draft.plan.strategy.gates,
+    waves: partsOf(on.draft.plan, wave.soaks),
+    changed,
+    unchanged,
+    looks: wave.looks,
+  }
 }
 
 /**
@@ -53,7 +59,7 @@ export function gateInputOf(on: Deliberation, wave: WaveState): GateInput {
  * up; within a wave the first soak has two thirds of it and the k-th a part of 1/k(k+1) of that, which add up to all of it
  * however many come.
  */
-export function partsOf({ waves }: Pick<Plan, 'waves'>, soaks: number): number {
+export function partsOf({ waves }: { readonly waves: readonly unknown[] }, soaks: number): number {
   return (waves.length + 1) * 1.5 * (soaks <= 1 ? 1 : soaks * (soaks + 1))
 }
 

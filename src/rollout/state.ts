@@ -11,6 +11,7 @@ import type {
   RolloutPhase,
   StepName,
 } from './contract.ts'
+import type { GateInput } from './gates/contract.ts'
 
 /** Name of the wave after the last one, of nodes that could not be changed in theirs. */
 export const CATCH_UP = 'catch-up'
@@ -34,6 +35,8 @@ export interface WaveState {
   readonly promotedBy: string | null
   readonly verdict: GateVerdict | null
   readonly judgedAt: number | null
+  /** What changed and unchanged nodes had counted at each judgement of the stretch that runs. */
+  readonly looks: GateInput['looks']
   /** Counters as the soak began, and when that was; taken anew for nodes of the wave that come later. */
   readonly baseline: Readonly<Record<NodeKey, Baseline>> | null
   readonly soakFrom: number | null

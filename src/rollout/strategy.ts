@@ -72,6 +72,8 @@ const gates = z.strictObject({
   maxSlowPct: share(10),
   maxDisagreePct: share(20),
   worseFactor: z.number().min(1).max(100).default(2),
+  severeFactor: z.number().min(1).max(100).default(3),
+  missed: z.number().gt(0).max(0.5).default(0.05),
   minRequests: z.int().min(1).max(1_000_000).default(50),
   falseStop: z.number().gt(0).max(0.5).default(0.05),
 })
@@ -129,12 +131,13 @@ export const STRATEGY_KEYS: Readonly<Record<keyof typeof shape, string>> = {
   waves: 'sizes of the waves after the canary, of all nodes: `5` or `"20%"`; the last one is repeated',
   siteBudget: 'most nodes of a site that may be unavailable at once, whatever made them so',
   parallel: 'most steps under way at once',
-  soak: 'how long each node is watched, at least, before it is confirmed',
+  soak: 'how long each node is watched, at least, before it is confirmed; longer where the gates need it',
   maxSoak: 'how long it is watched at most while too little is known; then the rollout pauses',
   pauseAfter: 'waves behind which somebody has to approve: `canary`, `wave-1`, …, or `all`',
   shadow:
     'try it beside what serves first (`nodes`, `source`, `samples`, `samplePct` of the live pictures, `maxDisagreePct`, `maxWorsePoints`, `labelled`); `null` for no shadow',
-  gates: 'limits of a wave (`maxFailedPct`, `maxSlowPct`, `maxDisagreePct`, `worseFactor`, `minRequests`, `falseStop`)',
+  gates:
+    'limits of a wave (`maxFailedPct`, `maxSlowPct`, `maxDisagreePct`, `worseFactor`, `minRequests`, `falseStop`); it soaks on, up to `maxSoak`, until `severeFactor` times as many failures would have shown but for a chance of `missed` (`severeFactor: 1` asks for no such proof)',
   localGates: "limits of each node's own watch (`maxFailedPct`, `maxSlowPct`, `maxDisagreePct`, `minRequests`)",
   maxFailedNodes: 'most nodes of a wave that may fail or go back by themselves before the rollout stops',
   confirmWithin: 'how long a node serves it without a confirmation before it goes back by itself',

@@ -3,7 +3,7 @@ import { eventually } from '../support/edge-daemon.ts'
 import { RolloutFleet } from '../support/rollout-fleet.ts'
 
 /** Times of answers are those of the machine that the test runs on, and judge nothing. */
-const GATES = 'gates={"minRequests":5,"maxSlowPct":100,"worseFactor":100}'
+const GATES = 'gates={"minRequests":5,"maxSlowPct":100,"worseFactor":100,"severeFactor":1}'
 
 let fleet: RolloutFleet
 

@@ -26,4 +26,6 @@ export interface GateInput {
   readonly waves: number
   readonly changed: readonly ChangedEvidence[]
   readonly unchanged: readonly PeerEvidence[]
+  /** What all changed and all unchanged nodes had counted at each look since the stretch began: bursts show in it. */
+  readonly looks: { readonly changed: readonly Counts[]; readonly unchanged: readonly Counts[] }
 }

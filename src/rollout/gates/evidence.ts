@@ -33,17 +33,3 @@ export function logEvidence(tallies: readonly Tally[], factors: readonly number[
   const top = Math.max(...logs)
   return top + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - top), 0) / logs.length)
 }
-
-/**
- * Variance over mean of counts that should differ by chance alone (Pearson), drawn to `PRIOR_DISPERSION` while there are
- * few; at least 1.
- * @param freedom counts that are free: those given less the means that were estimated from them
- */
-export function dispersionOf(counts: readonly { seen: number; expected: number }[], freedom: number): number {
-  const known = counts.filter(({ expected }) => expected > 0)
-  const chi2 = known.reduce((sum, { seen, expected }) => sum + (seen - expected) ** 2 / expected, 0)
-  return Math.max(1, (chi2 + PRIOR_DISPERSION * PRIOR_COUNTS) / (Math.max(0, freedom) + PRIOR_COUNTS))
-}
-
-const PRIOR_DISPERSION = 2
-const PRIOR_COUNTS = 3

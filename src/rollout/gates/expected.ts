@@ -1,7 +1,8 @@
 import type { Counts, NodeKey } from '../contract.ts'
-import type { PeerEvidence } from './contract.ts'
+import type { GateInput, PeerEvidence } from './contract.ts'
 import { isSound } from './counts.ts'
-import { dispersionOf } from './evidence.ts'
+import { dispersionInTime, dispersionOf, type Residual } from './dispersion.ts'
+import { fleetTimes, median, type Seen, siteTimes } from './past.ts'
 
 /** A measure of a gate: which requests count against a node. */
 export type Measure = (counts: Counts) => number
@@ -19,9 +20,8 @@ export interface Expectation {
 /** Changed nodes with one set of peers. */
 export interface Stratum {
   readonly changed: readonly Expectation[]
-  /** Failures that the peers' share rests on, and squared relative uncertainty of how those nodes are. */
-  readonly peerFailures: number
-  readonly peerSpread: number
+  /** Squared relative uncertainty of the share that is expected of all of them. */
+  readonly spread: number
   /** No peer of the site is left: nodes of other sites stand in, and what befalls this site cannot be told from the change. */
   readonly isBorrowed: boolean
 }
@@ -47,47 +47,113 @@ const CLIP_FEW = 2
 /**
  * What is to be expected of changed nodes if the change makes no difference (difference in differences): the share of the
  * unchanged nodes of the same site and class over the same time, times what the node's share was to theirs before. Where no
- * such node has traffic those of the site stand in, then those of the fleet. `floor` is a share that is harmless: at least
- * that much is always expected.
+ * such node has traffic those of the site stand in, then those of the fleet. The fewer failures the peers had, the more it
+ * rests on the time before (`past.ts`). `floor` is a share that is harmless: at least that much is always expected.
  */
 export function expectations(
-  sides: { readonly changed: readonly PeerEvidence[]; readonly unchanged: readonly PeerEvidence[] },
+  input: Pick<GateInput, 'changed' | 'unchanged' | 'looks'>,
   measure: Measure,
-  options: { readonly floor: number; readonly minRequests: number },
+  { floor, minRequests }: { readonly floor: number; readonly minRequests: number },
 ): Expectations {
-  const changed = sides.changed.filter(hasTraffic)
-  const unchanged = sides.unchanged.filter(hasTraffic)
-  const used = new Map<NodeKey, WithTraffic>()
-  const residuals: { seen: number; expected: number }[] = []
-  const strata: Stratum[] = []
-  for (const { nodes, peers, isBorrowed } of stratified(changed, unchanged, options.minRequests)) {
-    const levels = ownLevels([...nodes, ...peers], measure)
-    const rate = peerRate(peers, levels, measure)
-    if (!peers.every(({ key }) => used.has(key))) {
-      for (const { key, since } of peers) {
-        const expected = since.requests * levelOf(levels, key).level * rate.share
-        residuals.push({ seen: clipped(measure(since), expected), expected })
-      }
+  const changed = input.changed.filter(hasTraffic)
+  const unchanged = input.unchanged.filter(hasTraffic)
+  const strata = stratified(changed, unchanged, minRequests).map((one) => {
+    const levels = ownLevels([...one.nodes, ...one.peers], measure)
+    return {
+      ...one,
+      levels,
+      rate: peerRate(one.peers, levels, measure),
+      was: shareBefore([...one.nodes, ...one.peers], measure),
     }
-    for (const peer of peers) used.set(peer.key, peer)
-    strata.push({
-      isBorrowed,
-      peerFailures: Math.max(rate.failures, options.floor * rate.requests),
-      peerSpread: spreadOf(peers, levels) + (isBorrowed ? BORROWED : 0),
-      changed: nodes.map(({ key, since }) => {
-        const { level, spread } = levelOf(levels, key)
-        const expected = since.requests * Math.max(rate.share * level, options.floor)
-        const observed = measure(since)
-        return { key, requests: since.requests, observed, expected, ownSpread: spread }
-      }),
-    })
-  }
-  const peers = [...used.values()].reduce<Counts>((sum, { since }) => plus(sum, since), {
-    requests: 0,
-    failed: 0,
-    slow: 0,
   })
-  return { strata, peers, dispersion: dispersionOf(residuals, residuals.length - strata.length) }
+  const used = new Map<NodeKey, WithTraffic>()
+  const residuals: Residual[] = []
+  for (const { peers, levels, rate } of strata) {
+    for (const peer of peers) {
+      if (used.has(peer.key)) continue
+      const expected = peer.since.requests * levelOf(levels, peer.key).level * rate.share
+      residuals.push({ seen: clipped(measure(peer.since), expected), expected })
+      used.set(peer.key, peer)
+    }
+  }
+  const peers = sumOf([...used.values()])
+  // What came since the last look is what the evidence may rest on.
+  const inTime = dispersionInTime(
+    [
+      [...input.looks.changed, sumOf(changed)],
+      [...input.looks.unchanged, peers],
+    ],
+    measure,
+  )
+  const dispersion = dispersionOf(residuals, residuals.length - strata.length, inTime)
+  const sites = seenAtSites(unchanged, measure, { floor, dispersion })
+  return {
+    peers,
+    dispersion,
+    strata: strata.map(({ site, nodes, peers, isBorrowed, levels, rate, was }) => {
+      const peerSpread = spreadOf(peers, levels) + (isBorrowed ? BORROWED : 0)
+      const failures = Math.max(rate.failures, floor * rate.requests)
+      const ofOthers = [...sites].flatMap(([name, seen]) => (name === site ? [] : [seen]))
+      const times =
+        was === null
+          ? null
+          : siteTimes(
+              fleetTimes(ofOthers),
+              // Those who stand in for a site have spoken as the fleet.
+              isBorrowed
+                ? NOTHING_SEEN
+                : asIndependent(failures, rate.requests * Math.max(was, floor), dispersion, peerSpread),
+            )
+      const share = was === null || times === null ? rate.share : Math.max(was, floor) * times.factor
+      return {
+        isBorrowed,
+        spread: times === null ? peerSpread + dispersion / failures : times.spread + (isBorrowed ? BORROWED : 0),
+        changed: nodes.map(({ key, since }) => {
+          const { level, spread } = levelOf(levels, key)
+          const expected = since.requests * Math.max(share * level, floor)
+          return { key, requests: since.requests, observed: measure(since), expected, ownSpread: spread }
+        }),
+      }
+    }),
+  }
+}
+
+const NO_COUNTS: Counts = { requests: 0, failed: 0, slow: 0 }
+const NOTHING_SEEN: Seen = { seen: 0, expected: 0 }
+
+/** What the unchanged nodes of each site counted and were to be expected to count. */
+function seenAtSites(
+  unchanged: readonly WithTraffic[],
+  measure: Measure,
+  { floor, dispersion }: { readonly floor: number; readonly dispersion: number },
+): ReadonlyMap<string, Seen> {
+  const sites = Map.groupBy(unchanged, ({ site }) => site)
+  return new Map(
+    [...sites].flatMap(([site, nodes]) => {
+      const was = shareBefore(nodes, measure)
+      if (was === null) return []
+      const levels = ownLevels(nodes, measure)
+      const { failures, requests } = peerRate(nodes, levels, measure)
+      const expected = requests * Math.max(was, floor)
+      const seen = asIndependent(Math.max(failures, floor * requests), expected, dispersion, spreadOf(nodes, levels))
+      return [[site, seen] as const]
+    }),
+  )
+}
+
+/** Counts as if they varied by chance alone. */
+function asIndependent(failures: number, expected: number, dispersion: number, spread: number): Seen {
+  const inflation = dispersion + spread * expected
+  return { seen: failures / inflation, expected: expected / inflation }
+}
+
+/** Share of all the nodes before the rollout; null when nobody knows. */
+function shareBefore(nodes: readonly WithTraffic[], measure: Measure): number | null {
+  const known = nodes.flatMap(({ before }) =>
+    before !== null && isSound(before) && before.requests > 0 ? [before] : [],
+  )
+  const all = known.reduce(plus, NO_COUNTS)
+  return all.requests === 0 ? null : measure(all) / all.requests
 }
 
 type WithTraffic = PeerEvidence & { readonly since: Counts }
@@ -102,9 +168,21 @@ export function hasTraffic<N extends PeerEvidence>(node: N): node is N & { reado
   return node.since !== null && isSound(node.since) && node.since.requests > 0
 }
 
+/** What nodes counted together in the stretch. */
+export function sumOf(nodes: readonly { readonly since: Counts }[]): Counts {
+  return nodes.reduce<Counts>((sum, { since }) => plus(sum, since), NO_COUNTS)
+}
+
 /** Sum of counts. */
 export function plus(a: Counts, b: Counts): Counts {
   return { requests: a.requests + b.requests, failed: a.failed + b.failed, slow: a.slow + b.slow }
+}
+
+interface Stratified {
+  readonly site: string
+  readonly nodes: readonly WithTraffic[]
+  readonly peers: readonly WithTraffic[]
+  readonly isBorrowed: boolean
 }
 
 /** Changed nodes by the narrowest set of unchanged ones that had enough traffic; those that have none are left out. */
@@ -112,8 +190,8 @@ function stratified(
   changed: readonly WithTraffic[],
   unchanged: readonly WithTraffic[],
   minRequests: number,
-): { nodes: readonly WithTraffic[]; peers: readonly WithTraffic[]; isBorrowed: boolean }[] {
-  const strata = new Map<string, { nodes: WithTraffic[]; peers: readonly WithTraffic[]; isBorrowed: boolean }>()
+): Stratified[] {
+  const strata = new Map<string, Stratified & { readonly nodes: WithTraffic[] }>()
   for (const node of changed) {
     const ofSite = unchanged.filter(({ site }) => site === node.site)
     const sets: [string, readonly WithTraffic[], boolean][] = [
@@ -125,7 +203,7 @@ function stratified(
     if (enough === undefined) continue
     const [level, peers, isBorrowed] = enough
     const name = `${node.site}\n${level}`
-    const stratum = strata.get(name) ?? { nodes: [], peers, isBorrowed }
+    const stratum = strata.get(name) ?? { site: node.site, nodes: [], peers, isBorrowed }
     stratum.nodes.push(node)
     strata.set(name, stratum)
   }
@@ -173,11 +251,6 @@ function peerRate(
   const failures = parts.reduce((sum, { seen, weight }) => sum + clipped(seen, middle * weight), 0)
   const requests = parts.reduce((sum, { weight }) => sum + weight, 0)
   return { failures, requests, share: failures / requests }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? 0
 }
 
 /** Spread of a mean over nodes, each weighing as much as its traffic. */

@@ -1,4 +1,4 @@
-import type { Counts, GateFinding } from '../contract.ts'
+import type { GateFinding, GateLimits } from '../contract.ts'
 import type { GateInput } from './contract.ts'
 import { logEvidence, type Tally } from './evidence.ts'
 import {
@@ -8,7 +8,7 @@ import {
   expectations,
   hasTraffic,
   type Measure,
-  plus,
+  sumOf,
 } from './expected.ts'
 import { againstLimit, againstPeers, type Words } from './words.ts'
 
@@ -21,7 +21,7 @@ export interface Share {
 }
 
 /** Part of a limit that nobody minds: shares are compared from there on, so that two failures are not twice as bad as one. */
-const HARMLESS = 0.2
+const HARMLESS = 0.15
 /** Multiples of `worseFactor`, and of a limit, that evidence is gathered for. */
 const WORSE = [1, 2, 5]
 const OVER = [1.5, 3, 10]
@@ -40,7 +40,7 @@ export function judgeShare(input: GateInput, share: Share, threshold: number): G
   const limit = Math.max(LEAST_SHARE, share.limitPct / 100)
   const options = { floor: limit * HARMLESS, minRequests: limits.minRequests }
   const found = expectations(input, share.measure, options)
-  const all = sum(input.changed)
+  const all = sumOf(input.changed.filter(hasTraffic))
   const tooFew = all.requests < limits.minRequests
   return input.unchanged.length === 0 ? [limitFinding()] : [limitFinding(), peerFinding()]
 
@@ -48,10 +48,16 @@ export function judgeShare(input: GateInput, share: Share, threshold: number): G
     const units = limitUnits(input, found, share.measure, limit)
     const expected = units.reduce((total, unit) => total + unit.expected, 0)
     const observed = share.measure(all)
-    const isProved = isWorse((some) => [pooled(some, found.dispersion)], units, OVER, threshold)
+    const tallies = (some: readonly Unit[]) => [pooled(some, found.dispersion)]
+    const isProved = isWorse(tallies, units, OVER, threshold)
     const isOver = observed > limit * all.requests
-    const isExplained = isOver && observed <= expected
-    const verdict = tooFew ? 'inconclusive' : isProved ? 'fail' : observed <= expected ? 'pass' : 'inconclusive'
+    // Where peers are far over the limit themselves, some more or fewer than at them are chance.
+    const isFarOver = expected > 2 * limit * all.requests
+    const isLikeOthers =
+      isFarOver && logEvidence([{ ...pooled(units, found.dispersion), observed }], OVER.slice(0, 1)) <= 0
+    const isWell = observed <= expected || isLikeOthers
+    const isExplained = isOver && isWell
+    const verdict = tooFew ? 'inconclusive' : isProved ? 'fail' : isWell ? 'pass' : 'inconclusive'
     const msg = againstLimit(share.words, { observed, requests: all.requests, limitPct: share.limitPct, isExplained })
     return {
       gate: share.gate,
@@ -72,8 +78,11 @@ export function judgeShare(input: GateInput, share: Share, threshold: number): G
     const factors = WORSE.map((times) => Math.max(1.05, limits.worseFactor) * times)
     const isProved = isWorse(tallies, units, factors, threshold)
     const leans = logEvidence(tallies(units), factors.slice(0, 1)) > 0
+    // Below so many times what is harmless nothing is severe, whatever was to be expected.
+    const atFloor = { observed, expected: options.floor * requests, spread: 0, dispersion: found.dispersion }
+    const isTold = wouldHaveShown([tallies(units), [atFloor]], limits)
     const few = requests < limits.minRequests || found.peers.requests < limits.minRequests
-    const verdict = few ? 'inconclusive' : isProved ? 'fail' : leans ? 'inconclusive' : 'pass'
+    const verdict = few ? 'inconclusive' : isProved ? 'fail' : leans || !isTold ? 'inconclusive' : 'pass'
     const msg = againstPeers(share.words, {
       observed,
       requests,
@@ -81,9 +90,20 @@ export function judgeShare(input: GateInput, share: Share, threshold: number): G
       peers: { observed: share.measure(found.peers), requests: found.peers.requests },
       worseFactor: limits.worseFactor,
       floor: options.floor,
+      notExcluded: verdict === 'inconclusive' && !few && !isTold ? (limits.severeFactor ?? null) : null,
     })
     return { gate: share.gate, against: 'baseline', verdict, msg, changed: all, baseline: found.peers }
   }
+}
+
+/**
+ * Whether an item that is `severeFactor` times worse would have shown: the likelihood is against it by so much that it goes
+ * unseen with a chance of at most `missed`, however often somebody looks (the same test from the other side). Always so where
+ * the strategy asks for nothing.
+ */
+function wouldHaveShown(ways: readonly (readonly Tally[])[], { severeFactor = 1, missed = 1 }: GateLimits): boolean {
+  if (severeFactor <= 1) return true
+  return ways.some((tallies) => logEvidence(tallies, [severeFactor]) <= Math.log(missed))
 }
 
 /** What one node says, or one site where no node is left to compare with: the least that can be left out. */
@@ -125,10 +145,8 @@ function pooled(units: readonly Expectation[], dispersion: number): Tally {
  */
 function limitUnits(input: GateInput, found: Expectations, measure: Measure, limit: number): Unit[] {
   const explained = new Map(
-    found.strata.flatMap(({ changed, peerFailures, peerSpread, isBorrowed }) =>
-      changed.map(
-        (one) => [one.key, { ...one, isBorrowed, spread: found.dispersion / peerFailures + peerSpread }] as const,
-      ),
+    found.strata.flatMap(({ changed, spread, isBorrowed }) =>
+      changed.map((one) => [one.key, { ...one, isBorrowed, spread }] as const),
     ),
   )
   const alone = new Map<string, Unit[]>()
@@ -171,16 +189,10 @@ function asOne(some: readonly Expectation[]): Expectation {
 }
 
 function byStratum(units: readonly Unit[], found: Expectations): Tally[] {
-  return found.strata.flatMap(({ peerFailures, peerSpread }, index) => {
+  return found.strata.flatMap(({ spread }, index) => {
     const some = units.filter(({ stratum }) => stratum === index)
     if (some.length === 0) return []
     const tally = pooled(some, found.dispersion)
-    return [{ ...tally, spread: tally.spread + peerSpread + found.dispersion / peerFailures }]
+    return [{ ...tally, spread: tally.spread + spread }]
   })
-}
-
-function sum(nodes: GateInput['changed']): Counts {
-  return nodes
-    .filter(hasTraffic)
-    .reduce<Counts>((all, { since }) => plus(all, since), { requests: 0, failed: 0, slow: 0 })
 }

@@ -46,15 +46,18 @@ export function againstPeers(
     worseFactor: number
     /** Share below which nothing counts as worse. */
     floor: number
+    /** So many times as many could still be hidden by chance; null when they would have shown. */
+    notExcluded: number | null
   },
 ): string {
-  const { observed, requests, expected, peers, worseFactor, floor } = figures
+  const { observed, requests, expected, peers, worseFactor, floor, notExcluded } = figures
+  const hidden = notExcluded === null ? '' : `; ${notExcluded} times as many are not excluded yet`
   if (peers.requests === 0) return `no ${words.of} at nodes not yet changed to compare with`
   const others = `nodes not yet changed ${shareText(words, peers.observed, peers.requests)}`
   if (requests === 0) return `no ${words.of} at changed nodes to compare, ${others}`
   if (observed < floor * requests) {
-    return `${shareText(words, observed, requests)}, ${others}; below ${(100 * floor).toFixed(1)} % nothing counts as worse`
+    return `${shareText(words, observed, requests)}, ${others}; below ${(100 * floor).toFixed(1)} % nothing counts as worse${hidden}`
   }
   const times = expected > 0 ? (observed / expected).toFixed(1) : '0.0'
-  return `${shareText(words, observed, requests)}, ${others}: ${times} times what they and the time before let expect, ${worseFactor} is worse`
+  return `${shareText(words, observed, requests)}, ${others}: ${times} times what they and the time before let expect, ${worseFactor} is worse${hidden}`
 }

@@ -51,6 +51,8 @@ const strategy = z.object({
     maxSlowPct: percent,
     maxDisagreePct: percent,
     worseFactor: z.number().nonnegative(),
+    severeFactor: z.number().nonnegative().optional(),
+    missed: z.number().min(0).max(1).optional(),
     minRequests: count,
     falseStop: z.number().min(0).max(1),
   }),

@@ -21,7 +21,7 @@ export function planLines(plan: Plan): PlanLine[] {
     ...(plan.undoes === null ? [] : [{ text: `brings ${broughtText(plan)}`, token: 'title' as const }]),
     { text: `touches ${reachText(radius)}`, token: 'title' },
     {
-      text: `at least ${formatAge(radius.leastSec * 1000)}: ${counted(plan.waves.length, 'wave')}, each watched ${formatAge(strategy.soakSec * 1000)} or more; at most ${portionText(strategy.siteBudget)} of a site away at once`,
+      text: `at least ${formatAge(radius.leastSec * 1000)}: ${counted(plan.waves.length, 'wave')}, each watched ${watchedText(strategy)}; at most ${portionText(strategy.siteBudget)} of a site away at once`,
       token: 'text',
     },
   ]
@@ -63,6 +63,12 @@ export function planLines(plan: Plan): PlanLine[] {
 function broughtText({ item, nodes }: Plan): string {
   const others = nodes.filter((node) => node.item !== null).length
   return `${itemWords(item)} again${others === 0 ? '' : `, and ${counted(others, 'node')} another version that it had`}`
+}
+
+function watchedText({ soakSec, maxSoakSec, gates }: Plan['strategy']): string {
+  const { severeFactor = 1 } = gates
+  const until = severeFactor > 1 ? `, until ${severeFactor} times as many failures would show` : ''
+  return `${formatAge(soakSec * 1000)} to ${formatAge(maxSoakSec * 1000)}${until}`
 }
 
 function reachText({ nodes, sites, trafficPct }: Reach): string {

@@ -25,7 +25,7 @@ const STRATEGY = {
   maxSoakSec: 60,
   confirmWithinSec: 120,
   siteBudget: { percent: 100 },
-  gates: { ...DEFAULT_STRATEGY.gates, minRequests: 5, maxSlowPct: 100 },
+  gates: { ...DEFAULT_STRATEGY.gates, minRequests: 5, maxSlowPct: 100, severeFactor: 1 },
   localGates: { ...DEFAULT_STRATEGY.localGates, minRequests: 5, maxSlowPct: 100 },
 } as const
 

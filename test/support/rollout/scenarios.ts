@@ -16,11 +16,14 @@ const strategy = fc
       fc.record({ percent: fc.integer({ min: 1, max: 100 }) }),
     ),
     maxFailedNodes: fc.integer({ min: 0, max: 3 }),
+    // Where something has to be shown, waves of few requests soak to the last and pause.
+    severeFactor: fc.constantFrom(1, 1, 1, 3),
     shadow: fc.constantFrom('none' as const, 'canary' as const, 'all' as const),
   })
-  .map(({ soakSec, moreSoakSec, slackSec, shadow, ...rest }) => ({
+  .map(({ soakSec, moreSoakSec, slackSec, severeFactor, shadow, ...rest }) => ({
     ...DEFAULT_STRATEGY,
     ...rest,
+    gates: { ...DEFAULT_STRATEGY.gates, severeFactor },
     soakSec,
     maxSoakSec: soakSec + moreSoakSec,
     confirmWithinSec: soakSec + moreSoakSec + slackSec,

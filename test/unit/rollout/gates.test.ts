@@ -35,7 +35,7 @@ function input(
   unchanged: readonly PeerEvidence[],
   over: Partial<GateLimits> = {},
 ): GateInput {
-  return { limits: { ...LIMITS, ...over }, waves: 4, changed, unchanged }
+  return { limits: { ...LIMITS, ...over }, waves: 4, changed, unchanged, looks: { changed: [], unchanged: [] } }
 }
 
 function finding(
@@ -161,6 +161,58 @@ describe('gates of a wave', () => {
     )
     expect(finding(input(nodes(4, 'c', alert), nodes(20, 'u')), 'alerts', 'baseline')?.verdict).toBe('fail')
     expect(finding(input(nodes(4, 'c', alert), nodes(20, 'u', alert)), 'alerts', 'baseline')?.verdict).toBe('pass')
+  })
+
+  it('pass only when three times as many would have shown, where the strategy asks for that', () => {
+    const asked = { severeFactor: 3, missed: 0.05 }
+    const quiet = { before: { requests: 100_000, failed: 500, slow: 1000 } }
+    const few = [
+      nodes(2, 'c', { ...quiet, ...failing(300, 1) }),
+      nodes(3, 'u', { ...quiet, ...failing(300, 2) }),
+    ] as const
+    expect(finding(input(...few), 'failed', 'baseline')?.verdict).toBe('pass')
+    const waits = finding(input(...few, asked), 'failed', 'baseline')
+    expect(waits?.verdict).toBe('inconclusive')
+    expect(waits?.msg).toContain('3 times as many are not excluded yet')
+    const enough = [
+      nodes(2, 'c', { ...quiet, ...failing(3000, 10) }),
+      nodes(3, 'u', { ...quiet, ...failing(3000, 20) }),
+    ] as const
+    expect(finding(input(...enough, asked), 'failed', 'baseline')?.verdict).toBe('pass')
+    expect(finding(input(...enough, asked), 'failed', 'baseline')?.msg).not.toContain('excluded')
+  })
+
+  it('rest on the time before where peers are few, and not where these say that times have changed', () => {
+    const known = { before: { requests: 100_000, failed: 500, slow: 1000 } }
+    const changed = [
+      ...nodes(2, 'c', { ...known, ...failing(1500, 30) }),
+      ...nodes(2, 'd', { ...known, ...failing(1500, 30), site: 'plant-b' }),
+    ]
+    const peers = (failed: number, over: Partial<ChangedEvidence> = known) => [
+      node('u', { ...over, ...failing(1500, failed) }),
+      node('v', { ...over, ...failing(1500, failed), site: 'plant-b' }),
+    ]
+    const of = (unchanged: readonly PeerEvidence[], some = changed) =>
+      finding(input(some, unchanged), 'failed', 'baseline')?.verdict
+    expect(of(peers(8))).toBe('fail')
+    const withoutPast = changed.map((one) => ({ ...one, before: null }))
+    expect(of(peers(8, { before: null }), withoutPast)).not.toBe('fail')
+    expect(of(peers(30))).toBe('pass')
+    // A whole fleet fares worse than before: the past says nothing.
+    const bad = changed.map((one) => ({ ...one, ...failing(1500, 300) }))
+    expect(of(peers(300), bad)).toBe('pass')
+  })
+
+  it('weigh failures less where they came in bursts, told by the looks before', () => {
+    const changed = nodes(4, 'c', failing(1000, 26))
+    const unchanged = nodes(1, 'u', failing(1000, 5))
+    const steps = Array.from({ length: 20 }, (_, i) => i + 1)
+    const looks = (failed: (step: number) => number) =>
+      steps.map((step) => ({ requests: 200 * step, failed: failed(step), slow: 0 }))
+    const steady = { changed: looks((step) => Math.round(5.2 * step)), unchanged: [] }
+    const bursting = { changed: looks((step) => (step < 15 ? 0 : 104)), unchanged: [] }
+    expect(finding({ ...input(changed, unchanged), looks: steady }, 'failed', 'baseline')?.verdict).toBe('fail')
+    expect(finding({ ...input(changed, unchanged), looks: bursting }, 'failed', 'baseline')?.verdict).not.toBe('fail')
   })
 
   it('ask for more evidence the more waves there are', () => {
