@@ -46,9 +46,10 @@ test('keeps status frames on the interval without drifting', async () => {
     if (data.toString().startsWith('{"t":"status"')) arrivals.push(performance.now())
   })
   console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 100 })
-  await console.until(() => arrivals.length > 15)
-  const spanMs = (arrivals[15] ?? 0) - (arrivals[0] ?? 0)
-  expect(Math.abs(spanMs - 15 * 200)).toBeLessThan(200)
+  await console.until(() => arrivals.length > 20)
+  // A busy machine holds single frames up; what drifts is late with all of them.
+  const offMs = arrivals.map((arrival, n) => Math.abs(arrival - (arrivals[0] ?? 0) - n * 200))
+  expect(Math.min(...offMs.slice(10))).toBeLessThan(200)
 })
 
 test('merges status frames while there is no credit, and the window grows over them', async () => {
