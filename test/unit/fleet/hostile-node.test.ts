@@ -85,9 +85,10 @@ describe('a node that says as much as it can', () => {
     const fleet = fleetOf('mad')
     fleet.apply('mad', rows(1000, 1_000_000, 'newest'), 2_000_000)
     const frames = Math.floor(DEFAULT_INFLOW.bytesPerSec / (1000 * 110))
-    const beganMs = performance.now()
+    const before = process.cpuUsage()
     for (let step = 0; step < frames; step += 1) fleet.apply('mad', rows(1000, 900_000 - step, 'older'), 2_000_000)
-    expect(performance.now() - beganMs).toBeLessThan(2000)
+    // Of its processor time, not of the clock: others may hold the machine.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(2000)
     const times = fleet.logs({}).map(({ atMs }) => atMs)
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
