@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { EdgeError } from '../../protocol/errors.ts'
+import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { Decide } from './brain.ts'
 import type { Journal, JournalEntry, LeaseBook, Plan, RolloutEvent } from './contract.ts'
 import { DrivenRollouts } from './driven-rollouts.ts'
@@ -145,7 +145,11 @@ export class FleetRollouts implements RolloutService {
     }
     if (who === null) return
     let { seq } = outcome
-    for (const event of signMandates(plan, who, at)) seq = await this.#appendSoon(plan.rollout, () => event, seq)
+    try {
+      for (const event of signMandates(plan, who, at)) seq = await this.#appendSoon(plan.rollout, () => event, seq)
+    } catch (error) {
+      throw halfBegun(plan.rollout, error)
+    }
   }
 
   async decide(id: string, wish: DecisionWish): Promise<void> {
@@ -251,5 +255,14 @@ function missing(id: string, why = 'there is none of that name'): EdgeError {
   return new EdgeError('ROLLOUT_MISSING', {
     message: `the rollout ${id} cannot be looked at: ${why}`,
     next: ['see edgedeck rollout list'],
+  })
+}
+
+/** Whoever began it can drive it; a controller has no mandates for it. */
+function halfBegun(rollout: string, cause: unknown): EdgeError {
+  return new EdgeError('JOURNAL_FAILING', {
+    message: `the rollout ${rollout} stands in the journal, but not what lets others carry it on: ${messageOf(cause)}`,
+    next: [`drive it from here: edgedeck rollout drive ${rollout}`, `or end it: edgedeck rollout abort ${rollout}`],
+    cause,
   })
 }

@@ -35,7 +35,7 @@ export interface DecisionWish {
 
 /**
  * The rollouts of one fleet: all that a screen or a command needs of them. Every method that asks the journal throws
- * EdgeError `JOURNAL_FAILING` when it cannot be read or written; then nothing was done.
+ * EdgeError `JOURNAL_FAILING` when it cannot be read or written; then nothing was done, or the error says what was.
  */
 export interface RolloutService {
   /** Ids, newest first. */
