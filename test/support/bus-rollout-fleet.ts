@@ -93,7 +93,7 @@ export class BusRolloutFleet implements AsyncDisposable {
         const models = (JSON.parse(stdout || '[]') as { model: string | null }[]).map(({ model }) => model)
         return models.length === this.#names.length && models.every((model) => model === `digits@${version} fp32`)
       },
-      { timeoutMs: 60_000, what: `all serve ${version}` },
+      { timeoutMs: 240_000, what: `all serve ${version}` },
     )
   }
 

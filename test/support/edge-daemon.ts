@@ -131,7 +131,7 @@ export class EdgeDaemonProcess {
   }
 
   /** Wait until it says where it serves. Fails when it ends. */
-  async serving(timeoutMs = 30_000): Promise<Served> {
+  async serving(timeoutMs = 90_000): Promise<Served> {
     let served: Served | undefined
     let isOver = false
     void this.ended.then(() => {
@@ -193,7 +193,7 @@ export async function postPicture(inferUrl: string, picture: Uint8Array): Promis
 /** Wait until something is so. */
 export async function eventually(
   so: () => boolean | Promise<boolean>,
-  { timeoutMs = 15_000, what = 'it' }: { timeoutMs?: number; what?: string } = {},
+  { timeoutMs = 60_000, what = 'it' }: { timeoutMs?: number; what?: string } = {},
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs
   while (!(await so())) {

@@ -34,7 +34,7 @@ export class EdgedeckProcess {
   }
 
   /** Wait until the output looks so. */
-  async until(so: () => boolean, timeoutMs = 12_000): Promise<void> {
+  async until(so: () => boolean, timeoutMs = 60_000): Promise<void> {
     const endMs = performance.now() + timeoutMs
     while (!so()) {
       if (performance.now() > endMs) throw new Error(`not so after ${timeoutMs} ms:\n${this.stdout}\n${this.stderr}`)

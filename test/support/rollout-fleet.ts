@@ -19,7 +19,7 @@ export const QUICK = [
   '--set',
   'siteBudget=2',
   '--set',
-  'gates={"minRequests":5,"maxSlowPct":100,"severeFactor":1}',
+  'gates={"minRequests":5,"maxSlowPct":100,"worseFactor":100,"severeFactor":1}',
   '--set',
   'localGates={"minRequests":5,"maxSlowPct":100}',
   '--set',
