@@ -19,8 +19,8 @@ export interface DrivenOptions {
 const LOOK_EVERY_MS = 2000
 /** Wait after a failure, longer each time. */
 const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [1000, 15_000]
-/** Rollouts that are driven at a time. */
-const MOST = 16
+/** Rollouts that are driven at a time: a bound that nobody meets, for paused ones hold their places. */
+const MOST = 256
 
 /** Drives what nobody drives, each rollout by a driver of its own, and begins anew where one failed or was replaced. */
 export class DrivenRollouts {
