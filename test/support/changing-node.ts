@@ -194,6 +194,16 @@ export class ChangingNode implements AsyncDisposable {
     return this.status.inference.childPid as number
   }
 
+  /** Kill the process of the model on probation, and again once it was started anew. */
+  async diesTwice(): Promise<void> {
+    const first = this.childPid
+    process.kill(first, 'SIGKILL')
+    await eventually(() => this.changes.change?.uncleanStarts === 1 && (this.childPid ?? first) !== first, {
+      what: 'it is started again',
+    })
+    process.kill(this.childPid, 'SIGKILL')
+  }
+
   get #session(): TestConsole {
     if (this.#console === null) throw new Error('the node was not looked at')
     return this.#console

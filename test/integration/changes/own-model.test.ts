@@ -50,14 +50,7 @@ describe('the model of the own folder, behind a package', { timeout: 120_000 }, 
 
   test('is left for the package again when its process dies twice, and when nobody confirms', async () => {
     await node.activate(own, BACK)
-    for (const death of [1, 2]) {
-      const pid = node.childPid
-      process.kill(pid, 'SIGKILL')
-      if (death === 2) break
-      await eventually(() => node.changes.change?.uncleanStarts === 1 && (node.childPid ?? pid) !== pid, {
-        what: 'it is started again',
-      })
-    }
+    await node.diesTwice()
     expect((await node.until('reverted')).fault?.kind).toBe('unclean_starts')
     await eventually(() => node.version === '2.0.0', { what: 'the package serves' })
     await node.activate(own, { ...BACK, activation: 'b2', confirmWithinSec: 5 })

@@ -62,14 +62,7 @@ describe('a model that a rollout brings', { timeout: 60_000 }, () => {
     await node.ask('fault.slow' as never, { ms: 0 }).catch(() => undefined)
 
     await node.activate(item, { activation: 'a2' })
-    for (const death of [1, 2]) {
-      const pid = node.childPid
-      process.kill(pid, 'SIGKILL')
-      if (death === 2) break
-      await eventually(() => node.changes.change?.uncleanStarts === 1 && (node.childPid ?? pid) !== pid, {
-        what: 'it is started again',
-      })
-    }
+    await node.diesTwice()
     expect((await node.until('reverted')).fault).toMatchObject({ kind: 'unclean_starts' })
     expect(node.version).toBe('1.0.0')
     expect(await node.infer(2)).toEqual([200, 200])
