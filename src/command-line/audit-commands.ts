@@ -1,19 +1,10 @@
 import { type Command, Option } from 'commander'
+import type { AuditWish } from '../commands/audit.ts'
 import type { OutputFormat } from '../commands/output.ts'
 import { duration, type FleetFlags, fleetFlags, outputOption, timeoutOption } from './command-options.ts'
 
 /** What `edgedeck audit` is asked. */
-export type AuditCommandRequest = FleetFlags & {
-  readonly kind: 'audit'
-  /** Only these nodes; empty = all. */
-  readonly names: readonly string[]
-  readonly operator: string | null
-  /** Unix ms. */
-  readonly fromMs: number
-  readonly verify: boolean
-  readonly format: OutputFormat
-  readonly timeoutMs: number
-}
+export type AuditCommandRequest = FleetFlags & AuditWish & { readonly kind: 'audit' }
 
 const DAY_MS = 86_400_000
 

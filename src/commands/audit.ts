@@ -19,16 +19,8 @@ import {
 } from './audit-sources.ts'
 import { type CommandIo, type OutputFormat, type PrintedColumn, printJson, printTable } from './output.ts'
 
-/** What `edgedeck audit` was asked; times are Unix ms on our clock. */
-export interface AuditRequest {
-  /** Nodes to ask, of the list. */
-  readonly nodes: readonly NodeAddress[]
-  readonly clouds: readonly CloudAddress[]
-  readonly access: FleetAccess
-  /** Name of the context, whose journals on this machine are read. */
-  readonly context: string
-  /** Folder of all journals. */
-  readonly auditDir: string
+/** What is asked of the accounts; times are Unix ms on our clock. */
+export interface AuditWish {
   /** Only nodes called so, `node` or `site/node`; empty for all. */
   readonly names: readonly string[]
   /** Only what this operator did; null for all. */
@@ -37,6 +29,18 @@ export interface AuditRequest {
   readonly verify: boolean
   readonly format: OutputFormat
   readonly timeoutMs: number
+}
+
+/** What `edgedeck audit` was asked, and of whom. */
+export interface AuditRequest extends AuditWish {
+  /** Nodes to ask, of the list. */
+  readonly nodes: readonly NodeAddress[]
+  readonly clouds: readonly CloudAddress[]
+  readonly access: FleetAccess
+  /** Name of the context, whose journals on this machine are read. */
+  readonly context: string
+  /** Folder of all journals. */
+  readonly auditDir: string
 }
 
 /** How it ended: all there and sound, something wrong, or somebody did not answer. */
