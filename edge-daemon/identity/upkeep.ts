@@ -162,8 +162,13 @@ export class IdentityUpkeep {
     this.#note('trust bundle', taken, 'identity.trust_taken')
     if (!taken.ok) return false
     // Who is not trusted any more may have told the time, too.
-    this.#timeAskedMs = Number.NEGATIVE_INFINITY
+    this.#askTimeSoon()
     return true
+  }
+
+  /** With the time comes the version of what is trusted; where something changed or does not fit, that may be why. */
+  #askTimeSoon(): void {
+    this.#timeAskedMs = Number.NEGATIVE_INFINITY
   }
 
   async #learnTime(client: ControllerClient): Promise<void> {
@@ -193,6 +198,7 @@ export class IdentityUpkeep {
       if (!(error instanceof ControllerRefusal)) throw error
       why = [`the controller refuses it: ${error.message}`, ...error.next].join('; ')
     }
+    if (why !== null) this.#askTimeSoon()
     this.#standing = { ...this.#standing, notRenewed: why }
     if (why === null) {
       this.#refusals = 0
@@ -226,12 +232,15 @@ export class IdentityUpkeep {
     if (!taken.ok) return this.#denyRefused(taken.msg)
     this.#denyRefusals = 0
     if (list !== null) this.#denyTakenMs = performance.now()
-    if (identity.deny?.version !== before) this.#note('deny list', taken, 'identity.deny_taken')
+    if (identity.deny?.version === before) return
+    this.#note('deny list', taken, 'identity.deny_taken')
+    this.#askTimeSoon()
   }
 
   async #denyRefused(msg: string): Promise<void> {
     if (this.#denyRefusals === 0) this.#note('deny list', { ok: false, msg }, '')
     this.#denyRefusals += 1
+    this.#askTimeSoon()
     await this.#pause(this.#options.backoff ?? BACKOFF, this.#denyRefusals)
   }
 

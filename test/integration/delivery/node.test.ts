@@ -184,20 +184,16 @@ describe('a package that a console brings', () => {
     link.shape({ kbitPerSec: 40_000, delayMs: 5 })
     const through = liveUrl.replace(/:\d+/, `:${link.port}`)
     let session: TestConsole | null = null
-    let opened = 0
+    let mended: Promise<void> | null = null
     const connected = async (): Promise<TestConsole> => {
-      if (session === null || session.closed !== null) {
-        opened += 1
-        session = await look(through)
-      }
+      await mended
+      if (session === null || session.closed !== null) session = await look(through)
       return session
     }
-    let isCut = false
     const pushed = (): void => {
-      if (isCut || partBytes() < MEGABYTE) return
-      isCut = true
+      if (mended !== null || partBytes() < MEGABYTE) return
       link.cut()
-      void link.mend()
+      mended = link.mend()
     }
     const outcome = await pushOverLink(await readLocalPackage(made.folder), routeOver(connected, { pushed }))
     expect(outcome).toMatchObject({ ok: true })

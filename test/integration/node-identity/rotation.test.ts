@@ -46,11 +46,10 @@ function loaded(files: IdentityFiles): NodeIdentity {
   return identity
 }
 
-function keep(identity: NodeIdentity): IdentityUpkeep {
-  const quiet = (): void => undefined
+function keep(identity: NodeIdentity, told: (event: string) => void = () => undefined): IdentityUpkeep {
   const upkeep = new IdentityUpkeep({
     identity,
-    log: { info: quiet, warn: quiet, error: quiet },
+    log: { info: told, warn: told, error: told },
     backoff: { firstMs: 50, maxMs: 200 },
     refusedBackoff: { firstMs: 50, maxMs: 200 },
     timeoutMs: 5000,
@@ -114,30 +113,44 @@ test('a node starts again after its issuer was distrusted, says so, and joins an
   expect(again.identity.leaf.issuer).toBe(openAuthority(home.authority.dir).issuing.subject)
 })
 
-test('what a taken controller said of time and denial ends with the trust in it', TIMEOUT, async () => {
-  const { home, files } = await joined()
-  const rogue = home.authority.unlockIssuing(PASSPHRASE)
-  const identity = loaded(files)
-  const ahead = Date.now() + 600 * DAY_MS
-  const names = [{ name: 'operator/mia', before: ahead, why: 'spite' }]
-  const body = { v: 1, fleet: 'acme', version: 9_000_000, issuedAt: ahead, serials: [], names } as const
-  const list = signDenyList({ ...body, names: [...names], serials: [] }, { chain: [rogue.certificate], key: rogue.key })
-  expect(identity.takeDeny(list)).toEqual({ ok: true })
-  expect(identity.nowMs()).toBeGreaterThan(ahead - 1000)
+test.each([
+  ['slept', false],
+  ['was connected', true],
+])(
+  'what a taken controller said of time and denial ends with the trust in it, where a node %s meanwhile',
+  TIMEOUT,
+  async (_, isConnected) => {
+    const { home, files } = await joined()
+    const rogue = home.authority.unlockIssuing(PASSPHRASE)
+    const identity = loaded(files)
+    const ahead = Date.now() + 600 * DAY_MS
+    const names = [{ name: 'operator/mia', before: ahead, why: 'spite' }]
+    const body = { v: 1, fleet: 'acme', version: 9_000_000, issuedAt: ahead, serials: [], names } as const
+    const list = signDenyList(
+      { ...body, names: [...names], serials: [] },
+      { chain: [rogue.certificate], key: rogue.key },
+    )
+    expect(identity.takeDeny(list)).toEqual({ ok: true })
+    expect(identity.nowMs()).toBeGreaterThan(ahead - 1000)
 
-  const rotated = await distrust(home)
-  const upkeep = keep(identity)
-  await eventually(() => Math.abs(identity.nowMs() - Date.now()) < DAY_MS)
-  await upkeep.stop()
-  const again = (await joinByToken(tokenIn(home.token('plant', 'n1')), files)).identity
-  const named = {
-    kind: 'operator',
-    fleet: 'acme',
-    name: 'mia',
-    rights: { role: 'admin', permissions: [], sites: '*' },
-  } as const
-  const issuing = rotated.unlockIssuing(PASSPHRASE)
-  const leaf = await issueLeaf(issuing, { named, publicKey: publicOf(newKey()), nowMs: Date.now() })
-  expect(again.judgeChain([leaf, issuing.certificate])).toMatchObject({ ok: true })
-  expect(Math.abs(again.nowMs() - Date.now())).toBeLessThan(DAY_MS)
-})
+    const events: string[] = []
+    const told = (event: string): void => void events.push(event)
+    const early = isConnected ? keep(identity, told) : null
+    if (early !== null) await eventually(() => identity.clock.isConfirmed)
+    const rotated = await distrust(home)
+    const upkeep = early ?? keep(identity, told)
+    await eventually(() => Math.abs(identity.nowMs() - Date.now()) < DAY_MS)
+    await upkeep.stop()
+    const again = (await joinByToken(tokenIn(home.token('plant', 'n1')), files)).identity
+    const named = {
+      kind: 'operator',
+      fleet: 'acme',
+      name: 'mia',
+      rights: { role: 'admin', permissions: [], sites: '*' },
+    } as const
+    const issuing = rotated.unlockIssuing(PASSPHRASE)
+    const leaf = await issueLeaf(issuing, { named, publicKey: publicOf(newKey()), nowMs: Date.now() })
+    expect(again.judgeChain([leaf, issuing.certificate])).toMatchObject({ ok: true })
+    expect(Math.abs(again.nowMs() - Date.now())).toBeLessThan(DAY_MS)
+  },
+)
