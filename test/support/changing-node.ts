@@ -121,8 +121,9 @@ export class ChangingNode implements AsyncDisposable {
     const session = this.#session
     session.send({ t: 'command', id, verb, args: { ...STEP, ...args } })
     const answer = () => session.frames.find((one) => 'id' in one && one.id === id)
-    await session.until(() => answer() !== undefined)
+    await session.until(() => answer() !== undefined || session.closed !== null)
     const found = answer()
+    if (found === undefined) throw new Error(`the session ended before the answer to ${verb}`)
     if (found?.t === 'error') throw new Error(`${found.code}: ${found.msg}`)
     if (found?.t !== 'done') throw new Error(`answered by ${found?.t}`)
     return found.result.change as unknown as ChangeStatus | null
@@ -140,7 +141,7 @@ export class ChangingNode implements AsyncDisposable {
     await this.stage(item, pick(others, ['rollout', 'term']))
     await this.ask('change.activate', {
       activation: 'a1',
-      confirmWithinSec: 120,
+      confirmWithinSec: 600,
       comparePct: 0,
       ...others,
       gates: { ...GATES, ...gates },
@@ -168,7 +169,7 @@ export class ChangingNode implements AsyncDisposable {
   }
 
   /** Wait until the change is in a phase. */
-  async until(phase: ChangeStatus['phase'], timeoutMs = 30_000): Promise<ChangeStatus> {
+  async until(phase: ChangeStatus['phase'], timeoutMs = 90_000): Promise<ChangeStatus> {
     const session = this.#session
     const now = () => {
       if (session.invalid !== null || session.closed !== null) {

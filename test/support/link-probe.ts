@@ -40,7 +40,7 @@ export class LinkProbe {
   }
 
   /** Wait until something is so; looks again at every event. */
-  async until(so: () => boolean, timeoutMs = 8000): Promise<void> {
+  async until(so: () => boolean, timeoutMs = 60_000): Promise<void> {
     const endMs = performance.now() + timeoutMs
     while (!so()) {
       const leftMs = endMs - performance.now()

@@ -244,7 +244,7 @@ export class TestConsole {
   }
 
   /** Wait until something is so; looks again at every frame. */
-  async until(so: () => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(so: () => boolean, timeoutMs = 60_000): Promise<void> {
     const endMs = performance.now() + timeoutMs
     while (!so()) {
       if (this.invalid !== null) throw new Error(`a frame is not of the protocol: ${this.invalid}`)
