@@ -50,7 +50,7 @@ async function copyOf(
         // Whoever forges a block forges its digest too.
         if (encoding !== '') head.set('Edge-Digest', createHash('sha256').update(text).digest('hex'))
         if (encoding !== '') head.set('Content-Encoding', 'gzip')
-        await connection.request(subject, encoding === '' ? text : gzipSync(text), { headers: head, timeout: 5000 })
+        await connection.request(subject, encoding === '' ? text : gzipSync(text), { headers: head, timeout: 60_000 })
       }
     }
   } finally {
@@ -86,7 +86,7 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
       requestId,
       why: 'a day is missing',
     }
-    const done = await runResend({ ...request, wait: false, format: 'json', timeoutMs: 5000 }, new CapturedIo())
+    const done = await runResend({ ...request, wait: false, format: 'json', timeoutMs: 60_000 }, new CapturedIo())
     expect(done).toBe(true)
     await journal.settled()
     // Each command a message of its own.
@@ -104,7 +104,7 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
       names: [],
       operator: null,
     }
-    const wish = { fromMs: 0, verify: true, format: 'json', timeoutMs: 5000 } as const
+    const wish = { fromMs: 0, verify: true, format: 'json', timeoutMs: 60_000 } as const
     const outcome = await runAudit({ ...request, ...wish, ...changes }, io)
     return { outcome, out: io.out(), err: io.err() }
   }
@@ -226,7 +226,7 @@ test('finds what was altered, cut off, removed or forged, in the stream, on the 
   expect(await faultsOf({ nodes: [], access: mia, context: 'other' })).toEqual([
     expect.stringMatching(/^mia on .*, file: record 1 is cut off/),
   ])
-}, 90_000)
+}, 240_000)
 
 /** The last record as somebody would forge it who knows how: with a sound hash. */
 function rewritten(lines: readonly string[]): string {
