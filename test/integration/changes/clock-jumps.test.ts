@@ -27,10 +27,7 @@ async function serve(): Promise<void> {
 /** Have the daemon's wall clock wrong by so much, and wait until its status says so. */
 async function shift(byMs: number): Promise<void> {
   writeShift(byMs)
-  await eventually(() => Math.abs(node.status.at - Date.now() - byMs) < HALF_DAY_MS, {
-    what: 'the clock jumped',
-    timeoutMs: 30_000,
-  })
+  await eventually(() => Math.abs(node.status.at - Date.now() - byMs) < HALF_DAY_MS, { what: 'the clock jumped' })
 }
 
 function writeShift(byMs: number): void {
@@ -47,11 +44,11 @@ async function staysOnProbation(): Promise<void> {
       expect(node.changes.change?.phase).toBe('probation')
       return node.status.at - from > LOOKS_MS
     },
-    { what: 'time passes', timeoutMs: 30_000 },
+    { what: 'time passes' },
   )
 }
 
-describe('a probation while the wall clock jumps', { timeout: 180_000 }, () => {
+describe('a probation while the wall clock jumps', { timeout: 240_000 }, () => {
   it('is not over when the clock jumps ahead, also over kill -9; it can be confirmed', async () => {
     const item = await node.shelve('2.0.0')
     await serve()
@@ -75,8 +72,8 @@ describe('a probation while the wall clock jumps', { timeout: 180_000 }, () => {
     await serve()
     await node.activate(item, { confirmWithinSec: 20 })
     await shift(-DAY_MS)
-    const change = await node.until('reverted', 90_000)
+    const change = await node.until('reverted', 120_000)
     expect(change.fault?.kind).toBe('unconfirmed')
-    await eventually(() => node.version === '1.0.0', { what: 'the model before serves', timeoutMs: 30_000 })
+    await eventually(() => node.version === '1.0.0', { what: 'the model before serves' })
   })
 })

@@ -7,7 +7,7 @@ const SEED = Number(process.env.EDGE_KILL_SEED ?? 7)
 const KILLS = 6
 
 test('killed at any moment of a change, a node serves what is whole, and its word on an activation stays', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const random = seededRandom(SEED)
   await using node = new ChangingNode()

@@ -35,7 +35,7 @@ beforeAll(async () => {
   miaThen = await acme.operator('mia', { role: 'operator', sites: [NODE.site] }, then)
   expect(miaThen.certificate.validToDate.getTime()).toBeLessThan(Date.now())
   controller = await connect(await acme.controller())
-}, 60_000)
+})
 afterAll(async () => {
   for (const session of sessions) session.close()
   await home[Symbol.asyncDispose]()

@@ -26,12 +26,12 @@ beforeEach(async () => {
   own = before
   await node.ask('change.confirm', { activation: 'a1' })
   await node.ask('change.end')
-}, 60_000)
+})
 afterEach(async () => {
   await node[Symbol.asyncDispose]()
 })
 
-describe('the model of the own folder, behind a package', { timeout: 120_000 }, () => {
+describe('the model of the own folder, behind a package', { timeout: 240_000 }, () => {
   test('is named by the node, serves on probation, is confirmed, and over every kill -9 the node knows which serves', async () => {
     expect(own).toMatchObject({ kind: 'model', name: 'digits', version: '1.0.0', origin: 'node' })
     await node.activate(own, BACK)
@@ -53,7 +53,7 @@ describe('the model of the own folder, behind a package', { timeout: 120_000 }, 
     await node.diesTwice()
     expect((await node.until('reverted')).fault?.kind).toBe('unclean_starts')
     await eventually(() => node.version === '2.0.0', { what: 'the package serves' })
-    await node.activate(own, { ...BACK, activation: 'b2', confirmWithinSec: 5 })
+    await node.activate(own, { ...BACK, activation: 'b2', confirmWithinSec: 15 })
     expect((await node.until('reverted')).fault?.kind).toBe('unconfirmed')
     await eventually(() => node.version === '2.0.0', { what: 'the package serves' })
     expect(node.changes.confirmed).toEqual([item])

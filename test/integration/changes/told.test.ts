@@ -21,10 +21,7 @@ async function series(): Promise<Sample[]> {
 
 /** Wait until a condition holds, and require that it is a series too. */
 async function isTold(code: string, severity: string): Promise<void> {
-  await eventually(() => node.status.conditions.some((condition) => condition.code === code), {
-    what: code,
-    timeoutMs: 30_000,
-  })
+  await eventually(() => node.status.conditions.some((condition) => condition.code === code), { what: code })
   expect(await series()).toContainEqual({ name: 'edge_condition', labels: { code, severity }, value: 1 })
 }
 
@@ -38,11 +35,7 @@ describe('a node tells whoever does not look at the rollout', { timeout: 120_000
     await node.activate(await node.shelve('2.0.0'))
     await isTold('model_on_probation', 'info')
     expect(await phase()).toBe('probation')
-    for (const _ of [1, 2]) {
-      const pid = node.childPid
-      process.kill(pid, 'SIGKILL')
-      await eventually(() => (node.childPid ?? pid) !== pid, { what: 'another process serves', timeoutMs: 30_000 })
-    }
+    await node.diesTwice()
     await node.until('reverted')
     await isTold('model_returned', 'warning')
     expect(node.status.conditions.map(({ code }) => code)).not.toContain('model_on_probation')
@@ -63,7 +56,6 @@ describe('a node tells whoever does not look at the rollout', { timeout: 120_000
     await node.ask('change.confirm', { rollout: 'r2', activation: 'a2' })
     await eventually(() => !node.status.conditions.some(({ code }) => code === 'config_drift'), {
       what: 'it is told no longer',
-      timeoutMs: 30_000,
     })
   })
 })
