@@ -12,13 +12,14 @@ import {
   manifestSchema,
 } from '../protocol/model-manifest.ts'
 import { describeFault, readDocument } from '../settings/document.ts'
+import { diskFault } from './disk-fault.ts'
 
 const COPY_AGAIN = 'copy the whole model folder again from where it was made'
 
 /**
  * Read and check the manifest of one model folder.
  *
- * @throws EdgeError `MODEL_INVALID` with the file, the line and what must stand there.
+ * @throws EdgeError `MODEL_INVALID` with the file, the line and what must stand there; `PACKAGE_UNREAD`.
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const file = join(folder, MANIFEST_FILE)
@@ -35,7 +36,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
  * Check that a variant's file lies inside the folder and is, byte for byte, what the manifest says.
  *
  * @returns the file's absolute path, free of symbolic links.
- * @throws EdgeError `MODEL_INVALID` with the file and the cure.
+ * @throws EdgeError `MODEL_INVALID` with the file and the cure; `PACKAGE_UNREAD` where the disk does not give it.
  */
 export async function verifyVariant(folder: string, variant: ManifestVariant): Promise<string> {
   const path = await insideOf(folder, variant.file)
@@ -53,8 +54,7 @@ export async function verifyVariant(folder: string, variant: ManifestVariant): P
       await handle.close()
     }
   } catch (error) {
-    if (error instanceof EdgeError) throw error
-    throw invalid(`${path} cannot be read: ${messageOf(error)}`, ['let the user of the daemon read it'], error)
+    throw cannotRead(path, error)
   }
   if (sizeBytes !== variant.bytes) {
     throw invalid(`${path} has ${sizeBytes} bytes, its manifest says ${variant.bytes}`, [COPY_AGAIN])
@@ -68,7 +68,7 @@ export async function verifyVariant(folder: string, variant: ManifestVariant): P
 
 /**
  * The real path of a file below the folder, refusing every way out of it: absolute, `..`, symbolic links.
- * @throws EdgeError `MODEL_INVALID`.
+ * @throws EdgeError `MODEL_INVALID`, `PACKAGE_UNREAD`.
  */
 export async function insideOf(folder: string, file: string): Promise<string> {
   const wish = join(folder, file)
@@ -83,7 +83,7 @@ export async function insideOf(folder: string, file: string): Promise<string> {
     home = await realpath(folder)
     real = await realpath(wish)
   } catch (error) {
-    throw invalid(`${wish} cannot be found: ${messageOf(error)}`, [COPY_AGAIN], error)
+    throw diskFault(wish, error) ?? invalid(`${wish} cannot be found: ${messageOf(error)}`, [COPY_AGAIN], error)
   }
   // Asked before it is opened: opening a pipe would wait for its writer.
   if (!(await stat(real)).isFile()) throw invalid(`${wish} is not a file`, [COPY_AGAIN])
@@ -107,9 +107,14 @@ async function readBounded(file: string): Promise<string> {
       await handle.close()
     }
   } catch (error) {
-    if (error instanceof EdgeError) throw error
-    throw invalid(`${file} cannot be read: ${messageOf(error)}`, ['let the user of the daemon read it'], error)
+    throw cannotRead(file, error)
   }
+}
+
+function cannotRead(path: string, error: unknown): EdgeError {
+  if (error instanceof EdgeError) return error
+  const next = ['let the user of the daemon read it']
+  return diskFault(path, error) ?? invalid(`${path} cannot be read: ${messageOf(error)}`, next, error)
 }
 
 function invalid(message: string, next: readonly string[], cause?: unknown): EdgeError {

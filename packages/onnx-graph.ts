@@ -1,4 +1,5 @@
 import { EdgeError, messageOf } from '../protocol/errors.ts'
+import { diskFault } from './disk-fault.ts'
 import { type Field, ProtobufReader, type Span } from './protobuf-reader.ts'
 
 /** What is read of an ONNX file without running any of it. */
@@ -39,7 +40,10 @@ export function inspectOnnx(path: string): OnnxGraph {
     return new Inspection(path, reader).model()
   } catch (error) {
     if (error instanceof EdgeError) throw error
-    throw unfit(path, `is no ONNX model: ${messageOf(error)}`, 'export the model again, as ONNX', error)
+    throw (
+      diskFault(path, error) ??
+      unfit(path, `is no ONNX model: ${messageOf(error)}`, 'export the model again, as ONNX', error)
+    )
   } finally {
     reader?.close()
   }

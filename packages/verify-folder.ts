@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type Dirent } from 'node:fs'
 import { type FileHandle, lstat, open, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestOfStatement, type PackageSigner, signersOf } from '../identity/package-signature.ts'
@@ -12,6 +12,7 @@ import {
   type SignedPackage,
   type Statement,
 } from '../protocol/package.ts'
+import { diskFault } from './disk-fault.ts'
 
 /** A package whose every file is, byte for byte, what its statement says. */
 export interface VerifiedPackage {
@@ -39,7 +40,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 const READ_BYTES = 256 * 1024
 const PACK_AGAIN = 'pack the folder again (edgedeck model pack) and bring the whole of it'
 
-/** Read a folder's `package.sig`, and believe none of it. @throws EdgeError `PACKAGE_INVALID`. */
+/** Read a folder's `package.sig`, and believe none of it. @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNREAD`. */
 export async function readPackageFile(folder: string): Promise<SignedPackage> {
   const path = join(folder, PACKAGE_FILE)
   const file = await openFile(path)
@@ -49,6 +50,8 @@ export async function readPackageFile(folder: string): Promise<SignedPackage> {
       throw invalid(`${path} has ${size} bytes, and at most ${MAX_PACKAGE_FILE_BYTES} are read`)
     }
     return parseSignedPackage(await file.readFile('utf8'), path)
+  } catch (error) {
+    throw told(path, error)
   } finally {
     await file.close()
   }
@@ -82,7 +85,8 @@ export function requireSigned(signed: SignedPackage, { folder, trust, digest }: 
  * Verify a package as a whole before anything of it is looked at: first who signed, then that the folder holds the
  * files of the statement and nothing else (no link, no pipe), each of its size and digest.
  *
- * @throws EdgeError `PACKAGE_UNTRUSTED` without a trusted signature, `PACKAGE_INVALID` for everything else.
+ * @throws EdgeError `PACKAGE_UNTRUSTED` without a trusted signature, `PACKAGE_UNREAD` where the disk does not give a file, so
+ * that nothing is known of it, `PACKAGE_INVALID` for everything else.
  */
 export async function verifyFolder(options: VerifyOptions): Promise<VerifiedPackage> {
   const { folder, signal } = options
@@ -98,7 +102,10 @@ export async function verifyFolder(options: VerifyOptions): Promise<VerifiedPack
   return { folder, statement, digest: digestOfStatement(statement), signedBy, bytes }
 }
 
-/** SHA-256 of a file, hex, and its size; neither a link nor anything but a file is opened. @throws EdgeError `PACKAGE_INVALID`. */
+/**
+ * SHA-256 of a file, hex, and its size; neither a link nor anything but a file is opened.
+ * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNREAD`.
+ */
 export async function digestFile(path: string, signal?: AbortSignal): Promise<{ bytes: number; sha256: string }> {
   const file = await openFile(path)
   try {
@@ -112,6 +119,8 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<{ 
       hash.update(chunk.subarray(0, bytesRead))
       bytes += bytesRead
     }
+  } catch (error) {
+    throw told(path, error)
   } finally {
     await file.close()
   }
@@ -123,7 +132,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
   const waiting = ['']
   let seen = 0
   for (let inside = waiting.pop(); inside !== undefined; inside = waiting.pop()) {
-    for await (const entry of await openFolder(join(folder, inside))) {
+    for await (const entry of entriesOf(join(folder, inside))) {
       seen += 1
       // Folders count too: eight of them over each file are the most that a path can have.
       if (seen > MAX_PACKAGE_FILES * 9) throw invalid(`${folder} holds more than ${MAX_PACKAGE_FILES} files`)
@@ -136,12 +145,12 @@ export async function filesBelow(folder: string): Promise<string[]> {
   return found.sort((a, b) => (a < b ? -1 : 1))
 }
 
-async function openFolder(path: string) {
+async function* entriesOf(path: string): AsyncGenerator<Dirent> {
   try {
     if (!(await lstat(path)).isDirectory()) throw invalid(`${path} is not a folder`)
-    return await opendir(path)
+    yield* await opendir(path)
   } catch (error) {
-    throw error instanceof EdgeError ? error : invalid(`${path} cannot be read: ${messageOf(error)}`, error)
+    throw told(path, error)
   }
 }
 
@@ -159,7 +168,9 @@ async function requireOnly(folder: string, { files }: Statement): Promise<void> 
 }
 
 async function requireFile(path: string, said: Statement['files'][number], signal?: AbortSignal): Promise<void> {
-  const { size } = await lstat(path)
+  const { size } = await lstat(path).catch((error: unknown) => {
+    throw told(path, error)
+  })
   // A wrong size needs no digest, which for a large file takes seconds.
   if (size !== said.bytes) throw invalid(`${path} has ${size} bytes, its statement says ${said.bytes}`)
   const { sha256 } = await digestFile(path, signal)
@@ -174,8 +185,15 @@ async function openFile(path: string): Promise<FileHandle> {
     return file
   } catch (error) {
     await file?.close()
-    throw error instanceof EdgeError ? error : invalid(`${path} cannot be read: ${messageOf(error)}`, error)
+    throw told(path, error)
   }
+}
+
+/** A failure at a file, told as what it says of the package: nothing, where the disk gives no bytes of it. */
+function told(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof EdgeError) return error
+  if ((error as NodeJS.ErrnoException).syscall === undefined) return error
+  return diskFault(path, error) ?? invalid(`${path} cannot be read: ${messageOf(error)}`, error)
 }
 
 function invalid(message: string, cause?: unknown): EdgeError {

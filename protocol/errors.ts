@@ -94,6 +94,7 @@ export const ERROR_CODES = {
   POD_UNUSABLE: ['user', 'There is no such pod or container, or it does not run, or it has no shell.'],
   PACKAGE_INVALID: ['user', 'A package is damaged, or holds what a package may not hold.'],
   PACKAGE_UNTRUSTED: ['user', 'A package is not signed by a key that is trusted for it.'],
+  PACKAGE_UNREAD: ['environment', 'The disk does not give the files of a package now; nobody knows what is in them.'],
   PACKAGE_MISSING: ['peer', 'A package cannot be had from where it should be.'],
   DISK_FULL: ['environment', 'There is not enough room on the disk for what is to be kept there.'],
   CHANGE_LOCKED: ['user', 'The node carries out a change of another rollout.'],

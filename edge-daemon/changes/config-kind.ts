@@ -8,6 +8,7 @@ import { type LiveSettings, type Overlay, readOverlay } from '../config/live-set
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind } from './contract.ts'
 import type { Bring } from './model-kind.ts'
+import { readPatiently } from './patient-read.ts'
 import { packageOf } from './slot-state.ts'
 
 /** What a {@link ConfigKind} is made of. */
@@ -60,14 +61,15 @@ export class ConfigKind implements ChangeKind {
   async #read(item: Item, signal: AbortSignal): Promise<Overlay> {
     const { shelf } = this.#options
     const name = `${item.name}@${item.version}`
-    const held = await shelf.find(item.digest)
+    const held = await readPatiently(() => shelf.find(item.digest), { signal })
     if (held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
         message: `the package of ${name} is not on this node`,
         next: ['roll it out again'],
       })
     }
-    const { statement } = await verifyFolder({ folder: held.folder, trust: shelf.trust, digest: item.digest, signal })
+    const wish = { folder: held.folder, trust: shelf.trust, digest: item.digest, signal }
+    const { statement } = await readPatiently(() => verifyFolder(wish), { signal })
     const [file, more] = statement.files
     if (statement.kind !== 'config' || file?.path !== CONFIG_FILE || more !== undefined) {
       throw new EdgeError('PACKAGE_INVALID', {

@@ -8,6 +8,7 @@ import type { AnswerTap } from '../shadow/answer-tap.ts'
 import { emptyReport, type ShadowRun, type ShadowSource, startShadow } from '../shadow/shadow.ts'
 import type { Store } from '../store/store.ts'
 import type { Comparison } from './contract.ts'
+import { readPatiently } from './patient-read.ts'
 import type { ShadowWish } from './slot-state.ts'
 
 /** Pictures that a watch over a probation compares at most: it ends with the probation, whatever it has seen. */
@@ -103,14 +104,15 @@ export class ModelComparisons {
   /** Folder of a labelled set, verified anew. */
   async #labelled(digest: string | undefined, signal: AbortSignal): Promise<string> {
     const { shelf } = this.#options
-    const held = digest === undefined ? null : await shelf.find(digest)
+    const held = digest === undefined ? null : await readPatiently(() => shelf.find(digest), { signal })
     if (digest === undefined || held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
         message: digest === undefined ? 'no labelled set was named' : `the labelled set ${digest} is not on this node`,
         next: ['bring it there: edgedeck model push', 'or compare on live or kept pictures'],
       })
     }
-    const { statement } = await verifyFolder({ folder: held.folder, trust: shelf.trust, digest, signal })
+    const wish = { folder: held.folder, trust: shelf.trust, digest, signal }
+    const { statement } = await readPatiently(() => verifyFolder(wish), { signal })
     if (statement.kind !== 'labelled') {
       throw new EdgeError('PACKAGE_INVALID', {
         message: `the package ${digest} is of kind ${statement.kind}, not a labelled set`,

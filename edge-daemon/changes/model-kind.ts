@@ -6,6 +6,7 @@ import type { InferenceService } from '../inference/inference-service.ts'
 import type { ServedModel } from '../models/models.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind, Progress } from './contract.ts'
+import { readPatiently } from './patient-read.ts'
 import { packageOf } from './slot-state.ts'
 
 /** What brings a package to this node, see `delivery/contract.ts`. */
@@ -123,7 +124,7 @@ export class ModelKind implements ChangeKind {
     { isStaged, signal }: { readonly isStaged: boolean; readonly signal?: AbortSignal | undefined },
   ): Promise<ServedModel> {
     const { shelf, choose } = this.#options
-    const held = await shelf.find(item.digest)
+    const held = await readPatiently(() => shelf.find(item.digest), { signal })
     if (held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
         message: `the package of ${item.name}@${item.version} is not on this node`,
@@ -132,7 +133,7 @@ export class ModelKind implements ChangeKind {
     }
     const { trust } = shelf
     const given = signal === undefined ? {} : { signal }
-    const opened = await openPackage(held.folder, { trust, digest: item.digest, ...given })
+    const opened = await readPatiently(() => openPackage(held.folder, { trust, digest: item.digest, ...given }), given)
     if (opened.item.kind !== item.kind || opened.item.name !== item.name || opened.item.version !== item.version) {
       throw new EdgeError('PACKAGE_INVALID', {
         message: `the package ${item.digest} is ${opened.item.name}@${opened.item.version}, not ${item.name}@${item.version}`,

@@ -15,15 +15,18 @@ export interface PackagePlace {
   readonly trust: readonly PackageSigner[]
   /** Where packages on their way are put together, each in a folder named by its digest. */
   readonly incoming: string
-  /** The package of this digest; null when none lies here. */
+  /** The package of this digest; null when none lies here. @throws EdgeError `PACKAGE_UNREAD` */
   find(digest: string): Promise<DeliveredPackage | null>
-  /** As {@link find}, every file looked at; null when it is not here whole, and is to be brought. */
+  /**
+   * As {@link find}, every file looked at; null when it is not here whole, and is to be brought.
+   * @throws EdgeError `PACKAGE_UNREAD` where the disk does not give a file, which may be as good as it was
+   */
   findWhole(digest: string): Promise<DeliveredPackage | null>
   /** Path of a file with this content in one of the packages that are kept; null for none. */
   fileOf(sha256: string, sizeBytes: number): Promise<string | null>
   /**
    * Take a folder below {@link incoming} that holds a whole package: verified, synced, and in its place by one step.
-   * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`
+   * @throws EdgeError `PACKAGE_INVALID`, `PACKAGE_UNTRUSTED`, `PACKAGE_UNREAD`
    */
   accept(folder: string, signed: SignedPackage): Promise<DeliveredPackage>
 }
@@ -50,7 +53,8 @@ export interface DeliveryRun {
 /**
  * Bring a package to this node. At once when it is here; what came before a cut or a kill is not fetched again.
  * @throws EdgeError `PACKAGE_MISSING` when no source has it or none gets on, `PACKAGE_INVALID` when what they have is not
- * it, `PACKAGE_UNTRUSTED` when nobody whom this node trusts signed it, `DISK_FULL`; the signal's reason when it is aborted
+ * it, `PACKAGE_UNTRUSTED` when nobody whom this node trusts signed it, `DISK_FULL`, `PACKAGE_UNREAD` when the disk for long
+ * does not give what lies on it; the signal's reason when it is aborted
  */
 export type Deliver = (wish: DeliveryWish, run: DeliveryRun) => Promise<DeliveredPackage>
 

@@ -1,5 +1,5 @@
 import type { Item, Source } from '../../protocol/change.ts'
-import { EdgeError, messageOf } from '../../protocol/errors.ts'
+import { EdgeError, type ErrorCode, messageOf } from '../../protocol/errors.ts'
 import {
   type BlobWish,
   type DeliveredPackage,
@@ -32,6 +32,8 @@ const PATIENCE_MS = 600_000
 const BACKOFF = { firstMs: 500, maxMs: 30_000 } as const
 /** Rounds over all sources in which each says for sure that it has it not. */
 const SURE_ROUNDS = 3
+/** What is wrong with what a source gave, or could not be looked at: the next one is asked, and later this one again. */
+const OF_A_SOURCE: ReadonlySet<ErrorCode> = new Set(['PACKAGE_INVALID', 'PACKAGE_UNTRUSTED', 'PACKAGE_UNREAD'])
 
 /** What all sources said in one round. */
 interface Round {
@@ -77,9 +79,10 @@ export class Delivery {
     let cameAtMs = performance.now()
     let sureRounds = 0
     for (;;) {
-      const kept = await packages.place.findWhole(item.digest)
+      const faults: Round['faults'] = []
+      const kept = await this.#lookHere(item, faults)
       if (kept !== null) return kept
-      const round: Round = { faults: [], bytesBefore: await this.#bytesHere(item) }
+      const round: Round = { faults, bytesBefore: await this.#bytesHere(item) }
       const whole = await this.#askAll(item, run, round)
       if (whole !== null) return whole
       const cameBytes = (await this.#bytesHere(item)) - round.bytesBefore
@@ -99,6 +102,17 @@ export class Delivery {
     }
   }
 
+  /** What lies here whole. What the disk does not give now is a fault of this round, in which nobody is asked for it again. */
+  async #lookHere({ digest }: Item, faults: Round['faults']): Promise<DeliveredPackage | null> {
+    try {
+      return await this.#options.packages.place.findWhole(digest)
+    } catch (error) {
+      if (!isUnread(error)) throw error
+      faults.push({ source: 'the disk', error })
+      return null
+    }
+  }
+
   async #bytesHere(item: Item): Promise<number> {
     return (await this.#options.packages.begun(item))?.progress().doneBytes ?? 0
   }
@@ -109,6 +123,7 @@ export class Delivery {
     { faults }: Round,
   ): Promise<DeliveredPackage | null> {
     const { packages } = this.#options
+    if (faults.length > 0) return null
     for (const source of opened) {
       try {
         const incoming =
@@ -176,11 +191,16 @@ export class Delivery {
 /** Whether another source may do better. */
 function isOfSource(error: unknown): error is SourceFault | EdgeError {
   if (error instanceof SourceFault) return true
-  return error instanceof EdgeError && (error.code === 'PACKAGE_INVALID' || error.code === 'PACKAGE_UNTRUSTED')
+  return error instanceof EdgeError && OF_A_SOURCE.has(error.code)
+}
+
+/** Whether the disk did not give what lies here already, which passes or does not. */
+function isUnread(error: unknown): error is EdgeError {
+  return error instanceof EdgeError && error.code === 'PACKAGE_UNREAD'
 }
 
 function isSure(error: SourceFault | EdgeError): boolean {
-  return error instanceof EdgeError || error.kind !== 'away'
+  return error instanceof EdgeError ? !isUnread(error) : error.kind !== 'away'
 }
 
 /** Waits that double, each with up to half taken off, so that a fleet does not knock in step. */

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { replaceFile } from '../../durable/durable-file.ts'
@@ -137,7 +138,7 @@ export class IncomingPackage {
   async #look(file: PackageFile): Promise<void> {
     const blob = { sha256: file.sha256, sizeBytes: file.bytes }
     const to = this.#treeOf(file)
-    const found = await stat(to).catch(() => null)
+    const found = await statOrNull(to)
     if (found?.isFile() === true && found.size === file.bytes) return
     const kept = await this.#place.fileOf(file.sha256, file.bytes)
     if (kept !== null) {
@@ -151,7 +152,7 @@ export class IncomingPackage {
       await writeFile(to, '')
       if (await hasContent(to, blob, this.#afterPiece)) return
     }
-    const part = await stat(this.#partOf(file.sha256)).catch(() => null)
+    const part = await statOrNull(this.#partOf(file.sha256))
     this.#missing.set(file.sha256, { blob, have: Math.min(part?.size ?? 0, file.bytes) })
   }
 
@@ -183,8 +184,18 @@ export interface IncomingParts {
 /** The statement that was written down for a package on its way; null for none. Whoever reads it verifies it again. */
 export async function statementOf(place: PackagePlace, digest: string): Promise<Uint8Array | null> {
   const path = join(incomingFolder(place, digest), PACKAGE_FILE)
-  const found = await stat(path).catch(() => null)
+  const found = await statOrNull(path)
   return found?.isFile() === true && found.size <= MAX_PACKAGE_FILE_BYTES ? readFile(path) : null
+}
+
+/** Null for what is not there; whatever else the disk says is thrown, since what came before may lie there. */
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
+    throw error
+  }
 }
 
 function incomingFolder({ incoming }: PackagePlace, digest: string): string {

@@ -124,7 +124,8 @@ export class IncomingPackages {
 
   /**
    * Keep a package of which everything is here, and tell whoever waits for it; asked by several, it is done once. What turns
-   * out to be spoilt is thrown away as a whole: it would be refused each time. @throws EdgeError
+   * out to be spoilt is thrown away as a whole: it would be refused each time. What the disk did not give is none of that.
+   * @throws EdgeError
    */
   accept(incoming: IncomingPackage): Promise<DeliveredPackage> {
     const under = this.#accepting.get(incoming)
@@ -142,7 +143,7 @@ export class IncomingPackages {
       for (const tell of this.#arrived) tell(incoming.digest)
       return kept
     } catch (error) {
-      if (error instanceof EdgeError) {
+      if (error instanceof EdgeError && error.code !== 'PACKAGE_UNREAD') {
         this.#open.delete(incoming.digest)
         await incoming.discard().catch(() => {})
       }

@@ -79,16 +79,22 @@ export class PackageShelf {
     return join(this.#root, 'incoming')
   }
 
-  /** The package of this digest; null when none lies here. It was whole when it came. */
+  /** The package of this digest; null when none lies here. It was whole when it came. @throws EdgeError `PACKAGE_UNREAD` */
   async find(digest: string): Promise<ShelvedPackage | null> {
     if (!DIGEST.test(digest)) return null
     const folder = join(this.#root, digest)
     if (!(await this.#digests()).includes(digest)) return null
-    const signed = await readPackageFile(folder).catch(() => null)
+    const signed = await readPackageFile(folder).catch((error: unknown) => {
+      if (isUnread(error)) throw error
+      return null
+    })
     return signed === null ? null : this.#shelved(folder, digest, signed)
   }
 
-  /** As {@link find}, every file looked at again: what was spoilt on the disk since is not here, and may be brought anew. */
+  /**
+   * As {@link find}, every file looked at again: what was spoilt on the disk since is not here, and may be brought anew.
+   * @throws EdgeError `PACKAGE_UNREAD` where the disk does not give a file: nobody knows then whether it is spoilt
+   */
   async findWhole(digest: string): Promise<ShelvedPackage | null> {
     const held = this.#spoilt.has(digest) ? null : await this.find(digest)
     if (held === null) return null
@@ -96,7 +102,7 @@ export class PackageShelf {
       await verifyFolder({ folder: held.folder, trust: null, digest })
       return held
     } catch (error) {
-      if (!(error instanceof EdgeError)) throw error
+      if (!(error instanceof EdgeError) || isUnread(error)) throw error
       this.#spoilt.add(digest)
       return null
     }
@@ -136,7 +142,14 @@ export class PackageShelf {
 
   /** What lies on the shelf; a folder whose statement cannot be read is left out (and goes with the unpinned). */
   async list(): Promise<ShelvedPackage[]> {
-    const found = await Promise.all((await this.#digests()).map((digest) => this.find(digest)))
+    const found = await Promise.all(
+      (await this.#digests()).map((digest) =>
+        this.find(digest).catch((error: unknown) => {
+          if (isUnread(error)) return null
+          throw error
+        }),
+      ),
+    )
     return found.filter((held) => held !== null)
   }
 
@@ -212,6 +225,10 @@ export class PackageShelf {
     this.#turn = done.catch(() => {})
     return done
   }
+}
+
+function isUnread(error: unknown): boolean {
+  return error instanceof EdgeError && error.code === 'PACKAGE_UNREAD'
 }
 
 async function readPins(path: string): Promise<Readonly<Record<string, string>>> {

@@ -48,6 +48,7 @@ const RETRIED: ReadonlySet<string> = new Set([
   'COMMAND_EXPIRED',
   'COMMAND_REPLAYED',
   'PACKAGE_MISSING',
+  'PACKAGE_UNREAD',
   'FRAME_RATE',
   'FRAME_INVALID',
 ])
