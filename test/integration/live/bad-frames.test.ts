@@ -53,13 +53,14 @@ describe('frames that are not of the protocol', () => {
   })
 
   test('closes on a flood of frames, while another console goes on', async () => {
-    const node = await start()
+    // By a clock that stands still, so that nothing is due again while a busy machine reads the flood.
+    const node = await start({ clock: { wallMs: () => Date.now(), monotonicMs: () => 5000 } })
     const calm = await TestConsole.open(node.url)
     const flood = await TestConsole.open(node.url)
     for (let i = 0; i < MAX_CLIENT_FRAMES_PER_SEC * 20; i += 1) flood.send({ t: 'ping', n: i, at: 1 })
     await flood.until(() => flood.closed !== null)
     expect(flood.of('error').at(-1)?.code).toBe('FRAME_RATE')
-    expect(flood.of('pong').length).toBeLessThanOrEqual(MAX_CLIENT_FRAMES_PER_SEC * 2)
+    expect(flood.of('pong').length).toBeLessThanOrEqual(MAX_CLIENT_FRAMES_PER_SEC)
     calm.send({ t: 'ping', n: 1, at: 1 })
     await calm.until(() => calm.of('pong').length === 1)
   })

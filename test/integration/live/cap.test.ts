@@ -29,7 +29,7 @@ test('under a cap that a backlog uses up, status frames slow down for every cons
     for (const console of consoles) console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 1000 })
     await first.until(() => first.of('status').length > 0)
     const startMs = performance.now()
-    const startBytes = telemetryBytes()
+    const [startBytes, startHoggedBytes] = [telemetryBytes(), hoggedBytes]
     let published = 0
     while (performance.now() - startMs < 5000) {
       node.publish('logs', logBody(`new ${published} ${'x'.repeat(200)}`))
@@ -40,10 +40,12 @@ test('under a cap that a backlog uses up, status frames slow down for every cons
     // 25 are due; each of the two gets its part of what there is, and neither is forgotten.
     for (const count of statuses) expect(count).toBeGreaterThan(2)
     expect(Math.max(...statuses)).toBeLessThan(22)
-    const perSec = (telemetryBytes() - startBytes) / 5
-    expect(perSec).toBeGreaterThan(CAP * 0.1)
-    expect(perSec).toBeLessThan(CAP * 0.35)
-    expect(hoggedBytes / 5).toBeGreaterThan(CAP * 0.6)
+    // Parts of what left: how much that is in these seconds is also a matter of what the machine lets happen.
+    const told = telemetryBytes() - startBytes
+    const left = told + hoggedBytes - startHoggedBytes
+    expect(told / left).toBeGreaterThan(0.1)
+    expect(told / left).toBeLessThan(0.35)
+    expect((left * 1000) / (performance.now() - startMs)).toBeLessThan(CAP * 1.2)
     // What gathers goes out once the backlog is through.
     end.abort()
     await first.until(() => first.rows('l').length + first.missed('l') === 200 + published)
@@ -54,4 +56,4 @@ test('under a cap that a backlog uses up, status frames slow down for every cons
     await hog
     await node.server.stop()
   }
-}, 30_000)
+}, 240_000)

@@ -60,7 +60,7 @@ describe('at the door', () => {
     await TestConsole.open(node.url)
   })
 
-  test('drops who says no hello in time, and who then says nothing at all', { timeout: 20_000 }, async () => {
+  test('drops who says no hello in time, and who then says nothing at all', { timeout: 240_000 }, async () => {
     const node = await start()
     const mute = new TestConsole(node.url)
     const silent = await TestConsole.open(node.url)
@@ -75,11 +75,12 @@ describe('at the door', () => {
     await silent.until(() => node.server.sessionCount === 0)
   })
 
-  test('hangs up on connections that never finish their request', { timeout: 20_000 }, async () => {
+  test('hangs up on connections that never finish their request', { timeout: 240_000 }, async () => {
     const node = await start()
     const startedMs = performance.now()
     await Promise.all([rawExchange(node.url, upgradeRequest().slice(0, 40)), rawExchange(node.url, '\r\n')])
-    expect(performance.now() - startedMs).toBeLessThan(12_000)
+    // Left to itself Node waits a minute.
+    expect(performance.now() - startedMs).toBeLessThan(50_000)
   })
 
   test('refuses another frame before hello, and another version', async () => {

@@ -96,7 +96,7 @@ test('lets reads that wait stand beside commands and subscriptions, and bounds h
   await console.until(() => console.of('done').length === 1 && console.rows('s').length === 1)
 })
 
-test('holds one page for a reader without credit, and the others read on', { timeout: 30_000 }, async () => {
+test('holds one page for a reader without credit, and the others read on', { timeout: 240_000 }, async () => {
   const node = await start()
   for (let i = 0; i < 20_000; i += 1) node.keep('results', { ...resultBody(), msg: 'x'.repeat(900) })
   let pages = 0

@@ -18,7 +18,7 @@ let authority: FleetAuthority
 beforeAll(async () => {
   hub = await natsFixture()
   authority = await FleetAuthority.create()
-}, 60_000)
+}, 240_000)
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
   authority[Symbol.dispose]()
