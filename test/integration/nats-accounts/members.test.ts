@@ -9,7 +9,7 @@ const API = '$JS.archive.API'
 const MIA: BusUser = { kind: 'operator', name: 'mia', role: 'operator', sites: ['plant', 'Werk.Süd'] }
 const VIC: BusUser = { kind: 'operator', name: 'vic', role: 'viewer', sites: ['plant'] }
 const ADA: BusUser = { kind: 'operator', name: 'ada', role: 'admin', sites: '*' }
-const SOON = { timeout: 15_000, interval: 50 }
+const SOON = { timeout: 60_000, interval: 50 }
 
 let bus: NatsBus
 const open: Record<string, NatsConnection> = {}
@@ -172,9 +172,19 @@ async function cut(connection: NatsConnection): Promise<string> {
   return String((await connection.closed()) ?? 'nothing')
 }
 
+/** In with credentials that live so long; on a busy machine they may be over before, and are asked for anew with a longer life. */
+async function shortly(lifeMs: number): Promise<{ member: BusMember; connection: NatsConnection }> {
+  const member = await bus.member(VIC, { expiresAtMs: Date.now() + lifeMs })
+  try {
+    return { member, connection: await bus.connect(member) }
+  } catch (error) {
+    if (lifeMs > 60_000) throw error
+    return shortly(2 * lifeMs)
+  }
+}
+
 test('whoever has expired is cut, and not let in again', async () => {
-  const member = await bus.member(VIC, { expiresAtMs: Date.now() + 2000 })
-  const connection = await bus.connect(member)
+  const { member, connection } = await shortly(2000)
   expect(await cut(connection)).toMatch(/expired/i)
   // Claims end with the second that they name.
   await vi.waitFor(() => expect(bus.connect(member)).rejects.toThrow(/expired|authorization/i), SOON)

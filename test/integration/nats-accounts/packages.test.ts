@@ -44,7 +44,7 @@ async function push(name: string, content: Uint8Array, by = operator): Promise<u
     connection: by,
     apiPrefix: API,
     bucket: 'packages',
-    timeoutMs: 3000,
+    timeoutMs: 60_000,
     signal: new AbortController().signal,
   }
   return pushObject({ name, sha256: sha256Of(content), sizeBytes: content.length, read }, route)
@@ -57,7 +57,7 @@ test('an operator pushes a package and sees it listed, and a node of the fleet f
     await push(`blobs/${sha256}`, readFileSync(join(made.folder, path)))
   }
   await push(`packages/${made.digest}`, readFileSync(join(made.folder, 'package.sig')))
-  const door = { connection: operator, apiPrefix: API, bucket: 'packages', timeoutMs: 20_000 }
+  const door = { connection: operator, apiPrefix: API, bucket: 'packages', timeoutMs: 90_000 }
   const { packages } = await packagesIn({ ...door, signal: new AbortController().signal })
   expect(packages.map(({ digest }) => digest)).toEqual([made.digest])
   const source = new NatsSource({
@@ -67,7 +67,7 @@ test('an operator pushes a package and sees it listed, and a node of the fleet f
     api: () => API,
     stretchBytes: () => 512 * 1024,
   })
-  const run = { signal: AbortSignal.timeout(20_000), progress: () => {} }
+  const run = { signal: AbortSignal.timeout(90_000), progress: () => {} }
   const wish = { item: itemOf(made), sources: [{ kind: 'nats' as const, bucket: 'packages' }] }
   const { folder } = await host.delivery(() => [source]).deliver(wish, run)
   expect((await readFile(join(folder, 'model.onnx'))).equals(Buffer.from(noise(1_500_000)))).toBe(true)

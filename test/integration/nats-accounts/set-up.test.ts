@@ -14,7 +14,7 @@ const out = join(dir, 'bus')
 /** What is told of every stream, when sites do not change those of rollouts. */
 const streams = (blocks: string, rollouts = blocks): string =>
   `EDGE: ${blocks}\nAUDIT: ${blocks}\nROLLOUT: ${rollouts}\nROLLOUT_LEASE: ${rollouts}\nOBJ_packages: ${rollouts}\n`
-const NOTHING = { wishes: { blocks: {}, audit: {} }, apply: false, timeoutMs: 5000 } as const
+const NOTHING = { wishes: { blocks: {}, audit: {} }, apply: false, timeoutMs: 60_000 } as const
 let authority: FleetAuthority
 
 beforeAll(async () => {

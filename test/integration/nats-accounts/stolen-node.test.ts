@@ -7,6 +7,7 @@ import { ask, listen, publishFor } from '../../support/bus-attempts.ts'
 import { accessOf, type NatsBus, natsBus } from '../../support/nats-bus.ts'
 
 const API = '$JS.archive.API'
+const SOON = { timeout: 60_000, interval: 20 }
 const SITE = { kind: 'node', site: 'plant' } as const
 /** What somebody has whose name the bus writes with every kind of escape. */
 const STRANGE = { kind: 'node', site: 'Plant.A', node: '中文 N=1*>' } as const
@@ -210,7 +211,7 @@ test('answers that it asks for in the name of others are stored nowhere, and tak
     }
   }
   await publishFor(stolen, 'edge.plant.n1.status', 'edge.plant.n3.results', { body: 'last' })
-  await vi.waitFor(() => expect(heard).toContain('edge.plant.n1.status last'))
+  await vi.waitFor(() => expect(heard).toContain('edge.plant.n1.status last'), SOON)
   expect(heard.filter((line) => line.includes('forged'))).toEqual([])
   const after = await held()
   const { 'edge.plant.n1.results': _mine, 'edge.plant.n1.stats': _too, ...others } = after
@@ -231,12 +232,12 @@ test('an acknowledgement cannot be forged for another node: it waits where only 
   await watch.connection.flush()
   const wire = new NatsWire({
     servers: [bus.url],
-    ackTimeoutMs: 2000,
+    ackTimeoutMs: 30_000,
     clientName: 'n2',
     access: () => accessOf(bus, self),
   })
   wire.start(() => {})
-  await vi.waitFor(() => expect(wire.state).toBe('up'))
+  await vi.waitFor(() => expect(wire.state).toBe('up'), SOON)
   const asked = { subject: 'edge.plant.n2.results', recordClass: 'abnormal', epoch: 'e1', position: 0 } as const
   expect(await wire.holding(asked)).toMatchObject({ outcome: 'nothing' })
   const [, random = ''] = /^_INBOX\.node\.plant\.n2\.([\w-]{22})\.\d+$/.exec(inboxes[0] ?? '') ?? []
