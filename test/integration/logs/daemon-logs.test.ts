@@ -62,7 +62,7 @@ test('what ships follows files, containers and the journal, cuts secrets out, se
   )
   const url = `${first.inferUrl.replace(/\/infer$/, '')}/metrics`
   await eventually(async () => (await metric(url, 'edge_logs_lines_total')) >= 7, {
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
     what: 'lines are kept',
   })
   first.daemon.kill()
@@ -71,7 +71,7 @@ test('what ships follows files, containers and the journal, cuts secrets out, se
   const second = await home.serve({ env })
   const again = `${second.inferUrl.replace(/\/infer$/, '')}/metrics`
   await eventually(async () => (await metric(again, 'edge_logs_lines_total')) >= 1, {
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
     what: 'the last line is kept',
   })
   await second.daemon.stop()
@@ -97,4 +97,4 @@ test('what ships follows files, containers and the journal, cuts secrets out, se
     ['error', 'error', 'no upstream'],
   ])
   expect(of('kernel').map(({ msg }) => msg)).toEqual(['bytes'])
-}, 120_000)
+}, 300_000)

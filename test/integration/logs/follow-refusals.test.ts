@@ -64,4 +64,4 @@ test('lines of a call that the store refused are read again, though it kept the 
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
-}, 120_000)
+}, 300_000)

@@ -112,11 +112,11 @@ describe('the models that the demo offers', () => {
     const before = service.status()
     const ends: boolean[] = []
     for (const frame of frames('hard', 4)) {
-      await vi.waitUntil(() => service.isReady(), { timeout: 30_000, interval: 10 })
+      await vi.waitUntil(() => service.isReady(), { timeout: 90_000, interval: 10 })
       ends.push((await service.infer(frame)).ok)
     }
     expect(ends.includes(false)).toBe(arch() === 'x64')
-    await vi.waitUntil(() => service.isReady(), { timeout: 30_000, interval: 10 })
+    await vi.waitUntil(() => service.isReady(), { timeout: 90_000, interval: 10 })
     expect(service.status().generation > before.generation).toBe(arch() === 'x64')
   })
 })

@@ -35,7 +35,7 @@ async function controller(home: ControllerHome): Promise<LocalController> {
 }
 
 test('a node joins by a token in its own process, and serves as what its certificate says', {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const home = await controllerHome()
   await controller(home)
@@ -76,7 +76,7 @@ test('a node joins by a token in its own process, and serves as what its certifi
 })
 
 test('says what is wrong: used, ended, changed, another name, taken, nobody there, another fleet', {
-  timeout: 30_000,
+  timeout: 240_000,
 }, async () => {
   const home = await controllerHome()
   const running = await controller(home)
@@ -117,7 +117,7 @@ test('says what is wrong: used, ended, changed, another name, taken, nobody ther
   expect(existsSync(files('c').path('cert.pem'))).toBe(false)
 })
 
-test('may be killed at any file it writes and run again with the same token', { timeout: 120_000 }, async () => {
+test('may be killed at any file it writes and run again with the same token', { timeout: 300_000 }, async () => {
   const home = await controllerHome()
   await controller(home)
   const node = later(new DaemonHome())

@@ -52,7 +52,7 @@ function keep(identity: NodeIdentity, told: (event: string) => void = () => unde
     log: { info: told, warn: told, error: told },
     backoff: { firstMs: 50, maxMs: 200 },
     refusedBackoff: { firstMs: 50, maxMs: 200 },
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
   })
   upkeep.start()
   later({ [Symbol.asyncDispose]: () => upkeep.stop() })

@@ -76,7 +76,9 @@ test('takes nobody back by a resumed session', async () => {
   expect(await secureExchange(url, options, upgradeRequest())).toMatch(/403 [\s\S]*left us/)
 })
 
-test('ends the sessions of whoever is denied, at once, and of whoever is over, soon', { timeout: 30_000 }, async () => {
+test('ends the sessions of whoever is denied, at once, and of whoever is over, soon', {
+  timeout: 240_000,
+}, async () => {
   const authority = await fleet()
   let aheadMs = 0
   const identity = await joinedNode(authority, { clocks: { wallMs: () => Date.now() + aheadMs } })
@@ -95,7 +97,7 @@ test('ends the sessions of whoever is denied, at once, and of whoever is over, s
   expect(stays.closed).toBeNull()
 
   aheadMs = 13 * 3_600_000
-  await stays.until(() => stays.closed !== null, 15_000)
+  await stays.until(() => stays.closed !== null, 90_000)
   expect(stays.closed?.reason).toContain('ended at')
   expect(await knock(node.url, ann)).toMatch(/^403 .*ended at/)
 })
@@ -116,7 +118,7 @@ test('serves with a renewed certificate and keeps the sessions of before', async
 })
 
 test('counts what left under TLS, handshakes included, and cuts who never shakes hands', {
-  timeout: 20_000,
+  timeout: 240_000,
 }, async () => {
   const authority = await fleet()
   const node = await serve({ identity: await joinedNode(authority) })
@@ -132,7 +134,8 @@ test('counts what left under TLS, handshakes included, and cuts who never shakes
   const mute = rawConnect(node.url.replace('wss:', 'ws:'))
   const startedMs = performance.now()
   await new Promise((resolve) => mute.on('close', resolve))
-  expect(performance.now() - startedMs).toBeLessThan(12_000)
+  // Left to itself Node waits two minutes.
+  expect(performance.now() - startedMs).toBeLessThan(60_000)
 })
 
 test('tells metrics to every certificate of the fleet and to nobody else', async () => {
@@ -154,7 +157,7 @@ test('openssl sees TLS 1.3, the certificate of the node, and that a certificate 
   const { host } = new URL(node.url)
   const { stdout: told } = await promisify(execFile)('sh', [
     '-c',
-    `timeout 10 openssl s_client -connect ${host} -CAfile ${authority.rootFile} < /dev/null 2>&1 || true`,
+    `timeout 60 openssl s_client -connect ${host} -CAfile ${authority.rootFile} < /dev/null 2>&1 || true`,
   ])
   expect(told).toContain('TLSv1.3')
   expect(told).toContain('Verify return code: 0 (ok)')

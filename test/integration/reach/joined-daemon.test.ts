@@ -10,7 +10,7 @@ import { joinFiles } from '../../support/joined-node.ts'
 import { natsBus } from '../../support/nats-bus.ts'
 
 test('a joined daemon is found and commanded through a bus with permissions, by name alone', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   await using bus = await natsBus()
   await using home = new DaemonHome()
@@ -35,7 +35,7 @@ test('a joined daemon is found and commanded through a bus with permissions, by 
   session.start()
   try {
     const look = () => session.fleet.nodeDetail('press.4', 'now', Date.now())
-    await eventually(() => look()?.status != null, { timeoutMs: 40_000, what: daemon.lines.slice(-3).join('\n') })
+    await eventually(() => look()?.status != null, { timeoutMs: 90_000, what: daemon.lines.slice(-3).join('\n') })
     expect(look()).toMatchObject({ node: { state: 'up', site: 'plant', route: 'nats' }, link: { certified: true } })
     const done = await session.links.get('press.4')?.command('fault.slow', { ms: 3 })
     expect(done).toMatchObject({ ok: true, result: { slowMs: 3 } })

@@ -119,7 +119,7 @@ test('a rollout that an operator began and left is carried out by a controller, 
     })
     expect(controller.facts()).toMatchObject({ nodes: 1, faults: 0 })
     // It is over, so nobody needs the node any more.
-    await eventually(() => controller.facts().sessions === 0, { timeoutMs: 30_000 })
+    await eventually(() => controller.facts().sessions === 0, { timeoutMs: 90_000 })
   } finally {
     clearInterval(cameras)
     await controller.stop()

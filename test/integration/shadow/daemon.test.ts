@@ -10,7 +10,7 @@ import { descendants, isAlive } from '../../support/process-tree.ts'
 import { neverSays } from '../../support/worse-model.ts'
 
 // Children start in 0.2 s on an idle machine and in several on a busy one.
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000 })
 const PATIENT = { timeoutMs: 120_000 }
 /** On a busy machine nothing moves at idle priority. */
 const SETTINGS = { 'models.shadowPriority': 'normal' }

@@ -13,7 +13,7 @@ import { MemoryStore } from '../../support/memory-store.ts'
 import { worseDigits } from '../../support/worse-model.ts'
 
 // Children start in 0.2 s on an idle machine and in several on a busy one; at idle priority there never.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 const PATIENT = { timeoutMs: 90_000 }
 
 const samples = samplesOf(fileURLToPath(new URL('../../../models/digits/samples/', import.meta.url)))

@@ -8,7 +8,7 @@ import { DaemonHome, eventually } from '../../support/edge-daemon.ts'
 import { TestConsole } from '../../support/live-node.ts'
 
 // Children start in 0.2 s on an idle machine and in several on a busy one.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 const models = fileURLToPath(new URL('../../../models', import.meta.url))
 
 async function variants(): Promise<ServedModel[]> {
@@ -34,7 +34,8 @@ test('each variant is run on the pictures and has a time; one that cannot be run
   for (const name of ['fp32', 'int8']) {
     const { runMs } = measured[name] as { runMs: number }
     expect(runMs).toBeGreaterThan(0)
-    expect(runMs).toBeLessThan(50)
+    // A few ms, more on a busy machine; and no microseconds.
+    expect(runMs).toBeLessThan(1000)
   }
 })
 

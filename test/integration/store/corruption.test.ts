@@ -193,7 +193,7 @@ describe('damage anywhere in the folder of a store', () => {
         )
       }
     }
-  }, 120_000)
+  }, 300_000)
 
   it('a flipped payload byte costs at most its block', () => {
     const longest = Math.max(...frames.map(({ offset, end }) => end - offset))
@@ -210,7 +210,7 @@ describe('damage anywhere in the folder of a store', () => {
         )
       }
     }
-  }, 120_000)
+  }, 300_000)
 
   it('the newest segment cut at any length loses what was behind the cut and no more', () => {
     const size = statSync(join(template.dir, newest)).size
@@ -226,7 +226,7 @@ describe('damage anywhere in the folder of a store', () => {
         (record) => frames.some((frame) => frame.file === newest && frame.end > length && isOf(frame, record)),
       )
     }
-  }, 120_000)
+  }, 300_000)
 
   it.each(['gone', 'empty', 'garbage', 'a folder', 'without any mode', 'a byte short'] as const)(
     'a file that is %s costs at most what was in it',

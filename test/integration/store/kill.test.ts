@@ -46,5 +46,5 @@ describe('a process killed with SIGKILL while it appends', () => {
     expect(behind.length).toBeLessThanOrEqual(2)
     expect(store.backlog('nats').byClass.abnormal).toBe(behind.length)
     await store.close()
-  }, 60_000)
+  }, 240_000)
 })

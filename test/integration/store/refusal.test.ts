@@ -204,7 +204,7 @@ describe('a disk that refuses', () => {
     expect(await store.read({ classes: ['abnormal'], limit: 10_000 })).toHaveLength(kept.length)
 
     rmSync(ballast)
-    await expect.poll(async () => (await append(-1)).stored, { timeout: 5000, interval: 50 }).toBe(true)
+    await expect.poll(async () => (await append(-1)).stored, { timeout: 60_000, interval: 50 }).toBe(true)
     expect(store.status().state).toBe('ok')
     const [ledger] = await store.read({ classes: ['ledger'], limit: 10 })
     const entry = JSON.parse(ledger?.line ?? '{}')
@@ -230,7 +230,7 @@ describe('a disk that refuses', () => {
     if (disk === null) return context.skip('mounting a tmpfs is not allowed here')
     const room = { maxBytes: 1e9, segmentBytes: 16_000, floorBytes: 60_000 }
     const store = await openStore({ dir: join(disk.path, 's'), nodeName: 'n1', ...room })
-    await expect.poll(() => store.status().reserve, { timeout: 10_000, interval: 50 }).toBe('kept')
+    await expect.poll(() => store.status().reserve, { timeout: 60_000, interval: 50 }).toBe('kept')
     const append = (n: number) =>
       store.append([{ class: 'abnormal', timestamp: Date.now(), body: { n, text: 'y'.repeat(900) } }])
     let kept = 0
@@ -241,7 +241,7 @@ describe('a disk that refuses', () => {
           for (let n = 0; n < 50; n += 1) if ((await append(n)).stored) kept += 1
           return kept
         },
-        { timeout: 12_000, interval: 20 },
+        { timeout: 60_000, interval: 20 },
       )
       .toBeGreaterThan(1500)
     const { bytes, evictedRecords, byClass } = store.status()
@@ -251,7 +251,7 @@ describe('a disk that refuses', () => {
     const ledger = (await store.read({ classes: ['ledger'], limit: 1000 })).map(({ line }) => JSON.parse(line))
     expect(ledger.some(({ event, reason }) => event === 'evicted' && reason === 'disk_full')).toBe(true)
     await store.close()
-  }, 60_000)
+  }, 240_000)
 
   it('because it is full at the start: opens, reads, and says of each record that it is not kept', async (context) => {
     await using disk = await smallDisk()
@@ -269,7 +269,7 @@ describe('a disk that refuses', () => {
     expect(await again.append([record])).toMatchObject({ stored: false })
     expect(await again.read({ classes: ['abnormal'], limit: 10 })).toHaveLength(1)
     rmSync(ballast)
-    await expect.poll(async () => (await again.append([record])).stored, { timeout: 5000, interval: 50 }).toBe(true)
+    await expect.poll(async () => (await again.append([record])).stored, { timeout: 60_000, interval: 50 }).toBe(true)
     expect(again.epoch).toBe(kept.stored ? kept.epoch : null)
     await again.close()
   })

@@ -66,7 +66,7 @@ describe('the store', () => {
     // A refused opening must not loosen the lock of the owner.
     const appender = new URL('../../support/store-appender.ts', import.meta.url).pathname
     await expect(
-      promisify(execFile)(process.execPath, [appender, folder.dir, 'x'], { timeout: 10_000 }),
+      promisify(execFile)(process.execPath, [appender, folder.dir, 'x'], { timeout: 60_000 }),
     ).rejects.toMatchObject({
       stderr: expect.stringContaining('STORE_LOCKED'),
     })
@@ -203,7 +203,7 @@ describe('the store', () => {
     expect(await store.append([record(2)])).toMatchObject({ stored: false, code: 'STORE_FAILING' })
     expect(store.status()).toMatchObject({ state: 'failing', error: expect.stringContaining('started again') })
 
-    await expect.poll(async () => (await store.append([record(3)])).stored, { timeout: 10_000 }).toBe(true)
+    await expect.poll(async () => (await store.append([record(3)])).stored, { timeout: 60_000 }).toBe(true)
     expect(events).toEqual(['store.worker_died', 'store.worker_restarted'])
     expect(store.status().state).toBe('ok')
     const kept = await everything(store)

@@ -108,7 +108,7 @@ test('older lines are read from the nodes as they are scrolled to, in one order,
   expect(logs.text).toContain('no older lines')
   await logs.type('G')
   expect(logs.numbers.at(-1)).toBe(1200)
-}, 60_000)
+}, 240_000)
 
 test('a search marks and goes through what matches, and hides nothing; a wrong pattern says why while it is typed', async () => {
   const logs = new LogsOnScreen(['n1'])

@@ -12,7 +12,7 @@ import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const RESULTS = 'edge.plant.n1.results'
 
 async function drained({ uplink }: ReturnType<typeof uplinkOf>): Promise<void> {

@@ -13,7 +13,7 @@ import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { storeFolder } from '../../support/store-folder.ts'
 import { keptLog, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 /** One node on a folder: its store, its uplink, and everything it was told is kept. */
 async function node(dir: string, nats: NatsFixture) {

@@ -8,7 +8,7 @@ import { MemoryStore } from '../../support/memory-store.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { seqsIn, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 function wireTo(url: string, ackTimeoutMs = 2000): HttpWire {
   return new HttpWire({ url, ackTimeoutMs, probeIntervalMs: 200 })

@@ -12,7 +12,7 @@ import { MemoryStore } from '../../support/memory-store.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { seqsIn, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const seqs: number[] = []
 const dir = mkdtempSync(join(tmpdir(), 'edgedeck-tls-'))
 const [keyPath, certPath] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]

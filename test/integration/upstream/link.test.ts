@@ -35,7 +35,7 @@ test('the link of the tests is as slow as it is told, keeps order, and can swall
   const sent = Buffer.from(Array.from({ length: 32_000 }, (_, index) => (index >> 8) & 0xff))
   const answered = async (bytes: number): Promise<number> => {
     const startedAtMs = performance.now()
-    await vi.waitFor(() => expect(Buffer.concat(got)).toHaveLength(bytes), { timeout: 5000, interval: 5 })
+    await vi.waitFor(() => expect(Buffer.concat(got)).toHaveLength(bytes), { timeout: 60_000, interval: 5 })
     return performance.now() - startedAtMs
   }
 
@@ -49,13 +49,14 @@ test('the link of the tests is as slow as it is told, keeps order, and can swall
   client.write(sent)
   const throttledMs = await answered(2 * sent.length)
   expect(throttledMs).toBeGreaterThan(480)
-  expect(throttledMs).toBeLessThan(1500)
+  // Of bytes taken for bits it would be four seconds; a machine that is busy takes its time too.
+  expect(throttledMs).toBeLessThan(3900)
   expect(Buffer.concat(got)).toEqual(Buffer.concat([sent, sent]))
 
   link.shape({})
   link.hang('answers')
   client.write('x')
-  await vi.waitFor(() => expect(server.heard()).toBe(2 * sent.length + 1), { interval: 5 })
+  await vi.waitFor(() => expect(server.heard()).toBe(2 * sent.length + 1), { timeout: 60_000, interval: 5 })
   expect(Buffer.concat(got)).toHaveLength(2 * sent.length)
   client.destroy()
 })

@@ -8,7 +8,7 @@ import { natsFixture } from '../../support/nats-server.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { seqsIn, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const RESULTS = 'edge.plant.n1.results'
 
 function wireTo(port: number, ackTimeoutMs = 2000): NatsWire {

@@ -12,7 +12,7 @@ import { MemoryStore } from '../../support/memory-store.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { keptLog, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 function wireTo({ url }: NatsFixture): NatsWire {
   return new NatsWire({ servers: [url], ackTimeoutMs: 1000, clientName: 'test' })

@@ -8,7 +8,7 @@ import { normalResults } from '../../support/results.ts'
 import { storeFolder } from '../../support/store-folder.ts'
 import { keptLog } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 5000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 const [A, B] = [1, 2].map((id): StoreKey => ({ id, secret: new Uint8Array(randomBytes(32)) })) as [StoreKey, StoreKey]
 
 async function counts(store: Store): Promise<number[]> {

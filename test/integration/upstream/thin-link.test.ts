@@ -7,7 +7,7 @@ import { natsFixture } from '../../support/nats-server.ts'
 import { tcpLink } from '../../support/tcp-link.ts'
 import { uplinkOf } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 15_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 const BLOCK_BYTES = 256 * 1024
 
 /** Records of a backlog that compress to about half, as statistics with their histograms do. */
@@ -54,7 +54,7 @@ test('while a backlog drains at a cap of 64 kbit/s, an alert is held within two 
   expect(bench.uplink.status()).toMatchObject({ state: 'up' })
   expect(bench.uplink.status().drainSec).toBeGreaterThan(3)
   expect(bench.uplink.status().transfer?.count).toBeGreaterThan(50)
-}, 30_000)
+}, 240_000)
 
 test('on a link of 64 kbit/s without a cap, blocks shrink until an alert waits about a second behind them', async () => {
   await using nats = await natsFixture()
@@ -71,4 +71,4 @@ test('on a link of 64 kbit/s without a cap, blocks shrink until an alert waits a
   await vi.waitFor(() => expect(store.cursors('cloud').abnormal).toBeGreaterThan(1560), SOON)
   expect(await alertMs(store)).toBeLessThan(3500)
   expect(bench.log.lines.join('\n')).not.toContain('uplink.down')
-}, 40_000)
+}, 240_000)
