@@ -10,7 +10,10 @@ export default defineConfig({
     env: { TZ: 'UTC' },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // What a test waits for ends its wait; these are for the slowest machine.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    // What is so ends the wait: the second that it takes by itself is little on a busy machine.
+    expect: { poll: { timeout: 60_000 } },
   },
 })
