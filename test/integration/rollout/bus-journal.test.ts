@@ -9,14 +9,13 @@ import { planOf, started, took } from '../../support/rollout/events.ts'
 import { journalLaws } from '../../support/rollout/journal-laws.ts'
 import { leaseLaws, taken } from '../../support/rollout/lease-laws.ts'
 
-const LEASE_MS = 1000
 const MIA = { kind: 'operator', name: 'mia', role: 'operator', sites: ['plant'] } as const satisfies BusUser
 const CONTROLLER = { kind: 'controller', name: 'ctl' } as const satisfies BusUser
 
 /** A bus for one test, and two members that drive rollouts there. */
-async function pair() {
-  const bus = await natsBus({}, { leaseMs: LEASE_MS })
-  const stores = [await storeOf(bus, MIA), await storeOf(bus, CONTROLLER)] as const
+async function pair({ leaseMs, timeoutMs }: { readonly leaseMs?: number; readonly timeoutMs?: number } = {}) {
+  const bus = await natsBus({}, leaseMs === undefined ? {} : { leaseMs })
+  const stores = [await storeOf(bus, MIA, timeoutMs), await storeOf(bus, CONTROLLER, timeoutMs)] as const
   return {
     bus,
     stores,
@@ -35,22 +34,22 @@ describe('a journal on a bus with accounts', () => {
 })
 
 describe('leases on a bus with accounts', () => {
-  leaseLaws(async () => {
-    const { stores, ...rest } = await pair()
-    const leases = (at: 0 | 1): BusLeases => new BusLeases(stores[at], { leaseMs: LEASE_MS })
-    return { one: leases(0), other: leases(1), leaseMs: LEASE_MS, ...rest }
+  leaseLaws(async (leaseMs) => {
+    const { stores, ...rest } = await pair({ leaseMs })
+    const leases = (at: 0 | 1): BusLeases => new BusLeases(stores[at], { leaseMs })
+    return { one: leases(0), other: leases(1), leaseMs, ...rest }
   })
 })
 
 test('viewers follow rollouts and write none, nodes do neither, and nobody takes back what is written', async () => {
   await using held = await pair()
   const { bus, stores } = held
-  const [journal, leases] = [new BusJournal(stores[0]), new BusLeases(stores[0], { leaseMs: LEASE_MS })]
+  const [journal, leases] = [new BusJournal(stores[0]), new BusLeases(stores[0])]
   await journal.append('r1', started(planOf(['n1'])), 0)
   await taken(leases, 'mia')
 
-  const viewer = await storeOf(bus, { kind: 'operator', name: 'vic', role: 'viewer', sites: ['plant'] }, 800)
-  const [reading, looking] = [new BusJournal(viewer), new BusLeases(viewer, { leaseMs: LEASE_MS })]
+  const viewer = await storeOf(bus, { kind: 'operator', name: 'vic', role: 'viewer', sites: ['plant'] })
+  const [reading, looking] = [new BusJournal(viewer), new BusLeases(viewer)]
   expect(await reading.list()).toEqual(['r1'])
   expect(await reading.read('r1')).toHaveLength(1)
   expect(await looking.look('r1')).toMatchObject({ heldBy: 'mia' })
@@ -77,7 +76,8 @@ test('viewers follow rollouts and write none, nodes do neither, and nobody takes
 })
 
 test('what somebody writes beside the journal counts as nothing and stops nobody', async () => {
-  await using held = await pair()
+  // An empty one ends what a reader is sent, which then waits for so long before it looks behind it.
+  await using held = await pair({ timeoutMs: 3000 })
   const { bus, stores } = held
   const [one, other] = [new BusJournal(stores[0]), new BusJournal(stores[1])]
   await one.append('r1', started(planOf(['n1'])), 0)
@@ -100,21 +100,22 @@ test('what somebody writes beside the journal counts as nothing and stops nobody
 })
 
 test('while the bus is away nothing is appended, and what follows goes on when it is back', async () => {
-  await using held = await pair()
+  // One that is away answers nothing, so that its silence is waited out.
+  await using held = await pair({ timeoutMs: 3000 })
   const { bus, stores } = held
   const [one, other] = [new BusJournal(stores[0]), new BusJournal(stores[1])]
   await one.append('r1', started(planOf(['n1'])), 0)
   const heard: number[] = []
   const end = new AbortController()
   const following = other.follow('r1', 0, ({ seq }) => heard.push(seq), end.signal)
-  await vi.waitFor(() => expect(heard).toEqual([1]), { timeout: 5000 })
+  await vi.waitFor(() => expect(heard).toEqual([1]), { timeout: 60_000 })
   await bus.kill()
   await expect(one.append('r1', took(1), 1)).rejects.toMatchObject({ code: 'JOURNAL_FAILING' })
   await bus.restart()
   await vi.waitFor(async () => expect(await one.append('r1', took(1), 1)).toMatchObject({ ok: true }), {
-    timeout: 15_000,
+    timeout: 60_000,
   })
-  await vi.waitFor(() => expect(heard).toEqual([1, 2]), { timeout: 15_000 })
+  await vi.waitFor(() => expect(heard).toEqual([1, 2]), { timeout: 60_000 })
   end.abort()
   await following
 })

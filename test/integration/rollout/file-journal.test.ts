@@ -8,8 +8,6 @@ import { planOf, started, took } from '../../support/rollout/events.ts'
 import { journalLaws } from '../../support/rollout/journal-laws.ts'
 import { leaseLaws, taken } from '../../support/rollout/lease-laws.ts'
 
-const LEASE_MS = 400
-
 function folder(): { dir: string } & AsyncDisposable {
   const dir = mkdtempSync(join(tmpdir(), 'edgedeck-rollouts-'))
   return {
@@ -30,17 +28,17 @@ describe('a journal in a folder', () => {
 })
 
 describe('leases in a folder', () => {
-  leaseLaws(async () => {
+  leaseLaws(async (leaseMs) => {
     const { dir, ...rest } = folder()
-    const leases = (): FileLeases => new FileLeases({ dir: join(dir, 'rollouts'), leaseMs: LEASE_MS })
-    return { one: leases(), other: leases(), leaseMs: LEASE_MS, ...rest }
+    const leases = (): FileLeases => new FileLeases({ dir: join(dir, 'rollouts'), leaseMs })
+    return { one: leases(), other: leases(), leaseMs, ...rest }
   })
 })
 
 test('leases and entries of a rollout share its folder, and nothing else is left there', async () => {
   await using place = folder()
   const { dir } = place
-  const [journal, leases] = [new FileJournal({ dir }), new FileLeases({ dir, leaseMs: LEASE_MS })]
+  const [journal, leases] = [new FileJournal({ dir }), new FileLeases({ dir })]
   await journal.append('r1', started(planOf(['n1'])), 0)
   for (const holder of ['a', 'b', 'c']) await (await taken(leases, holder)).release()
   await journal.append('r1', took(1), 0)

@@ -3,7 +3,7 @@ import { BusStore } from '../../../src/rollout/journal/bus-store.ts'
 import type { NatsBus } from '../nats-bus.ts'
 
 /** The journals of a bus as one of its members reaches them; close it in the end. */
-export async function storeOf(bus: NatsBus, user: BusUser, timeoutMs = 3000): Promise<BusStore> {
+export async function storeOf(bus: NatsBus, user: BusUser, timeoutMs = 30_000): Promise<BusStore> {
   const member = await bus.member(user)
   return new BusStore({
     name: 'the bus',

@@ -2,6 +2,9 @@ import { expect, test, vi } from 'vitest'
 import type { Journal, JournalEntry } from '../../../src/rollout/contract.ts'
 import { planOf, started, took } from './events.ts'
 
+/** What is so ends the wait. */
+const LONG = { timeout: 60_000 }
+
 /** Two journals over the same store, as two processes have them. */
 export interface JournalPair {
   readonly one: Journal
@@ -82,10 +85,10 @@ export function journalLaws(open: () => Promise<JournalPair & AsyncDisposable>):
       other.follow('r1', 0, (entry) => heard.push(entry), end.signal),
       one.follow('r1', 1, (entry) => late.push(entry), end.signal),
     ]
-    await vi.waitFor(() => expect(heard.map(({ seq }) => seq)).toEqual([1, 2]), { timeout: 5000 })
+    await vi.waitFor(() => expect(heard.map(({ seq }) => seq)).toEqual([1, 2]), LONG)
     for (let seq = 2; seq < 40; seq += 1) await (seq % 2 === 0 ? one : other).append('r1', took(seq), seq)
-    await vi.waitFor(() => expect(heard.at(-1)?.seq).toBe(40), { timeout: 10_000 })
-    await vi.waitFor(() => expect(late.at(-1)?.seq).toBe(40), { timeout: 10_000 })
+    await vi.waitFor(() => expect(heard.at(-1)?.seq).toBe(40), LONG)
+    await vi.waitFor(() => expect(late.at(-1)?.seq).toBe(40), LONG)
     expect(heard.map(({ seq }) => seq)).toEqual(Array.from({ length: 40 }, (_, at) => at + 1))
     expect(late.map(({ seq }) => seq)).toEqual(Array.from({ length: 39 }, (_, at) => at + 2))
     end.abort()
