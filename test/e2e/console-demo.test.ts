@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { descendants, isAlive } from '../support/process-tree.ts'
+import { descendants, SeenProcesses } from '../support/process-tree.ts'
 import { PtyProcess } from '../support/pty.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
@@ -19,7 +19,7 @@ class DemoOnTerminal {
     rows: 40,
     env: { ...process.env, TERM: 'xterm-256color', TMPDIR: this.#tempDir, XDG_CONFIG_HOME: this.#tempDir, TZ: 'UTC' },
   })
-  readonly #seen = new Set<number>()
+  readonly #seen = new SeenProcesses()
 
   /** Wait until the screen is as wanted. */
   until(wanted: (screen: string) => boolean, timeoutMs = 20_000): Promise<void> {
@@ -59,17 +59,17 @@ class DemoOnTerminal {
 
   /** Remember every process it has now, to look for later. */
   async note(): Promise<void> {
-    for (const pid of descendants(await this.pty.pid)) this.#seen.add(pid)
+    this.#seen.note(descendants(await this.pty.pid))
   }
 
   leftovers(): { processes: number[]; files: string[] } {
-    return { processes: [...this.#seen].filter(isAlive), files: readdirSync(this.#tempDir) }
+    return { processes: this.#seen.alive(), files: readdirSync(this.#tempDir) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.note().catch(() => undefined)
     await this.pty.dispose()
-    for (const pid of this.leftovers().processes) process.kill(pid, 'SIGKILL')
+    this.#seen.kill()
     if (existsSync(this.#tempDir)) rmSync(this.#tempDir, { recursive: true, force: true, maxRetries: 10 })
   }
 }
@@ -108,14 +108,14 @@ describe('the demo on a terminal', () => {
     await demo.until(() => age() > before)
     expect(demo.pty.emulator.text()[0]).toMatch(/● 2 up/)
     for (const node of ['node-1', 'node-3']) expect(demo.row(node)).toMatch(/● up/)
-  }, 60_000)
+  })
 
   it('K again revives it, and it returns by itself', async () => {
     expect(demo.cursor()).toBe('node-2')
     type('K')
     await demo.until((screen) => demo.hasFigures('node-2') && screen.includes('● 3 up'), SERVING_MS)
     await demo.note()
-  }, 60_000)
+  })
 
   it('C cuts the uplink and X fills the outbox: the backlog grows while the node serves on; C again drains it', async () => {
     await demo.moveTo('node-1')
@@ -130,7 +130,7 @@ describe('the demo on a terminal', () => {
     await demo.until(() => backlogOf('node-1') === 0, 45_000)
     // As long as something is told of it, esc would close that first.
     await demo.until((screen) => !screen.includes('esc closes'), 30_000)
-  }, 80_000)
+  })
 
   it('enter opens the node, l its logs, ? the help, : the palette, and esc goes back', async () => {
     await demo.moveTo('node-3')
@@ -162,7 +162,7 @@ describe('the demo on a terminal', () => {
     await demo.until((screen) => screen.includes('inference stages'))
     type(ESC)
     await demo.until(() => demo.row('node-1') !== '' && demo.cursor() === 'node-3')
-  }, 60_000)
+  })
 
   it('q leaves: the terminal is as it was, no process and no file is left', async () => {
     await demo.note()
@@ -173,7 +173,7 @@ describe('the demo on a terminal', () => {
     expect(demo.pty.emulator.isAlternate()).toBe(false)
     expect(demo.pty.emulator.output).toMatch(/\u001b\[\?25h(?!.*\u001b\[\?25l)/s)
     expect(demo.leftovers()).toEqual({ processes: [], files: [] })
-  }, 30_000)
+  })
 })
 
 it('kill -TERM of the console gives the terminal back and ends the demo', async () => {
@@ -186,4 +186,4 @@ it('kill -TERM of the console gives the terminal back and ends the demo', async 
   await demo.pty.emulator.settle()
   expect(demo.pty.emulator.isAlternate()).toBe(false)
   expect(demo.leftovers()).toEqual({ processes: [], files: [] })
-}, 60_000)
+})

@@ -16,10 +16,10 @@ const outputOf = (cast: string): string =>
     .map((line) => JSON.parse(line) as [number, string, string])
     .map(([, kind, data]) => (kind === 'o' ? data : ''))
     .join('')
-const LONG_MS = 60_000
+const LONG_MS = 120_000
 
 /** The story of one operator, in order: every test begins where the one before ended. */
-describe('a shell inside the console', { timeout: 180_000 }, () => {
+describe('a shell inside the console', () => {
   let fleet: ShellFleet
   let pty: PtyProcess
   const until = (wanted: (screen: string) => boolean) => pty.emulator.until(wanted, LONG_MS)
@@ -32,7 +32,7 @@ describe('a shell inside the console', { timeout: 180_000 }, () => {
   beforeAll(async () => {
     fleet = await ShellFleet.start({ isUnknown: true })
     pty = fleet.terminal()
-  }, LONG_MS)
+  })
   afterAll(() => fleet[Symbol.asyncDispose]())
 
   it('asks about a key that nobody knows, and drops what was typed ahead of the question', async () => {

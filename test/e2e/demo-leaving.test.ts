@@ -11,22 +11,22 @@ describe('leaving the demo', () => {
     await using demo = new HeadlessDemo()
     await demo.untilServing()
     demo.signal('SIGKILL')
-    await demo.until('all is gone', 8000, () => {
+    await demo.until('all is gone', () => {
       const { processes, files } = demo.leftovers()
       return processes.length === 0 && files.length === 0
     })
-  }, 60_000)
+  })
 
   it('by SIGKILL in the middle of starting leaves nothing either', async () => {
     await using demo = new HeadlessDemo()
-    await demo.until('daemons are being started', 15_000, () => demo.latest.nodes.some((node) => node.pid !== null))
+    await demo.until('daemons are being started', () => demo.latest.nodes.some((node) => node.pid !== null))
     demo.note()
     demo.signal('SIGKILL')
-    await demo.until('all is gone', 8000, () => {
+    await demo.until('all is gone', () => {
       const { processes, files } = demo.leftovers()
       return processes.length === 0 && files.length === 0
     })
-  }, 60_000)
+  })
 
   it.each([
     ['SIGTERM', 143],
@@ -36,10 +36,10 @@ describe('leaving the demo', () => {
     'by %s ends in order with code %i',
     async (signal, code) => {
       await using demo = new HeadlessDemo()
-      await demo.until('it has begun', 15_000, () => demo.latest.nodes.some((node) => node.pid !== null))
+      await demo.until('it has begun', () => demo.latest.nodes.some((node) => node.pid !== null))
       demo.note()
       demo.signal(signal)
-      await demo.until('it ends', 15_000, () => demo.ended !== null)
+      await demo.until('it ends', () => demo.ended !== null)
       expect(demo.ended).toEqual({ code, signal: null })
       expect(demo.leftovers()).toEqual(NOTHING)
     },
@@ -55,16 +55,16 @@ describe('leaving the demo', () => {
     await Promise.all([first.untilServing(), second.untilServing()])
     expect([first.latest.cloud.kind, second.latest.cloud.kind]).toEqual(['nats', 'http'])
     second.send('garbage node-1')
-    await second.until('node-1 sends unreadable pictures', 10_000, async () => {
+    await second.until('node-1 sends unreadable pictures', async () => {
       const answer = await fetch(`${second.latest.cloud.url}?subject=results`)
       return ((await answer.json()) as { blocks: unknown[] }).blocks.length > 0
     })
     second.send('quit')
-    await second.until('the second ends', 15_000, () => second.ended !== null)
+    await second.until('the second ends', () => second.ended !== null)
     expect(second.leftovers()).toEqual(NOTHING)
     expect(readdirSync(cache)).toEqual([])
     const { lines } = first
-    await first.until('the first goes on', 5000, () => first.lines > lines + 1)
+    await first.until('the first goes on', () => first.lines > lines + 1)
     expect(first.latest.nodes.map((node) => node.state)).toEqual(['up', 'up', 'up'])
-  }, 90_000)
+  })
 })

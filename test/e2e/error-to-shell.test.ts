@@ -36,4 +36,4 @@ it('leads by two keys from an error in a file to a shell on its node, and back t
   const shells = () => fleet.journal().filter(({ verb }) => verb === 'shell')
   await expect.poll(() => shells().length, { timeout: 30_000 }).toBe(2)
   expect(shells()[1]).toMatchObject({ phase: 'outcome', code: 'OK', node: { key: 'press-7' } })
-}, 180_000)
+})

@@ -43,7 +43,7 @@ describe('a console among hostile nodes', () => {
     const env = { ...process.env, TERM: 'xterm-256color', XDG_CONFIG_HOME: dir, XDG_STATE_HOME: dir, TZ: 'UTC' }
     pty = new PtyProcess([process.execPath, LAUNCHER, '--config', config], { columns: 160, rows: 100, env })
     await pty.emulator.until(() => good().every((row) => / up\b/.test(row)), UNTIL_MS)
-  }, 60_000)
+  })
   afterAll(async () => {
     await pty?.dispose()
     hostile?.kill('SIGKILL')
@@ -92,7 +92,7 @@ describe('a console among hostile nodes', () => {
     expect(waits[Math.floor(waits.length / 2)]).toBeLessThan(2000)
     expect(wrong / looks).toBeLessThan(0.02)
     expect(Math.max(...held)).toBeLessThan(MAX_RSS_MB)
-  }, 60_000)
+  })
 
   it('names those that flood and those that break the protocol on their rows', async () => {
     await pty.emulator.until(() => ['bad-flood', 'bad-rows'].every((name) => rowOf(name).includes('floods')), UNTIL_MS)
@@ -103,7 +103,7 @@ describe('a console among hostile nodes', () => {
     // Who claims the name of another is on its own row all the same, and the other on its own.
     expect(rowOf('bad-liar')).toMatch(/ up/)
     expect(good()[0]).toMatch(/node-001 .* up\b/)
-  }, 90_000)
+  })
 
   it('lets the terminal execute nothing of what they say, on any screen', async () => {
     for (const keys of ['\r', '\u001b', 'l', '\u001b', '?', '\u001b']) {
@@ -127,12 +127,12 @@ describe('a console among hostile nodes', () => {
     expect(output).not.toContain('\u001b]0;owned')
     expect(output).not.toContain('\u001bc')
     expect(pty.emulator.isAlternate()).toBe(true)
-  }, 30_000)
+  })
 
   it('leaves when it is told to, and gives the terminal back', async () => {
     pty.type('q')
     const { end, modesRestored } = await pty.ended
     expect({ end, modesRestored }).toEqual({ end: 'exit 0', modesRestored: true })
     expect(pty.emulator.isAlternate()).toBe(false)
-  }, 20_000)
+  })
 })

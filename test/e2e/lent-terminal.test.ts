@@ -5,13 +5,13 @@ import type { PtyProcess } from '../support/pty.ts'
 import { ShellFleet } from '../support/shell-fleet.ts'
 
 const ESC = '\u001b'
-const LONG_MS = 60_000
+const LONG_MS = 120_000
 const MiB = 1024 * 1024
 /** Vim shows rows behind the end of a text by `~`. */
 const inVim = (screen: string): boolean => /^~ *\n~ *$/m.test(screen)
 
 /** What programs of another machine may do with a terminal that is lent to them, in order: one session after another. */
-describe('a terminal that is lent', { timeout: 180_000 }, () => {
+describe('a terminal that is lent', () => {
   let fleet: ShellFleet
   let pty: PtyProcess
   const until = (wanted: (screen: string) => boolean) => pty.emulator.until(wanted, LONG_MS)
@@ -35,7 +35,7 @@ describe('a terminal that is lent', { timeout: 180_000 }, () => {
     pty = fleet.terminal([], { columns: 80, rows: 24 })
     await until((screen) => screen.includes('press-4'))
     await openShell()
-  }, LONG_MS)
+  })
   afterAll(() => fleet[Symbol.asyncDispose]())
 
   it('brings a paste with its marks, byte for byte, where letters are cut between two reads', async () => {
@@ -142,7 +142,7 @@ describe('a terminal that is lent', { timeout: 180_000 }, () => {
   })
 })
 
-describe('a shell whose recording the disk refuses', { timeout: 180_000 }, () => {
+describe('a shell whose recording the disk refuses', () => {
   const refusal = /no space left on device/
 
   it('goes on where it is open already; that is told, and stands in the audit', async () => {

@@ -30,7 +30,7 @@ describe('the log screen over a daemon', () => {
     type = (keys) => pty.type(keys)
     until = (wanted) => pty.emulator.until(wanted, 40_000)
     await until((screen) => /n1 .*● up/.test(screen))
-  }, 90_000)
+  })
   afterAll(async () => {
     await pty?.dispose()
     await home?.[Symbol.asyncDispose]()
@@ -73,7 +73,7 @@ describe('the log screen over a daemon', () => {
     await until((screen) => !screen.includes('match "listen"'))
     type(ESC)
     await until((screen) => screen.includes('is served by generation'))
-  }, 90_000)
+  })
 
   it('goes to an error in a file that the daemon follows, to its node, and back to the line', async () => {
     const lines = [

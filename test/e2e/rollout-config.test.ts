@@ -8,7 +8,7 @@ import { QUICK, RolloutFleet } from '../support/rollout-fleet.ts'
 
 const SETTINGS = 'filter:\n  minConfidence: 0.9\n'
 
-test('settings go through waves as models do, by one plain command', { timeout: 180_000 }, async () => {
+test('settings go through waves as models do, by one plain command', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'edgedeck-settings-'))
   await using fleet = new RolloutFleet(2)
   try {

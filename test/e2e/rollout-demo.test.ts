@@ -16,7 +16,7 @@ let stateDir: string
 beforeEach(async () => {
   stateDir = mkdtempSync(join(tmpdir(), 'rollout-demo-'))
   demo = new HeadlessDemo()
-  await demo.untilServing(120_000)
+  await demo.untilServing()
 })
 afterEach(async () => {
   await demo[Symbol.asyncDispose]()

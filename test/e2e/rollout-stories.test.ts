@@ -18,7 +18,7 @@ afterEach(async () => {
 
 const all = (version: string) => [version, version, version]
 
-describe('a rollout over real daemons, by plain commands', { timeout: 150_000 }, () => {
+describe('a rollout over real daemons, by plain commands', () => {
   test('brings a good model to all, canary first, and explains itself; no request fails', async () => {
     const item = await fleet.shelve('2.0.0')
     await fleet.start()

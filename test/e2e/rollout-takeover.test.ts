@@ -61,7 +61,7 @@ function activationsOf(events: readonly Told[]): Record<string, number> {
 
 const once = { n1: 1, n2: 1, n3: 1 }
 
-describe('a rollout whose drivers die', { timeout: 300_000 }, () => {
+describe('a rollout whose drivers die', () => {
   test('goes on where each of them was killed: in stage, shadow, activate, soak and confirm', async () => {
     const item = await fleet.shelve('2.0.0')
     await fleet.start()
@@ -129,7 +129,7 @@ describe('a rollout whose drivers die', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a rollout that one console drives and another decides about', { timeout: 150_000 }, () => {
+describe('a rollout that one console drives and another decides about', () => {
   test('is paused, resumed and approved by the other, and waits for each of that', async () => {
     const item = await fleet.shelve('2.0.0')
     await fleet.start()

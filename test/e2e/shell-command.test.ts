@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PtyProcess } from '../support/pty.ts'
 import { ShellFleet } from '../support/shell-fleet.ts'
 
-const LONG_MS = 60_000
+const LONG_MS = 120_000
 const run = promisify(execFile)
 
-describe('edgedeck shell and play', { timeout: 180_000 }, () => {
+describe('edgedeck shell and play', () => {
   let fleet: ShellFleet
   beforeAll(async () => {
     fleet = await ShellFleet.start({ production: true })
-  }, LONG_MS)
+  })
   afterAll(() => fleet[Symbol.asyncDispose]())
   const until = (pty: PtyProcess, wanted: (screen: string) => boolean) => pty.emulator.until(wanted, LONG_MS)
   const plain = (args: readonly string[]) => run(process.execPath, fleet.command(args), { env: fleet.env })

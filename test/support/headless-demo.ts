@@ -4,15 +4,17 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { HeadlessLine, HeadlessNode } from '../../src/demo/headless.ts'
-import { descendants, isAlive } from './process-tree.ts'
+import { descendants, SeenProcesses } from './process-tree.ts'
 
 const POLL_MS = 50
+/** What holds ends the wait, so that this is for the slowest machine. */
+const PATIENCE_MS = 180_000
 
 /** The headless demo as a process, in a temporary folder of its own so that leftovers can be seen. */
 export class HeadlessDemo {
   readonly #tempDir = mkdtempSync(path.join(tmpdir(), 'edgedeck-e2e-'))
   readonly #child: ChildProcess
-  readonly #seen = new Set<number>()
+  readonly #seen = new SeenProcesses()
   #latest: HeadlessLine | null = null
   #lines = 0
   #stderr = ''
@@ -80,7 +82,7 @@ export class HeadlessDemo {
   }
 
   /** Wait until a predicate over the demo holds. */
-  async until(what: string, timeoutMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+  async until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = PATIENCE_MS): Promise<void> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       try {
@@ -98,8 +100,8 @@ export class HeadlessDemo {
   }
 
   /** Wait until every node is up and serves its cameras. */
-  async untilServing(timeoutMs = 30_000): Promise<void> {
-    await this.until('all nodes serve, or the demo ends', timeoutMs, () => {
+  async untilServing(): Promise<void> {
+    await this.until('all nodes serve, or the demo ends', () => {
       if (this.ended !== null) return true
       return this.latest.nodes.every((node) => node.state === 'up' && (node.inferencesPerSec ?? 0) > 0)
     })
@@ -110,13 +112,13 @@ export class HeadlessDemo {
   /** Remember every process it has now, to look for later. */
   note(): number[] {
     const found = descendants(this.pid)
-    for (const pid of found) this.#seen.add(pid)
+    this.#seen.note(found)
     return found
   }
 
   /** What is left of it: processes that were noted and still live, and files in its temporary folder. */
   leftovers(): { processes: number[]; files: string[] } {
-    return { processes: [...this.#seen].filter(isAlive), files: readdirSync(this.#tempDir) }
+    return { processes: this.#seen.alive(), files: readdirSync(this.#tempDir) }
   }
 
   /** End it however it stands, and whatever it left. */
@@ -124,9 +126,9 @@ export class HeadlessDemo {
     if (this.ended === null) {
       this.note()
       this.#child.kill('SIGTERM')
-      await this.until('it ends', 15_000, () => this.ended !== null).catch(() => this.#child.kill('SIGKILL'))
+      await this.until('it ends', () => this.ended !== null, 60_000).catch(() => this.#child.kill('SIGKILL'))
     }
-    for (const pid of this.leftovers().processes) process.kill(pid, 'SIGKILL')
+    this.#seen.kill()
     rmSync(this.#tempDir, { recursive: true, force: true, maxRetries: 10 })
   }
 }
