@@ -15,7 +15,8 @@ export interface Message {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const PATIENCE_MS = 700
+/** An answer ends it, and so does a refusal. */
+const PATIENCE_MS = 60_000
 
 /** Ask on a subject, and say what came of it. */
 export async function ask(connection: NatsConnection, subject: string, message: Message = {}): Promise<Outcome> {

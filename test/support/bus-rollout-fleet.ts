@@ -121,7 +121,7 @@ export class BusRolloutFleet implements AsyncDisposable {
   async controller(name: string): Promise<EdgedeckProcess> {
     const home = join(this.#dir, name)
     const process = this.#begin(['controller', '--config', join(home, 'controller.yaml')], home, 'bin/edgedeck.js')
-    await process.until(() => process.stdout.includes('"listening"') || process.child.exitCode !== null, 60_000)
+    await process.until(() => process.stdout.includes('"listening"') || process.child.exitCode !== null, 120_000)
     if (process.child.exitCode !== null) throw new Error(`the controller ended: ${process.stderr}`)
     return process
   }

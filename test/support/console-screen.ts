@@ -24,6 +24,10 @@ import { ManualSchedule } from './manual-schedule.ts'
 const ASSETS = fileURLToPath(new URL('../..', import.meta.url))
 /** 2026-11-22 10:00:00 UTC. */
 export const START_MS = Date.UTC(2026, 10, 22, 10, 0, 0)
+/** For what comes from outside this process, such as a disk. */
+const PATIENCE_MS = 60_000
+/** Turns of the event loop in which React draws what it was told. */
+const TURNS = 5
 
 /** How a console on an emulator is made. */
 export interface ConsoleScreenOptions {
@@ -139,12 +143,13 @@ export class ConsoleScreen {
       for (const node of this.nodes) this.#report(node)
       this.#clock.advance(250)
     }
-    await this.emulator.settle()
+    await this.#drawn()
   }
 
   /** Let seconds pass until the screen says something; what is not of this clock, such as a disk, is waited for. */
   async until(text: string | RegExp): Promise<void> {
-    for (let tries = 0; tries < 200; tries += 1) {
+    const endMs = performance.now() + PATIENCE_MS
+    for (let tries = 0; tries < 200 || performance.now() < endMs; tries += 1) {
       const shown = this.emulator.screen()
       if (typeof text === 'string' ? shown.includes(text) : text.test(shown)) return
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -155,7 +160,8 @@ export class ConsoleScreen {
 
   /** Wait until the screen says something, without letting time pass: for what is read from a disk. */
   async saying(text: string): Promise<void> {
-    for (let tries = 0; tries < 300 && !this.emulator.screen().includes(text); tries += 1) {
+    const endMs = performance.now() + PATIENCE_MS
+    while (performance.now() < endMs && !this.emulator.screen().includes(text)) {
       await new Promise((resolve) => setTimeout(resolve, 10))
       await this.emulator.settle()
     }
@@ -175,8 +181,10 @@ export class ConsoleScreen {
   async type(keys: string): Promise<void> {
     this.#input.type(keys)
     await new Promise((resolve) => setTimeout(resolve, 20))
+    // A machine that was busy for all of these lets a timer overtake what waits for its turn.
+    await turns()
     this.#clock.advance(250)
-    await this.emulator.settle()
+    await this.#drawn()
   }
 
   dispose(): void {
@@ -185,6 +193,11 @@ export class ConsoleScreen {
     this.#compositor.stop()
     this.#router.stop()
     this.emulator.dispose()
+  }
+
+  async #drawn(): Promise<void> {
+    await turns()
+    await this.emulator.settle()
   }
 
   #report(node: SimulatedNode): void {
@@ -200,6 +213,10 @@ export class ConsoleScreen {
     const logs = { t: 'rows', id: 'logs', topic: 'logs', rows } as const
     this.fleet.apply(name, { kind: 'frame', frame: logs, sizeBytes: 500 }, this.nowMs)
   }
+}
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function characterOf(node: Partial<NodeCharacter>, index: number): NodeCharacter {

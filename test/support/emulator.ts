@@ -119,12 +119,12 @@ export class Emulator {
   }
 
   /** Wait until the screen is as wanted; fails with the screen in the message. */
-  async until(wanted: (screen: string) => boolean, timeoutMs = 10_000): Promise<void> {
-    const deadline = Date.now() + timeoutMs
+  async until(wanted: (screen: string) => boolean, timeoutMs = 90_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs
     for (;;) {
       await this.settle()
       if (wanted(this.screen())) return
-      if (Date.now() > deadline) throw new Error(`the screen never became as wanted:\n${this.screen()}`)
+      if (performance.now() > deadline) throw new Error(`the screen never became as wanted:\n${this.screen()}`)
       await new Promise<void>((resolve) => setTimeout(resolve, 10))
     }
   }

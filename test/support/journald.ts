@@ -53,7 +53,7 @@ export class Journald implements AsyncDisposable {
         if (journald.#child.exitCode !== null) throw new Error(`journald ended: ${journald.#stderr}`)
         return sockets.every((socket) => existsSync(socket))
       },
-      { timeoutMs: 30_000, what: 'journald takes entries' },
+      { what: 'journald takes entries' },
     )
     return journald
   }

@@ -87,7 +87,7 @@ export class PrivateFleet {
   run(space: string, ...command: string[]): Promise<Said> {
     const [program = '', ...args] = [...this.net.within(space), ...command]
     return new Promise((resolve) => {
-      execFile(program, args, { env: this.#env(space), timeout: 60_000, maxBuffer: 64e6 }, (error, stdout, stderr) => {
+      execFile(program, args, { env: this.#env(space), timeout: 300_000, maxBuffer: 64e6 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
         resolve({ code, stdout, stderr })
       })
@@ -197,6 +197,6 @@ async function until(running: Running, words: string): Promise<void> {
       if (running.child.exitCode !== null) throw new Error(`it ended:\n${running.said()}`)
       return running.said().includes(words)
     },
-    { timeoutMs: 40_000, what: words },
+    { timeoutMs: 120_000, what: words },
   )
 }

@@ -41,9 +41,9 @@ export class ShellReader {
     this.#channel.write(Buffer.from(text))
   }
 
-  /** Resolves when the pattern is in what came; then that is forgotten. @throws Error after 20 s */
+  /** Resolves when the pattern is in what came; then that is forgotten. @throws Error after a minute */
   async until(pattern: RegExp): Promise<string> {
-    const deadline = AbortSignal.timeout(20_000)
+    const deadline = AbortSignal.timeout(60_000)
     while (!pattern.test(this.text)) {
       await new Promise<void>((resolve, reject) => {
         this.#wake = resolve
