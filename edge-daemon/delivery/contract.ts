@@ -85,9 +85,12 @@ export interface BlobWish {
   readonly sizeBytes: number
 }
 
-/** What a source did not do: `missing`, it says that it has it not; `wrong`, it gives something else; `away`, nobody knows. */
+/**
+ * What a source did not do: `missing`, it says that it has it not; `wrong`, it gives something else; `slow`, it gives so little
+ * that this is not getting on; `away`, nobody knows.
+ */
 export class SourceFault extends Error {
-  readonly kind: 'missing' | 'wrong' | 'away'
+  readonly kind: 'missing' | 'wrong' | 'slow' | 'away'
 
   constructor(kind: SourceFault['kind'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

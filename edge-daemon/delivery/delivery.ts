@@ -26,6 +26,8 @@ export interface DeliveryOptions {
   /** It is given up when nothing came for so long. */
   readonly patienceMs?: number
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number }
+  /** Monotonic clock, ms. */
+  readonly nowMs?: () => number
 }
 
 const PATIENCE_MS = 600_000
@@ -38,7 +40,14 @@ const OF_A_SOURCE: ReadonlySet<ErrorCode> = new Set(['PACKAGE_INVALID', 'PACKAGE
 /** What all sources said in one round. */
 interface Round {
   readonly faults: { readonly source: string; readonly error: SourceFault | EdgeError }[]
-  readonly bytesBefore: number
+  /** Of what came, that dripped from sources which were left for it. */
+  drippedBytes: number
+}
+
+/** What one source is asked with. */
+interface Asking extends DeliveryRun {
+  /** So many bytes of it were written. */
+  readonly came: (bytes: number) => void
 }
 
 /** Brings packages to the node: one place after the other is asked, as long as something comes. */
@@ -74,26 +83,29 @@ export class Delivery {
     run: DeliveryRun & { readonly opened: readonly PackageSource[]; readonly isBrought: boolean },
   ): Promise<DeliveredPackage> {
     const { packages, log, patienceMs = PATIENCE_MS, backoff: bounds = BACKOFF } = this.#options
+    const { nowMs = () => performance.now() } = this.#options
     const { opened, isBrought, signal } = run
     let tries = 0
-    let cameAtMs = performance.now()
+    let cameAtMs = nowMs()
     let sureRounds = 0
+    let hadBytes: number | null = null
     for (;;) {
-      const faults: Round['faults'] = []
-      const kept = await this.#lookHere(item, faults)
+      const round: Round = { faults: [], drippedBytes: 0 }
+      const kept = await this.#lookHere(item, round)
       if (kept !== null) return kept
-      const round: Round = { faults, bytesBefore: await this.#bytesHere(item) }
+      hadBytes ??= await this.#bytesHere(item)
       const whole = await this.#askAll(item, run, round)
+      for (const { error } of round.faults) log.warn('package.source_failed', messageOf(error), { digest: item.digest })
       if (whole !== null) return whole
-      const cameBytes = (await this.#bytesHere(item)) - round.bytesBefore
-      if (cameBytes > 0) {
-        cameAtMs = performance.now()
+      const bytes = await this.#bytesHere(item)
+      if (bytes - hadBytes > round.drippedBytes) {
+        cameAtMs = nowMs()
         tries = 0
       }
+      hadBytes = bytes
       const last = round.faults.at(-1)
-      for (const { error } of round.faults) log.warn('package.source_failed', messageOf(error), { digest: item.digest })
       sureRounds = !isBrought && round.faults.every(({ error }) => isSure(error)) ? sureRounds + 1 : 0
-      if (sureRounds >= SURE_ROUNDS || performance.now() - cameAtMs > patienceMs) {
+      if (sureRounds >= SURE_ROUNDS || nowMs() - cameAtMs > patienceMs) {
         throw gaveUp(item, round, { isBrought, hasSources: opened.length > 0, cause: last?.error })
       }
       // Consoles bring pieces meanwhile; only a whole package ends the wait.
@@ -103,7 +115,7 @@ export class Delivery {
   }
 
   /** What lies here whole. What the disk does not give now is a fault of this round, in which nobody is asked for it again. */
-  async #lookHere({ digest }: Item, faults: Round['faults']): Promise<DeliveredPackage | null> {
+  async #lookHere({ digest }: Item, { faults }: Round): Promise<DeliveredPackage | null> {
     try {
       return await this.#options.packages.place.findWhole(digest)
     } catch (error) {
@@ -120,23 +132,29 @@ export class Delivery {
   async #askAll(
     item: Item,
     { opened, signal, progress }: DeliveryRun & { readonly opened: readonly PackageSource[] },
-    { faults }: Round,
+    round: Round,
   ): Promise<DeliveredPackage | null> {
     const { packages } = this.#options
+    const { faults } = round
     if (faults.length > 0) return null
     for (const source of opened) {
+      let cameBytes = 0
+      const came = (bytes: number): void => {
+        cameBytes += bytes
+      }
       try {
         const incoming =
           (await packages.begun(item)) ?? (await packages.begin(item, await source.statement(item.digest, signal)))
         progress(incoming.progress())
         await packages.mustHaveRoom(incoming)
         for (const blob of incoming.missing()) {
-          await this.#fetch(source, incoming, blob, { signal, progress })
+          await this.#fetch(source, incoming, blob, { signal, progress, came })
         }
         if (incoming.missing().length === 0) return await packages.accept(incoming)
       } catch (error) {
         signal.throwIfAborted()
         if (!isOfSource(error)) throw error
+        if (error instanceof SourceFault && error.kind === 'slow') round.drippedBytes += cameBytes
         faults.push({ source: source.name, error })
       }
     }
@@ -144,7 +162,7 @@ export class Delivery {
   }
 
   /** One blob from one source, as far as it gives it. */
-  async #fetch(source: PackageSource, incoming: IncomingPackage, blob: BlobWish, run: DeliveryRun): Promise<void> {
+  async #fetch(source: PackageSource, incoming: IncomingPackage, blob: BlobWish, run: Asking): Promise<void> {
     // What lies here may be what another source made up: that one would be blamed for it.
     for (const isLastTry of [false, true]) {
       const file = await incoming.claim(blob.sha256)
@@ -169,10 +187,11 @@ export class Delivery {
     source: PackageSource,
     incoming: IncomingPackage,
     file: NonNullable<Awaited<ReturnType<IncomingPackage['claim']>>>,
-    { signal, progress }: DeliveryRun,
+    { signal, progress, came }: Asking,
   ): Promise<void> {
     const { packages } = this.#options
     const afterPiece = async (bytes: number, busyMs: number): Promise<void> => {
+      came(bytes)
       incoming.grew(file)
       progress(incoming.progress())
       await packages.took(bytes, busyMs, signal)
@@ -200,7 +219,8 @@ function isUnread(error: unknown): error is EdgeError {
 }
 
 function isSure(error: SourceFault | EdgeError): boolean {
-  return error instanceof EdgeError ? !isUnread(error) : error.kind !== 'away'
+  if (error instanceof EdgeError) return !isUnread(error)
+  return error.kind === 'missing' || error.kind === 'wrong'
 }
 
 /** Waits that double, each with up to half taken off, so that a fleet does not knock in step. */

@@ -5,6 +5,7 @@ import { messageOf } from '../../protocol/errors.ts'
 import { MAX_PACKAGE_FILE_BYTES } from '../../protocol/package.ts'
 import { isPlainAway } from '../config/plain-uplinks.ts'
 import { type BlobPiece, type BlobWish, type PackageSource, SourceFault } from './contract.ts'
+import { LeastRate, type LeastRateBounds } from './least-rate.ts'
 
 /** What is believed of a server and shown to it, PEM; null for the platform's authorities, and nothing. */
 export interface SourceTls {
@@ -22,6 +23,8 @@ export interface HttpsSourceOptions {
   readonly insecure: boolean
   /** A server that says nothing for so long is left. */
   readonly silenceMs?: number
+  /** So is one that gives less than this while it is waited for. */
+  readonly leastRate?: LeastRateBounds
 }
 
 const SILENCE_MS = 30_000
@@ -129,14 +132,18 @@ export class HttpsSource implements PackageSource {
 
   /** Pulled piece by piece: while nobody pulls, the connection fills up and the server waits. */
   async *#body(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { silenceMs = SILENCE_MS } = this.#options
+    const { silenceMs = SILENCE_MS, leastRate } = this.#options
+    const rate = new LeastRate(leastRate)
     const pieces = answer[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     try {
       for (;;) {
         const silence = setTimeout(() => answer.destroy(new Error(`nothing came for ${silenceMs} ms`)), silenceMs)
+        const askedAtMs = performance.now()
         const next = await pieces.next().finally(() => clearTimeout(silence))
         if (next.done === true) break
+        const slow = rate.came(next.value.length, performance.now() - askedAtMs)
         yield next.value
+        if (slow !== null) throw this.#fault('slow', slow)
       }
     } catch (error) {
       signal.throwIfAborted()

@@ -4,6 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Between two bytes of a server that drips. */
+const DRIP_MS = 20
 
 /** What a {@link packageServer} does wrong. */
 export interface ServerFaults {
@@ -13,6 +17,8 @@ export interface ServerFaults {
   lengthLie?: number
   /** Says nothing any more after so many bytes of a blob. */
   hangsAfter?: number
+  /** Sends only a byte now and then after so many bytes of a blob. */
+  dripsAfter?: number
   /** Cuts the connection after so many bytes of a blob. */
   cutsAfter?: number
   /** Changes the first byte of every blob. */
@@ -58,15 +64,28 @@ export async function packageServer(folder: string, tls?: { cert: string; key: s
     const stream = createReadStream(file, { start: from, highWaterMark: 16 * 1024 })
     response.on('close', () => stream.destroy())
     for await (const piece of stream as AsyncIterable<Buffer>) {
-      const limit = isBlob ? Math.min(faults.hangsAfter ?? Infinity, faults.cutsAfter ?? Infinity) : Infinity
+      const { hangsAfter = Infinity, cutsAfter = Infinity, dripsAfter = Infinity } = faults
+      const limit = isBlob ? Math.min(hangsAfter, cutsAfter, dripsAfter) : Infinity
       const part = piece.subarray(0, Math.max(0, limit - at))
       if (isBlob && faults.otherBytes === true && from + at === 0 && part.length > 0) part[0] = (part[0] ?? 0) ^ 1
       at += part.length
       sentBytes += part.length
       if (!response.write(part)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
       if (at < limit) continue
+      if (faults.dripsAfter !== undefined) return await drip(response, { file, at: from + at })
       if (faults.hangsAfter === undefined) setTimeout(() => response.destroy(), 20)
       return
+    }
+    response.end()
+  }
+  const drip = async (response: ServerResponse, { file, at }: { file: string; at: number }): Promise<void> => {
+    const stream = createReadStream(file, { start: at, highWaterMark: 1 })
+    response.on('close', () => stream.destroy())
+    for await (const byte of stream as AsyncIterable<Buffer>) {
+      sentBytes += 1
+      response.write(byte)
+      await sleep(DRIP_MS)
+      if (response.destroyed) return
     }
     response.end()
   }

@@ -3,6 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { DeliveredPackage, DeliveryProgress } from '../../../edge-daemon/delivery/contract.ts'
+import type { DeliveryOptions } from '../../../edge-daemon/delivery/delivery.ts'
 import { HttpsSource, type HttpsSourceOptions } from '../../../edge-daemon/delivery/https-source.ts'
 import { newPackageKey } from '../../../identity/package-signature.ts'
 import { type DeliveryHost, deliveryHost, type HostWishes, itemOf, layOut, noise } from '../../support/delivery-host.ts'
@@ -39,14 +40,21 @@ function fetchFrom(
   {
     signal = new AbortController().signal,
     told = [] as DeliveryProgress[],
+    waits = {},
     ...more
-  }: Partial<HttpsSourceOptions> & { signal?: AbortSignal; told?: DeliveryProgress[] } = {},
+  }: Partial<HttpsSourceOptions> & {
+    signal?: AbortSignal
+    told?: DeliveryProgress[]
+    waits?: Pick<DeliveryOptions, 'nowMs' | 'patienceMs'>
+  } = {},
 ): Promise<DeliveredPackage> {
   const tls = () => ({ ca: null, own: null })
-  const delivery = host.delivery((source) =>
-    source.kind === 'https'
-      ? [new HttpsSource({ url: source.url, tls, insecure: false, silenceMs: 500, ...more })]
-      : [],
+  const delivery = host.delivery(
+    (source) =>
+      source.kind === 'https'
+        ? [new HttpsSource({ url: source.url, tls, insecure: false, silenceMs: 500, ...more })]
+        : [],
+    waits,
   )
   const sources = urls.map((url) => ({ kind: 'https' as const, url }))
   return delivery.deliver({ item: itemOf(made), sources }, { signal, progress: (progress) => told.push(progress) })
@@ -184,6 +192,39 @@ describe('a server that misbehaves', () => {
     at.server.faults = { hangsAfter: 400_000 }
     await isAsMade(await fetchFrom(at.host, [at.server.url, other.url], at.made), at.made)
     expect(other.sentBytes()).toBeLessThan(0.7 * MEGABYTE)
+  })
+
+  it('drips a byte now and then: it is left with the figures, and the next source brings the rest', async () => {
+    await using at = await scene()
+    await using other = await packageServer(at.host.web)
+    at.server.faults = { dripsAfter: 400_000 }
+    // So generous that only a server that drips is below it.
+    const slow = { silenceMs: 60_000, leastRate: { windowMs: 300, leastBytes: 5000 } }
+    await isAsMade(await fetchFrom(at.host, [at.server.url, other.url], at.made, slow), at.made)
+    expect(at.host.said.join()).toMatch(/only \d+ bytes came/)
+    expect(other.sentBytes(), 'it goes on where the first was left').toBeLessThan(0.7 * MEGABYTE)
+  })
+
+  it('only drips: what comes so is no getting on, and the delivery ends with what it came to', async () => {
+    await using at = await scene()
+    at.server.faults = { dripsAfter: 0 }
+    const slow = { silenceMs: 60_000, leastRate: { windowMs: 200, leastBytes: 5000 } }
+    let timeMs = 0
+    // Two minutes a round, of ten that it is waited for something to come.
+    const nowMs = (): number => {
+      timeMs += 120_000
+      return timeMs
+    }
+    const failed = fetchFrom(at.host, [at.server.url], at.made, { ...slow, waits: { nowMs, patienceMs: 600_000 } })
+    await expect(failed).rejects.toMatchObject({
+      code: 'PACKAGE_MISSING',
+      message: expect.stringMatching(/only \d+ bytes came in \d+\.\d s, and at least 25000 a second must/),
+    })
+    const before = blobsAsked(at.server)
+    expect(before.length, 'it was asked again before').toBeGreaterThan(1)
+    at.server.faults = {}
+    await isAsMade(await fetchFrom(at.host, [at.server.url], at.made), at.made)
+    expect(blobsAsked(at.server).join(), 'what dripped was kept').toContain('bytes=')
   })
 
   it('lies about the length: nothing of it is believed', async () => {
