@@ -12,6 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { chown, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** What a small file holds, and who may read it. */
@@ -74,6 +75,40 @@ export function replaceFile(path: string, data: string | Uint8Array, placing: Pl
     closeSync(fd)
   }
   syncFolder(dirname(path))
+}
+
+/**
+ * As {@link replaceFile}, in the same order, while other threads wait for the disk: for a thread that answers devices.
+ * Two at once for one `isSole` file are a mistake of who calls.
+ * @throws what the system says; the old file is then untouched, and nothing lies beside it
+ */
+export async function putFile(path: string, data: string | Uint8Array, placing: Placing = {}): Promise<void> {
+  const { mode = 0o600, owner = null, isSole = false } = placing
+  const draft = isSole ? `${path}.new` : `${path}.${randomBytes(6).toString('hex')}.new`
+  const file = await open(draft, isSole ? 'w' : 'wx', mode)
+  try {
+    await file.chmod(mode)
+    await file.writeFile(data)
+    await file.sync()
+    if (owner !== null) await chown(draft, owner.uid, owner.gid)
+    await rename(draft, path)
+  } catch (error) {
+    await unlink(draft)
+    throw error
+  } finally {
+    await file.close()
+  }
+  await putFolder(dirname(path))
+}
+
+/** As {@link syncFolder}, while other threads wait for the disk. @throws what the system says */
+export async function putFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 /**

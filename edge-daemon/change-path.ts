@@ -132,7 +132,7 @@ export class ChangePath {
     const shelf = await PackageShelf.open(state.dir, await readPackageTrust(models.trust))
     const path = new ChangePath(parts, shelf)
     await path.delivery.start()
-    path.keeper.open()
+    await path.keeper.open()
     await path.#configure()
     return path
   }
@@ -151,7 +151,7 @@ export class ChangePath {
       } catch (error) {
         if (item === null) throw error
         const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
-        this.keeper.unusable(item, msg)
+        await this.keeper.unusable(item, msg)
         if (this.keeper.wanted('model')?.digest !== item.digest) continue
         this.#asideOf(item, msg)
         if (!isSpoilt(error)) this.#tryAgain(item)
@@ -206,7 +206,7 @@ export class ChangePath {
       } catch (error) {
         if (item === null) throw error
         const msg = error instanceof EdgeError ? error.toLine() : messageOf(error)
-        this.keeper.unusable(item, msg)
+        await this.keeper.unusable(item, msg)
         if (this.keeper.wanted('config')?.digest !== item.digest) continue
         return this.#asideOf(item, msg)
       }
@@ -225,7 +225,7 @@ export class ChangePath {
 
   /** What the service tells: a model that dies on probation counts against it. */
   onService(event: ServiceEvent): void {
-    if (event.event === 'model.died') this.keeper.died(this.#models.digestOf(event.model), event.reason)
+    if (event.event === 'model.died') void this.keeper.died(this.#models.digestOf(event.model), event.reason)
   }
 
   /** What a status tells of changes. */

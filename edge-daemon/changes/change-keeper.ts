@@ -1,4 +1,4 @@
-import { type ChangeStatus, type Item, isSameItem, itemWords } from '../../protocol/change.ts'
+import { type ChangeStatus, type Item, isSameItem } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { Condition } from '../../protocol/status.ts'
 import type { ChangeKind, Comparison, Progress, Prune } from './contract.ts'
@@ -16,15 +16,12 @@ import {
   wantedItem,
 } from './slot-state.ts'
 import { checkMandate, type Step, takeStep } from './slot-steps.ts'
-import { findingsOf, statusOf } from './status.ts'
+import { findingsOf, phaseWords, statusOf } from './status.ts'
 import { serveAgain } from './way-back.ts'
 
 /** Where the keeper's own events go. */
-export interface ChangeLog {
-  info(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
-  warn(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
-  error(event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void
-}
+export type ChangeLog = Readonly<Record<'info' | 'warn' | 'error', Tell>>
+type Tell = (event: string, msg?: string, fields?: Readonly<Record<string, string | number | boolean | null>>) => void
 
 /** What a {@link ChangeKeeper} is made of. */
 export interface ChangeKeeperOptions {
@@ -56,6 +53,9 @@ export class ChangeKeeper {
   /** The disk has not got the state: written again at the next look. */
   #isUnsaved = false
   #running: { readonly key: string; readonly abort: AbortController } | null = null
+  /** Events and steps one after the other: each is on the disk before the next is looked at. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #isLookDue = false
   /** What goes on ends before the next begins. */
   #work: Promise<void> = Promise.resolve()
   #comparison: Comparison | null = null
@@ -76,13 +76,13 @@ export class ChangeKeeper {
    * Read what was kept, and decide what is to serve now. Before anything of it is loaded.
    * @throws EdgeError `STORE_UNUSABLE` when it cannot be read
    */
-  open(): void {
+  async open(): Promise<void> {
     const { file, log } = this.#options
     const { state, damage } = file.read()
     if (damage !== null) log.error('change.forgotten', damage)
     this.#state = state
     this.#count.resume(state.change?.served ?? NOTHING_SERVED)
-    this.#happened({ type: 'started' })
+    await this.#happened({ type: 'started' })
   }
 
   /** What is to serve of a kind now; null for what the node was set up with. */
@@ -96,7 +96,7 @@ export class ChangeKeeper {
     if (phase === 'probation') this.#beginWatch()
     this.#tidy(false)
     this.#react()
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS)
+    this.#timer = setInterval(() => this.#lookSoon(), LOOK_EVERY_MS)
     this.#timer.unref()
   }
 
@@ -109,7 +109,7 @@ export class ChangeKeeper {
     this.#running?.abort.abort()
     await this.#work
     await this.#endComparison()
-    this.#happened({ type: 'stopping' })
+    await this.#happened({ type: 'stopping' })
   }
 
   /**
@@ -117,25 +117,29 @@ export class ChangeKeeper {
    * carries nothing of it.
    * @throws EdgeError `TERM_STALE`, `CHANGE_LOCKED`, `CHANGE_UNFIT`, `MANDATE_INVALID`, `STORE_FAILING`
    */
-  step(step: Step): ChangeStatus | null {
-    this.#happened({ type: 'looked' })
-    const { rollout } = step.args
-    checkMandate(this.#state, step)
-    const before = this.#current()
-    const after = takeStep(before, step, this.#options.clock())
-    if (after !== before) {
-      this.#options.file.write(after)
-      this.#isUnsaved = false
-      this.#became(after, step.verb)
-    }
-    return this.#state.change?.rollout === rollout ? this.status() : null
+  step(step: Step): Promise<ChangeStatus | null> {
+    return this.#inTurn(async () => {
+      await this.#take({ type: 'looked' })
+      const { rollout } = step.args
+      checkMandate(this.#state, step)
+      const before = this.#current()
+      const after = takeStep(before, step, this.#options.clock())
+      if (after !== before) {
+        await this.#options.file.write(after)
+        this.#isUnsaved = false
+        this.#became(after, step.verb)
+      }
+      return this.#state.change?.rollout === rollout ? this.status() : null
+    })
   }
 
   /** The process of a model died; `item` is what it held, null for what the node was set up with. */
-  died(digest: string | null, msg: string): void {
+  died(digest: string | null, msg: string): Promise<void> {
     this.#cleanSinceMs = null
-    const { change } = this.#state
-    if (change !== null && packageOf(change.item) === digest) this.#happened({ type: 'died', msg })
+    return this.#inTurn(async () => {
+      const { change } = this.#state
+      if (change !== null && packageOf(change.item) === digest) await this.#take({ type: 'died', msg })
+    })
   }
 
   /** The change that the node carries or carried last; null for none. */
@@ -170,45 +174,65 @@ export class ChangeKeeper {
   }
 
   /** A candidate that should serve from the start on cannot. */
-  unusable(item: Item, msg: string): void {
+  async unusable(item: Item, msg: string): Promise<void> {
     const { change } = this.#state
     if (change !== null && isSameItem(change.item, item))
-      this.#happened({ type: 'failed', fault: { kind: 'load', msg } })
+      await this.#happened({ type: 'failed', fault: { kind: 'load', msg } })
+  }
+
+  #lookSoon(): void {
+    // A disk that is slower than the looks is not asked for more of them.
+    if (this.#isLookDue) return
+    this.#isLookDue = true
+    void this.#inTurn(() => this.#look())
   }
 
   /** Let time pass: deadlines, limits, what is proven. */
-  look(): void {
-    if (this.#isUnsaved) this.#save()
-    this.#happened({ type: 'looked' })
+  async #look(): Promise<void> {
+    this.#isLookDue = false
+    if (this.#isUnsaved) await this.#save()
+    await this.#take({ type: 'looked' })
     const { change } = this.#state
     if (change?.phase !== 'probation' || change.trial === null) return
     const fault = judgeLocally(change.trial.gates, this.#served(), this.#comparison?.report() ?? null)
     if (fault !== null) {
-      this.#happened({ type: 'gate', fault })
+      await this.#take({ type: 'gate', fault })
       return
     }
     const { provenAfterMs = PROVEN_AFTER_MS, clock } = this.#options
     const { upMs } = clock()
     this.#cleanSinceMs ??= upMs
-    if (upMs - this.#cleanSinceMs >= provenAfterMs) this.#happened({ type: 'proven' })
+    if (upMs - this.#cleanSinceMs >= provenAfterMs) await this.#take({ type: 'proven' })
   }
 
   /**
-   * Something happened; not if it is of something that was broken off meanwhile. The node's own decisions count even if
-   * the disk refuses them: after a crash they are made again.
+   * Something happened; not if it is of something that was broken off before its turn. The node's own decisions count even
+   * if the disk refuses them: after a crash they are made again.
    */
-  #happened(event: SlotEvent, signal?: AbortSignal): void {
-    if (signal?.aborted === true) return
+  #happened(event: SlotEvent, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      if (signal?.aborted !== true) await this.#take(event)
+    })
+  }
+
+  /** What happens to the slot, by whose turn it is. */
+  async #take(event: SlotEvent): Promise<void> {
     const before = this.#current()
     const after = next(before, event, this.#options.clock())
     if (after === before) return
-    this.#save(after)
+    await this.#save(after)
     this.#became(after, event.type)
   }
 
-  #save(state: SlotState = this.#state): void {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #save(state: SlotState = this.#state): Promise<void> {
     try {
-      this.#options.file.write(state)
+      await this.#options.file.write(state)
       this.#isUnsaved = false
     } catch (error) {
       if (!this.#isUnsaved) this.#options.log.error('change.unsaved', messageOf(error))
@@ -231,7 +255,8 @@ export class ChangeKeeper {
       this.#react()
       return
     }
-    this.#tell(why)
+    const { isBad, msg, fields } = phaseWords(change)
+    this.#options.log[isBad ? 'warn' : 'info'](`change.${change.phase}`, msg, { ...fields, why })
     this.#options.onPhase?.()
     if (change.phase === 'probation') {
       this.#count.begin()
@@ -260,7 +285,7 @@ export class ChangeKeeper {
       } catch (error) {
         // A stage that fails says so with an EdgeError; anything else is a mistake of ours, and must not stop the node.
         this.#options.log.error('change.broken', messageOf(error))
-        this.#happened({ type: 'failed', fault: { kind: 'package', msg: messageOf(error) } }, abort.signal)
+        await this.#happened({ type: 'failed', fault: { kind: 'package', msg: messageOf(error) } }, abort.signal)
       }
     })
   }
@@ -293,7 +318,7 @@ export class ChangeKeeper {
       if (!(error instanceof EdgeError)) throw error
       return this.#happened({ type: 'failed', fault: { kind: 'package', msg: error.toLine() } }, signal)
     }
-    this.#happened({ type: 'staged' }, signal)
+    await this.#happened({ type: 'staged' }, signal)
   }
 
   async #shadow(kind: ChangeKind, change: NonNullable<Activity>['change'], signal: AbortSignal): Promise<void> {
@@ -313,7 +338,7 @@ export class ChangeKeeper {
       event = { type: 'failed', fault: { kind: 'load', msg: lineOf(error) } }
     }
     await this.#endComparison(comparison)
-    this.#happened(event, signal)
+    await this.#happened(event, signal)
   }
 
   async #load(kind: ChangeKind, item: Item, signal: AbortSignal): Promise<void> {
@@ -322,7 +347,7 @@ export class ChangeKeeper {
     } catch (error) {
       return this.#happened({ type: 'failed', fault: { kind: 'load', msg: lineOf(error) } }, signal)
     }
-    this.#happened({ type: 'loaded' }, signal)
+    await this.#happened({ type: 'loaded' }, signal)
   }
 
   async #return(kind: ChangeKind, of: Item['kind'], signal: AbortSignal): Promise<void> {
@@ -333,7 +358,7 @@ export class ChangeKeeper {
       failed: (msg) => log.error('change.return_failed', msg),
       putAside: (item, msg) => onPutAside?.(item, msg),
     })
-    if (isBack) this.#happened({ type: 'returned' }, signal)
+    if (isBack) await this.#happened({ type: 'returned' }, signal)
   }
 
   /** What served before goes on answering in the shadow of what is on probation. */
@@ -366,26 +391,6 @@ export class ChangeKeeper {
     this.#options.prune(pinned, mayRemove).catch((error: unknown) => {
       this.#options.log.warn('change.not_tidied', messageOf(error))
     })
-  }
-
-  #tell(why: string): void {
-    const { change } = this.#state
-    if (change === null) return
-    const { rollout, term, item, phase, activation, fault, uncleanStarts } = change
-    const isBad = phase === 'failed' || phase === 'reverting' || (phase === 'reverted' && fault?.kind !== 'asked')
-    const of = `${item.kind} ${itemWords(item, '@')} of rollout ${rollout}`
-    const msg = `${of} is ${phase}${fault === null ? '' : `: ${fault.msg}`}`
-    const fields = {
-      rollout,
-      term,
-      phase,
-      activation,
-      why,
-      digest: item.digest,
-      uncleanStarts,
-      fault: fault?.kind ?? null,
-    }
-    this.#options.log[isBad ? 'warn' : 'info'](`change.${phase}`, msg, fields)
   }
 }
 

@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { renameSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { readSmallFile, replaceFile, syncFolder } from '../../durable/durable-file.ts'
+import { putFile, putFolder, readSmallFile } from '../../durable/durable-file.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { EMPTY_SLOT, type SlotState, slotStateSchema } from './slot-state.ts'
 
@@ -41,14 +42,15 @@ export class SlotFile {
   }
 
   /**
-   * The disk has it on return.
+   * The disk has it when it resolves; this thread, which answers devices, does not wait for it. One at a time.
    * @throws EdgeError `STORE_FAILING`; then what was there before is there still
    */
-  write(state: SlotState): void {
+  async write(state: SlotState): Promise<void> {
     const folder = dirname(this.#path)
     try {
-      if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncFolder(dirname(folder))
-      replaceFile(this.#path, JSON.stringify(state), { isSole: true })
+      const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+      if (made !== undefined) await putFolder(dirname(folder))
+      await putFile(this.#path, JSON.stringify(state), { isSole: true })
     } catch (error) {
       throw new EdgeError('STORE_FAILING', {
         message: `it cannot be written down how far the change is, in ${this.#path}: ${messageOf(error)}`,

@@ -1,7 +1,7 @@
 import { type ChangeStatus, type Item, itemWords, type ShadowReport } from '../../protocol/change.ts'
 import type { Condition } from '../../protocol/status.ts'
 import type { Progress } from './contract.ts'
-import type { Moment, Served, SlotState } from './slot-state.ts'
+import type { Change, Moment, Served, SlotState } from './slot-state.ts'
 import { leftMs } from './slot-steps.ts'
 
 /** What is known of a change beside what is kept of it. */
@@ -38,6 +38,15 @@ export function statusOf(state: SlotState, live: LiveSide): ChangeStatus | null 
     shadow: live.shadow ?? change.shadow?.report ?? null,
     uncleanStarts,
   }
+}
+
+/** What the log says of a change that came into another phase, and whether somebody has to look at it. */
+export function phaseWords({ rollout, term, item, phase, activation, fault, uncleanStarts }: Change) {
+  const isBad = phase === 'failed' || phase === 'reverting' || (phase === 'reverted' && fault?.kind !== 'asked')
+  const of = `${item.kind} ${itemWords(item, '@')} of rollout ${rollout}`
+  const msg = `${of} is ${phase}${fault === null ? '' : `: ${fault.msg}`}`
+  const fields = { rollout, term, phase, activation, digest: item.digest, uncleanStarts, fault: fault?.kind ?? null }
+  return { isBad, msg, fields }
 }
 
 /** How long a return is told of as a condition when nothing follows it, ms. */

@@ -7,10 +7,10 @@ import { type CommandArgs, type CommandTable, refused } from './contract.ts'
 
 /** The verbs of changes: each answers `{change}`, the change of its rollout, or null where the node carries nothing of it. */
 export function changeCommands(changes: Pick<ChangeKeeper, 'step'>) {
-  const take = (verb: ChangeVerb) => (args: CommandArgs) => {
+  const take = (verb: ChangeVerb) => async (args: CommandArgs) => {
     // The schema is the one of the verb, which a type over all verbs cannot say.
     const step = { verb, args: parsed(verb, CHANGE_ARGS[verb], args) } as Step
-    return { change: changes.step(step) } as CommandResult
+    return { change: await changes.step(step) } as CommandResult
   }
   return {
     'change.stage': take('change.stage'),

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { replaceFile } from '../../durable/durable-file.ts'
+import { putFile } from '../../durable/durable-file.ts'
 import { MAX_PACKAGE_FILE_BYTES, PACKAGE_FILE, type SignedPackage, type Statement } from '../../protocol/package.ts'
 import { type AfterPiece, BlobFile, hasContent, linkOrCopy } from './blob-file.ts'
 import type { BlobWish, DeliveredPackage, DeliveryProgress, PackagePlace } from './contract.ts'
@@ -41,8 +41,8 @@ export class IncomingPackage {
     const folder = incomingFolder(parts.place, digest)
     await mkdir(join(folder, 'parts'), { recursive: true, mode: 0o700 })
     await mkdir(join(folder, 'tree'), { recursive: true, mode: 0o700 })
-    replaceFile(join(folder, PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
-    replaceFile(join(folder, 'tree', PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
+    await putFile(join(folder, PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
+    await putFile(join(folder, 'tree', PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
     for (const file of signed.statement.files) await incoming.#look(file)
     return incoming
   }

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { replaceFile } from '../../durable/durable-file.ts'
+import { putFile } from '../../durable/durable-file.ts'
 import { digestOfStatement, type PackageSigner } from '../../identity/package-signature.ts'
 import { filesBelow, readPackageFile, verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
@@ -168,7 +168,7 @@ export class PackageShelf {
     await this.#inTurn(async () => {
       const { [name]: _, ...others } = this.#pins
       const pins = pinsSchema.parse(digest === null ? others : { ...others, [name]: digest })
-      replaceFile(join(this.#root, PINS_FILE), `${JSON.stringify(pins)}\n`, { isSole: true })
+      await putFile(join(this.#root, PINS_FILE), `${JSON.stringify(pins)}\n`, { isSole: true })
       this.#pins = pins
     })
   }

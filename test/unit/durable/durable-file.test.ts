@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { appendLine, readSmallFile, removeFile, replaceFile } from '../../../durable/durable-file.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { appendLine, putFile, readSmallFile, removeFile, replaceFile } from '../../../durable/durable-file.ts'
 
 let dir: string
 beforeEach(() => {
@@ -10,28 +10,33 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-test('replaces a file with the permissions asked for, and leaves nothing beside it', () => {
-  const path = join(dir, 'a.json')
-  replaceFile(path, 'old', { mode: 0o644 })
-  replaceFile(path, 'new')
-  expect(readFileSync(path, 'utf8')).toBe('new')
-  expect(statSync(path).mode & 0o777).toBe(0o600)
-  expect(readdirSync(dir)).toEqual(['a.json'])
-})
+describe.each([
+  ['waiting for the disk', async (...args: Parameters<typeof replaceFile>) => replaceFile(...args)],
+  ['while other threads wait for it', putFile],
+])('a small file, %s', (_, replace) => {
+  test('is replaced with the permissions asked for, and nothing is left beside it', async () => {
+    const path = join(dir, 'a.json')
+    await replace(path, 'old', { mode: 0o644 })
+    await replace(path, 'new')
+    expect(readFileSync(path, 'utf8')).toBe('new')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readdirSync(dir)).toEqual(['a.json'])
+  })
 
-test('leaves the old file when the new one cannot take its place', () => {
-  const path = join(dir, 'taken')
-  mkdirSync(join(path, 'in-use'), { recursive: true })
-  expect(() => replaceFile(path, 'x')).toThrow(/EISDIR|ENOTEMPTY|EEXIST/)
-  expect(readdirSync(dir)).toEqual(['taken'])
-})
+  test('stays when the new one cannot take its place', async () => {
+    const path = join(dir, 'taken')
+    mkdirSync(join(path, 'in-use'), { recursive: true })
+    await expect(replace(path, 'x')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/)
+    expect(readdirSync(dir)).toEqual(['taken'])
+  })
 
-test('writes over what a crash left beside a file of its own', () => {
-  const path = join(dir, 'state')
-  writeFileSync(`${path}.new`, 'a torn draft that is longer')
-  replaceFile(path, 'whole', { isSole: true })
-  expect(readFileSync(path, 'utf8')).toBe('whole')
-  expect(readdirSync(dir)).toEqual(['state'])
+  test('is written over what a crash left beside it where it is its own', async () => {
+    const path = join(dir, 'state')
+    writeFileSync(`${path}.new`, 'a torn draft that is longer')
+    await replace(path, 'whole', { isSole: true })
+    expect(readFileSync(path, 'utf8')).toBe('whole')
+    expect(readdirSync(dir)).toEqual(['state'])
+  })
 })
 
 test('ends a line that a crash cut off before it appends the next', () => {
