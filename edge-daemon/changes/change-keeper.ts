@@ -95,9 +95,9 @@ export class ChangeKeeper {
     const { phase } = this.#state.change ?? {}
     if (phase === 'probation') this.#beginWatch()
     this.#tidy(false)
-    this.#react()
     this.#timer = setInterval(() => this.#lookSoon(), LOOK_EVERY_MS)
     this.#timer.unref()
+    this.#react()
   }
 
   /** An orderly end: what is on probation did not end badly. Nothing is going on any more when it resolves. */
@@ -271,7 +271,7 @@ export class ChangeKeeper {
 
   #react(): void {
     const activity = activityOf(this.#state)
-    if (activity?.key === this.#running?.key || this.#isStopping) return
+    if (activity?.key === this.#running?.key || this.#timer === null) return
     this.#running?.abort.abort()
     this.#running = null
     this.#progress = null

@@ -3,7 +3,7 @@ import { ChangeKeeper, type ChangeKeeperOptions } from '../../../edge-daemon/cha
 import type { ChangeKind } from '../../../edge-daemon/changes/contract.ts'
 import { EMPTY_SLOT, type SlotState } from '../../../edge-daemon/changes/slot-state.ts'
 import { eventually } from '../../support/edge-daemon.ts'
-import { activate, confirm, end, stage, testItem } from '../../support/slot-moves.ts'
+import { activate, confirm, end, MovedSlot, stage, testItem } from '../../support/slot-moves.ts'
 
 test('nothing comes of a step, and no other is judged, until the disk has it', async () => {
   const { keeper, disk, did } = await keeperOf()
@@ -63,6 +63,19 @@ test('an orderly end is written behind all that was on its way', async () => {
   expect(disk.written.at(-1)?.change?.phase).toBe('staging')
 })
 
+test('what a kill broke off goes on when the node serves, and not before', async () => {
+  const { state } = new MovedSlot().asks(stage('2')).does({ type: 'staged' }).asks(activate())
+  const disk = new HeldDisk(state)
+  disk.letGo()
+  const { keeper, did } = await keeperOf(disk, { isStarted: false })
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([did, keeper.status()?.phase]).toEqual([[], 'activating'])
+  keeper.start()
+  await eventually(() => keeper.status()?.phase === 'probation', { what: 'it serves' })
+  expect(did).toEqual(['serve 2'])
+  await keeper.stop()
+})
+
 /** A file whose writes wait until they are let go. */
 class HeldDisk {
   refuses = false
@@ -105,7 +118,7 @@ class HeldDisk {
   }
 }
 
-async function keeperOf(disk = new HeldDisk()) {
+async function keeperOf(disk = new HeldDisk(), { isStarted = true } = {}) {
   const did: string[] = []
   const model: ChangeKind = {
     stage: async ({ version }) => void did.push(`stage ${version}`),
@@ -126,7 +139,7 @@ async function keeperOf(disk = new HeldDisk()) {
   }
   const keeper = new ChangeKeeper(options)
   await keeper.open()
-  keeper.start()
+  if (isStarted) keeper.start()
   return { keeper, disk, did }
 }
 
