@@ -87,7 +87,7 @@ export class ReachNode {
 /** A console's end of the bus, by plain credentials. */
 export function testBus(natsUrl: string, who = 'mia'): FleetBus & AsyncDisposable {
   const bus = new FleetBus({
-    open: () => connect({ servers: natsUrl, reconnect: false, timeout: 2000 }),
+    open: () => connect({ servers: natsUrl, reconnect: false, timeout: 20_000 }),
     who: () => who,
     sites: () => '*',
   })
@@ -108,7 +108,7 @@ export function throughBus(
       const [leaf] = readPem(`-----BEGIN CERTIFICATE-----\n${peer.raw.toString('base64')}\n-----END CERTIFICATE-----`)
       return leaf?.subjectAltName?.includes(`node/s1/${name}`) === true ? undefined : new Error('another node')
     }) as unknown as NonNullable<ClientOptions['checkServerIdentity']>,
-    ...overStream(() => bus.openTunnel({ site: 's1', node: name }, 3000)),
+    ...overStream(() => bus.openTunnel({ site: 's1', node: name }, 60_000)),
   }
 }
 

@@ -20,7 +20,7 @@ test('logs of a node that only the bus reaches are read though the bus connects 
   using authority = await FleetAuthority.create()
   const mia = await authority.operator('mia')
   await using node = await ReachNode.start(authority, hub.url)
-  await expect.poll(() => node.node.events.map(({ event }) => event), { timeout: 10_000 }).toContain('rpc.listening')
+  await expect.poll(() => node.node.events.map(({ event }) => event), { timeout: 90_000 }).toContain('rpc.listening')
   const bus = new FleetBus({
     open: () => delay(LATE_MS).then(() => connect({ servers: hub.url, reconnect: false })),
     who: () => 'mia',
@@ -32,7 +32,7 @@ test('logs of a node that only the bus reaches are read though the bus connects 
     const access = { version: '0', identity: new IdentityFolder(mia.dir), bus }
     const nodes = [{ key: 'n1', url: null, site: 's1' }]
     const wish = readCommandLine(
-      'logs -o json --level debug --tail 10 --timeout 10s'.split(' '),
+      'logs -o json --level debug --tail 10 --timeout 90s'.split(' '),
       '0',
     ) as LogsCommandRequest
     const isWhole = await runLogs({ ...wish, nodes, access, clouds: [], colour: false }, io)
