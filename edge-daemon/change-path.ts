@@ -118,7 +118,10 @@ export class ChangePath {
       counters: () => servedOf(meters),
       clock: systemClock(),
       log,
-      onPhase: () => void this.#list(),
+      // With these a package came; what goes and what lies in the models folder is found at the next listing.
+      onPhase: (phase) => {
+        if (phase === 'staged' || phase === 'failed') void this.#list()
+      },
       onPutAside: (item, msg) => this.#asideOf(item, msg),
     })
   }

@@ -33,7 +33,7 @@ export interface ChangeKeeperOptions {
   readonly clock: () => Moment
   readonly log: ChangeLog
   /** Told when a change comes into another phase. */
-  readonly onPhase?: () => void
+  readonly onPhase?: (phase: ChangeStatus['phase']) => void
   /** Told when what was confirmed is spoilt on the disk, and what the node was set up with serves in its place. */
   readonly onPutAside?: (item: Item, msg: string) => void
   /** Time that a new item must serve without dying until a start on it counts as clean, ms. */
@@ -257,7 +257,7 @@ export class ChangeKeeper {
     }
     const { isBad, msg, fields } = phaseWords(change)
     this.#options.log[isBad ? 'warn' : 'info'](`change.${change.phase}`, msg, { ...fields, why })
-    this.#options.onPhase?.()
+    this.#options.onPhase?.(change.phase)
     if (change.phase === 'probation') {
       this.#count.begin()
       this.#cleanSinceMs = null
