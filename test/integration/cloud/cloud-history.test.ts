@@ -43,7 +43,7 @@ async function read(
   const source = new CloudHistorySource({
     clouds: clouds(),
     identify: (nodeKey) => ({ node: nodeKey, site: null }),
-    timeoutMs: 1000,
+    timeoutMs: 60_000,
   })
   const rows: HistoryRows[] = []
   const gaps: HistoryGap[] = []
@@ -138,7 +138,7 @@ describe('the past of a node as the cloud holds it', () => {
     const source = new CloudHistorySource({
       clouds: [...clouds().slice(0, 1), { name: 'west', servers: [`nats://127.0.0.1:${port}`], stream: 'EDGE' }],
       identify: (node) => ({ node, site: null }),
-      timeoutMs: 2000,
+      timeoutMs: 10_000,
     })
     const reasons: string[] = []
     const sink = { rows: () => undefined, gap: (gap: HistoryGap) => void reasons.push(gap.reason) }

@@ -42,7 +42,7 @@ async function compare(
       fromMs: Date.now() - 3_600_000,
       toMs: Date.now(),
       format: 'json',
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       ...change,
     },
     io,
@@ -84,11 +84,11 @@ it('tells a cloud that holds all of a real node once from one that lost, doubled
   expect((await compare(liveUrl)).rows.get('abnormal')?.twice).toHaveLength(1)
   await publishBlocks(nats, { subject: 'edge.plant.n1.results', headers: {}, body: Buffer.from('junk') })
   expect((await compare(liveUrl)).stderr).toMatch(/^edgedeck: east holds 1 messages that are no blocks \(message \d+: /)
-}, 120_000)
+})
 
 it('looks at the cloud alone when the node is dead, and knows no better when a region is', async () => {
   await publishBlocks(nats, cloudBlock([cloudRecord(1)], { prevSeq: 0 }))
-  const wide = { fromMs: 0, toMs: 9e15, timeoutMs: 1000 }
+  const wide = { fromMs: 0, toMs: 9e15, timeoutMs: 60_000 }
   const alone = await compare('ws://127.0.0.1:1/live', wide)
   expect(alone).toMatchObject({ outcome: 'unanswered', stderr: expect.stringContaining('n1: connection refused') })
   expect(alone.rows.get('abnormal')).toMatchObject({ onNode: null, inCloud: 1 })

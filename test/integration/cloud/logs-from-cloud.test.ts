@@ -16,9 +16,7 @@ interface Printed {
   readonly reason?: string
 }
 
-it('log lines of nodes are read from the cloud: in one order, filtered, counted, the newest of several logs first', {
-  timeout: 60_000,
-}, async () => {
+it('log lines of nodes are read from the cloud: in one order, filtered, counted, the newest of several logs first', async () => {
   await using nats = await natsFixture()
   await nats.addStream()
   const beginMs = Date.now() - 3_600_000

@@ -10,12 +10,12 @@ import { someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 const NONE = { blocks: {}, audit: {} }
 /** Names of the streams beside that of the blocks. */
 const OTHERS = STREAM_KINDS.filter((kind) => kind !== 'blocks').map((kind) => STREAMS[kind]().name)
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 async function setUp(nats: NatsFixture | null, changes: Partial<NatsSetupRequest> = {}) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const clouds = nats === null ? [] : [{ name: 'eu', servers: [nats.url], stream: 'EDGE' }]
-  const request = { clouds, wishes: NONE, apply: true, format: 'json' as const, timeoutMs: 3000, ...changes }
+  const request = { clouds, wishes: NONE, apply: true, format: 'json' as const, timeoutMs: 60_000, ...changes }
   const isGood = await runNatsSetup(request, { stdout, stderr, signal: new AbortController().signal })
   const text = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? ''
   return { isGood, out: text(stdout), err: text(stderr) }

@@ -23,7 +23,7 @@ const whole: StreamQuery = { node: 'n1', site: null, classes: RECORD_CLASSES, fr
 const publish = (...blocks: Parameters<typeof publishBlocks>[1][]) => publishBlocks(nats, ...blocks)
 
 async function readAll(query: Partial<StreamQuery> = {}, signal = new AbortController().signal): Promise<StreamItem[]> {
-  const reader = await StreamReader.open(region(), 2000)
+  const reader = await StreamReader.open(region(), 60_000)
   try {
     const items: StreamItem[] = []
     for await (const item of reader.read({ ...whole, ...query }, signal)) items.push(item)
@@ -107,7 +107,7 @@ describe('reading what a region holds', () => {
   it('goes on where it was when the server comes back', async () => {
     await nats.addStream()
     await publish(...Array.from({ length: 150 }, (_, n) => cloudBlock([cloudRecord(n + 1)])))
-    const reader = await StreamReader.open(region(), 1000)
+    const reader = await StreamReader.open(region(), 5000)
     const seqs: number[] = []
     for await (const item of reader.read(whole, new AbortController().signal)) {
       if (item.kind === 'block') seqs.push(item.block.firstSeq)
@@ -140,7 +140,7 @@ describe('reading what a region holds', () => {
       message: expect.stringContaining('stream EDGE: stream not found'),
     })
     const gone = { name: 'west', servers: ['nats://user:secret@127.0.0.1:1'], stream: 'EDGE' }
-    const refused = await StreamReader.open(gone, 1000).catch((error: Error) => error)
+    const refused = await StreamReader.open(gone, 60_000).catch((error: Error) => error)
     expect(refused).toMatchObject({ code: 'CLOUD_UNREACHABLE' })
     expect(String(refused)).toMatch(/west \(nats:\/\/127\.0\.0\.1:1\)/)
     expect(String(refused)).not.toContain('secret')

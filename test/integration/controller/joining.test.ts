@@ -9,6 +9,7 @@ import {
   enrolmentAnswerSchema,
   type JoinToken,
   joinTokenText,
+  MAX_HOLD_SEC,
   readJoinToken,
   timeAnswerSchema,
   timeText,
@@ -159,7 +160,7 @@ describe('a node that renews', () => {
     const nowMs = () => Date.now() + controller.shiftMs
     const { certificate } = given(await controller.client.join(home.token('plant-a', 'lathe', { nowMs: nowMs() }), key))
     home.revoke('node/plant-a/lathe', nowMs())
-    await eventually(async () => (await controller.client.renew(certificate, key)).status === 403, { timeoutMs: 2000 })
+    await eventually(async () => (await controller.client.renew(certificate, key)).status === 403)
     expect(refused(await controller.client.renew(certificate, key))).toBe('IDENTITY_REVOKED')
     expect(refused(await controller.client.join(home.token('plant-a', 'lathe', { nowMs: nowMs() }), key))).toBe(
       'NAME_TAKEN',
@@ -184,12 +185,14 @@ describe('what everybody is told', () => {
     home.revoke('operator/mia', nowMs)
     const startMs = performance.now()
     const { text } = await waiting
-    expect(performance.now() - startMs).toBeLessThan(2000)
+    // Long before it is answered because nothing happened.
+    expect(performance.now() - startMs).toBeLessThan(MAX_HOLD_SEC * 800)
     expect(JSON.parse(text)).toMatchObject({ version: held.version + 1 })
     expect((await controller.client.ask('/v1/deny')).status).toBe(403)
   })
 
   test('a signed time for a nonce, by the key of a controller', async () => {
+    const askedAt = Date.now() + controller.shiftMs
     const { text } = await controller.client.ask('/v1/time?nonce=q83vASNFZ4mrze8BI0VniQ')
     const time = timeAnswerSchema.parse(JSON.parse(text))
     const chain = time.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
@@ -199,7 +202,8 @@ describe('what everybody is told', () => {
       named: { kind: 'controller', name: 'controller' },
     })
     expect(isSignedBy(timeText(time), time.signature, chain[0]?.publicKey as never)).toBe(true)
-    expect(Math.abs(time.at - Date.now() - controller.shiftMs)).toBeLessThan(5000)
+    expect(time.at).toBeGreaterThanOrEqual(askedAt)
+    expect(time.at).toBeLessThanOrEqual(Date.now() + controller.shiftMs)
     expect((await controller.client.ask('/v1/time?nonce=short')).status).toBe(400)
   })
 
