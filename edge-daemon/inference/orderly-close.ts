@@ -35,10 +35,15 @@ export class OrderlyClose {
     this.#isClosing = true
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()))
     for (const response of this.#responses) if (!response.headersSent) response.shouldKeepAlive = false
-    const quiet = setTimeout(() => this.#cutQuiet(), QUIET_MS)
+    let look: NodeJS.Immediate | undefined
+    // A process that was held up meanwhile has yet to read what came: it does so between the timer and the look.
+    const quiet = setTimeout(() => {
+      look = setImmediate(() => this.#cutQuiet())
+    }, QUIET_MS)
     const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await closed
     clearTimeout(quiet)
+    clearImmediate(look)
     clearTimeout(cut)
     // All is closed; this ends the timer by which it looked for slow requests.
     this.#server.close()
