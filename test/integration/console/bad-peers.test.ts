@@ -67,8 +67,9 @@ describe('a link to a bad peer', () => {
     )
     const inflow = { framesPerSec: 10, bytesPerSec: 1e9, burstSec: 1 }
     const link = probe(url, { inflow, penalty: { minMs: 10, maxMs: 40 }, random: () => 0 })
-    await link.until(() => link.of('closed').length === 4)
-    expect(link.of('closed').map(({ retryInMs }) => retryInMs)).toEqual([10, 20, 40, 40])
+    await link.until(() => link.of('closed').length >= 4)
+    const waits = link.of('closed').map(({ retryInMs }) => retryInMs)
+    expect(waits.slice(0, 4)).toEqual([10, 20, 40, 40])
   })
 
   it('gives up on one that answers the handshake one byte at a time', async () => {
@@ -89,7 +90,8 @@ describe('a link to a bad peer', () => {
     stops.push(() => {
       for (const timer of timers) clearInterval(timer)
     })
-    const link = probe(url, { handshakeTimeoutMs: 300 })
+    // So long that the bytes come in time on a busy machine too: what is silent between them is called by another name.
+    const link = probe(url, { handshakeTimeoutMs: 5000 })
     await link.until(() => link.of('refused').length >= 1)
     expect(link.of('refused')[0]?.reason).toBe('it took the connection, but did not answer in time')
   })

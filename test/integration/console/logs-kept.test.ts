@@ -19,10 +19,10 @@ beforeAll(async () => {
       appendFileSync(file, `${JSON.stringify({ level, msg: `step ${n} of ${name}`, camera: n % 3, job: 'nightly' })}\n`)
     }
   }
-}, 60_000)
+})
 afterAll(() => Promise.all(Object.values(homes).map((home) => home[Symbol.asyncDispose]())))
 
-const logs = (...args: string[]) => edgedeck(['logs', '--source', 'app', ...args, ...flags])
+const logs = (...args: string[]) => edgedeck(['logs', '--timeout', '60s', '--source', 'app', ...args, ...flags])
 
 it('reads what real nodes keep by each of its flags', async () => {
   await expect
@@ -59,10 +59,10 @@ it('reads what real nodes keep by each of its flags', async () => {
   const some = await logs('--since', '10m', '--histogram', ...gone)
   expect(some.code).toBe(1)
   expect(some.stdout).toMatch(/\nnot counted: gone\n$/)
-  const none = await edgedeck(['logs', '--histogram', ...gone])
+  const none = await edgedeck(['logs', '--timeout', '60s', '--histogram', ...gone])
   expect(none).toMatchObject({ code: 1, stdout: '' })
   expect(none.stderr).toContain('gone: ')
 
   const nothing = await logs('--grep', 'no such line', '-o', 'json')
   expect(nothing).toEqual({ code: 0, stderr: '', stdout: '[]\n' })
-}, 120_000)
+}, 240_000)

@@ -11,10 +11,12 @@ afterAll(async () => {
   await simulator.stop()
 })
 const flags = (count = 4) => simulator.nodes.slice(0, count).flatMap(({ key, url }) => ['--node', `${key}=${url}`])
+/** How long a busy machine may take. */
+const PATIENT = ['--timeout', '60s']
 
 describe('edgedeck nodes', () => {
   it('prints every node as JSON with known figures, and exits 0', async () => {
-    const { code, stdout, stderr } = await edgedeck(['nodes', '-o', 'json', ...flags()])
+    const { code, stdout, stderr } = await edgedeck(['nodes', ...PATIENT, '-o', 'json', ...flags()])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const nodes = JSON.parse(stdout) as Record<string, unknown>[]
     expect(nodes.map((node) => node.name).toSorted()).toEqual(simulator.nodes.map((node) => node.key))
@@ -27,7 +29,7 @@ describe('edgedeck nodes', () => {
 
   it('shows an unreachable node on top with the reason, and exits 1', async () => {
     const gone = ['--node', 'gone=ws://127.0.0.1:1/live']
-    const { code, stdout } = await edgedeck(['nodes', ...flags(2), ...gone])
+    const { code, stdout } = await edgedeck(['nodes', ...PATIENT, ...flags(2), ...gone])
     expect(code).toBe(1)
     const lines = stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(4)
@@ -36,7 +38,7 @@ describe('edgedeck nodes', () => {
   })
 
   it('lets nothing hostile through to the terminal', async () => {
-    const { stdout } = await edgedeck(['nodes', ...flags(1)])
+    const { stdout } = await edgedeck(['nodes', ...PATIENT, ...flags(1)])
     expect(stdout).toContain('␛[2J')
     expect(stdout.split('\n').filter((line) => !isSafe(line))).toEqual([])
   })
@@ -58,14 +60,14 @@ describe('edgedeck nodes', () => {
 describe('edgedeck model list over nodes', () => {
   it('says what each selected node serves, and that one did not answer', async () => {
     const [first = '', second = ''] = simulator.nodes.map(({ key }) => key)
-    const whole = await edgedeck(['model', 'list', '--on', first, second, '-o', 'json', ...flags()])
+    const whole = await edgedeck(['model', 'list', ...PATIENT, '--on', first, second, '-o', 'json', ...flags()])
     expect(whole).toMatchObject({ code: 0, stderr: '' })
     const rows = JSON.parse(whole.stdout) as Record<string, unknown>[]
     expect(rows.map(({ node }) => node).toSorted()).toEqual([first, second])
     for (const row of rows)
       expect(row).toMatchObject({ name: 'digits', version: '1.0.0', variant: 'fp32', isServed: true })
     const gone = ['--node', 'gone=ws://127.0.0.1:1/live']
-    const { code, stdout } = await edgedeck(['model', 'list', '--all', ...flags(1), ...gone])
+    const { code, stdout } = await edgedeck(['model', 'list', ...PATIENT, '--all', ...flags(1), ...gone])
     expect(code).toBe(1)
     expect(stdout).toMatch(/^NODE +SITE +KIND +NAME +VERSION +VARIANT +NOW +STATE +DIGEST +NOTE\n/)
     expect(stdout).toMatch(/^gone .*connection refused/m)

@@ -26,7 +26,7 @@ beforeAll(async () => {
   seven = await postPicture(served.inferUrl, samplePicture(7))
   broken = await postPicture(served.inferUrl, Buffer.from('no picture'))
   normal = await postPicture(served.inferUrl, samplePicture(1))
-}, 60_000)
+})
 afterAll(async () => {
   await home[Symbol.asyncDispose]()
   rmSync(dir, { recursive: true })
@@ -44,7 +44,7 @@ async function picture(answer: InferAnswer, change: Partial<PictureRequest> = {}
       seq: answer.seq ?? 0,
       save: null,
       format: 'table',
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       ...change,
     },
     surface,

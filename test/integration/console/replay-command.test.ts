@@ -32,7 +32,7 @@ async function replay(...args: readonly string[]) {
   return { whole, stdout: io.out(), stderr: io.err() }
 }
 
-const EVER = ['--from', '1970-01-01', '--to', '2099-01-01']
+const EVER = ['--from', '1970-01-01', '--to', '2099-01-01', '--timeout', '60s']
 const at = () => ['--node', `n1=${node.url}`]
 const cloud = () => ['--cloud', `east=${nats.url}`]
 const lines = (stdout: string) =>
@@ -108,8 +108,9 @@ describe('edgedeck replay', () => {
       return read(request)
     }
     const running = new EdgedeckProcess(['replay', 'n1', ...at(), ...EVER, '--kind', 'results', '-o', 'ndjson'])
+    // Not by looking now and then: more would go through meanwhile.
+    running.child.stdout.once('data', () => running.child.stdout.pause())
     await running.until(() => running.stdout.length > 0)
-    running.child.stdout.pause()
     let before = -1
     while (pages !== before) {
       before = pages
@@ -157,7 +158,7 @@ describe('edgedeck replay', () => {
   })
 
   it('says what to do when there is nothing to read from', async () => {
-    const gone = ['x', '--cloud', 'west=nats://127.0.0.1:1', ...EVER, '--timeout', '1s']
+    const gone = ['x', '--cloud', 'west=nats://127.0.0.1:1', ...EVER]
     await expect(replay('n7', ...at())).rejects.toMatchObject({ code: 'USAGE', message: 'no node is called n7' })
     await expect(replay('n1', '--node', 'n1=ws://127.0.0.1:1/live')).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',

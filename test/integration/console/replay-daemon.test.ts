@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest'
+import type { SampleRecord } from '../../../protocol/status.ts'
 import { Fleet } from '../../../src/fleet/fleet.ts'
 import { NodeHistorySource } from '../../../src/link/node-history.ts'
 import { WebSocketLink } from '../../../src/link/websocket.ts'
 import { decodePicture } from '../../../src/pictures/decode.ts'
 import { Replay } from '../../../src/replay/replay.ts'
 import { DaemonHome, eventually, postPicture } from '../../support/edge-daemon.ts'
+import { TestConsole } from '../../support/live-node.ts'
 import { samplePicture } from '../../support/pictures.ts'
 
 /** A console that is opened now over a daemon. */
@@ -34,14 +36,29 @@ function consoleOver(url: string) {
   return { live, link, replay, nodeAt, [Symbol.asyncDispose]: stop }
 }
 
+/** What the daemon was in each second, as it keeps it. */
+async function keptSamples(liveUrl: string): Promise<SampleRecord[]> {
+  const session = await TestConsole.open(liveUrl)
+  session.send({ t: 'read', id: 's', topic: 'status', fromMs: 0, toMs: 2e14, limit: 10_000, credits: 10_000 })
+  await session.until(() => session.of('end').length === 1)
+  session.close()
+  return session.of('rows').flatMap((rows) => (rows.topic === 'status' ? rows.rows : []))
+}
+
 it('shows what a daemon did before this console was opened, and the picture of a flagged result', async () => {
   await using home = new DaemonHome()
   home.configure({ 'filter.minConfidence': 1 })
   const { inferUrl, liveUrl } = await home.serve()
   for (let i = 0; i < 10; i += 1) await postPicture(inferUrl, samplePicture(i % 10))
-  const atMs = Date.now() + 2600
-  // The past has to pass.
-  await new Promise((resolve) => setTimeout(resolve, 5000))
+  const doneMs = Date.now()
+  let atMs = 0
+  // The past has to pass, and to be kept.
+  await eventually(async () => {
+    const sample = (await keptSamples(liveUrl)).find(({ timestamp }) => timestamp > doneMs + 2000)
+    atMs = sample === undefined ? 0 : sample.timestamp + 100
+    return atMs > 0
+  })
+  await new Promise((resolve) => setTimeout(resolve, 1000))
 
   await using console = consoleOver(liveUrl)
   await eventually(() => console.live.view('now', Date.now()).nodes[0]?.state === 'up')

@@ -42,7 +42,11 @@ describe('the fleet simulator', () => {
     console.send({ t: 'subscribe', id: 'l', topic: 'logs', credits: 1, level: 'debug' })
     console.send({ t: 'ping', n: 1, at: 1 })
     await console.until(() => console.rows('l').length > 0 && console.of('status').length === 2)
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    // By another console it is seen that there was more to send.
+    const witness = await open(simulator)
+    witness.send({ t: 'subscribe', id: 's', topic: 'status', credits: 1000 })
+    witness.send({ t: 'subscribe', id: 'l', topic: 'logs', credits: 1000, level: 'debug' })
+    await witness.until(() => witness.of('status').length > 8 && witness.rows('l').length > 30)
     expect(console.of('status')).toHaveLength(2)
     console.send({ t: 'credit', id: 's', n: 1 })
     console.send({ t: 'credit', id: 'l', n: 2 })
@@ -57,7 +61,7 @@ describe('the fleet simulator', () => {
   it('goes silent, comes back and restarts when it is told to', async () => {
     const simulator = await simulate({ nodes: 2, hz: 20 })
     const [node] = simulator.nodes
-    const link = new LinkProbe(node?.url ?? '', { silenceTimeoutMs: 400, handshakeTimeoutMs: 400 })
+    const link = new LinkProbe(node?.url ?? '', { silenceTimeoutMs: 3000, handshakeTimeoutMs: 3000 })
     stops.push(() => link.link.stop())
     link.link.start()
     const instances = () =>
