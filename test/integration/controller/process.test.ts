@@ -22,6 +22,8 @@ const started: EdgedeckProcess[] = []
 
 beforeAll(async () => {
   home = await ControllerHome.create()
+  // So many handshakes at once take a busy machine longer than a hostile peer is given.
+  home.configure({ limits: { headTimeout: '60s' } })
 })
 
 afterAll(() => {
