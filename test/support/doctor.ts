@@ -26,7 +26,7 @@ export async function doctor(
   }
   const shiftMs = nowMs === undefined ? 0 : nowMs - Date.now()
   const place = { load, identityDir: () => identityDir, columns: 80, ascii: false, now: () => Date.now() + shiftMs }
-  const task = { names, format: 'table', timeoutMs: 3000 } as const
+  const task = { names, format: 'table', timeoutMs: 30_000 } as const
   return diagnose(task, place, new AbortController().signal)
 }
 
