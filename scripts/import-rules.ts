@@ -48,7 +48,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'edge-daemon/health': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
-  'edge-daemon/store': ['edge-daemon/config', 'identity', 'settings', 'protocol'],
+  'edge-daemon/store': ['durable', 'edge-daemon/config', 'identity', 'settings', 'protocol'],
   'edge-daemon/logs': [
     'durable',
     'regex',
@@ -70,6 +70,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ],
   'edge-daemon/upstream': [
+    'durable',
     'edge-daemon/store',
     'edge-daemon/health',
     'edge-daemon/config',
@@ -126,9 +127,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/config': ['regex', 'identity', 'settings', 'protocol'],
   'src/fleet': ['regex', 'protocol'],
   'src/remote': ['protocol'],
-  'src/ssh': ['src/remote', 'src/config', 'settings', 'protocol'],
+  'src/ssh': ['durable', 'src/remote', 'src/config', 'settings', 'protocol'],
   'src/kube': ['src/remote', 'src/config', 'settings', 'protocol'],
   'src/shell': [
+    'durable',
     'regex',
     'src/kube',
     'src/ssh',
@@ -144,7 +146,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/identity': ['src/config', 'identity', 'settings', 'protocol'],
   'src/link': ['src/identity', 'src/fleet', 'src/config', 'identity', 'tunnel', 'settings', 'protocol'],
-  'src/audit': ['src/link', 'src/identity', 'src/config', 'identity', 'settings', 'protocol'],
+  'src/audit': ['durable', 'src/link', 'src/identity', 'src/config', 'identity', 'settings', 'protocol'],
   'src/cloud': ['src/audit', 'src/link', 'src/identity', 'src/fleet', 'src/config', 'identity', 'settings', 'protocol'],
   'src/nats-accounts': ['durable', 'src/config', 'identity', 'settings', 'protocol'],
   'src/pki': ['durable', 'identity', 'settings', 'protocol'],
@@ -185,7 +187,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'protocol',
   ],
-  'src/pictures': ['protocol'],
+  'src/pictures': ['durable', 'protocol'],
   'src/replay': ['src/link', 'src/fleet', 'protocol'],
   'src/actions': [
     'src/rollout',

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { putFile, putFolder, readSmallFile } from '../../durable/durable-file.ts'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { EMPTY_SLOT, type SlotState, slotStateSchema } from './slot-state.ts'
 
@@ -48,7 +48,7 @@ export class SlotFile {
   async write(state: SlotState): Promise<void> {
     const folder = dirname(this.#path)
     try {
-      const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+      const made = await makeFolder(folder, { mode: 0o700 })
       if (made !== undefined) await putFolder(dirname(folder))
       await putFile(this.#path, JSON.stringify(state), { isSole: true })
     } catch (error) {

@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { putFile } from '../../durable/durable-file.ts'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { MAX_PACKAGE_FILE_BYTES, PACKAGE_FILE, type SignedPackage, type Statement } from '../../protocol/package.ts'
 import { type AfterPiece, BlobFile, hasContent, linkOrCopy } from './blob-file.ts'
 import type { BlobWish, DeliveredPackage, DeliveryProgress, PackagePlace } from './contract.ts'
@@ -39,8 +40,8 @@ export class IncomingPackage {
   static async open(digest: string, signed: SignedPackage, parts: IncomingParts): Promise<IncomingPackage> {
     const incoming = new IncomingPackage(digest, signed, parts)
     const folder = incomingFolder(parts.place, digest)
-    await mkdir(join(folder, 'parts'), { recursive: true, mode: 0o700 })
-    await mkdir(join(folder, 'tree'), { recursive: true, mode: 0o700 })
+    await makeFolder(join(folder, 'parts'), { mode: 0o700 })
+    await makeFolder(join(folder, 'tree'), { mode: 0o700 })
     await putFile(join(folder, PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
     await putFile(join(folder, 'tree', PACKAGE_FILE), JSON.stringify(signed), { isSole: true })
     for (const file of signed.statement.files) await incoming.#look(file)
@@ -142,13 +143,13 @@ export class IncomingPackage {
     if (found?.isFile() === true && found.size === file.bytes) return
     const kept = await this.#place.fileOf(file.sha256, file.bytes)
     if (kept !== null) {
-      await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+      await makeFolder(dirname(to), { mode: 0o700 })
       await linkOrCopy(kept, to)
       if (await hasContent(to, blob, this.#afterPiece)) return
       await rm(to, { force: true })
     }
     if (file.bytes === 0) {
-      await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+      await makeFolder(dirname(to), { mode: 0o700 })
       await writeFile(to, '')
       if (await hasContent(to, blob, this.#afterPiece)) return
     }
@@ -160,7 +161,7 @@ export class IncomingPackage {
   async #settle(path: string, sha256: string): Promise<void> {
     const [first, ...others] = this.signed.statement.files.filter((file) => file.sha256 === sha256)
     if (first === undefined) return
-    for (const file of [first, ...others]) await mkdir(dirname(this.#treeOf(file)), { recursive: true, mode: 0o700 })
+    for (const file of [first, ...others]) await makeFolder(dirname(this.#treeOf(file)), { mode: 0o700 })
     await rename(path, this.#treeOf(first))
     for (const file of others) await linkOrCopy(this.#treeOf(first), this.#treeOf(file))
     this.#missing.delete(sha256)

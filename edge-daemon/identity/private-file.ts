@@ -1,6 +1,7 @@
 import { chownSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as durable from '../../durable/durable-file.ts'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 const GROUP_AND_OTHERS = 0o077
@@ -53,7 +54,7 @@ export function replaceFile(path: string, text: string, mode = 0o600): void {
 
 /** Who is to own what is written there; null when that is whoever writes. */
 function makeFolder(folder: string): { uid: number; gid: number } | null {
-  mkdirSync(dirname(folder), { recursive: true })
+  makeFolderSync(dirname(folder))
   const { uid, gid } = statSync(dirname(folder))
   const owner = process.getuid?.() === 0 && uid !== 0 ? { uid, gid } : null
   try {

@@ -1,15 +1,6 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 
 /** Where lines go and how much of them is kept. */
 export interface RotatedFileOptions {
@@ -78,7 +69,7 @@ export class RotatedFile {
   }
 
   #open(): number {
-    mkdirSync(this.#options.dir, { recursive: true })
+    makeFolderSync(this.#options.dir)
     const descriptor = openSync(this.#path, 'a', 0o640)
     this.#descriptor = descriptor
     this.#sizeBytes = fstatSync(descriptor).size

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { putFile } from '../../durable/durable-file.ts'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { digestOfStatement, type PackageSigner } from '../../identity/package-signature.ts'
 import { filesBelow, readPackageFile, verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
@@ -56,7 +57,7 @@ export class PackageShelf {
   static async open(stateDir: string, trust: readonly PackageSigner[]): Promise<PackageShelf> {
     const root = join(stateDir, 'packages')
     try {
-      await mkdir(join(root, 'incoming'), { recursive: true, mode: 0o700 })
+      await makeFolder(join(root, 'incoming'), { mode: 0o700 })
       await rm(join(root, 'leaving'), { recursive: true, force: true })
       return new PackageShelf(root, trust, await readPins(join(root, PINS_FILE)))
     } catch (error) {
@@ -209,7 +210,7 @@ export class PackageShelf {
   /** Out of its place by one rename, so that a death on the way leaves no half of a package there. */
   async #remove(folder: string): Promise<void> {
     const leaving = join(this.#root, 'leaving')
-    await mkdir(leaving, { recursive: true, mode: 0o700 })
+    await makeFolder(leaving, { mode: 0o700 })
     const there = join(leaving, randomBytes(8).toString('hex'))
     try {
       await rename(folder, there)

@@ -6,7 +6,6 @@ import {
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   renameSync,
   statfsSync,
@@ -14,6 +13,7 @@ import {
   writevSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 /** The calls by which the log changes the disk; tests put a refusing one in its place. All throw what the system says. */
@@ -58,7 +58,7 @@ export const nodeDisk: Disk = {
   close: closeSync,
   unlink: unlinkSync,
   rename: renameSync,
-  makeFolder: (path) => mkdirSync(path, { recursive: true, mode: 0o700 }),
+  makeFolder: (path) => makeFolderSync(path, { mode: 0o700 }),
   syncFolder(path) {
     const fd = openSync(path, 'r')
     try {
@@ -106,7 +106,7 @@ export function unusable(dir: string, error: unknown): EdgeError {
 /** Make the folder of a store. @throws EdgeError `STORE_UNUSABLE` */
 export function makeStoreFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolderSync(dir, { mode: 0o700 })
   } catch (error) {
     throw unusable(dir, readOnlyDisk(dir) ?? error)
   }

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { RECORD_CLASSES, type RecordClass } from '../../protocol/subjects.ts'
 import { FrameTable, TABLE_ROW_BYTES } from './frame-table.ts'
 import { type KeyUse, Segment, type SegmentName } from './log-index.ts'
@@ -68,7 +59,7 @@ export function writeSegmentIndex(segment: Segment): void {
     prefix.writeUInt32LE(MAGIC, 0)
     prefix.writeUInt32LE(headBytes.length, 8)
     prefix.writeUInt32LE(crc32(body, crc32(prefix.subarray(8))), 4)
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolderSync(dirname(path), { mode: 0o700 })
     writeFileSync(path, Buffer.concat([prefix, body]), { mode: 0o600 })
   } catch {
     removeSegmentIndex(segment.path)

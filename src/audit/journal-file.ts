@@ -5,7 +5,6 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { type OperatorAuditEntry, type OperatorAuditRecord, operatorAuditSchema } from '../../protocol/audit.ts'
 import { AUDIT_GENESIS, headOf, link } from '../../protocol/audit-chain.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
@@ -48,7 +48,7 @@ export class JournalFile {
    */
   async append(entry: OperatorAuditEntry): Promise<OperatorAuditRecord> {
     try {
-      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      makeFolderSync(dirname(this.path), { mode: 0o700 })
       return await withLock(`${this.path}.lock`, () => this.#append(entry))
     } catch (error) {
       if (error instanceof EdgeError) throw error

@@ -1,5 +1,6 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import { chooseContext, parseConsoleConfig } from '../config/console-config.ts'
@@ -117,7 +118,7 @@ function written({ wish, nodes, clouds }: ContextAddition): WrittenContext {
 
 /** A folder beside the identity's, for its owner alone, with what is held already. */
 function stage(dir: string): string {
-  mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(dir), { mode: 0o700 })
   const staged = mkdtempSync(join(dirname(dir), '.adding-'))
   if (existsSync(dir)) cpSync(dir, staged, { recursive: true })
   return staged
@@ -126,7 +127,7 @@ function stage(dir: string): string {
 function keep(staged: string, dir: string): void {
   const files = readdirSync(staged)
   if (files.length === 0) return
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeFolderSync(dir, { mode: 0o700 })
   for (const file of files) cpSync(join(staged, file), join(dir, file))
 }
 

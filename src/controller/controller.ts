@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { AddressLimits } from './address-limits.ts'
 import { Authority } from './authority.ts'
@@ -260,7 +260,7 @@ export class Controller {
 
 function makeFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolderSync(dir, { mode: 0o700 })
   } catch (cause) {
     throw unusable(dir, cause)
   }

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as durable from '../../durable/durable-file.ts'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 /** Far above what a key, a token or a configuration has. */
@@ -37,7 +37,7 @@ export function readSecret(path: string): string | null {
  */
 export function replaceFile(path: string, text: string, mode: number): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolderSync(dirname(path), { mode: 0o700 })
     durable.replaceFile(path, text, { mode })
   } catch (cause) {
     throw new EdgeError('OUTPUT_REFUSED', {

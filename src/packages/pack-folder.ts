@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
-import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises'
+import { copyFile, lstat, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { replaceFile } from '../../durable/durable-file.ts'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { readManifest, verifyVariant } from '../../packages/model-folder.ts'
 import { type OpenedPackage, openPackage } from '../../packages/model-package.ts'
 import { digestFile, filesBelow } from '../../packages/verify-folder.ts'
@@ -58,10 +59,10 @@ function write(folder: string, text: string): void {
 async function copyTo(folder: string, out: string, paths: readonly string[]): Promise<void> {
   if (await isInside(out, folder)) throw refused(out, `it lies in ${folder}, which is packed`)
   try {
-    await mkdir(out, { recursive: true })
+    await makeFolder(out)
     if ((await readdir(out)).length > 0) throw refused(out, 'something is there already')
     for (const path of paths) {
-      await mkdir(dirname(join(out, path)), { recursive: true })
+      await makeFolder(dirname(join(out, path)))
       await copyFile(join(folder, path), join(out, path), constants.COPYFILE_EXCL)
     }
   } catch (error) {

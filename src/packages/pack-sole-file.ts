@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { PACKAGE_FILE, parseSignedPackage, type SignedPackage, type Statement } from '../../protocol/package.ts'
 import { writePackageFile } from './pack-folder.ts'
@@ -34,7 +35,7 @@ export async function packSoleFile(
   const hash = createHash('sha256')
   let bytes = 0
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     if ((await readdir(folder)).length > 0) throw new Error('something is there already')
     const file = await open(join(folder, path), 'wx')
     try {

@@ -1,5 +1,6 @@
-import { copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { copyFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { digestFile } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { LocalPackage } from './local-package.ts'
@@ -18,8 +19,8 @@ export async function pushToFolder(
   const { signal, pushed = () => {} } = options
   let written = 0
   try {
-    await mkdir(join(folder, 'blobs'), { recursive: true })
-    await mkdir(join(folder, 'packages'), { recursive: true })
+    await makeFolder(join(folder, 'blobs'))
+    await makeFolder(join(folder, 'packages'))
     for (const { sha256, sizeBytes, path } of made.blobs) {
       signal.throwIfAborted()
       const to = join(folder, 'blobs', sha256)

@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { messageOf } from '../../protocol/errors.ts'
 import { formatOf } from './decode.ts'
 
@@ -21,7 +22,7 @@ export async function savePicture(
   const ending = { png: '.png', jpeg: '.jpg', none: '.bin' }[formatOf(picture.data) ?? 'none']
   const name = `${fileName(picture.node)}-${picture.seq}`
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeFolder(dir, { mode: 0o700 })
     for (let turn = 1; turn <= MAX_TRIES; turn += 1) {
       const file = join(dir, `${name}${turn === 1 ? '' : `-${turn}`}${ending}`)
       if (await writeNew(file, picture.data)) return { ok: true, file }

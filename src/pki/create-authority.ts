@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { makeIssuing, makeRoot, pemOf } from '../../identity/issue.ts'
 import { newKey, publicOf } from '../../identity/keys.ts'
 import { signTrustBundle } from '../../identity/trust-bundle.ts'
@@ -51,7 +52,7 @@ export async function createAuthority(wish: NewAuthority): Promise<AuthorityFold
 /** The folder of an authority, for its owner alone, with nothing in it that could be overwritten. */
 function makeEmptyFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolderSync(dir, { mode: 0o700 })
     if (readdirSync(dir).length === 0) return
   } catch (cause) {
     throw new EdgeError('PKI_UNUSABLE', {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync } from 'node:fs'
+import { linkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { type DenyList, type DenyListBody, signDenyList, verifyDenyList } from '../../identity/deny-list.ts'
 import { type Issuer, LIFE_MS } from '../../identity/issue.ts'
 import type { Trust } from '../../identity/verify.ts'
@@ -86,7 +87,7 @@ export class DenyFile {
 
   #historyPath(version: number): string {
     const folder = join(dirname(this.#file), HISTORY)
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolderSync(folder, { mode: 0o700 })
     return join(folder, `${version}.json`)
   }
 

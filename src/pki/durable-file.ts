@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as durable from '../../durable/durable-file.ts'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 const OTHERS = 0o077
@@ -29,7 +29,7 @@ export function readText(path: string, { secret = false }: { readonly secret?: b
  */
 export function replaceFile(path: string, text: string, mode = 0o644): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolderSync(dirname(path), { mode: 0o700 })
     durable.replaceFile(path, text, { mode })
   } catch (cause) {
     throw refused(path, 'written', cause)

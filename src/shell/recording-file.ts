@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 
 /** What waits to be written is behind from here on, bytes. */
@@ -48,7 +49,7 @@ export class RecordingFile {
   static async create(path: string, beginning: string): Promise<RecordingFile> {
     let created: RecordingFile | null = null
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      await makeFolder(dirname(path), { mode: 0o700 })
       created = new RecordingFile(path, await open(path, 'wx', 0o600))
       await created.#begin(beginning)
       return created

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolderSync } from '../../durable/make-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { type KnownHost, parseKnownHosts } from './known-hosts.ts'
 
@@ -30,7 +31,7 @@ export function readKnownHosts(files: readonly string[]): readonly KnownHost[] {
  */
 export function appendKnownHost(file: string, line: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolderSync(dirname(file), { mode: 0o700 })
     const fd = openSync(file, 'a+', 0o600)
     try {
       const { size } = fstatSync(fd)

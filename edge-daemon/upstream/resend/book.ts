@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '../../../durable/make-folder.ts'
 import { messageOf } from '../../../protocol/errors.ts'
 import type { UpstreamLog } from '../log.ts'
 import { isDone, type Resend, resendSchema } from './request.ts'
@@ -85,7 +86,7 @@ export class ResendBook {
 }
 
 async function save(at: string, text: string): Promise<void> {
-  await mkdir(dirname(at), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(at), { mode: 0o700 })
   const file = await open(`${at}.new`, 'w', 0o600)
   try {
     await file.writeFile(text)

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { syncFolder } from '../../../durable/durable-file.ts'
+import { makeFolderSync } from '../../../durable/make-folder.ts'
 
 /** Make a folder for this user alone and have it on the disk; one that is there already is fine. @throws what the system says */
 export function makeFolder(dir: string): void {
-  const made = mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const made = makeFolderSync(dir, { mode: 0o700 })
   if (made !== undefined) syncFolder(dirname(made))
 }
 

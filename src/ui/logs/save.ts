@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../durable/make-folder.ts'
 import { messageOf } from '../../../protocol/errors.ts'
 import type { LogRow } from '../../fleet/view.ts'
 import { searchLogs } from '../../link/log-search.ts'
@@ -64,7 +65,7 @@ async function saving(
   let lines = 0
   let bytes = 0
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeFolder(dir, { mode: 0o700 })
     const { handle, file } = await newFile(dir, name)
     try {
       const outcome = await work(async (rows) => {

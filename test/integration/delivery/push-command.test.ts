@@ -67,6 +67,13 @@ it('lays a folder out once, and writes only what is new', async () => {
   expect((await push({ kind: 'folder', folder: web })).rows).toMatchObject([{ what: 'there' }])
 })
 
+it.runIf(process.platform === 'linux')('ends with what the system says where no folder can be made', async () => {
+  await expect(push({ kind: 'folder', folder: '/proc/x' })).rejects.toMatchObject({
+    code: 'OUTPUT_REFUSED',
+    message: expect.stringMatching(/^\/proc\/x cannot be written: .*ENOENT/),
+  })
+})
+
 it('brings it to the bucket of each region, and tells of the region that is not there', async () => {
   await using server = await natsFixture()
   await server.operate((manager) => manager.streams.add({ ...packagesConfiguration({ maxBytes: 1e8 }) } as never))
