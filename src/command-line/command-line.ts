@@ -17,6 +17,7 @@ import type { ModelNodesCommand } from './model-list-command.ts'
 import type { ModelPushCommand } from './model-push-command.ts'
 import type { BusRequest } from './nats-bus-commands.ts'
 import { addNatsCommands, type NatsRequest } from './nats-commands.ts'
+import { withPackVersion } from './pack-version.ts'
 import { addPastCommands, type PastRequest } from './past-commands.ts'
 import { addPkiCommands, type PkiRequest } from './pki-commands.ts'
 import { addPodsCommand, type PodsCommandRequest } from './pods-commands.ts'
@@ -82,7 +83,7 @@ export function readCommandLine(argv: readonly string[], version: string, nowMs 
     })
   }
   try {
-    program.parse([...argv], { from: 'user' })
+    program.parse([...withPackVersion(argv)], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { kind: 'text', text: written }

@@ -58,7 +58,7 @@ export function addModelCommands(
     .description('Make a package of a YAML file with settings; it is signed, pushed and rolled out as a model is.')
     .argument('<FILE>', 'settings under filter and alerts, as in edge-daemon.yaml')
     .requiredOption('--name <name>', 'what it is called')
-    .requiredOption('--release <version>', 'its version')
+    .requiredOption('--release <version>', 'its version; --version does as well here')
     .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given')
     .option('--key <file>', 'sign it too')
     .action((file: string, options: NamedOptions) => {
@@ -75,7 +75,7 @@ export function addModelCommands(
     .description('Make a package of labelled pictures; a strategy names it by its digest (shadow.labelled).')
     .argument('<FOLDER>', 'with a folder a class, and pictures in each')
     .requiredOption('--name <name>', 'what it is called')
-    .requiredOption('--release <version>', 'its version')
+    .requiredOption('--release <version>', 'its version; --version does as well here')
     .option('--out <folder>', 'where the package goes, ./NAME-VERSION when not given')
     .option('--key <file>', 'sign it too')
     .action((folder: string, options: NamedOptions) => {

@@ -131,6 +131,16 @@ describe('the command line', () => {
     expect(ofLogs.kind === 'text' && ofLogs.text).toContain('--node')
   })
 
+  it('takes --version behind what packs for the version of the package, and not for a question about the program', () => {
+    const config = 'config pack f.yaml --name plant'
+    expect(read(`${config} --version 1.2`)).toEqual(read(`${config} --release 1.2`))
+    expect(read(`--context a ${config} --version=1.2`)).toMatchObject({ task: { what: 'pack-config', version: '1.2' } })
+    expect(read('labelled pack set --version 3 --name seen')).toMatchObject({ task: { name: 'seen', version: '3' } })
+    expect(usage('model pack digits --version 1.2')).toMatch(/manifest\.json .*→ write it there/)
+    expect(read('config --version')).toEqual({ kind: 'text', text: '1.2.3\n' })
+    expect(read('config pack f.yaml -V')).toEqual({ kind: 'text', text: '1.2.3\n' })
+  })
+
   it('answers a mistake with what to type instead', () => {
     expect(usage('nodez')).toBe('USAGE: there is no command "nodez" → did you mean edgedeck nodes?')
     expect(usage('nodes extra')).toContain('nodes takes no further words')
