@@ -187,7 +187,7 @@ function tlsOf(authority: FleetAuthority, { certFile, keyFile }: IssuedIdentity)
 }
 
 /** A wire of the node `plant/n1` to a server, or to a link to it at another port. */
-export function wireTo({ door, port }: Pick<NatsFixture, 'door' | 'port'>, at = port, ackTimeoutMs = 2000): NatsWire {
+export function wireTo({ door, port }: Pick<NatsFixture, 'door' | 'port'>, at = port, ackTimeoutMs = 30_000): NatsWire {
   const { access } = door
   return new NatsWire({
     servers: [door.address(at)],

@@ -22,6 +22,8 @@ interface Piece {
 
 /** One direction of a link that a test can slow down; it keeps order and loses nothing. */
 export class ShapedFlow {
+  /** Bytes that arrived so far. */
+  carriedBytes = 0
   #shape: LinkShape = { delayMs: 0, kbitPerSec: null }
   /** When the line is free again, by the monotonic clock. */
   #freeAtMs = 0
@@ -38,6 +40,7 @@ export class ShapedFlow {
     const { delayMs, kbitPerSec } = this.#shape
     if (delayMs === 0 && kbitPerSec === null && this.#pieces.length === 0) {
       to.write(bytes)
+      this.carriedBytes += bytes.length
       return
     }
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
@@ -85,6 +88,7 @@ export class ShapedFlow {
       const piece = this.#pieces.shift()
       if (piece === undefined) break
       if (!piece.to.destroyed) piece.to.write(piece.bytes)
+      this.carriedBytes += piece.bytes.length
       piece.onArrival()
     }
     this.#arm()

@@ -7,6 +7,8 @@ export interface TcpLink {
   readonly port: number
   /** Bytes that came from the client so far. */
   clientBytes(): number
+  /** Bytes of the client that were handed to the server so far. */
+  carriedBytes(): number
   /** Connections that were made so far. */
   connections(): number
   /** Carry slower from now on, in both directions: what is not named goes back to no delay and full speed. */
@@ -66,6 +68,7 @@ export async function tcpLink(target: number | (() => number)): Promise<TcpLink>
   return {
     port,
     clientBytes: () => clientBytes,
+    carriedBytes: () => up.carriedBytes,
     connections: () => connections,
     cut: () => {
       state = 'cut'

@@ -50,7 +50,7 @@ test('posts over HTTPS once it trusts the receiver, and counts the bytes under T
   await store.append(someRecords('abnormal', 200))
   await using bench = uplinkOf(
     store,
-    new HttpWire({ url: `https://localhost:${link.port}/blocks`, ackTimeoutMs: 2000, probeIntervalMs: 200 }),
+    new HttpWire({ url: `https://localhost:${link.port}/blocks`, ackTimeoutMs: 30_000, probeIntervalMs: 200 }),
   )
   bench.uplink.start()
   await vi.waitFor(() => expect(bench.uplink.status().error).toContain('self-signed certificate'), SOON)

@@ -11,7 +11,7 @@ import { seqsIn, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
 const SOON = { timeout: 60_000, interval: 20 }
 const RESULTS = 'edge.plant.n1.results'
 
-function wireTo(port: number, ackTimeoutMs = 2000): NatsWire {
+function wireTo(port: number, ackTimeoutMs = 30_000): NatsWire {
   return new NatsWire({ servers: [`nats://127.0.0.1:${port}`], ackTimeoutMs, clientName: 'test' })
 }
 

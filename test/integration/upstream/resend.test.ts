@@ -66,7 +66,7 @@ async function nodeOf(store: MemoryStore, wire: Wire, at: string | null = null):
   }
 }
 
-function natsWire(port: number, ackTimeoutMs = 2000): NatsWire {
+function natsWire(port: number, ackTimeoutMs = 30_000): NatsWire {
   return new NatsWire({ servers: [`nats://127.0.0.1:${port}`], ackTimeoutMs, clientName: 'test' })
 }
 
@@ -106,8 +106,10 @@ test('a link that is cut and answers that are lost make no second copy, also wit
   const store = await tenMinutes()
   const range = { fromMs: 0, toMs: 10 * MINUTE_MS }
   {
-    await using node = await nodeOf(store, natsWire(link.port, 400))
+    await using node = await nodeOf(store, natsWire(link.port, 2000))
     await vi.waitFor(() => expect(node.uplink.status().backlogRecords).toBe(0), SOON)
+    // Slow enough that there is still something to be cut off.
+    link.shape({ kbitPerSec: 128 })
     await node.order(range)
     for (const cut of ['answers', 'cut', 'answers'] as const) {
       const { blocks } = node.report()
@@ -117,6 +119,7 @@ test('a link that is cut and answers that are lost make no second copy, also wit
       await vi.waitFor(() => expect(node.report().error).not.toBeNull(), SOON)
       await link.mend()
     }
+    link.shape({})
     await node.done()
   }
   // A book that begins empty: the receiver is asked what it holds of this very request.
@@ -159,13 +162,15 @@ test('over HTTP each request is a chain of its own at the receiver', async () =>
   await using link = await tcpLink(cloud.port)
   const store = await tenMinutes()
   {
-    const wire = new HttpWire({ url: `http://127.0.0.1:${link.port}/blocks`, ackTimeoutMs: 400, probeIntervalMs: 200 })
+    const wire = new HttpWire({ url: `http://127.0.0.1:${link.port}/blocks`, ackTimeoutMs: 2000, probeIntervalMs: 200 })
     await using node = await nodeOf(store, wire)
+    link.shape({ kbitPerSec: 128 })
     await node.order()
     await vi.waitFor(() => expect(node.report().blocks).toBeGreaterThan(1), SOON)
     link.hang('answers')
     await vi.waitFor(() => expect(node.report().error).not.toBeNull(), SOON)
     await link.mend()
+    link.shape({})
     await node.done()
     // An older range behind a newer one.
     await node.order({ requestId: 'r2', fromMs: MINUTE_MS, toMs: 3 * MINUTE_MS })

@@ -4,7 +4,7 @@ import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
 import { UplinkPacer } from '../../../edge-daemon/upstream/uplink-pacer.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 import { natsFixture } from '../../support/nats-server.ts'
-import { tcpLink } from '../../support/tcp-link.ts'
+import { type TcpLink, tcpLink } from '../../support/tcp-link.ts'
 import { uplinkOf } from '../../support/uplink-bench.ts'
 
 const SOON = { timeout: 60_000, interval: 10 }
@@ -19,13 +19,13 @@ function backlog(recordClass: 'stat' | 'abnormal', count: number): Parameters<Me
   }))
 }
 
-/** Raise an alert; resolves with how long it took until the stream had it. */
-async function alertMs(store: MemoryStore): Promise<number> {
-  const startedAtMs = performance.now()
+/** Raise an alert; resolves with how long it took until the stream had it, and what the link carried meanwhile. */
+async function alertOver(store: MemoryStore, link: TcpLink): Promise<{ ms: number; bytes: number }> {
+  const [startedAtMs, bytesBefore] = [performance.now(), link.carriedBytes()]
   await store.append([{ class: 'alert', timestamp: Date.now(), body: { rule: 'cpu', state: 'firing' } }])
   const [{ seq = 0 } = {}] = store.records.slice(-1)
   await vi.waitFor(() => expect(store.cursors('cloud').alert).toBe(seq), SOON)
-  return performance.now() - startedAtMs
+  return { ms: performance.now() - startedAtMs, bytes: link.carriedBytes() - bytesBefore }
 }
 
 test('while a backlog drains at a cap of 64 kbit/s, an alert is held within two block times', async () => {
@@ -37,20 +37,24 @@ test('while a backlog drains at a cap of 64 kbit/s, an alert is held within two 
   await store.append(backlog('abnormal', 300))
   let left = (): number => 0
   const pacer = new UplinkPacer({ capBytesPerSec: 8000, leftBytes: () => left() })
-  const wire = new NatsWire({ servers: [`nats://127.0.0.1:${link.port}`], ackTimeoutMs: 5000, clientName: 'test' })
+  const wire = new NatsWire({ servers: [`nats://127.0.0.1:${link.port}`], ackTimeoutMs: 30_000, clientName: 'test' })
   left = () => Object.values(wire.sentBytes()).reduce((sum, bytes) => sum + bytes, 0)
   await using bench = uplinkOf(store, wire, { pacer, blockBytes: BLOCK_BYTES })
   bench.uplink.start()
   await vi.waitFor(() => expect(link.clientBytes()).toBeGreaterThan(12_000), SOON)
   const [fromMs, fromBytes] = [performance.now(), link.clientBytes()]
   const took: number[] = []
-  for (let round = 0; round < 3; round += 1) took.push(await alertMs(store))
-  expect(Math.max(...took)).toBeLessThan(2200)
-  await vi.waitFor(() => expect(performance.now() - fromMs).toBeGreaterThan(4000), SOON)
-  const bytesPerSec = ((link.clientBytes() - fromBytes) * 1000) / (performance.now() - fromMs)
-  // A block and a burst more than the cap may lie in the window, or less.
-  expect(bytesPerSec).toBeLessThan(8000 + 10_000 / 4)
-  expect(bytesPerSec).toBeGreaterThan(8000 - 10_000 / 4)
+  for (let round = 0; round < 3; round += 1) took.push((await alertOver(store, link)).ms)
+  // About two seconds, and some for a busy machine; behind a block that is not cut for the cap it would be many more.
+  expect(Math.max(...took)).toBeLessThan(7000)
+  const bytesPerSec = (): number => ((link.clientBytes() - fromBytes) * 1000) / (performance.now() - fromMs)
+  // Also after seconds in which a busy machine did nothing.
+  await vi.waitFor(() => {
+    expect(performance.now() - fromMs).toBeGreaterThan(4000)
+    expect(bytesPerSec()).toBeGreaterThan(8000 - 10_000 / 4)
+  }, SOON)
+  // A block and a burst more than the cap may lie in the window.
+  expect(bytesPerSec()).toBeLessThan(8000 + 10_000 / 4)
   expect(bench.uplink.status()).toMatchObject({ state: 'up' })
   expect(bench.uplink.status().drainSec).toBeGreaterThan(3)
   expect(bench.uplink.status().transfer?.count).toBeGreaterThan(50)
@@ -64,11 +68,12 @@ test('on a link of 64 kbit/s without a cap, blocks shrink until an alert waits a
   const store = new MemoryStore()
   await store.append(backlog('stat', 1500))
   await store.append(backlog('abnormal', 1500))
-  const wire = new NatsWire({ servers: [`nats://127.0.0.1:${link.port}`], ackTimeoutMs: 8000, clientName: 'test' })
+  const wire = new NatsWire({ servers: [`nats://127.0.0.1:${link.port}`], ackTimeoutMs: 30_000, clientName: 'test' })
   await using bench = uplinkOf(store, wire, { blockBytes: BLOCK_BYTES })
   bench.uplink.start()
   await vi.waitFor(() => expect(store.cursors('cloud').stat).toBeGreaterThan(60), SOON)
   await vi.waitFor(() => expect(store.cursors('cloud').abnormal).toBeGreaterThan(1560), SOON)
-  expect(await alertMs(store)).toBeLessThan(3500)
+  // Of the link's own time, whatever the machine does meanwhile: 3.5 s.
+  expect((await alertOver(store, link)).bytes).toBeLessThan(28_000)
   expect(bench.log.lines.join('\n')).not.toContain('uplink.down')
 }, 240_000)
