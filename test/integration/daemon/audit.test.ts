@@ -17,7 +17,7 @@ async function readAudit(console: TestConsole, id: string): Promise<AuditRecord[
   return console.of('rows').flatMap((rows) => (rows.topic === 'audit' && rows.id === id ? rows.rows : []))
 }
 
-test('writes every command before it is done, and one chain over a kill -9', { timeout: 60_000 }, async () => {
+test('writes every command before it is done, and one chain over a kill -9', async () => {
   await using home = new DaemonHome()
   home.configure({ 'faults.allow': true })
   const first = await home.serve()
@@ -79,7 +79,7 @@ test('what was begun when the node died stands in the audit as begun, and the ch
   await console.until(() => console.of('done').length === 1)
   console.close()
   const where = { nodes: [{ key: 'n1', url: liveUrl }], clouds: [], access: { version: '0.0.0' }, context: 'default' }
-  const wish = { auditDir: home.dir, names: [], operator: null, fromMs: 0, timeoutMs: 5000 }
+  const wish = { auditDir: home.dir, names: [], operator: null, fromMs: 0, timeoutMs: 60_000 }
   const asked = async (verify: boolean, format: 'json' | 'table') => {
     const io = new CapturedIo()
     expect(await runAudit({ ...where, ...wish, verify, format }, io)).toBe('sound')
@@ -95,4 +95,4 @@ test('what was begun when the node died stands in the audit as begun, and the ch
   )
   expect(await asked(true, 'table')).toMatch(/plant\/n1 +node +1–3 .* sound/)
   expect(await daemon.stop()).toMatchObject({ code: 0 })
-}, 60_000)
+})

@@ -33,7 +33,7 @@ beforeAll(async () => {
   const mia = await hub.member({ kind: 'operator', name: 'mia', role: 'operator', sites: [NODE.site] })
   bus = new FleetBus({ open: () => hub.connect(mia), who: () => 'mia', sites: () => [NODE.site] })
   bus.start()
-}, 60_000)
+})
 afterAll(async () => {
   for (const session of sessions) session.close()
   await bus.stop()
@@ -57,7 +57,7 @@ async function openTunnel(): Promise<Duplex> {
   let tunnel: Duplex | null = null
   await eventually(async () => {
     try {
-      tunnel = await bus.openTunnel({ site: NODE.site, node: NODE.name }, 5000)
+      tunnel = await bus.openTunnel({ site: NODE.site, node: NODE.name }, 60_000)
     } catch (error) {
       if (!messageOf(error).includes('more tunnels are opened')) throw error
     }
@@ -95,7 +95,6 @@ test.each(ROUTES)(
     }
     expect(cells.some(({ asked, code }) => asked === 'fault.slow' && code === null)).toBe(true)
   },
-  60_000,
 )
 
 describe.each(ROUTES)('a command %s', (_route, connect) => {
@@ -185,7 +184,7 @@ test('a command does not count again after a restart, nor does who was revoked m
     code: 'SIGNATURE_INVALID',
     msg: expect.stringContaining('operator/eve was revoked: left'),
   })
-}, 60_000)
+})
 
 function without({ envelope: _gone, ...frame }: CommandFrame): CommandFrame {
   return frame
