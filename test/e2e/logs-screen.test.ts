@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DaemonHome, type Served } from '../support/edge-daemon.ts'
+import { freePort } from '../support/free-port.ts'
 import { PtyProcess } from '../support/pty.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
@@ -13,6 +14,7 @@ const ESC = '\u001b'
 describe('the log screen over a daemon', () => {
   const dir = mkdtempSync(join(tmpdir(), 'edgedeck-logs-e2e-'))
   let home: DaemonHome
+  let control: string
   let served: Served
   let pty: PtyProcess
   let type: (keys: string) => void
@@ -20,6 +22,9 @@ describe('the log screen over a daemon', () => {
 
   beforeAll(async () => {
     home = new DaemonHome()
+    control = `127.0.0.1:${await freePort()}`
+    // It is started again at the same address.
+    home.configure({ 'control.listen': control })
     served = await home.serve()
     const env = { ...process.env, TERM: 'xterm-256color', TZ: 'UTC', XDG_CONFIG_HOME: dir, XDG_STATE_HOME: dir }
     pty = new PtyProcess([process.execPath, LAUNCHER, '--node', `n1=${served.liveUrl}`], {
@@ -55,10 +60,9 @@ describe('the log screen over a daemon', () => {
   })
 
   it('finds the lines of both starts with a filter that the daemon answers, after it was killed and started again', async () => {
-    const { port } = new URL(served.liveUrl)
     process.kill(-served.pid, 'SIGKILL')
     home.configure({
-      'control.listen': `127.0.0.1:${port}`,
+      'control.listen': control,
       'logs.files': [{ path: join(home.dir, '*.log'), source: 'app' }],
     })
     served = await home.serve()

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BlockArchive, type BlockNote } from '../../src/demo/block-archive.ts'
+import { freePort } from './free-port.ts'
 import { seqsIn } from './uplink-bench.ts'
 
 const PROGRAM = fileURLToPath(new URL('./http-cloud-main.ts', import.meta.url))
@@ -41,7 +42,7 @@ export async function httpCloudProcess(): Promise<HttpCloudProcess> {
     await gone
     child = null
   }
-  const port = await start(0)
+  const port = await start(await freePort())
   return {
     dir,
     port,

@@ -19,6 +19,7 @@ import { type NatsServer, startNatsServer } from '../../src/demo/nats-server.ts'
 import { natsUserJwt } from '../../src/nats-accounts/issuer.ts'
 import { openIssuer, type SetUpWishes, setUpBus } from '../../src/nats-accounts/set-up.ts'
 import { FleetAuthority, type IssuedIdentity } from './fleet-authority.ts'
+import { freePort } from './free-port.ts'
 import { type NatsFixture, natsFixture, streamsBehind } from './nats-server.ts'
 
 /** A user of the bus, with everything that opens a connection as this user. */
@@ -117,9 +118,9 @@ export async function natsBus(
     syncInterval === undefined
       ? ''
       : `jetstream { store_dir: ${store}, sync_interval: ${JSON.stringify(syncInterval)} }`
-  const start = (port = 0): Promise<NatsServer> =>
+  const start = (port: number): Promise<NatsServer> =>
     startNatsServer({ dir: join(dir, 'run'), configFile: folder.configFile, port, moreConfig })
-  let running = await start()
+  let running = await start(await freePort())
   const { port } = running
   const url = `tls://localhost:${port}`
   const tls = tlsOf(authority, client)

@@ -6,6 +6,7 @@ import { connect, type NatsConnection } from 'nats'
 import type { BusAccess } from '../../identity/bus-access.ts'
 import { auditConfiguration, type StreamConfiguration, streamConfiguration } from '../../protocol/stream-config.ts'
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../../src/demo/nats-server.ts'
+import { freePort } from './free-port.ts'
 
 /** Messages that are asked for at a time. */
 const PARALLEL_READS = 100
@@ -48,7 +49,7 @@ export interface NatsFixture {
 /** Start a server for one test; `await using` ends it. */
 export async function natsFixture(options: Omit<NatsServerOptions, 'dir' | 'port'> = {}): Promise<NatsFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'edgedeck-nats-'))
-  let server: NatsServer = await startNatsServer({ ...options, dir })
+  let server: NatsServer = await startNatsServer({ ...options, dir, port: await freePort() })
   const { url, port } = server
   const open = (): Promise<NatsConnection> => connect({ servers: url })
   const stream = streamConfiguration({ maxBytes: 1e9 })

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './edge-daemon.ts'
-import { freePort } from './joining.ts'
+import { freePort } from './free-port.ts'
 import { descendants } from './process-tree.ts'
 import { nobodyWithShell, pamThatAsks, viewOf } from './sshd-view.ts'
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { freePort } from './free-port.ts'
 import { type LinkShape, ShapedFlow } from './shaped-flow.ts'
 
 /** A TCP link a test can count, slow down, cut, hang and mend; it stands between a client and a server on loopback. */
@@ -64,7 +65,8 @@ export async function tcpLink(target: number | (() => number)): Promise<TcpLink>
     await once(server, 'listening')
     return (server.address() as AddressInfo).port
   }
-  const port = await listen(0)
+  // The same again after a cut, which must not be another server's meanwhile.
+  const port = await listen(await freePort())
   return {
     port,
     clientBytes: () => clientBytes,

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { doctor } from '../../support/doctor.ts'
-import { freePort } from '../../support/joining.ts'
+import { freePort } from '../../support/free-port.ts'
 import { SshKeys } from '../../support/ssh-keys.ts'
 import { Sshd } from '../../support/sshd.ts'
 

@@ -9,8 +9,9 @@ import { joinTokenText } from '../../../protocol/enrolment.ts'
 import { DaemonHome, EdgeDaemonProcess, runDaemon, SOURCE } from '../../support/edge-daemon.ts'
 import { FleetAuthority } from '../../support/fleet-authority.ts'
 import { type ControllerHome, LocalController } from '../../support/fleet-controller.ts'
+import { freePort } from '../../support/free-port.ts'
 import { knock } from '../../support/joined-node.ts'
-import { freePort, homeOnPort, tokenIn } from '../../support/joining.ts'
+import { homeOnPort, tokenIn } from '../../support/joining.ts'
 
 const open: (Disposable | AsyncDisposable)[] = []
 

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { connect } from 'nats'
 import { expect, test, vi } from 'vitest'
 import { NatsWire } from '../../../edge-daemon/upstream/nats.ts'
@@ -8,6 +6,7 @@ import type { Uplink } from '../../../edge-daemon/upstream/uplink.ts'
 import { UPSTREAM_CLASSES } from '../../../protocol/subjects.ts'
 import { merge } from '../../../src/cloud/merge.ts'
 import { blocksOf } from '../../support/cloud-reading.ts'
+import { freePort } from '../../support/free-port.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { keptLog, someRecords, uplinkOf } from '../../support/uplink-bench.ts'
@@ -167,13 +166,4 @@ async function joined(eu: NatsFixture, us: NatsFixture): Promise<void> {
     expect(heard).toBeGreaterThan(0)
   }, SOON)
   await Promise.all([from.close(), to.close()])
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
