@@ -23,7 +23,7 @@ test('what ships finds a node on the bus and speaks with it, without an address'
   writeFileSync(config, JSON.stringify({ context: 'acme', contexts: { acme: { nats: { servers: [hub.url] } } } }))
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [LAUNCHER, 'nodes', '-o', 'json', '--config', config],
+    [LAUNCHER, 'nodes', '-o', 'json', '--timeout', '60s', '--config', config],
     { env: { ...process.env, XDG_STATE_HOME: dir } },
   )
   // A heartbeat says nothing of the memory: this came over a session.

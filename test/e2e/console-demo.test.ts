@@ -7,7 +7,6 @@ import { descendants, SeenProcesses } from '../support/process-tree.ts'
 import { PtyProcess } from '../support/pty.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/edgedeck.js', import.meta.url))
-const SERVING_MS = 40_000
 const NODES = ['node-1', 'node-2', 'node-3'] as const
 const ESC = '\u001b'
 
@@ -22,7 +21,7 @@ class DemoOnTerminal {
   readonly #seen = new SeenProcesses()
 
   /** Wait until the screen is as wanted. */
-  until(wanted: (screen: string) => boolean, timeoutMs = 20_000): Promise<void> {
+  until(wanted: (screen: string) => boolean, timeoutMs = 120_000): Promise<void> {
     return this.pty.emulator.until(wanted, timeoutMs)
   }
 
@@ -53,7 +52,7 @@ class DemoOnTerminal {
   }
 
   async untilServing(): Promise<void> {
-    await this.until(() => NODES.every((node) => this.hasFigures(node)), SERVING_MS)
+    await this.until(() => NODES.every((node) => this.hasFigures(node)))
     await this.note()
   }
 
@@ -102,18 +101,21 @@ describe('the demo on a terminal', () => {
     type('K')
     await demo.until((screen) => screen.includes('node-2: killed with SIGKILL'))
     await demo.until(() => /◐ stale \d+s/.test(demo.row('node-2')))
-    await demo.until(() => /✗ offline 1[5-9]s/.test(demo.row('node-2')), 30_000)
-    const age = () => Number(/offline (\d+)s/.exec(demo.row('node-2'))?.[1])
-    const before = age()
-    await demo.until(() => age() > before)
-    expect(demo.pty.emulator.text()[0]).toMatch(/● 2 up/)
-    for (const node of ['node-1', 'node-3']) expect(demo.row(node)).toMatch(/● up/)
+    const ageSec = () => {
+      const [, min = 0, sec] = /✗ offline (?:(\d+)m )?(\d+)s/.exec(demo.row('node-2')) ?? []
+      return 60 * Number(min) + Number(sec)
+    }
+    await demo.until(() => ageSec() > 0)
+    const before = ageSec()
+    await demo.until(() => ageSec() > before)
+    const others = ['node-1', 'node-3'] as const
+    await demo.until((screen) => /● 2 up/.test(screen) && others.every((node) => demo.row(node).includes('● up')))
   })
 
   it('K again revives it, and it returns by itself', async () => {
     expect(demo.cursor()).toBe('node-2')
     type('K')
-    await demo.until((screen) => demo.hasFigures('node-2') && screen.includes('● 3 up'), SERVING_MS)
+    await demo.until((screen) => demo.hasFigures('node-2') && screen.includes('● 3 up'))
     await demo.note()
   })
 
@@ -121,15 +123,13 @@ describe('the demo on a terminal', () => {
     await demo.moveTo('node-1')
     type('C')
     await demo.until((screen) => screen.includes('node-1: uplink cut'))
-    type('X')
-    await demo.until(() => backlogOf('node-1') > 5)
-    expect(demo.row('node-1')).toMatch(/● up/)
     const before = backlogOf('node-1')
-    await demo.until(() => backlogOf('node-1') > before)
+    type('X')
+    await demo.until(() => backlogOf('node-1') > before + 5 && demo.row('node-1').includes('● up'))
     type('C')
-    await demo.until(() => backlogOf('node-1') === 0, 45_000)
+    await demo.until(() => backlogOf('node-1') === 0)
     // As long as something is told of it, esc would close that first.
-    await demo.until((screen) => !screen.includes('esc closes'), 30_000)
+    await demo.until((screen) => !screen.includes('esc closes'))
   })
 
   it('enter opens the node, l its logs, ? the help, : the palette, and esc goes back', async () => {
@@ -179,7 +179,7 @@ describe('the demo on a terminal', () => {
 it('kill -TERM of the console gives the terminal back and ends the demo', async () => {
   await using demo = new DemoOnTerminal()
   await demo.until(() => demo.row('node-1') !== '')
-  await demo.until(() => /● up/.test(demo.row('node-1')), SERVING_MS)
+  await demo.until(() => /● up/.test(demo.row('node-1')))
   await demo.note()
   await demo.pty.signal('SIGTERM')
   expect(await demo.pty.ended).toEqual({ end: 'exit 143', modesRestored: true })

@@ -32,19 +32,15 @@ describe('leaving the demo', () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
     ['SIGHUP', 129],
-  ] as const)(
-    'by %s ends in order with code %i',
-    async (signal, code) => {
-      await using demo = new HeadlessDemo()
-      await demo.until('it has begun', () => demo.latest.nodes.some((node) => node.pid !== null))
-      demo.note()
-      demo.signal(signal)
-      await demo.until('it ends', () => demo.ended !== null)
-      expect(demo.ended).toEqual({ code, signal: null })
-      expect(demo.leftovers()).toEqual(NOTHING)
-    },
-    60_000,
-  )
+  ] as const)('by %s ends in order with code %i', async (signal, code) => {
+    await using demo = new HeadlessDemo()
+    await demo.until('it has begun', () => demo.latest.nodes.some((node) => node.pid !== null))
+    demo.note()
+    demo.signal(signal)
+    await demo.until('it ends', () => demo.ended !== null)
+    expect(demo.ended).toEqual({ code, signal: null })
+    expect(demo.leftovers()).toEqual(NOTHING)
+  })
 
   it('is not asked for by the end of standard input, and takes no second demo along', async () => {
     await using first = new HeadlessDemo()

@@ -34,6 +34,6 @@ it('leads by two keys from an error in a file to a shell on its node, and back t
 
   // The node is told of the end before it is written down here.
   const shells = () => fleet.journal().filter(({ verb }) => verb === 'shell')
-  await expect.poll(() => shells().length, { timeout: 30_000 }).toBe(2)
+  await expect.poll(() => shells().length).toBe(2)
   expect(shells()[1]).toMatchObject({ phase: 'outcome', code: 'OK', node: { key: 'press-7' } })
 })

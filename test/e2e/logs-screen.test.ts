@@ -33,7 +33,7 @@ describe('the log screen over a daemon', () => {
       env,
     })
     type = (keys) => pty.type(keys)
-    until = (wanted) => pty.emulator.until(wanted, 40_000)
+    until = (wanted) => pty.emulator.until(wanted)
     await until((screen) => /n1 .*● up/.test(screen))
   })
   afterAll(async () => {

@@ -7,9 +7,11 @@ import { BusRolloutFleet } from '../support/bus-rollout-fleet.ts'
 import type { ChangingNode } from '../support/changing-node.ts'
 import { eventually } from '../support/edge-daemon.ts'
 import { writePackage } from '../support/model-package.ts'
+import { tcpLink } from '../support/tcp-link.ts'
 
 /** Many windows of a tunnel (256 KiB), and many pieces of a push. */
 const GRAPH_BYTES = 3_000_000
+const KBIT_PER_SEC = 2000
 
 test('a package is pushed to a node that only the bus reaches, also after the push was killed in the middle', {
   timeout: 600_000,
@@ -17,7 +19,11 @@ test('a package is pushed to a node that only the bus reaches, also after the pu
   await using fleet = await BusRolloutFleet.create(['n1'])
   const [node] = fleet.nodes as readonly [ChangingNode]
   const key = newPackageKey()
-  node.configure({ 'node.name': 'n1', 'upstream.nats.servers': [fleet.bus.url], 'models.trust': [packageKeyText(key)] })
+  await using link = await tcpLink(fleet.bus.port)
+  // The push is far from its end when it is seen to have begun.
+  link.shape({ kbitPerSec: KBIT_PER_SEC })
+  const servers = [`tls://localhost:${link.port}`]
+  node.configure({ 'node.name': 'n1', 'upstream.nats.servers': servers, 'models.trust': [packageKeyText(key)] })
   const folder = join(node.home.dir, 'pushed')
   const files = { 'manifest.json': '{}', 'graph.onnx': randomBytes(GRAPH_BYTES) }
   const { digest } = await writePackage(folder, files, { kind: 'model', name: 'digits', version: '9.0.0', keys: [key] })
@@ -28,6 +34,8 @@ test('a package is pushed to a node that only the bus reaches, also after the pu
   await eventually(() => existsSync(incoming), { timeoutMs: 120_000, what: 'the push has begun' })
   first.child.kill('SIGKILL')
   await first.result
+  expect(existsSync(join(node.home.stateDir, 'packages', digest))).toBe(false)
+  link.shape({})
 
   const { code, stdout, stderr } = await push().result
   expect(code, stdout + stderr).toBe(0)

@@ -8,7 +8,7 @@ test('an operator is killed at it, another carries her rollout on by her mandate
   const [second, third] = [await fleet.shelve('2.0.0'), await fleet.shelve('3.0.0')]
   await fleet.start()
   const mia = fleet.roll('mia', second)
-  await mia.until(() => /"step":"activate"/.test(mia.stdout), 90_000)
+  await mia.until(() => /"step":"activate"/.test(mia.stdout), 240_000)
   mia.child.kill('SIGKILL')
   await fleet.must('jo', 'rollout', 'drive')
   await fleet.untilServed('2.0.0')

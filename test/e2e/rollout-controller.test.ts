@@ -32,7 +32,7 @@ test('a rollout whose console died is carried to its end by controllers, also wh
   await fleet.start()
   await using journal = await fleet.journal()
   const mia = fleet.roll('mia', item, '--set', 'soak=10s', '--set', 'maxSoak=120s')
-  await mia.until(() => /"step":"activate"/.test(mia.stdout), 120_000)
+  await mia.until(() => /"step":"activate"/.test(mia.stdout), 240_000)
   mia.child.kill('SIGKILL')
 
   // Two at once: one drives, the other waits for its lease.

@@ -43,7 +43,7 @@ async function outcome(): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-describe('the models of the demo, rolled out by plain commands over its nodes', { timeout: 400_000 }, () => {
+describe('the models of the demo, rolled out by plain commands over its nodes', { timeout: 900_000 }, () => {
   test('the better one goes through, to the canary first', async () => {
     const { code, stdout, stderr } = await roll('better', ...PATIENT, ...SHORT_SHADOW).result
     expect(code, stdout + stderr).toBe(0)

@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 test('nodes that served the model of their folder are brought back to it, one of them killed on the way', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const item = await fleet.shelve('2.0.0')
   await fleet.start()
@@ -22,7 +22,7 @@ test('nodes that served the model of their folder are brought back to it, one of
   const node = fleet.nodes[0]
   await eventually(() => node?.changes.change?.item.origin === 'node' && node.version === '1.0.0', {
     what: 'it serves the model of its folder',
-    timeoutMs: 120_000,
+    timeoutMs: 240_000,
   })
   await node?.killed()
   const { code, stderr, stdout } = await undo.result

@@ -85,7 +85,7 @@ describe('a shell on a node that is up', () => {
     expect(await shell.ended).toEqual({ end: 'exit 5', modesRestored: true })
     await until(watching, (screen) => !/mia shell(?!\.)/.test(screen))
     // Ben has written down nothing of it: this is what the node tells.
-    const { stdout } = await ben.plain('audit', '--since', '1h')
+    const { stdout } = await ben.plain('audit', '--since', '1h', '--timeout', '60s')
     expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.begin \S+@127\.0\.0\.1:\d+ +OK .* node +line 4 is slow/)
     expect(stdout).toMatch(/mia \(admin\) +plant\/n1 +shell\.end, exit 5, \d+ B out +OK .* node +line 4 is slow/)
   })

@@ -15,6 +15,7 @@ export class HeadlessDemo {
   readonly #tempDir = mkdtempSync(path.join(tmpdir(), 'edgedeck-e2e-'))
   readonly #child: ChildProcess
   readonly #seen = new SeenProcesses()
+  readonly #states = new Map<string, HeadlessNode['state'][]>()
   #latest: HeadlessLine | null = null
   #lines = 0
   #stderr = ''
@@ -30,6 +31,10 @@ export class HeadlessDemo {
     createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       this.#latest = JSON.parse(line) as HeadlessLine
       this.#lines += 1
+      for (const { name, state } of this.#latest.nodes) {
+        const states = this.#states.get(name) ?? []
+        if (states.at(-1) !== state) this.#states.set(name, [...states, state])
+      }
     })
     this.#child.stderr?.on('data', (text) => {
       this.#stderr += text
@@ -66,6 +71,11 @@ export class HeadlessDemo {
     const node = this.latest.nodes.find((candidate) => candidate.name === name)
     if (node === undefined) throw new Error(`no ${name} in ${JSON.stringify(this.latest)}`)
     return node
+  }
+
+  /** Every state a node was in, one after the other, whoever looked or not. */
+  statesOf(name: string): readonly HeadlessNode['state'][] {
+    return this.#states.get(name) ?? []
   }
 
   send(line: string): void {

@@ -43,7 +43,13 @@ export class RolloutFleet implements AsyncDisposable {
   constructor(count: number) {
     this.nodes = Array.from(
       { length: count },
-      (_, n) => new ChangingNode({ 'node.name': `n${n + 1}`, 'models.shadowPriority': 'normal' }),
+      (_, n) =>
+        new ChangingNode({
+          'node.name': `n${n + 1}`,
+          'models.shadowPriority': 'normal',
+          // A request that a busy machine is late with has not failed.
+          'inference.timeout': '60s',
+        }),
     )
   }
 
