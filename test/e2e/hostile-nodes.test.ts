@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Simulator, startSimulator } from '../../bench/simulator/simulator.ts'
@@ -13,6 +14,11 @@ const GOOD = 20
 /** What the console may hold with every habit at once; one with 200 good nodes holds about half. */
 const MAX_RSS_MB = 450
 const UNTIL_MS = 120_000
+const HELP = 'Show every key of this screen.'
+/** Looks at the others, some four a second. */
+const LOOKS = 40
+/** A node is stale after three seconds without a word. */
+const HELD_UP_NS = 1e9
 
 /** A console in a real terminal over twenty good nodes and every way to misbehave. The tests are a story in order. */
 describe('a console among hostile nodes', () => {
@@ -65,11 +71,12 @@ describe('a console among hostile nodes', () => {
   it('shows the others as they are, answers keys, and stays in its memory, while they do their worst', async () => {
     const waits: number[] = []
     const held: number[] = []
-    let looks = 0
     let wrong = 0
-    const endMs = performance.now() + 15_000
     let down = true
-    while (performance.now() < endMs) {
+    // The good nodes are of this process: while that is held up, they are silent.
+    const pulse = monitorEventLoopDelay({ resolution: 20 })
+    pulse.enable()
+    for (let looks = 0; looks < LOOKS; ) {
       const before = pty.emulator
         .screen()
         .split('\n')
@@ -79,18 +86,24 @@ describe('a console among hostile nodes', () => {
       down = !down
       await pty.emulator.until(
         (screen) => screen.split('\n').findIndex((line) => line.startsWith('▶')) !== before,
-        5000,
+        UNTIL_MS,
       )
       waits.push(performance.now() - pressedMs)
       held.push(await rssMb())
-      looks += GOOD
-      wrong += good().filter((row) => !/ up\b/.test(row)).length
+      if (pulse.max < HELD_UP_NS) {
+        looks += 1
+        wrong += good().filter((row) => !/ up\b/.test(row)).length
+      } else {
+        await pty.emulator.until(() => good().every((row) => / up\b/.test(row)), UNTIL_MS)
+        pulse.reset()
+      }
       await new Promise((resolve) => setTimeout(resolve, 250))
     }
+    pulse.disable()
     waits.sort((a, b) => a - b)
     // On a machine to itself it is some 15 ms, with hostile nodes or without; here others may work too.
     expect(waits[Math.floor(waits.length / 2)]).toBeLessThan(2000)
-    expect(wrong / looks).toBeLessThan(0.02)
+    expect(wrong / (LOOKS * GOOD)).toBeLessThan(0.02)
     expect(Math.max(...held)).toBeLessThan(MAX_RSS_MB)
   })
 
@@ -106,9 +119,17 @@ describe('a console among hostile nodes', () => {
   })
 
   it('lets the terminal execute nothing of what they say, on any screen', async () => {
-    for (const keys of ['\r', '\u001b', 'l', '\u001b', '?', '\u001b']) {
+    const isFleet = (screen: string): boolean => /^▶/m.test(screen) && !screen.includes(HELP)
+    // Each key when the one before was taken: an escape that another key catches up with is no key of its own.
+    for (const [keys, wanted] of [
+      ['\r', (screen: string) => !isFleet(screen)],
+      ['l', (screen: string) => screen.includes('logs of')],
+      ['?', (screen: string) => screen.includes(HELP)],
+    ] as const) {
       pty.type(keys)
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await pty.emulator.until(wanted, UNTIL_MS)
+      pty.type('\u001b')
+      await pty.emulator.until(isFleet, UNTIL_MS)
     }
     await pty.emulator.settle()
     const { output } = pty.emulator

@@ -21,7 +21,7 @@ export function tunnelPair(
       })
     }
   }
-  const shared = { peerWindowBytes: windowBytes, windowBytes, keepaliveMs: 40, silenceMs: 400, ...options }
+  const shared = { peerWindowBytes: windowBytes, windowBytes, keepaliveMs: 40, silenceMs: 60_000, ...options }
   const near: Tunnel = new Tunnel({ ...shared, publish: lane('there', () => far) })
   const far: Tunnel = new Tunnel({ ...shared, publish: lane('back', () => near) })
   return { near, far, sent }

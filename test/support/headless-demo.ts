@@ -7,6 +7,8 @@ import type { HeadlessLine, HeadlessNode } from '../../src/demo/headless.ts'
 import { descendants, SeenProcesses } from './process-tree.ts'
 
 const POLL_MS = 50
+/** One is printed a second. */
+const RECENT_LINES = 60
 /** What holds ends the wait, so that this is for the slowest machine. */
 const PATIENCE_MS = 180_000
 
@@ -17,6 +19,7 @@ export class HeadlessDemo {
   readonly #seen = new SeenProcesses()
   readonly #states = new Map<string, HeadlessNode['state'][]>()
   #latest: HeadlessLine | null = null
+  #recent: HeadlessLine[] = []
   #lines = 0
   #stderr = ''
 
@@ -31,6 +34,7 @@ export class HeadlessDemo {
     createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       this.#latest = JSON.parse(line) as HeadlessLine
       this.#lines += 1
+      this.#recent = [...this.#recent, this.#latest].slice(-RECENT_LINES)
       for (const { name, state } of this.#latest.nodes) {
         const states = this.#states.get(name) ?? []
         if (states.at(-1) !== state) this.#states.set(name, [...states, state])
@@ -71,6 +75,11 @@ export class HeadlessDemo {
     const node = this.latest.nodes.find((candidate) => candidate.name === name)
     if (node === undefined) throw new Error(`no ${name} in ${JSON.stringify(this.latest)}`)
     return node
+  }
+
+  /** A node in the lines of the last minute. */
+  recent(name: string): readonly HeadlessNode[] {
+    return this.#recent.flatMap(({ nodes }) => nodes.filter((node) => node.name === name))
   }
 
   /** Every state a node was in, one after the other, whoever looked or not. */

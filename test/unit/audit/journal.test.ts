@@ -65,7 +65,7 @@ test('refuses a file that others can read, and a folder that cannot be written',
   await expect(lost.append(entry('a'))).rejects.toMatchObject({ code: 'AUDIT_FAILING' })
 })
 
-test('several consoles at once write one chain', { timeout: 30_000 }, async () => {
+test('several consoles at once write one chain', async () => {
   const path = join(dir, 'j.ndjson')
   const program = new URL('../../support/journal-writer.ts', import.meta.url)
   const ended = Array.from({ length: 3 }, () => {

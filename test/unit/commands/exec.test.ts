@@ -281,7 +281,7 @@ describe('edgedeck exec', () => {
     }
     const { done, hosts, interruptAgain } = exec(['--all', '--', 'x'], { 'press-1': stubborn })
     const host = hosts.get('press-1') as ScriptedHost
-    await vi.waitFor(() => expect(host.channels[0]?.obeys).toBe(false))
+    await vi.waitFor(() => expect(host.channels[0]?.obeys).toBe(false), { timeout: 60_000 })
     io.abort()
     expect(host.channels[0]?.signals).toEqual(['INT'])
     interruptAgain()

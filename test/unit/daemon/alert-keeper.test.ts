@@ -51,10 +51,12 @@ test('alerts that a dying store kept without a word are not kept again', async (
   const keeper = new AlertKeeper({ store, onRefused: () => undefined })
   store.dies = true
   keeper.keep(alert('disk_full', 'firing'))
-  await vi.waitFor(() => expect(store.states()).toHaveLength(1))
+  await vi.waitFor(() => expect(store.states()).toHaveLength(1), { timeout: 60_000 })
   store.dies = false
   keeper.keep(alert('store_failing', 'firing'))
-  await vi.waitFor(() => expect(store.states()).toEqual(['disk_full firing', 'store_failing firing']))
+  await vi.waitFor(() => expect(store.states()).toEqual(['disk_full firing', 'store_failing firing']), {
+    timeout: 60_000,
+  })
   keeper.retry()
   await settled()
   expect(store.states()).toHaveLength(2)

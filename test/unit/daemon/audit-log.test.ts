@@ -51,7 +51,7 @@ test('refuses what cannot be written before it is done, and tries again what has
     message: expect.stringContaining('the disk is full'),
   })
   store.refusing = null
-  await vi.waitFor(() => expect(kept(store)).toHaveLength(2))
+  await vi.waitFor(() => expect(kept(store)).toHaveLength(2), { timeout: 60_000 })
   expect(kept(store).map(({ verb, phase }) => `${verb} ${phase}`)).toEqual(['a intent', 'a outcome'])
   expect(await log.write(entry('c'))).toBe(3)
   await log.stop()
@@ -80,7 +80,7 @@ test('does not wait for ever: what is over a bound is counted in the ledger', as
   store.refusing = 'the disk is full'
   for (let n = 0; n < 1010; n += 1) log.keep(entry(`v${n}`, 'refused'))
   store.refusing = null
-  await vi.waitFor(() => expect(kept(store)).toHaveLength(1000))
+  await vi.waitFor(() => expect(kept(store)).toHaveLength(1000), { timeout: 60_000 })
   await log.stop()
   const ledger = store.records.filter((record) => record.class === 'ledger').map(({ line }) => JSON.parse(line))
   expect(ledger).toMatchObject([{ event: 'not_stored', reason: 'audit_overflow', records: { audit: 10 } }])

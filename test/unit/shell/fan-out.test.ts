@@ -54,9 +54,9 @@ describe('FanOut', () => {
       plays('f', () => undefined),
     ])
     const done = engine.run()
-    await vi.waitFor(() => expect(engine.running).toEqual(['e', 'f']))
+    await vi.waitFor(() => expect(engine.running).toEqual(['e', 'f']), { timeout: 60_000 })
     time.advance(5000)
-    await vi.waitFor(() => expect(engine.running).toEqual(['f']))
+    await vi.waitFor(() => expect(engine.running).toEqual(['f']), { timeout: 60_000 })
     time.advance(55_000)
     const outcomes = await done
     expect(outcomes.map(({ key, end }) => [key, end])).toEqual([
@@ -110,8 +110,8 @@ describe('FanOut', () => {
       parallel: 3,
     })
     const done = engine.run()
-    await vi.waitFor(() => expect(stubborn.channels[0]?.obeys).toBe(false))
-    await vi.waitFor(() => expect(obeying.channels).toHaveLength(1))
+    await vi.waitFor(() => expect(stubborn.channels[0]?.obeys).toBe(false), { timeout: 60_000 })
+    await vi.waitFor(() => expect(obeying.channels).toHaveLength(1), { timeout: 60_000 })
     await turn()
     engine.stop()
     expect(obeying.channels[0]?.signals).toEqual(['INT'])
@@ -133,7 +133,7 @@ describe('FanOut', () => {
     })
     const { engine } = fanOut([target('a', stubborn), plays('b', () => undefined)], { parallel: 1 })
     const done = engine.run()
-    await vi.waitFor(() => expect(stubborn.channels[0]?.obeys).toBe(false))
+    await vi.waitFor(() => expect(stubborn.channels[0]?.obeys).toBe(false), { timeout: 60_000 })
     engine.stop()
     engine.kill()
     const outcomes = await done
@@ -150,7 +150,7 @@ describe('FanOut', () => {
       commandTimeoutMs: null,
     })
     const done = engine.run()
-    await vi.waitFor(() => expect(engine.running).toEqual(['a']))
+    await vi.waitFor(() => expect(engine.running).toEqual(['a']), { timeout: 60_000 })
     await turn()
     time.advance(10_000)
     const outcomes = await done
@@ -170,7 +170,7 @@ describe('FanOut', () => {
     const host = new ScriptedHost('a')
     const { engine } = fanOut([target('a', host)], { input: Buffer.alloc(100_000, 'i') })
     const done = engine.run()
-    await vi.waitFor(() => expect(host.channels[0]?.isInputEnded).toBe(true))
+    await vi.waitFor(() => expect(host.channels[0]?.isInputEnded).toBe(true), { timeout: 60_000 })
     expect(host.channels[0]?.received).toHaveLength(100_000)
     host.channels[0]?.exit(0)
     await done
@@ -182,7 +182,7 @@ describe('FanOut', () => {
     engine.hold('a slow pipe')
     engine.hold('a slow disk')
     const done = engine.run()
-    await vi.waitFor(() => expect(host.channels[0]?.isPaused).toBe(true))
+    await vi.waitFor(() => expect(host.channels[0]?.isPaused).toBe(true), { timeout: 60_000 })
     engine.release('a slow pipe')
     expect(host.channels[0]?.isPaused).toBe(true)
     engine.release('a slow disk')

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   decodeTunnelMessage,
   encodeTunnelMessage,
@@ -10,6 +10,10 @@ import {
 import { Tunnel } from '../../../tunnel/tunnel.ts'
 import { type Carriage, tunnelPair } from '../../support/fake-bus.ts'
 import { seededRandom } from '../../support/random.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 function closed(end: Tunnel): Promise<void> {
   return new Promise((resolve) => end.once('close', () => resolve()))
@@ -74,6 +78,7 @@ describe('over a bus that keeps its word', () => {
   })
 
   test('a reader that does not read stops the writer within a window, and what comes then is whole', async () => {
+    vi.useFakeTimers()
     let underWay = 0
     let most = 0
     const { near, far, sent } = tunnelPair({
@@ -84,12 +89,13 @@ describe('over a bus that keeps its word', () => {
       },
     })
     near.write(Buffer.alloc(1_000_000, 7))
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    await vi.advanceTimersByTimeAsync(30)
     const stuckAt = sent.there
     expect(most).toBeLessThan(65_536 + 64 * 1024 + 10 * TUNNEL_HEADER_BYTES)
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await vi.advanceTimersByTimeAsync(200)
     // Only that it is still there.
     expect(sent.there - stuckAt).toBeLessThan(10)
+    vi.useRealTimers()
     const heard = listen(far)
     near.end()
     far.end()
@@ -98,12 +104,16 @@ describe('over a bus that keeps its word', () => {
   })
 
   test('stands for as long as both ends say that they are there', async () => {
-    const { near, far } = tunnelPair({}, { silenceMs: 120 })
-    await new Promise((resolve) => setTimeout(resolve, 400))
-    expect([near.destroyed, far.destroyed]).toEqual([false, false])
-    near.destroy()
+    vi.useFakeTimers()
+    let isCut = false
+    const { near, far } = tunnelPair({ there: (message) => (isCut ? [] : [message]) }, { silenceMs: 120 })
     far.on('error', () => undefined)
-    await closed(far)
+    near.on('error', () => undefined)
+    await vi.advanceTimersByTimeAsync(400)
+    expect([near.destroyed, far.destroyed]).toEqual([false, false])
+    isCut = true
+    await vi.advanceTimersByTimeAsync(400)
+    expect([near.destroyed, far.destroyed]).toEqual([true, true])
   })
 
   test('the other end hears why one end was given up', async () => {
@@ -128,7 +138,7 @@ describe('over a bus that does not', () => {
     ['falls silent', (message, index) => (index < 5 ? [message] : []), /nothing came|lost/],
   ]
   test.each(faults)('that %s the tunnel breaks with the reason', async (_name, there, reason) => {
-    const { near, far } = tunnelPair({ there })
+    const { near, far } = tunnelPair({ there }, { silenceMs: 2000 })
     near.on('error', () => undefined)
     const heard = listen(far)
     for (let i = 0; i < 8; i += 1) near.write(Buffer.alloc(100, i))
@@ -138,7 +148,7 @@ describe('over a bus that does not', () => {
     expect(heard.error).toMatch(reason)
   })
 
-  test('what came is always a beginning of what was sent', { timeout: 30_000 }, async () => {
+  test('what came is always a beginning of what was sent', async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
       const random = seededRandom(seed)
       let held: Uint8Array | null = null
@@ -154,7 +164,10 @@ describe('over a bus that does not', () => {
         held = null
         return carried
       }
-      const { near, far } = tunnelPair({ there, back: (message) => (random() < 0.01 ? [] : [message]) })
+      const { near, far } = tunnelPair(
+        { there, back: (message) => (random() < 0.01 ? [] : [message]) },
+        { silenceMs: 400 },
+      )
       near.on('error', () => undefined)
       const heard = listen(far)
       const sent = randomBytes(random, 300_000)

@@ -5,7 +5,7 @@ import { MemoryStore } from '../../support/memory-store.ts'
 import { normalResults } from '../../support/results.ts'
 import { keptLog, someRecords } from '../../support/uplink-bench.ts'
 
-const SOON = { timeout: 5000, interval: 5 }
+const SOON = { timeout: 60_000, interval: 5 }
 
 function aggregatorOf(store: MemoryStore, aggregateEveryMs = 60_000): Aggregator {
   return new Aggregator({ store, aggregateCount: 10, aggregateEveryMs, log: keptLog(), retryMs: 20 })
