@@ -5,7 +5,7 @@ import { EdgedeckProcess, edgedeck } from '../../support/edgedeck.ts'
 import { ExecFleet } from '../../support/exec-fleet.ts'
 
 const BY_ROLE = `case $ROLE in
-  hang) sleep 45;;
+  hang) sleep 150;;
   flood) yes 0123456789 | head -c 3000000;;
   odd) echo other; echo wrong >&2; exit 3;;
   *) printf '\\344\\270'; sleep 0.2; printf '\\255\\346\\226\\207\\033]52;c;eA==\\007\\n';;
@@ -22,7 +22,7 @@ interface Told {
   readonly error: { readonly code: string; readonly next: readonly string[] } | null
 }
 
-describe('edgedeck exec over real SSH servers', { timeout: 120_000 }, () => {
+describe('edgedeck exec over real SSH servers', { timeout: 300_000 }, () => {
   it('has an outcome for every node, whatever the others do', async () => {
     await using server = await ExecFleet.server()
     await using frozen = await ExecFleet.server()
@@ -38,7 +38,7 @@ describe('edgedeck exec over real SSH servers', { timeout: 120_000 }, () => {
       shut: { server, fault: 'unauthorized' },
     })
     frozen.signalAll('SIGSTOP')
-    const limits = ['--timeout', '8s', '--connect-timeout', '12s', '--max-output', '100KB']
+    const limits = ['--timeout', '25s', '--connect-timeout', '30s', '--max-output', '100KB']
     const args = ['exec', '--config', fleet.configFile, '--all', '-o', 'json', ...limits, '--shell', BY_ROLE]
     const { code, stdout, stderr } = await edgedeck(args, fleet.env)
     const told = Object.fromEntries((JSON.parse(stdout) as Told[]).map((one) => [one.node, one]))
@@ -65,7 +65,7 @@ describe('edgedeck exec over real SSH servers', { timeout: 120_000 }, () => {
   it('stops in order when it is interrupted, and at once when it is again', async () => {
     await using server = await ExecFleet.server()
     using fleet = new ExecFleet({ hang: { server } })
-    const args = ['exec', '--config', fleet.configFile, 'hang', '--shell', 'echo on; trap "" INT TERM HUP; sleep 45']
+    const args = ['exec', '--config', fleet.configFile, 'hang', '--shell', 'echo on; trap "" INT TERM HUP; sleep 150']
     const command = new EdgedeckProcess(args, fleet.env)
     await command.until(() => command.stdout.includes('hang | on'), 60_000)
     command.child.kill('SIGINT')

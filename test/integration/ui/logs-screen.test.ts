@@ -303,7 +303,7 @@ test('while a page comes slowly its lines are shown as they come, and how many o
       expect(logs.text).not.toContain('came')
       expect(logs.numbers[0]).toBeLessThan(501)
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   )
 })
 

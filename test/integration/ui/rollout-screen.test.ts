@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
 import { widthOf } from '../../../src/ui/terminal/text.ts'
+import { eventually } from '../../support/edge-daemon.ts'
 import { author, planOf } from '../../support/rollout-plan.ts'
 import { closeRolloutScreens, openRolloutScreen, openRolloutStory, pressEscape } from '../../support/rollout-screen.ts'
 import { ID, planFor, STORY } from '../../support/rollout-story.ts'
@@ -107,8 +108,7 @@ test('is begun from the marked nodes: package, plan, knobs, then it is driven fr
   expect(screen.hasQuit).toBe(false)
   await screen.type('q')
   await screen.type('\r')
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  expect(screen.hasQuit).toBe(true)
+  await eventually(() => screen.hasQuit)
 })
 
 test('takes a package by its name and digest as it was typed, and a strategy from a file; says what is wrong with them', async () => {
