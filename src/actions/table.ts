@@ -97,6 +97,11 @@ export const ACTIONS = {
     ['fleet', 'node'],
     15,
   ),
+  'logs.container': look('Container log', 'Follow what a container on the node writes, through Kubernetes.', [
+    'fleet',
+    'node',
+    'logs',
+  ]),
   'exec.open': {
     title: 'Run command',
     description: 'Run a command on the marked nodes, or on this one; it is recorded.',

@@ -4,7 +4,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { NamedContext } from '../config/context.ts'
 import type { NodeAddress } from '../config/node-address.ts'
-import type { FoundPlaces, RemotePlace } from '../remote/contract.ts'
+import type { FoundPlaces, PlaceUse, RemotePlace } from '../remote/contract.ts'
 
 /** A fleet whose nodes are to be reached beside their own listener. */
 export interface RemotePlacesOptions {
@@ -16,19 +16,22 @@ export interface RemotePlacesOptions {
 /** How long containers may take to be found where there is another place, ms. */
 const PODS_MS = 3000
 
+const NO_KUBE = 'nothing says where its pods are: write "kube: {}" or "kube: {config: FILE}" into the configuration'
+
 /** Find the places of a node. Never rejects: what goes wrong is a fault. */
-export type FindPlacesOf = (node: NodeAddress, signal: AbortSignal) => Promise<FoundPlaces>
+export type FindPlacesOf = (node: NodeAddress, use: PlaceUse, signal: AbortSignal) => Promise<FoundPlaces>
 
 /**
- * Finds the places of nodes that take shells: the node over SSH first, then the containers on it where the context has a
- * section `kube`. What it takes to connect is loaded when it is first used.
+ * Finds the places of nodes: for shells the node over SSH first, then the containers on it where the context has a
+ * section `kube`; for logs the containers alone. What it takes to connect is loaded when it is first used.
  */
 export function remotePlaces({ context, configFile }: RemotePlacesOptions): FindPlacesOf {
   let loading: ReturnType<typeof loadSsh> | null = null
   let pods: ReturnType<typeof loadPods> | null = null
-  return async (node, signal) => {
-    loading ??= loadSsh({ context, configFile })
+  return async (node, use, signal) => {
     if (context.kube !== null) pods ??= loadPods(context.kube, configFile)
+    if (use === 'log') return (await pods)?.of(node, signal) ?? { places: [], faults: [NO_KUBE] }
+    loading ??= loadSsh({ context, configFile })
     const { addresses, connectSsh } = await loading
     const places: RemotePlace[] = []
     const faults: string[] = []

@@ -100,7 +100,7 @@ export async function runScreen(
       firstLogs: { level: config.logLevel },
       rollouts: rollouts.parts,
       fleet: session.fleet,
-      shells: { desk, find: (key, signal) => shells.find(session.addressOf(key), signal) },
+      shells: { desk, find: (key, use, signal) => shells.find(session.addressOf(key), use, signal) },
       link: (key) => session.links.get(key),
       watch: (keys) => session.look(keys),
       archives: clouds.length === 0 ? [] : [new CloudArchive(session.fleet, () => clouds)],

@@ -44,7 +44,7 @@ export async function runShellCommand(
   // Who may everywhere need not wait for a node that is down.
   const site = node.site ?? (standing.rights.sites === '*' ? null : await place.siteOf())
   mayRunOn([{ key: node.key, site }], standing.rights)
-  const { places, faults } = await find(node, io.signal)
+  const { places, faults } = await find(node, 'shell', io.signal)
   const chosen = choose(places, { pod, container })
   if (chosen === null) throw nowhere(node.key, pod, places, faults)
   const reason = desk.production ? await confirmed(node.key, chosen, place, why) : why

@@ -12,13 +12,15 @@ const REASONS: Readonly<Record<LogGapReason, string>> = {
   sealed: 'the node has no key to what it keeps of them',
   let_go: 'this console keeps only so many',
   new_log: 'the node began a new log',
+  told: 'nobody says why',
 }
 
 /**
  * What is known of lines that are not there, for screens and commands; `ofWhom` stands behind the count where the node is not
  * named beside it.
  */
-export function gapText({ missed, reason }: Pick<LogGap, 'missed' | 'reason'>, ofWhom = ''): string {
+export function gapText({ missed, reason, text }: Pick<LogGap, 'missed' | 'reason' | 'text'>, ofWhom = ''): string {
+  if (text !== undefined) return text
   const lines = missed === null ? 'lines' : missed === 1 ? '1 line' : `${spaced(missed)} lines`
   const whose = ofWhom === '' ? lines : `${lines} of ${ofWhom}`
   const gone = reason === 'let_go' ? 'are no longer held here' : 'did not come'

@@ -1,8 +1,7 @@
-import type { GapFrame } from '../../protocol/frames.ts'
 import type { LogRecord } from '../../protocol/records.ts'
 import { LogMerge, type Released } from './log-merge.ts'
 import { logGap, logLine } from './log-row.ts'
-import type { LogGapReason, LogRow } from './view.ts'
+import type { LogGap, LogRow } from './view.ts'
 
 /** Whose row it is and how its clock stands to ours. */
 export interface RowOrigin {
@@ -44,7 +43,7 @@ interface Progress {
 
 type Item =
   | { readonly kind: 'line'; readonly record: LogRecord; readonly offsetMs: number; readonly isBacklog: boolean }
-  | { readonly kind: 'gap'; readonly missed: number | null; readonly reason: LogGapReason }
+  | ({ readonly kind: 'gap' } & Pick<LogGap, 'missed' | 'reason' | 'text'>)
 
 /** Lines of a node that are remembered at least so that none is taken twice: more than a backlog can repeat. */
 const MIN_KNOWN = 4096
@@ -102,10 +101,12 @@ export class LogIntake {
   }
 
   /** Take the news that lines did not come. */
-  addGap(origin: RowOrigin, gap: Pick<GapFrame, 'missed' | 'reason' | 'toMs'>): void {
+  addGap(origin: RowOrigin, gap: Pick<LogGap, 'missed' | 'reason' | 'text'> & { readonly toMs: number }): void {
     const progress = this.#progressOf(origin.key)
     const atMs = Math.round(Math.min(origin.receivedMs, gap.toMs - origin.offsetMs))
-    this.#merge.add(origin.key, atMs, { kind: 'gap', missed: gap.missed, reason: gap.reason }, ROW_CHARS)
+    const { missed, reason, text } = gap
+    const item: Item = { kind: 'gap', missed, reason, ...(text === undefined ? {} : { text }) }
+    this.#merge.add(origin.key, atMs, item, ROW_CHARS)
     this.#merge.told(origin.key, Math.max(atMs, progress.atMs))
     this.release(origin.receivedMs)
   }

@@ -34,10 +34,11 @@ export function logLine(record: LogRecord, { id, key, atMs, late, offsetMs }: Lo
 
 /** News of lines that are not there, as a row. */
 export function logGap(
-  gap: Pick<LogGap, 'missed' | 'reason'>,
+  gap: Pick<LogGap, 'missed' | 'reason' | 'text'>,
   { id, key, atMs }: Pick<LogGap, 'id' | 'key' | 'atMs'>,
 ): LogGap {
-  return { kind: 'gap', id, key, name: safe(key), atMs, missed: gap.missed, reason: gap.reason }
+  const text = gap.text === undefined ? {} : { text: gap.text }
+  return { kind: 'gap', id, key, name: safe(key), atMs, missed: gap.missed, reason: gap.reason, ...text }
 }
 
 function beforeOf(before: NonNullable<LogRecord['before']>, offsetMs: number): LogLine['before'] {

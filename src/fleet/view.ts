@@ -204,9 +204,9 @@ export interface LogLine {
 
 /**
  * Why lines are not there: a reason of the protocol; `let_go` by this console, which keeps only so many; `new_log` when the
- * node began anew on another disk or lost the end of its log.
+ * node began anew on another disk or lost the end of its log; `told` where a text says what is to be known.
  */
-export type LogGapReason = GapFrame['reason'] | 'let_go' | 'new_log'
+export type LogGapReason = GapFrame['reason'] | 'let_go' | 'new_log' | 'told'
 
 /** Lines that are not there, and why. */
 export interface LogGap {
@@ -219,6 +219,8 @@ export interface LogGap {
   /** How many; null when nobody knows. */
   readonly missed: number | null
   readonly reason: LogGapReason
+  /** With `told`: what is to be known of the log here; lines may be missing or not. */
+  readonly text?: UntrustedText
 }
 
 /** A row of the log pane. */

@@ -125,10 +125,17 @@ class PodLogReader {
       const text = `${containerLabel(this.#wish.container)} was started ${runs} times; only its last two runs are kept`
       yield { kind: 'gap', atMs: Date.now(), text }
     }
+    const wasWhole = this.#ending === 'whole'
     const rest = await this.#open({ ...this.#since(), previous: 'true' }).catch(() => null)
-    if (rest !== null) yield* this.#stream(rest, runs === 1)
-    else if (this.#ending !== 'whole')
-      yield { kind: 'gap', atMs: Date.now(), text: 'the end of the run before is not kept' }
+    let isKept = rest !== null
+    if (rest !== null) {
+      for await (const event of this.#stream(rest, runs === 1)) {
+        // Instead of a run that it has not any more a kubelet gives a sentence of its own.
+        if (event.kind === 'line' && event.stamp === '') isKept = false
+        else yield event
+      }
+    }
+    if (!isKept && !wasWhole) yield { kind: 'gap', atMs: Date.now(), text: 'the end of the run before is not kept' }
   }
 
   /** Hand over a stream to its end, and say why it broke off when it did. */
@@ -156,7 +163,7 @@ class PodLogReader {
     let isJoined = !mustJoin
     for await (const line of linesOf(stream)) {
       const isKnown = joint.isKnown(line)
-      if (!isJoined && (joint.isWhole || !isKnown)) {
+      if (!isJoined && line.stamp !== '' && (joint.isWhole || !isKnown)) {
         isJoined = true
         if (!joint.isWhole)
           yield {

@@ -3,10 +3,10 @@ import { untrusted } from '../../protocol/untrusted-text.ts'
 import { isKubeName, type KubeAccess } from '../config/kube-access.ts'
 import type { NodeAddress } from '../config/node-address.ts'
 import type { FoundPlaces, RemotePlace } from '../remote/contract.ts'
+import { containerLog } from './container-log.ts'
 import { KubeApi } from './kube-api.ts'
 import { type KubePlace, loadKubeCluster } from './kube-config.ts'
 import { PodHost } from './pod-host.ts'
-import { podLogChannel } from './pod-log-channel.ts'
 import { containerLabel, containersOfNode, containersOfPod, type PodContainer } from './pods.ts'
 
 /** The containers of a node's pods as places for shells; the kubeconfig is read when the first is asked for. */
@@ -125,7 +125,7 @@ function podPlace(api: KubeApi, container: PodContainer): RemotePlace {
       for (const text of unverifiedText(api)) prompter.tell(text)
       return new PodHost(api, container, prompter)
     },
-    logs: async (signal) => podLogChannel(api, container, signal),
+    log: containerLog(api, container),
   }
 }
 

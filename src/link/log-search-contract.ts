@@ -19,12 +19,17 @@ export interface LogLink {
   tally(request: TallyRequest, signal: AbortSignal): Promise<TallyOutcome>
 }
 
-/** A node to search in. */
-export interface SearchedNode {
+/** Whose lines are looked through: those of a node, or of a container on it. */
+export interface StreamedNode {
   readonly key: string
-  readonly link: LogLink
+  readonly link: Pick<LogLink, 'stream'>
   /** Its clock minus ours, ms. */
   readonly offsetMs: number
+}
+
+/** A node to search in. */
+export interface SearchedNode extends StreamedNode {
+  readonly link: LogLink
 }
 
 /** Which kept lines of the nodes are wanted; times are Unix ms on our clock, both ends included. */

@@ -1,6 +1,6 @@
 import { logGap, logLine } from '../fleet/log-row.ts'
 import type { LogRow } from '../fleet/view.ts'
-import type { LogSearch, LogSearchOutcome, LogSearchSink, SearchedNode } from './log-search-contract.ts'
+import type { LogSearch, LogSearchOutcome, LogSearchSink, StreamedNode } from './log-search-contract.ts'
 import { LogStream } from './log-stream.ts'
 
 /** Rows that are handed on at once. */
@@ -12,7 +12,7 @@ const BATCH_ROWS = 500
  * node's order. Never rejects; a signal ends it early.
  */
 export async function searchLogs(
-  nodes: readonly SearchedNode[],
+  nodes: readonly StreamedNode[],
   search: LogSearch,
   sink: LogSearchSink,
   signal: AbortSignal,

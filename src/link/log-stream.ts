@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../protocol/records.ts'
 import type { RangeGap, RangeOutcome, RangeRequest, RequestFailure } from './link.ts'
-import type { LogSearch, LogSearchSink, SearchedNode } from './log-search-contract.ts'
+import type { LogSearch, LogSearchSink, StreamedNode } from './log-search-contract.ts'
 
 /** A line, or the news of some that are not there, with its place in time on our clock. */
 export type StreamedLog =
@@ -18,7 +18,7 @@ const TOO_OLD: RequestFailure = {
 
 /** What one node has of a search, pulled: it is asked for more when what it gave was taken. */
 export class LogStream {
-  readonly node: SearchedNode
+  readonly node: StreamedNode
   /** Settles when nothing of it runs any more. */
   readonly ended: Promise<void>
   readonly #search: LogSearch
@@ -34,7 +34,7 @@ export class LogStream {
   /** Called when the queue was used up. */
   #onUsedUp: (() => void)[] = []
 
-  constructor(node: SearchedNode, search: LogSearch, sink: LogSearchSink, signal: AbortSignal) {
+  constructor(node: StreamedNode, search: LogSearch, sink: LogSearchSink, signal: AbortSignal) {
     this.node = node
     this.#search = search
     this.#sink = sink

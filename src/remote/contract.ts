@@ -1,3 +1,5 @@
+import type { LogRecord } from '../../protocol/records.ts'
+
 /** Size of a terminal, in cells. */
 export interface TerminalSize {
   readonly columns: number
@@ -71,11 +73,36 @@ export interface RemotePlace {
    * @throws EdgeError that says what is missing and what to do; also when `signal` aborts
    */
   open(prompter: Prompter, signal: AbortSignal): Promise<RemoteHost>
+  /** What a container writes; absent where there is no such thing. */
+  readonly log?: ContainerLog
+}
+
+/** What comes of a container's log: its lines, what is good to know, and where lines are missing; those texts are safe to show. */
+export type ContainerEvent =
+  | { readonly kind: 'line'; readonly record: LogRecord }
+  | { readonly kind: 'note' | 'gap'; readonly atMs: number; readonly text: string }
+
+/**
+ * The log of one container. Records are as those of a node: times are Unix ms on the node's clock, sequences rise with them
+ * and name a line for good, however it was read; texts are not made safe.
+ */
+export interface ContainerLog {
   /**
-   * What a container writes, from its last lines on; absent where there is no such thing.
-   * @throws EdgeError as {@link open}
+   * From there on, over restarts and lost connections.
+   * @throws EdgeError when it cannot be read at all
    */
-  logs?(signal: AbortSignal): Promise<RemoteChannel>
+  follow(from: LogBegin, signal: AbortSignal): AsyncIterable<ContainerEvent>
+  /**
+   * What is kept now, oldest first.
+   * @throws EdgeError when it cannot be read
+   */
+  read(from: LogBegin, signal: AbortSignal): AsyncIterable<LogRecord>
+}
+
+/** Where a log is read from: a time (Unix ms on the node's clock) or a little before it, or about the newest so many lines; nulls for its begin. */
+export interface LogBegin {
+  readonly sinceMs: number | null
+  readonly tail: number | null
 }
 
 /** The places of a node, and why others could not be found out; each a sentence that is safe to show. */
@@ -84,8 +111,11 @@ export interface FoundPlaces {
   readonly faults: readonly string[]
 }
 
+/** What a place is looked for: a shell, or the log of a container. */
+export type PlaceUse = 'shell' | 'log'
+
 /** Find the places of a node by the operator's name for it. Never rejects: what goes wrong is a fault. */
-export type FindPlaces = (nodeKey: string, signal: AbortSignal) => Promise<FoundPlaces>
+export type FindPlaces = (nodeKey: string, use: PlaceUse, signal: AbortSignal) => Promise<FoundPlaces>
 
 /** What the operator is asked while a connection is made. Texts may quote the other side: they are made safe before they are shown. */
 export interface Prompter {

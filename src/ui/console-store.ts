@@ -3,6 +3,7 @@ import { type Cursor, START_CURSOR } from '../fleet/cursor.ts'
 import { REPLAY_SPANS_MS, type ReplayClock } from '../fleet/replay-clock.ts'
 import type { AsOf } from '../fleet/view.ts'
 import { type LogChoices, START_LOGS } from './logs/choices.ts'
+import type { ShownContainer } from './logs/container-tail.ts'
 import type { RolloutFace } from './rollouts/face.ts'
 import type { ShellFace } from './shell-face.ts'
 
@@ -10,8 +11,8 @@ import type { ShellFace } from './shell-face.ts'
 export type ScreenName =
   | { readonly name: 'fleet' }
   | { readonly name: 'node'; readonly key: string }
-  /** Logs of these nodes; null = all. */
-  | { readonly name: 'logs'; readonly keys: ReadonlySet<string> | null }
+  /** Logs of these nodes (null = all), or of a container on the one that is named. */
+  | { readonly name: 'logs'; readonly keys: ReadonlySet<string> | null; readonly container?: ShownContainer }
   /** Results of a node, one a row. */
   | { readonly name: 'results'; readonly key: string }
   /** A command on many nodes, and what comes of it. */
@@ -175,6 +176,13 @@ export class ConsoleStore {
   /** Open a screen above this one. */
   open(screen: ScreenName): void {
     this.set({ stack: [...this.#state.stack, screen], left: this.screen(), overlay: null, nodeScroll: 0 })
+  }
+
+  /** Open logs at their end, with nothing searched or hidden. */
+  openLogs(keys: ReadonlySet<string> | null, container?: ShownContainer): void {
+    const { minLevel, wrap, time, allUnfolded } = this.#state.logs
+    this.setLogs({ ...START_LOGS, minLevel, wrap, time, allUnfolded })
+    this.open({ name: 'logs', keys, ...(container === undefined ? {} : { container }) })
   }
 
   /** Close the screen on top; the first one stays. */

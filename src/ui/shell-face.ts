@@ -1,12 +1,13 @@
-import type { RemotePlace } from '../remote/contract.ts'
+import type { PlaceUse, RemotePlace } from '../remote/contract.ts'
 
 /** What is asked or told while a shell is opened; every text is safe to show. */
 export type ShellFace =
   /** The places of a node are looked up. */
-  | { readonly phase: 'looking'; readonly node: string; readonly typedAhead: string }
+  | { readonly phase: 'looking'; readonly use: PlaceUse; readonly node: string; readonly typedAhead: string }
   /** One of several places is chosen; `text` is what is searched for. */
   | {
       readonly phase: 'choosing'
+      readonly use: PlaceUse
       readonly node: string
       readonly places: readonly RemotePlace[]
       readonly faults: readonly string[]

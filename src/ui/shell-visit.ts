@@ -2,7 +2,7 @@ import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
 import type { KeyName } from '../actions/keys.ts'
 import { textOfKey } from '../actions/keys.ts'
-import type { FindPlaces, Prompter, RemotePlace, TerminalSize } from '../remote/contract.ts'
+import type { FindPlaces, PlaceUse, Prompter, RemotePlace, TerminalSize } from '../remote/contract.ts'
 import { type OpenShell, openShell, type ShellDesk } from '../shell/open-shell.ts'
 import type { BorrowedTerminal } from '../shell/session.ts'
 import type { ConsoleStore } from './console-store.ts'
@@ -11,6 +11,8 @@ import { placesFor, type ShellFace } from './shell-face.ts'
 
 /** Only a demo has no way to its nodes; short enough for 80 columns. */
 export const NO_SSH_IN_DEMO = 'no SSH to demo nodes; for yours, "ssh: user@host" in config.yaml'
+
+const NO_PODS_IN_DEMO = 'demo nodes run no pods; for yours, "kube:" in config.yaml'
 
 /** What shells are opened with. */
 export interface ShellParts {
@@ -31,7 +33,10 @@ const MOST_TEXT_LINES = 12
 /** Keys that are typed ahead and are no text. */
 const AHEAD: Readonly<Record<KeyName, string>> = { enter: '\r', tab: '\t' }
 
-/** The way from `s` to a shell and back to where the operator was: places, confirmation, questions, the session, its end. */
+/**
+ * The way from `s` to a shell and back to where the operator was: places, confirmation, questions, the session, its end; and
+ * from the same places to the log of a container.
+ */
 export class ShellVisit {
   readonly #store: ConsoleStore
   readonly #shells: ShellParts | null
@@ -42,6 +47,7 @@ export class ShellVisit {
   #answer: ((answer: string | RemotePlace | null) => void) | null = null
   #isAllowed: (typed: string) => string | null = () => null
   #typedAhead = ''
+  #nodeKey = ''
 
   constructor(parts: {
     readonly store: ConsoleStore
@@ -55,15 +61,27 @@ export class ShellVisit {
 
   /** Open a shell on a node and be back when it has ended. Never rejects. */
   open(nodeKey: string): Promise<void> {
+    return this.#begin(nodeKey, 'shell')
+  }
+
+  /** Show the log of a container on a node; resolves when it is open. Never rejects. */
+  openLog(nodeKey: string): Promise<void> {
+    return this.#begin(nodeKey, 'log')
+  }
+
+  #begin(nodeKey: string, use: PlaceUse): Promise<void> {
     if (this.#visiting !== null) return this.#visiting
     const shells = this.#shells
     if (shells === null) {
-      this.#toast(NO_SSH_IN_DEMO)
+      this.#toast(use === 'shell' ? NO_SSH_IN_DEMO : NO_PODS_IN_DEMO)
       return Promise.resolve()
     }
     this.#abort = new AbortController()
+    const { signal } = this.#abort
     this.#typedAhead = ''
-    this.#visiting = this.#visit(shells, nodeKey, this.#abort.signal).finally(() => {
+    this.#nodeKey = nodeKey
+    const visit = use === 'shell' ? this.#visit(shells, nodeKey, signal) : this.#visitLog(shells, nodeKey, signal)
+    this.#visiting = visit.finally(() => {
       this.#visiting = null
       this.#close()
     })
@@ -92,7 +110,7 @@ export class ShellVisit {
   async #visit(shells: ShellParts, nodeKey: string, signal: AbortSignal): Promise<void> {
     const node = untrusted(nodeKey)
     try {
-      const place = await this.#place(shells.find, nodeKey, signal)
+      const place = await this.#place(shells.find, nodeKey, 'shell', signal)
       if (place === null) return
       const why = await this.#confirmed(shells.desk, nodeKey, place)
       if (why === undefined) return
@@ -103,6 +121,24 @@ export class ShellVisit {
     } catch (error) {
       await this.#failed(node, 'no shell', error)
     }
+  }
+
+  async #visitLog({ find }: ShellParts, nodeKey: string, signal: AbortSignal): Promise<void> {
+    try {
+      const place = await this.#place(find, nodeKey, 'log', signal)
+      if (place !== null) this.#showLog(place)
+    } catch (error) {
+      await this.#failed(untrusted(nodeKey), 'no log', error)
+    }
+  }
+
+  /** Show the log of a place instead of what is asked. */
+  #showLog(place: RemotePlace): void {
+    const { log } = place
+    if (log === undefined) return
+    const key = this.#nodeKey
+    this.#callOff()
+    this.#store.openLogs(new Set([key]), { key, place, log })
   }
 
   /** One session; resolves with whether another is wanted. */
@@ -154,20 +190,23 @@ export class ShellVisit {
   }
 
   /** The place that the operator wants; the only one at once, unless others could not be found out. Null when there is none, or they want none. */
-  async #place(find: FindPlaces, nodeKey: string, signal: AbortSignal): Promise<RemotePlace | null> {
+  async #place(find: FindPlaces, nodeKey: string, use: PlaceUse, signal: AbortSignal): Promise<RemotePlace | null> {
     const node = untrusted(nodeKey)
     for (;;) {
-      this.#show({ phase: 'looking', node, typedAhead: this.#typedAhead })
-      const { places, faults } = await find(nodeKey, signal)
+      this.#show({ phase: 'looking', use, node, typedAhead: this.#typedAhead })
+      const { places, faults } = await find(nodeKey, use, signal)
       if (signal.aborted) return null
       const [only] = places
       if (only !== undefined && places.length === 1 && faults.length === 0) return only
       if (only !== undefined) {
-        const answer = await this.#asked({ phase: 'choosing', node, places, faults, text: '', row: 0 })
+        const answer = await this.#asked({ phase: 'choosing', use, node, places, faults, text: '', row: 0 })
         return answer === null || typeof answer === 'string' ? null : answer
       }
-      const text = faults.length > 0 ? faults : ['nothing says how it is reached']
-      const title = `no shell on ${node}`
+      const [none, title] =
+        use === 'shell'
+          ? ['nothing says how it is reached', `no shell on ${node}`]
+          : ['no pod that may be seen is on it', `no container on ${node}`]
+      const text = faults.length > 0 ? faults : [none]
       const again = await this.#asked({ phase: 'failed', node, title, text: text.slice(0, MOST_TEXT_LINES) })
       if (again === null) return null
     }
@@ -267,6 +306,9 @@ export class ShellVisit {
     if (key === 'enter') {
       const place = shown[row]
       if (place !== undefined) this.#settle(place)
+    } else if (key === 'tab') {
+      const place = shown[row]
+      if (place?.log !== undefined) this.#showLog(place)
     } else if (key === 'up' || key === 'down') {
       const next = Math.max(0, Math.min(shown.length - 1, row + (key === 'up' ? -1 : 1)))
       this.#show({ ...face, row: next })

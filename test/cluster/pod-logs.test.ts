@@ -203,17 +203,24 @@ describe('the pods of a node', () => {
     expect(own.places.length).toBeGreaterThan(0)
   })
 
-  it('give their logs as text, to be read until it is closed', async () => {
-    const { places } = await placesAs('admin', NAMESPACE).of(node, AbortSignal.timeout(10_000))
-    const place = places.find(({ label }) => label === 'lines/two (ticker)')
-    const channel = await place?.logs?.(AbortSignal.timeout(30_000))
-    if (channel === undefined) throw new Error('no logs')
-    let text = ''
-    channel.onOutput((chunk) => {
-      text += chunk.toString('utf8')
-      if (text.length > 200) channel.close()
-    })
-    await channel.ended
-    expect(text).toMatch(/^\d{4}-\d\d-\d\dT\S+Z tick \d+\n/)
+  it('give their logs as records, whose numbers are the same however they are read', async () => {
+    const signal = AbortSignal.timeout(30_000)
+    const { places } = await placesAs('admin', NAMESPACE).of(node, signal)
+    const log = places.find(({ label }) => label === 'lines/two (ticker)')?.log
+    if (log === undefined) throw new Error('no log')
+    const followed = new Map<number, string>()
+    for await (const event of log.follow({ sinceMs: null, tail: 50 }, signal)) {
+      if (event.kind === 'line') followed.set(event.record.seq, event.record.msg)
+      if (followed.size === 100) break
+    }
+    const read = new Map<number, string>()
+    for await (const { seq, msg, source, timestamp } of log.read({ sinceMs: null, tail: null }, signal)) {
+      read.set(seq, msg)
+      expect(source).toBe('lines/two/ticker')
+      expect(timestamp).toBeLessThan(Date.now() + 60_000)
+    }
+    const numbers = [...followed.values()].map((msg) => Number(msg.replace('tick ', '')))
+    expect(numbers).toEqual(numbers.map((_, at) => (numbers[0] ?? 0) + at))
+    for (const [seq, msg] of followed) expect(read.get(seq)).toBe(msg)
   })
 })

@@ -13,6 +13,7 @@ import { ConsoleStore } from '../../src/ui/console-store.ts'
 import type { DemoPanel } from '../../src/ui/demo-panel.ts'
 import { mountConsole } from '../../src/ui/mount.tsx'
 import type { RolloutParts } from '../../src/ui/rollouts/visit.ts'
+import type { ShellParts } from '../../src/ui/shell-visit.ts'
 import { Compositor } from '../../src/ui/terminal/compositor.ts'
 import { InputRouter } from '../../src/ui/terminal/input-router.ts'
 import type { ColourDepth } from '../../src/ui/terminal/style.ts'
@@ -48,6 +49,8 @@ export interface ConsoleScreenOptions {
   readonly exec?: ConsoleExecMeans
   /** How models are rolled out. */
   readonly rollouts?: RolloutParts
+  /** How shells are opened, and containers found. */
+  readonly shells?: ShellParts
   /** Who the operator is. */
   readonly standing?: Standing
   /** Nodes that are spoken to in plain over a network. */
@@ -101,6 +104,7 @@ export class ConsoleScreen {
       production: options.production ?? false,
       ...(options.exec === undefined ? {} : { exec: options.exec }),
       ...(options.rollouts === undefined ? {} : { rollouts: options.rollouts }),
+      ...(options.shells === undefined ? {} : { shells: options.shells }),
       standing: () => options.standing ?? LOCAL_STANDING,
       demo: options.demo ?? null,
       firstLogs: { level: 'info' },

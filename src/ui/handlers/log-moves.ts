@@ -128,7 +128,7 @@ class Seeker {
         return
       }
     }
-    const none = `no ${step === 1 ? 'later' : 'earlier'} ${what} of these nodes`
+    const none = `no ${step === 1 ? 'later' : 'earlier'} ${what} of ${logs.container() === null ? 'these nodes' : 'this container'}`
     if (filter === null || parts.store.get().replay !== null || (step === 1 && !logs.isThen())) {
       this.#console.toast(none)
       return

@@ -4,10 +4,8 @@ import { indexAt, placeOf } from '../logs/choices.ts'
 
 /** Open the logs of nodes (null = all) at their end. */
 export function openLogs(console: Console, keys: ReadonlySet<string> | null): void {
-  const { store } = console.parts
   console.logs.close()
-  store.setLogs({ cursor: null, mark: null, toggled: new Set(), paused: false, range: null, search: '', filter: '' })
-  store.open({ name: 'logs', keys })
+  console.parts.store.openLogs(keys)
 }
 
 /** Put the cursor on a row. */

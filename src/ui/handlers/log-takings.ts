@@ -46,15 +46,21 @@ async function save(console: Console): Promise<string> {
   const { store, logsDir } = console.parts
   const keys = console.logs.keys()
   const nowMs = console.nowMs()
-  const who = keys === null ? 'all-nodes' : keys.size > 2 ? `${keys.size}-nodes` : [...keys].join('-')
+  const container = console.logs.container()
+  const who = container?.place.label ?? nameOf(keys)
   const when = new Date(nowMs).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
   const options = { dir: logsDir, name: `${when}-${who}`, zone: zoneOf(console) }
   const isRange = store.get().logs.range !== null && store.get().replay === null
-  if (isRange) console.toast('reading the range from the nodes to save it …')
+  if (isRange) console.toast(`reading the range from ${container === null ? 'the nodes' : 'the node'} to save it …`)
   const saved = isRange
     ? await saveRange(console.logs.wish(), nowMs, options)
     : await saveRows(console.logs.rows().rows, options)
   return savedText(saved)
+}
+
+function nameOf(keys: ReadonlySet<string> | null): string {
+  if (keys === null) return 'all-nodes'
+  return keys.size > 2 ? `${keys.size}-nodes` : [...keys].join('-')
 }
 
 function savedText(saved: SavedLogs): string {

@@ -3,11 +3,20 @@ import type { ActionHandlers } from '../../actions/run.ts'
 import { mayRunOn } from '../../shell/fan-out-rights.ts'
 import type { Console } from '../console.ts'
 
-/** Opens a shell on the node that the operator looks at: in logs, on that of the line under the cursor. */
+/** Opens a shell, or the log of a container, on the node that the operator looks at: in logs, on that of the line under the cursor. */
 export function shellHandlers(console: Console): ActionHandlers {
+  const lookedAt = (): string | null => {
+    if (console.screen().name !== 'logs') return console.currentKey()
+    return console.logs.container()?.key ?? console.logs.current()?.key ?? null
+  }
   return {
+    'logs.container': () => {
+      const key = lookedAt()
+      if (key === null) console.toast('there is no node here whose containers could be looked at')
+      else void console.shell.openLog(key)
+    },
     'shell.open': () => {
-      const key = console.screen().name === 'logs' ? (console.logs.current()?.key ?? null) : console.currentKey()
+      const key = lookedAt()
       if (key === null) console.toast('there is no node here to open a shell on')
       else {
         const refusal = refusalFor(console, key)

@@ -1,6 +1,7 @@
 import type { Console } from '../console.ts'
 import { type LogBars, stepFor } from '../panes/log-histogram.ts'
 import { boundsOf } from './choices.ts'
+import { barsOfRows } from './counts.ts'
 
 /** How far back the histogram looks where no range was chosen. */
 const USUAL_SPAN_MS = 3_600_000
@@ -15,13 +16,15 @@ export function logBars(console: Console, most: number): LogBars {
   const atMs = asOf === 'now' ? (thenMs === 0 ? null : thenMs) : asOf
   const { fromMs, toMs, isLive } = spanOf(logs.range, atMs, nowMs)
   const stepMs = stepFor(toMs - fromMs, most - 1)
-  const wish = {
-    ...console.logs.wish(),
+  const range = {
     stepMs,
-    isLive,
     fromMs: Math.floor(fromMs / stepMs) * stepMs,
     toMs: Math.ceil(toMs / stepMs) * stepMs,
   }
+  // Nobody counts the lines of a container but who reads them.
+  if (console.logs.container() !== null) return barsOfRows(console.logs.rows().rows, range)
+  const { nodes } = console.logs.nodes()
+  const wish = { nodes, filter: console.logs.filter(), isLive, ...range }
   return console.logCounts.bars(wish, isLive ? console.logs.rows().rows : [])
 }
 

@@ -1,7 +1,7 @@
 import type { LogFilter } from '../../../protocol/log-filter.ts'
 import type { LogLine, LogRow } from '../../fleet/view.ts'
 import { searchLogs } from '../../link/log-search.ts'
-import type { SearchedNode } from '../../link/log-search-contract.ts'
+import type { StreamedNode } from '../../link/log-search-contract.ts'
 
 /** Lines around one, as its node wrote them. */
 export interface AroundLine {
@@ -35,7 +35,7 @@ export class LogContext {
   }
 
   /** Show more around a line, or nothing again; answers how many lines on either side. `level` is the least of them. */
-  async widen(row: LogLine, node: SearchedNode, filter: LogFilter): Promise<number> {
+  async widen(row: LogLine, node: StreamedNode, filter: LogFilter): Promise<number> {
     const side = SIDES.find((lines) => lines > (this.#sides.get(row.id) ?? 0)) ?? 0
     this.#sides.set(row.id, side)
     if (side === 0) {
@@ -61,7 +61,7 @@ export class LogContext {
 
   async #read(
     row: LogLine,
-    node: SearchedNode,
+    node: StreamedNode,
     filter: LogFilter,
     side: number,
     newestFirst: boolean,

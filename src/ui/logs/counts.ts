@@ -62,8 +62,7 @@ export class LogCounts {
     ])
     if (this.#asked?.mark !== mark) void this.#ask(mark, wish)
     else if (wish.isLive && this.#now() >= this.#againMs) void this.#ask(mark, wish)
-    const count = Math.max(1, Math.round((wish.toMs - wish.fromMs) / wish.stepMs))
-    const bars = Array.from({ length: count }, () => ({ errors: 0, warns: 0 }))
+    const bars = emptyBars(wish)
     const counted = this.#counted?.mark === mark ? this.#counted : null
     const shift = counted === null ? 0 : Math.round((counted.fromMs - wish.fromMs) / wish.stepMs)
     for (const [at, bar] of (counted?.bars ?? []).entries()) {
@@ -71,14 +70,7 @@ export class LogCounts {
       if (to !== undefined) Object.assign(to, bar)
     }
     const untilMs = counted?.untilMs ?? wish.fromMs
-    for (let at = rows.length - 1; at >= 0; at -= 1) {
-      const row = rows[at]
-      if (row === undefined || row.atMs <= untilMs) break
-      const bar = bars[Math.floor((row.atMs - wish.fromMs) / wish.stepMs)]
-      if (row.kind !== 'line' || bar === undefined || !isAtLeast(row.level, 'warn')) continue
-      if (isAtLeast(row.level, 'error')) bar.errors += 1
-      else bar.warns += 1
-    }
+    addRows(bars, rows, wish, untilMs)
     const heldFromMs = rows[0]?.atMs ?? null
     const { fromMs, stepMs } = wish
     return { fromMs, stepMs, bars, knownFromMs: counted?.knownFromMs ?? heldFromMs, ...this.#states(mark, wish) }
@@ -130,6 +122,33 @@ export class LogCounts {
     }
     const tookMs = this.#now() - beganMs
     this.#againMs = this.#now() + Math.max(AGAIN_MS, 10 * tookMs)
+  }
+}
+
+type CountedRange = Pick<CountsWish, 'fromMs' | 'toMs' | 'stepMs'>
+type CountingBar = { errors: number; warns: number }
+
+/** Errors and warnings of rows that are held, where nobody counts what is not. */
+export function barsOfRows(rows: readonly LogRow[], range: CountedRange): LogBars {
+  const bars = emptyBars(range)
+  addRows(bars, rows, range, range.fromMs - 1)
+  const { fromMs, stepMs } = range
+  return { fromMs, stepMs, bars, knownFromMs: rows[0]?.atMs ?? null, errorsAre: 'counted', warnsAre: 'counted' }
+}
+
+function emptyBars({ fromMs, toMs, stepMs }: CountedRange): CountingBar[] {
+  return Array.from({ length: Math.max(1, Math.round((toMs - fromMs) / stepMs)) }, () => ({ errors: 0, warns: 0 }))
+}
+
+/** Count the rows behind a time; rows rise in time. */
+function addRows(bars: CountingBar[], rows: readonly LogRow[], { fromMs, stepMs }: CountedRange, untilMs: number) {
+  for (let at = rows.length - 1; at >= 0; at -= 1) {
+    const row = rows[at]
+    if (row === undefined || row.atMs <= untilMs) break
+    const bar = bars[Math.floor((row.atMs - fromMs) / stepMs)]
+    if (row.kind !== 'line' || bar === undefined || !isAtLeast(row.level, 'warn')) continue
+    if (isAtLeast(row.level, 'error')) bar.errors += 1
+    else bar.warns += 1
   }
 }
 

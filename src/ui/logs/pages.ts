@@ -1,11 +1,11 @@
 import type { LogFilter } from '../../../protocol/log-filter.ts'
 import type { LogRow } from '../../fleet/view.ts'
 import { searchLogs } from '../../link/log-search.ts'
-import type { LogSearch, SearchedNode } from '../../link/log-search-contract.ts'
+import type { LogSearch, StreamedNode } from '../../link/log-search-contract.ts'
 
 /** Which kept lines are read. */
 export interface PagesWish {
-  readonly nodes: readonly SearchedNode[]
+  readonly nodes: readonly StreamedNode[]
   /** Nodes that cannot be asked now. */
   readonly unreached: readonly string[]
   readonly filter: LogFilter
@@ -171,7 +171,9 @@ export class LogPages {
     for (const key of wish.unreached) this.#failed.set(key, 'there is no link to the node')
     if (wish.nodes.length === 0 || part.fromMs > part.toMs) {
       this.#settleNew()
-      this.#isAllOlder ||= newestFirst
+      // Nobody has more: else it would be asked for with every picture, and each answer is a reason for one.
+      if (newestFirst) this.#isAllOlder = true
+      else this.#toMs = wish.toMs
       this.#changed()
       return
     }
@@ -217,7 +219,7 @@ export class LogPages {
     this.#changed()
   }
 
-  #withClock(node: SearchedNode): SearchedNode {
+  #withClock(node: StreamedNode): StreamedNode {
     const offsetMs = this.#offsets.get(node.key) ?? node.offsetMs
     this.#offsets.set(node.key, offsetMs)
     return { ...node, offsetMs }

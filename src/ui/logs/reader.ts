@@ -1,13 +1,16 @@
 import { type LogFilter, logText } from '../../../protocol/log-filter.ts'
 import { LOG_LEVELS } from '../../../protocol/records.ts'
+import type { Schedule } from '../../fleet/coalescer.ts'
 import type { FleetReader } from '../../fleet/fleet-reader.ts'
 import { parseLogFilter } from '../../fleet/log-filter-text.ts'
 import { logMatch } from '../../fleet/log-match.ts'
 import { type LogPattern, readPattern } from '../../fleet/log-pattern.ts'
-import type { LogLine, LogRow } from '../../fleet/view.ts'
+import type { AsOf, LogLine, LogRow } from '../../fleet/view.ts'
 import type { NodeLink } from '../../link/link.ts'
-import type { ConsoleStore } from '../console-store.ts'
+import type { SearchedNode } from '../../link/log-search-contract.ts'
+import type { ConsoleStore, ScreenName } from '../console-store.ts'
 import { boundsOf, indexAt } from './choices.ts'
+import { ContainerTail, type ShownContainer } from './container-tail.ts'
 import { LogContext } from './context.ts'
 import { LogFollower } from './follower.ts'
 import { joined } from './joined.ts'
@@ -20,6 +23,7 @@ export interface LogReaderParts {
   readonly link: (key: string) => NodeLink | undefined
   /** What links follow by themselves. */
   readonly firstFilter: LogFilter
+  readonly schedule: Schedule
   readonly now: () => number
 }
 
@@ -56,6 +60,7 @@ export class LogReader {
   #finding: { readonly pattern: LogPattern; readonly finds: (row: LogRow) => boolean } | null = null
   #count: { readonly rows: readonly LogRow[]; readonly pattern: LogPattern; readonly count: number } | null = null
   #openedFor = ''
+  #tail: ContainerTail | null = null
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts
@@ -106,9 +111,12 @@ export class LogReader {
 
   /** Nodes of the open log screen; null = all. */
   keys(): ReadonlySet<string> | null {
-    const { stack } = this.#parts.store.get()
-    const open = stack.findLast((screen) => screen.name === 'logs')
-    return open?.name === 'logs' ? open.keys : null
+    return this.#open()?.keys ?? null
+  }
+
+  /** The container whose log the open log screen shows; null where it is that of nodes. */
+  container(): ShownContainer | null {
+    return this.#open()?.container ?? null
   }
 
   /** Whether the rows end at a time, and new lines are not among them. */
@@ -121,28 +129,43 @@ export class LogReader {
    * under another one is kept as it is.
    */
   settle(): void {
-    const { stack, logs, replay } = this.#parts.store.get()
-    const isOpen = stack.some((screen) => screen.name === 'logs')
+    const { logs, replay } = this.#parts.store.get()
+    const isOpen = this.#open() !== undefined
     const usual: LogFilter = { level: logs.minLevel === 'debug' ? 'debug' : 'info' }
-    this.#follower.follow(this.keys(), isOpen ? this.filter() : usual, usual)
+    const isOfNodes = isOpen && this.container() === null
+    this.#follower.follow(this.keys(), isOfNodes ? this.filter() : usual, usual)
+    this.#settleTail()
     if (!isOpen) {
       if (this.#openedFor !== '') this.close()
       return
     }
     if (replay !== null) return
-    const mark = JSON.stringify([[...(this.keys() ?? ['*'])], this.filter(), logs.range])
+    const which = this.container()?.place.label ?? [...(this.keys() ?? ['*'])]
+    const mark = JSON.stringify([which, this.filter(), logs.range])
     if (mark === this.#openedFor) return
     this.#openedFor = mark
     this.#endPause()
+    if (this.#tail === null) this.#openPages()
+    else {
+      void this.#tail.begun.then(() => {
+        if (this.#openedFor === mark) this.#openPages()
+      })
+    }
+  }
+
+  #openPages(): void {
+    const { cursor } = this.#parts.store.get().logs
     // Whoever stands on a line stays there: what is around it is read with the new filter.
-    if (logs.cursor === null) void this.pages.open(this.wish())
-    else void this.pages.jump(logs.cursor.atMs, this.wish())
+    if (cursor === null) void this.pages.open(this.wish())
+    else void this.pages.jump(cursor.atMs, this.wish())
   }
 
   /** Nobody looks any more. */
   close(): void {
     this.#openedFor = ''
     this.#held = null
+    this.#tail?.stop()
+    this.#tail = null
     this.context.clear()
     this.pages.reset()
   }
@@ -192,25 +215,60 @@ export class LogReader {
     const { store, now } = this.#parts
     const { logs, asOf } = store.get()
     const keys = this.keys()
-    const mark = [keys, logs.minLevel, logs.filter, logs.range, logs.paused, asOf, this.pages.version, this.pages.isOld]
+    const { version, isOld } = this.pages
+    const tail = this.#tailNow()
+    const of = [keys, tail, tail?.version]
+    const mark = [...of, logs.minLevel, logs.filter, logs.range, logs.paused, asOf, version, isOld]
     if (this.#memo !== null && mark.every((part, at) => part === this.#memo?.mark[at])) return this.#memo.rows
-    const rows = asOf === 'now' ? this.#merged(now()) : { rows: this.#past(asOf), newer: 0, letGo: 0 }
+    const rows = asOf === 'now' ? this.#merged(now()) : { rows: this.#live(asOf), newer: 0, letGo: 0 }
     this.#memo = { mark, rows }
     return rows
   }
 
   /** What is asked of the nodes when more is read. */
   wish(): PagesWish {
-    const { fleet, link, store, now } = this.#parts
-    const keys = this.keys() ?? new Set(fleet.keys())
+    const { store, now } = this.#parts
+    const more = { filter: this.filter(), ...boundsOf(store.get().logs.range, now()) }
+    const tail = this.#tailNow()
+    if (tail === null) return { ...this.nodes(), ...more }
+    const { shown, link, offsetMs } = tail
+    return { nodes: [{ key: shown.key, link, offsetMs }], unreached: [], ...more }
+  }
+
+  /** The nodes of the screen that there is a link to, and the others. */
+  nodes(): { readonly nodes: readonly SearchedNode[]; readonly unreached: readonly string[] } {
+    const { fleet, link } = this.#parts
     const nodes = []
     const unreached = []
-    for (const key of keys) {
+    for (const key of this.keys() ?? fleet.keys()) {
       const found = link(key)
       if (found === undefined) unreached.push(key)
       else nodes.push({ key, link: found, offsetMs: fleet.offsetMs(key) })
     }
-    return { nodes, unreached, filter: this.filter(), ...boundsOf(store.get().logs.range, now()) }
+    return { nodes, unreached }
+  }
+
+  #open(): Extract<ScreenName, { name: 'logs' }> | undefined {
+    const { stack } = this.#parts.store.get()
+    return stack.findLast((screen) => screen.name === 'logs')
+  }
+
+  /** Follow the container of the screen, and no other. */
+  #settleTail(): void {
+    const shown = this.container()
+    if (shown === (this.#tail?.shown ?? null)) return
+    this.#tail?.stop()
+    this.#tail = null
+    if (shown === null) return
+    const { fleet, schedule, store, now } = this.#parts
+    const offsetMs = fleet.offsetMs(shown.key)
+    this.#tail = new ContainerTail(shown, { offsetMs, schedule, now, changed: () => store.set({}) })
+    this.#tail.start()
+  }
+
+  /** What comes of the container of the screen; null where it shows nodes. */
+  #tailNow(): ContainerTail | null {
+    return this.container() === null ? null : this.#tail
   }
 
   /** What came during a pause is among what is read anew. */
@@ -218,16 +276,14 @@ export class LogReader {
     if (this.#parts.store.get().logs.paused) this.setPaused(false)
   }
 
-  #past(asOf: number): LogRow[] {
+  /** Rows that came up to a time and pass, oldest first. */
+  #live(asOf: AsOf = 'now'): readonly LogRow[] {
     const keys = this.keys()
-    const rows = this.#parts.fleet.logs({ asOf, ...(keys === null ? {} : { keys }) })
+    const rows =
+      this.container() === null
+        ? this.#parts.fleet.logs({ asOf, ...(keys === null ? {} : { keys }) })
+        : (this.#tailNow()?.rows(asOf) ?? [])
     return rows.filter(this.#passes())
-  }
-
-  /** Live rows that pass, oldest first. */
-  #live(): readonly LogRow[] {
-    const keys = this.keys()
-    return this.#parts.fleet.logs(keys === null ? {} : { keys }).filter(this.#passes())
   }
 
   #merged(nowMs: number): LogRows {

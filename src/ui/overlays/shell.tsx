@@ -47,8 +47,11 @@ function partsOf(
   switch (face.phase) {
     case 'looking':
       return {
-        title: `shell on ${face.node}`,
-        lines: ['looking for ways to it …', ...aheadLines(face.typedAhead)],
+        title: face.use === 'shell' ? `shell on ${face.node}` : `container logs of ${face.node}`,
+        lines: [
+          face.use === 'shell' ? 'looking for ways to it …' : 'looking for its pods …',
+          ...aheadLines(face.typedAhead),
+        ],
         foot: 'esc cancels',
       }
     case 'connecting':
@@ -90,6 +93,9 @@ function Places({
   const rows = Math.min(PLACES, Math.max(1, size.rows - 8 - faults.length))
   const row = Math.max(0, Math.min(face.row, places.length - 1))
   const first = Math.max(0, Math.min(row - Math.floor(rows / 2), places.length - rows))
+  const hasLog = places[row]?.log !== undefined
+  const opens =
+    face.use === 'log' ? 'enter shows its log' : `enter opens the shell${hasLog ? ', tab shows its log' : ''}`
   const labelColumns = Math.min(LABEL_COLUMNS, Math.max(20, width - 24))
   return (
     <Dialog
@@ -97,7 +103,7 @@ function Places({
       size={size}
       width={width}
       height={rows + 3 + faults.length}
-      title={`shell on ${face.node}: where?`}
+      title={face.use === 'shell' ? `shell on ${face.node}: where?` : `container logs of ${face.node}: which?`}
     >
       <Text {...look.theme.ink('surface')}>{` ${face.text}${look.ascii ? '_' : '█'}`}</Text>
       {places.slice(first, first + rows).map((place, index) => {
@@ -117,7 +123,7 @@ function Places({
           {` ${truncate(fault, width - 4)}`}
         </Text>
       ))}
-      <Text dimColor> type to search; enter opens the shell; esc goes back</Text>
+      <Text dimColor>{` type to search; ${opens}; esc goes back`}</Text>
     </Dialog>
   )
 }

@@ -56,7 +56,9 @@ export function edgeLine(console: Console, columns: number): Line | null {
   const { rows } = console.logs.rows()
   const rule = look.ascii ? '--- ' : '┄┄┄ '
   const out = line(look.theme)
-  const failed = [...pages.failed.keys()]
+  const container = console.logs.container()
+  const failed =
+    container === null ? [...pages.failed.keys()] : [...pages.failed.keys()].map(() => container.place.label)
   if (pages.phase === 'older') {
     const back = pages.lookedBackToMs
     const far =
@@ -65,18 +67,22 @@ export function edgeLine(console: Console, columns: number): Line | null {
     // On a thin link a page takes a while.
     const come = lines === 0 ? '' : `, ${lines} of ${most} came`
     return out
-      .rest(`${rule}reading older lines from the nodes${come}${far} ${look.ascii ? '...' : '…'}`, columns, 'info')
+      .rest(
+        `${rule}reading older lines from ${container === null ? 'the nodes' : 'its node'}${come}${far} ${look.ascii ? '...' : '…'}`,
+        columns,
+        'info',
+      )
       .done()
   }
   if (failed.length > 0) {
     const [first = ''] = failed
     const names = failed.length === 1 ? first : `${first} and ${failed.length - 1} more nodes`
     return out
-      .rest(`${rule}older lines of ${names} are missing: ${pages.failed.get(first) ?? ''}`, columns, 'warning')
+      .rest(`${rule}older lines of ${names} are missing: ${[...pages.failed.values()][0] ?? ''}`, columns, 'warning')
       .done()
   }
   if (!pages.isAllOlder || rows.length === 0) return null
-  const older = letsGo(console) ? 'older lines are no longer kept' : 'no older lines'
+  const older = container !== null || letsGo(console) ? 'older lines are no longer kept' : 'no older lines'
   const begins = store.get().logs.range === null ? older : 'the range begins here'
   return out.rest(`${rule}${begins}`, columns, 'muted').done()
 }
@@ -102,7 +108,8 @@ export function findHint(console: Console, find: Extract<Overlay, { name: 'find'
   const passes = parsed.ok ? logMatch(parsed.filter) : null
   const shown = rows.filter((row) => row.kind === 'line' && passes?.(row) === true).length
   const count = find.text.trim() === '' ? '' : `${shown} of ${rows.length} lines here; `
-  return `${count}enter asks the nodes, tab only marks it; source:NAME field:NAME=VALUE`
+  const enter = console.logs.container() === null ? 'enter asks the nodes' : 'enter hides the rest'
+  return `${count}${enter}, tab only marks it; source:NAME field:NAME=VALUE`
 }
 
 /** Local time or UTC, whichever the lines are shown in. */
@@ -112,6 +119,8 @@ export function zoneOf(console: Console): 'local' | 'utc' {
 
 /** Nodes of the screen that send no lines now, whatever the reason. */
 function silentNodes(console: Console): string[] {
+  // What a container writes comes from Kubernetes, however its node's daemon is.
+  if (console.logs.container() !== null) return []
   const keys = console.logs.keys()
   const nodes = console.view().nodes.filter(({ key }) => keys === null || keys.has(key))
   return nodes.filter(({ state }) => state !== 'up').map(({ name }) => name)

@@ -122,6 +122,8 @@ function histogramPane(console: Console, area: Size, seen: LogWindow): Line[] {
 }
 
 function titleOf(console: Console): string {
+  const container = console.logs.container()
+  if (container !== null) return `log of ${container.place.label} on ${container.key}`
   const keys = console.logs.keys()
   if (keys === null) return 'logs of all nodes'
   return keys.size > 3 ? `logs of ${keys.size} nodes` : `logs of ${[...keys].join(', ')}`

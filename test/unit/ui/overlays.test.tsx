@@ -93,14 +93,14 @@ test('help of a low and narrow terminal is read to its end, every sentence whole
   }
   console.parts.store.open({ name: 'logs', keys: null })
   keys.press('?')
-  expect(look()).toMatch(/ 1 to 9 of 57; \^D scrolls, any other key closes/)
+  expect(look()).toMatch(/ 1 to 9 of 58; \^D scrolls, any other key closes/)
   keys.press('j')
-  expect(look()).toContain(' 2 to 10 of 57')
+  expect(look()).toContain(' 2 to 10 of 58')
   for (let page = 0; page < 6; page += 1) {
     keys.press('ctrl-d')
     look()
   }
-  expect(look()).toContain(' 49 to 57 of 57')
+  expect(look()).toContain(' 50 to 58 of 58')
   const wanted = helpFor(console.parts.keymap, console.contexts()).map(({ description }) => description)
   expect([...seen].sort()).toEqual(wanted.sort())
   keys.press('x')
