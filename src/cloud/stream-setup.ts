@@ -6,6 +6,15 @@ import { type CloudAddress, withoutCredentials } from '../config/cloud-address.t
 import { openCloud } from './cloud-connection.ts'
 import { planStream, type ServerConfiguration, type StreamPlan } from './stream-config.ts'
 
+/** @see setUpStream */
+export interface StreamSetUp {
+  readonly apply: boolean
+  readonly timeoutMs: number
+  readonly kind?: StreamKind
+  /** What a stream is made with where nobody asked for another; one that is there stays as somebody chose. */
+  readonly whenNew?: Partial<StreamWishes>
+}
+
 const STREAM_NOT_FOUND = 10_059
 
 /**
@@ -15,11 +24,7 @@ const STREAM_NOT_FOUND = 10_059
 export async function setUpStream(
   address: CloudAddress,
   wishes: Partial<StreamWishes>,
-  {
-    apply,
-    timeoutMs,
-    kind = 'blocks',
-  }: { readonly apply: boolean; readonly timeoutMs: number; readonly kind?: StreamKind },
+  { apply, timeoutMs, kind = 'blocks', whenNew = {} }: StreamSetUp,
 ): Promise<StreamPlan> {
   const name = kind === 'blocks' ? address.stream : STREAMS[kind]().name
   let connection: NatsConnection | undefined
@@ -28,7 +33,8 @@ export async function setUpStream(
     connection = opened.connection
     const manager = await jetstreamManager(connection, { timeout: timeoutMs, apiPrefix: opened.apiPrefix })
     const existing = await configurationOf(manager, name)
-    const plan = planStream(existing, { ...wishes, name }, connection.info?.version ?? null, kind)
+    const wanted = { ...(existing === null ? whenNew : {}), ...wishes, name }
+    const plan = planStream(existing, wanted, connection.info?.version ?? null, kind)
     // The client's types do not know atomic batches.
     const config = plan.config as unknown as StreamConfig
     if (apply && plan.action === 'create') await manager.streams.add(config)

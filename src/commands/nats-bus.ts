@@ -1,17 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { credentialsText, newNatsKey, readCredentials } from '../../identity/nats-key.ts'
+import { credentialsText, newNatsKey } from '../../identity/nats-key.ts'
 import type { BusUser } from '../../protocol/bus-users.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
-import { STREAM_KINDS, STREAMS, type StreamWishes, type WishesByStream } from '../../protocol/stream-config.ts'
+import { STREAM_KINDS, STREAMS, type WishesByStream } from '../../protocol/stream-config.ts'
 import { untrusted } from '../../protocol/untrusted-text.ts'
-import { setUpStream } from '../cloud/stream-setup.ts'
 import { BusFolder } from '../nats-accounts/folder.ts'
 import { natsUserJwt } from '../nats-accounts/issuer.ts'
 import { replaceFile } from '../nats-accounts/private-file.ts'
-import { openIssuer, revokeUsers, type SetUp, setUpBus, streamWishesOf } from '../nats-accounts/set-up.ts'
+import { openIssuer, revokeUsers, type SetUp, setUpBus } from '../nats-accounts/set-up.ts'
 import { openAuthority } from '../pki/authority-folder.ts'
+import { applyBusStreams, compareBusStreams } from './bus-streams.ts'
 import type { CommandIo } from './output.ts'
 
 /** Users that credentials are made for by hand. */
@@ -94,7 +94,8 @@ async function setUp(task: Extract<BusTask, { what: 'set-up' }>, io: CommandIo):
     ...(bounded ? { diskBytes: Math.ceil(maxBytes.reduce((sum, bytes) => sum + bytes, 0) * DISK_ROOM) } : {}),
   })
   io.stdout.write(described(made, authority?.dir ?? null))
-  if (apply) await applyStreams(made, task, io)
+  if (apply) await applyBusStreams(made, task, io)
+  else if (!made.isNew) await compareBusStreams(made, task, io)
 }
 
 const DISK_ROOM = 1.1
@@ -141,50 +142,6 @@ Whoever can read ${untrusted(folder.path('seeds.json'))} is the bus: keep it, an
 Next:
 ${steps.map((step) => `  ${untrusted(step)}`).join('\n')}
 `
-}
-
-async function applyStreams(
-  { folder, facts }: SetUp,
-  { servers, wishes, timeoutMs }: Extract<BusTask, { what: 'set-up' }>,
-  io: CommandIo,
-): Promise<void> {
-  const credentials = readCredentials(readFileSync(folder.creds('keeper'), 'utf8'))
-  const { tls } = folder
-  const text = (path: string): string | null => (existsSync(path) ? readFileSync(path, 'utf8') : null)
-  const [cert, key] = [text(tls.cert), text(tls.key)]
-  const access = () => ({
-    credentials,
-    tls: { ca: text(tls.ca), own: cert === null || key === null ? null : { cert, key } },
-  })
-  const at = servers ?? facts.servers
-  if (at.length === 0) {
-    throw new EdgeError('USAGE', {
-      message: 'it is not known where the server is reached',
-      next: ['say it: --servers tls://HOST:4222'],
-    })
-  }
-  for (const kind of STREAM_KINDS) {
-    const { name } = STREAMS[kind]()
-    const address = { name: facts.region, servers: at, stream: name, access, as: 'keeper' } as const
-    const wanted = { ...wishes[kind], ...streamWishesOf(facts, kind), ...boundsOf(wishes[kind] ?? {}) }
-    const plan = await setUpStream(address, wanted, { apply: true, timeoutMs, kind })
-    if (plan.action === 'refuse') {
-      const refused = plan.changes.flatMap(({ setting, refused: why }) => (why === null ? [] : [`${setting}: ${why}`]))
-      throw new EdgeError('CLOUD_UNREACHABLE', {
-        message: `the stream ${name} cannot be made as it must be: ${refused.join('; ')}`,
-        next: ['make another one, and move what it holds'],
-      })
-    }
-    io.stdout.write(`${name}: ${plan.action === 'nothing' ? 'as it should be' : `${plan.action}d`}\n`)
-  }
-}
-
-function boundsOf({ maxBytes, maxAgeMs, replicas }: Partial<StreamWishes>): Partial<StreamWishes> {
-  return {
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-    ...(replicas === undefined ? {} : { replicas }),
-  }
 }
 
 async function makeUser(task: Extract<BusTask, { what: 'user' }>, io: CommandIo, nowMs: number): Promise<void> {

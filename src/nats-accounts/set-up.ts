@@ -24,7 +24,7 @@ export interface SetUpWishes {
   readonly listen?: { readonly host: string; readonly port: number }
   /** How clients reach it; without, as it listens. */
   readonly servers?: readonly string[]
-  /** Most bytes of all streams together. */
+  /** Most bytes of all streams together; less than before is not taken. */
   readonly diskBytes?: number
   /** The fleet's roots in PEM; written into the folder. */
   readonly roots?: string
@@ -118,7 +118,8 @@ function factsOf(held: BusFacts | null, wishes: SetUpWishes): BusFacts {
     host: wishes.listen?.host ?? held?.host ?? PRESET.host,
     port: wishes.listen?.port ?? held?.port ?? PRESET.port,
     servers: [...(wishes.servers ?? held?.servers ?? [])],
-    diskBytes: wishes.diskBytes ?? held?.diskBytes ?? PRESET.diskBytes,
+    // Streams that are there were made within what it was: it grows alone.
+    diskBytes: held === null ? (wishes.diskBytes ?? PRESET.diskBytes) : Math.max(held.diskBytes, wishes.diskBytes ?? 0),
     revoked: held?.revoked ?? {},
   }
 }

@@ -84,11 +84,22 @@ test('a bus is set up, started by a real server, given its streams, and set up a
       join(out, name),
     )
     const before = kept.map((path) => readFileSync(path, 'utf8'))
+    const compared = await told(setUp({ sites: ['Werk.Süd'] }))
+    expect(compared).toMatch(
+      /of which nothing was changed:\nEDGE: would be updated\n {2}subjects: \["edge\.plant[^\n]* → \[/,
+    )
     const again = await told(setUp({ sites: ['Werk.Süd'], apply: true }))
     expect(again).toContain('for the sites plant, Werk.Süd')
-    expect(again).toContain(streams('updated', 'as it should be'))
+    expect(again.replaceAll(/^ {2}subjects: .*\n/gm, '')).toContain(streams('updated', 'as it should be'))
     expect(kept.map((path) => readFileSync(path, 'utf8'))).toEqual(before)
     expect(await told(setUp({ apply: true }))).toContain(streams('as it should be'))
+    // A room that was chosen stays, whatever is shared out by then, until another is asked for.
+    const chosen = await told(setUp({ wishes: { blocks: { maxBytes: 2e9 }, audit: {} }, apply: true }))
+    expect(chosen).toMatch(/EDGE: updated\n {2}max_bytes: 13\.\d GB → 2\.0 GB\nAUDIT: as it should be\n/)
+    const later = await told(setUp({ apply: true }))
+    expect(later).toMatch(/EDGE: as it should be\n {2}it stays at 2\.0 GB; made now it would get \d+\.\d GB\n/)
+    expect(later).not.toContain('updated\n')
+    expect(await told(setUp())).toMatch(/nothing was changed:\nEDGE: as it should be\n/)
   } finally {
     await server.kill()
   }
