@@ -7,9 +7,11 @@ import { EdgeError, messageOf } from '../protocol/errors.ts'
 import {
   MANIFEST_FILE,
   MAX_MANIFEST_BYTES,
+  MAX_SAMPLE_BYTES,
   type Manifest,
   type ManifestVariant,
   manifestSchema,
+  type SelfTestSample,
 } from '../protocol/model-manifest.ts'
 import { describeFault, readDocument } from '../settings/document.ts'
 import { diskFault } from './disk-fault.ts'
@@ -83,6 +85,22 @@ export async function verifyVariant(folder: string, variant: ManifestVariant): P
     throw invalid(`${path} has SHA-256 ${digest}, its manifest says ${variant.sha256}`, [COPY_AGAIN])
   }
   return path
+}
+
+/**
+ * Where a picture of a model's self-test lies, free of symbolic links; it is small enough to be read as a whole.
+ * @throws EdgeError `MODEL_INVALID`, `PACKAGE_UNREAD`.
+ */
+export async function sampleOf(folder: string, sample: SelfTestSample): Promise<string> {
+  const path = await insideOf(folder, sample.file)
+  const { size } = await stat(path).catch((error: unknown) => {
+    throw cannotRead(path, error)
+  })
+  if (size <= MAX_SAMPLE_BYTES) return path
+  throw invalid(
+    `${path}, a picture of the self-test, has ${size} bytes, and at most ${MAX_SAMPLE_BYTES} are read of one`,
+    ['take a smaller picture, as devices send them'],
+  )
 }
 
 /**

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { PackageSigner } from '../identity/package-signature.ts'
 import type { Item } from '../protocol/change.ts'
 import { EdgeError } from '../protocol/errors.ts'
-import { MANIFEST_FILE, type Manifest } from '../protocol/model-manifest.ts'
+import { MANIFEST_FILE, MAX_SAMPLE_BYTES, type Manifest } from '../protocol/model-manifest.ts'
+import type { Statement } from '../protocol/package.ts'
 import { readManifest } from './model-folder.ts'
 import { inspectOnnx } from './onnx-graph.ts'
 import { type VerifiedPackage, verifyFolder } from './verify-folder.ts'
@@ -46,11 +47,25 @@ export async function openPackage(folder: string, options: OpenOptions): Promise
     }
   }
   for (const variant of manifest.variants) inspectOnnx(join(folder, variant.file))
-  for (const sample of manifest.selfTest) {
-    if (!files.has(sample.file))
-      throw invalid(`${sample.file}, a self-test of ${name}@${version}, is not in the package`)
-  }
+  requireSamples(manifest, statement)
   return { ...verified, item: { kind, name, version, digest }, manifest }
+}
+
+/**
+ * See that the pictures of a model's self-test are in its package, and small enough to be read.
+ * @throws EdgeError `PACKAGE_INVALID`
+ */
+export function requireSamples({ name, version, selfTest }: Manifest, { files }: Pick<Statement, 'files'>): void {
+  for (const sample of selfTest) {
+    const said = `${sample.file}, a self-test of ${name}@${version},`
+    const bytes = files.find(({ path }) => path === sample.file)?.bytes
+    if (bytes === undefined) throw invalid(`${said} is not in the package`)
+    if (bytes <= MAX_SAMPLE_BYTES) continue
+    throw new EdgeError('PACKAGE_INVALID', {
+      message: `${said} has ${bytes} bytes, and at most ${MAX_SAMPLE_BYTES} are read of one`,
+      next: ['take a smaller picture, as devices send them, and pack the folder again: edgedeck model pack'],
+    })
+  }
 }
 
 function invalid(message: string): EdgeError {

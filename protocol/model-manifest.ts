@@ -6,6 +6,8 @@ export const MANIFEST_FILE = 'manifest.json'
 export const MANIFEST_FORMATS = [1, 2] as const
 /** Largest manifest that is read, bytes. */
 export const MAX_MANIFEST_BYTES = 64 * 1024
+/** Largest picture of a self-test: it is held as a whole, and by default a node takes no larger one from a device. */
+export const MAX_SAMPLE_BYTES = 10_000_000
 
 const word = z
   .string()

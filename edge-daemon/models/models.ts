@@ -2,7 +2,7 @@ import { constants, type Dirent } from 'node:fs'
 import { access, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PackageSigner } from '../../identity/package-signature.ts'
-import { insideOf, readManifest, verifyVariant } from '../../packages/model-folder.ts'
+import { readManifest, sampleOf, verifyVariant } from '../../packages/model-folder.ts'
 import { verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { MANIFEST_FILE, type Manifest } from '../../protocol/model-manifest.ts'
@@ -113,7 +113,7 @@ export async function modelOf({ folder, manifest }: ModelFolder, name?: string):
     output: manifest.output,
     classes: manifest.classes,
     selfTest: await Promise.all(
-      manifest.selfTest.map(async (sample) => ({ path: await insideOf(folder, sample.file), class: sample.class })),
+      manifest.selfTest.map(async (sample) => ({ path: await sampleOf(folder, sample), class: sample.class })),
     ),
   }
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { replaceFile } from '../../durable/durable-file.ts'
 import { makeFolder } from '../../durable/make-folder.ts'
 import { readManifest, verifyVariant } from '../../packages/model-folder.ts'
-import { type OpenedPackage, openPackage } from '../../packages/model-package.ts'
+import { type OpenedPackage, openPackage, requireSamples } from '../../packages/model-package.ts'
 import { digestFile, filesBelow } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import { PACKAGE_FILE, parseSignedPackage, type SignedPackage, type Statement } from '../../protocol/package.ts'
@@ -28,6 +28,7 @@ export async function packModel(folder: string, wish: string | null): Promise<Op
   const paths = (await filesBelow(folder)).filter((path) => path !== PACKAGE_FILE)
   const files: Statement['files'] = []
   for (const path of paths) files.push({ path, ...(await digestFile(join(folder, path))) })
+  requireSamples(manifest, { files })
   const { name, version } = manifest
   const out = wish ?? `${name}-${version}`
   const signed: SignedPackage = { statement: { v: 1, kind: 'model', name, version, files }, signatures: [] }

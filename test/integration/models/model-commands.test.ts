@@ -1,4 +1,4 @@
-import { chmod, cp, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readPackageTrust } from '../../../edge-daemon/models/trust.ts'
 import { openPackage } from '../../../packages/model-package.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
+import { MAX_SAMPLE_BYTES } from '../../../protocol/model-manifest.ts'
 import { readCommandLine } from '../../../src/command-line/command-line.ts'
 import { runModel } from '../../../src/commands/model.ts'
 import { CapturedIo } from '../../support/command-io.ts'
 import { edgedeck } from '../../support/edgedeck.ts'
+import { writePackage } from '../../support/model-package.ts'
 
 const DIGITS = fileURLToPath(new URL('../../../models/digits', import.meta.url))
 const PASSPHRASE = 'four words nobody guesses'
@@ -41,6 +43,32 @@ async function run(...args: string[]): Promise<{ code: number; stdout: string; s
 }
 
 describe('edgedeck model', () => {
+  it('packs no picture of a self-test that a node would not read, and a node opens no such package', async () => {
+    await cp(DIGITS, at('digits'), { recursive: true })
+    const manifest = JSON.parse(await readFile(at('digits/manifest.json'), 'utf8'))
+    const [sample] = manifest.selfTest
+    const large = `digits/${sample.file}`
+    const whole = await readFile(at(large))
+    await truncate(at(large), MAX_SAMPLE_BYTES + 1)
+    const refused = await run('pack', at('digits'), '--out', at('out'))
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${sample.file}, a self-test of digits@`),
+    })
+    expect(refused.stderr).toMatch(/has 10000001 bytes, and at most 10000000 are read .*→ take a smaller picture/)
+    await expect(stat(at('out')), 'nothing was written').rejects.toMatchObject({ code: 'ENOENT' })
+    await writeFile(at(large), whole)
+    const files: Record<string, Uint8Array> = {}
+    for (const path of await readdir(at('digits'), { recursive: true })) {
+      if (path !== 'package.sig' && (await stat(at(`digits/${path}`))).isFile())
+        files[path] = await readFile(at(`digits/${path}`))
+    }
+    files[sample.file] = Buffer.alloc(MAX_SAMPLE_BYTES + 1)
+    const { name, version } = manifest
+    await writePackage(at('made'), files, { name, version })
+    await expect(openPackage(at('made'), { trust: null })).rejects.toThrow(/at most 10000000 /)
+  })
+
   it('makes a key, packs, signs and lists what a node then takes', async () => {
     const made = await run('keys', 'new', at('release'))
     expect(made).toMatchObject({ code: 0 })

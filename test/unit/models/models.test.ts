@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import { loadModels, pickModel } from '../../../edge-daemon/models/models.ts'
 import { publicOf } from '../../../identity/keys.ts'
 import { newPackageKey, packageKeyId } from '../../../identity/package-signature.ts'
 import { EdgeError } from '../../../protocol/errors.ts'
+import { MAX_SAMPLE_BYTES } from '../../../protocol/model-manifest.ts'
 import { writePackage } from '../../support/model-package.ts'
 
 const weights = Buffer.from('these stand for the weights of a network')
@@ -63,6 +64,18 @@ async function refusal(serve: string | null = null): Promise<EdgeError> {
 }
 
 describe('picking the model to serve', () => {
+  it('reads pictures of a self-test up to a size, and says which one is larger', async () => {
+    const folder = await addModel('digits', manifest({ format: 2, selfTest: [{ file: 'a.png', class: 0 }] }))
+    await writeFile(join(folder, 'a.png'), '')
+    await truncate(join(folder, 'a.png'), MAX_SAMPLE_BYTES)
+    expect(await pickModel(dir, null)).toMatchObject({ selfTest: [{ path: join(folder, 'a.png') }] })
+    await truncate(join(folder, 'a.png'), MAX_SAMPLE_BYTES + 1)
+    expect(await refusal()).toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringMatching(/a\.png, a picture of the self-test, has 10000001 bytes, and at most 10000000 /),
+    })
+  })
+
   it('serves the only model there is, with the real path of its verified file', async () => {
     const folder = await addModel('digits')
     expect(await pickModel(dir, null)).toMatchObject({
