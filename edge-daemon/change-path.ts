@@ -20,6 +20,7 @@ import { labelOf } from './inference/outcome.ts'
 import type { Logger } from './logs/logger.ts'
 import { ModelVariants } from './model-variants.ts'
 import { loadModels } from './models/models.ts'
+import { PackageReader } from './models/package-reader.ts'
 import { configuredFolder, configuredModel, ownItemOf } from './models/served.ts'
 import { PackageShelf } from './models/shelf.ts'
 import { readPackageTrust } from './models/trust.ts'
@@ -64,6 +65,7 @@ export async function requireModel({ models, state }: DaemonConfig): Promise<voi
 export class ChangePath {
   readonly keeper: ChangeKeeper
   readonly shelf: PackageShelf
+  readonly #reader: PackageReader
   /** Where answers that are on their way are to be told, for what runs beside what serves. */
   readonly tap = new AnswerTap()
   /** How packages come here. */
@@ -82,9 +84,10 @@ export class ChangePath {
   #onDisk: readonly string[] = []
   #lister: NodeJS.Timeout | null = null
 
-  private constructor(parts: ChangePathParts, shelf: PackageShelf) {
+  private constructor(parts: ChangePathParts, shelf: PackageShelf, reader: PackageReader) {
     this.#parts = parts
     this.shelf = shelf
+    this.#reader = reader
     const { config, meters, store, log, identity } = parts
     this.delivery = makeDelivery(config, { shelf, identity, log })
     this.#variants = new ModelVariants(parts)
@@ -96,6 +99,7 @@ export class ChangePath {
       tap: this.tap,
       store,
       shelf,
+      reader,
       serving: () => this.#models.serving(),
       modelOf: (item, signal) => this.#models.model(item, signal),
       pixelLimit: config.inference.pictureMegapixels * 1e6,
@@ -103,6 +107,7 @@ export class ChangePath {
     })
     this.#models = new ModelKind({
       shelf,
+      reader,
       bring,
       serve: config.models.serve,
       base: (how) => this.#baseModel(how),
@@ -132,8 +137,10 @@ export class ChangePath {
    */
   static async open(parts: ChangePathParts): Promise<ChangePath> {
     const { models, state } = parts.config
-    const shelf = await PackageShelf.open(state.dir, await readPackageTrust(models.trust))
-    const path = new ChangePath(parts, shelf)
+    const reader = new PackageReader()
+    const trust = await readPackageTrust(models.trust)
+    const shelf = await PackageShelf.open(state.dir, trust, (wish) => reader.verify(wish))
+    const path = new ChangePath(parts, shelf, reader)
     await path.delivery.start()
     await path.keeper.open()
     await path.#configure()
@@ -224,6 +231,7 @@ export class ChangePath {
     await this.delivery.stop()
     await this.keeper.stop()
     this.#models.settle()
+    await this.#reader.stop()
   }
 
   /** What the service tells: a model that dies on probation counts against it. */

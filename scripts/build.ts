@@ -11,6 +11,7 @@ const ENTRIES = {
   'edge-daemon': 'edge-daemon/main.ts',
   'session-child': 'edge-daemon/inference/child.ts',
   'store-worker': 'edge-daemon/store/worker.ts',
+  'package-worker': 'edge-daemon/models/package-worker.ts',
   'search-worker': 'edge-daemon/search/worker.ts',
   'follow-worker': 'edge-daemon/logs/follow/worker.ts',
   'demo-cameras': 'src/demo/camera-main.ts',

@@ -1,8 +1,8 @@
-import { verifyFolder } from '../../packages/verify-folder.ts'
 import type { Item, ShadowReport } from '../../protocol/change.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { Priority } from '../inference/background.ts'
 import type { ServedModel } from '../models/models.ts'
+import type { PackageReader } from '../models/package-reader.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { AnswerTap } from '../shadow/answer-tap.ts'
 import { emptyReport, type ShadowRun, type ShadowSource, startShadow } from '../shadow/shadow.ts'
@@ -19,6 +19,7 @@ export interface ModelComparisonsOptions {
   readonly tap: AnswerTap
   readonly store: Pick<Store, 'read'>
   readonly shelf: Pick<PackageShelf, 'find' | 'trust'>
+  readonly reader: Pick<PackageReader, 'verify'>
   /** What serves now. */
   readonly serving: () => ServedModel | null
   /** The model of an item; null is what the node was set up with. */
@@ -103,7 +104,7 @@ export class ModelComparisons {
 
   /** Folder of a labelled set, verified anew. */
   async #labelled(digest: string | undefined, signal: AbortSignal): Promise<string> {
-    const { shelf } = this.#options
+    const { shelf, reader } = this.#options
     const held = digest === undefined ? null : await readPatiently(() => shelf.find(digest), { signal })
     if (digest === undefined || held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
@@ -112,7 +113,7 @@ export class ModelComparisons {
       })
     }
     const wish = { folder: held.folder, trust: shelf.trust, digest, signal }
-    const { statement } = await readPatiently(() => verifyFolder(wish), { signal })
+    const { statement } = await readPatiently(() => reader.verify(wish), { signal })
     if (statement.kind !== 'labelled') {
       throw new EdgeError('PACKAGE_INVALID', {
         message: `the package ${digest} is of kind ${statement.kind}, not a labelled set`,

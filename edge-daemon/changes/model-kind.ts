@@ -1,9 +1,10 @@
 import { freemem } from 'node:os'
-import { openPackage } from '../../packages/model-package.ts'
+import type { OpenedPackage } from '../../packages/model-package.ts'
 import { type Item, isSameItem, type Source } from '../../protocol/change.ts'
 import { EdgeError } from '../../protocol/errors.ts'
 import type { InferenceService } from '../inference/inference-service.ts'
 import type { ServedModel } from '../models/models.ts'
+import type { PackageReader } from '../models/package-reader.ts'
 import type { PackageShelf } from '../models/shelf.ts'
 import type { ChangeKind, Progress } from './contract.ts'
 import { readPatiently } from './patient-read.ts'
@@ -24,6 +25,7 @@ export interface OwnModel {
 /** What a {@link ModelKind} is made of. */
 export interface ModelKindOptions {
   readonly shelf: PackageShelf
+  readonly reader: Pick<PackageReader, 'open'>
   readonly bring: Bring
   /** `models.serve` of the configuration: who names a model there is served no other. */
   readonly serve: string | null
@@ -33,7 +35,7 @@ export interface ModelKindOptions {
   readonly base: (how?: { readonly isAnew: boolean }) => Promise<OwnModel>
   /** Which of a package's variants serves here; they are measured when it is staged, as long as nothing waits for it. */
   readonly choose: (
-    opened: Awaited<ReturnType<typeof openPackage>>,
+    opened: OpenedPackage,
     how: { readonly isStaged: boolean; readonly signal?: AbortSignal | undefined },
   ) => Promise<ServedModel>
   readonly compare: ChangeKind['compare']
@@ -123,7 +125,7 @@ export class ModelKind implements ChangeKind {
     item: Item,
     { isStaged, signal }: { readonly isStaged: boolean; readonly signal?: AbortSignal | undefined },
   ): Promise<ServedModel> {
-    const { shelf, choose } = this.#options
+    const { shelf, reader, choose } = this.#options
     const held = await readPatiently(() => shelf.find(item.digest), { signal })
     if (held === null) {
       throw new EdgeError('PACKAGE_MISSING', {
@@ -133,7 +135,7 @@ export class ModelKind implements ChangeKind {
     }
     const { trust } = shelf
     const given = signal === undefined ? {} : { signal }
-    const opened = await readPatiently(() => openPackage(held.folder, { trust, digest: item.digest, ...given }), given)
+    const opened = await readPatiently(() => reader.open(held.folder, { trust, digest: item.digest, ...given }), given)
     if (opened.item.kind !== item.kind || opened.item.name !== item.name || opened.item.version !== item.version) {
       throw new EdgeError('PACKAGE_INVALID', {
         message: `the package ${item.digest} is ${opened.item.name}@${opened.item.version}, not ${item.name}@${item.version}`,

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { putFile } from '../../durable/durable-file.ts'
 import { makeFolder } from '../../durable/make-folder.ts'
 import { digestOfStatement, type PackageSigner } from '../../identity/package-signature.ts'
-import { filesBelow, readPackageFile, verifyFolder } from '../../packages/verify-folder.ts'
+import { filesBelow, readPackageFile, type VerifyOptions, verifyFolder } from '../../packages/verify-folder.ts'
 import { EdgeError, messageOf } from '../../protocol/errors.ts'
 import type { SignedPackage } from '../../protocol/package.ts'
 
@@ -29,6 +29,9 @@ const pinsSchema = z
   .record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/), z.string().regex(DIGEST))
   .refine((pins) => Object.keys(pins).length <= MAX_PINS, `at most ${MAX_PINS} pins`)
 
+/** Verifies a folder, as `verifyFolder`. */
+export type Verify = (wish: VerifyOptions) => Promise<unknown>
+
 /**
  * The packages of a node below `<state.dir>/packages`, several versions side by side: `<digest>/` holds a whole package
  * and never changes, `incoming/<digest>/` what is still on its way and survives a restart, `leaving/` what is being
@@ -37,29 +40,40 @@ const pinsSchema = z
 export class PackageShelf {
   readonly #root: string
   readonly #trust: readonly PackageSigner[]
+  readonly #verify: Verify
   #pins: Readonly<Record<string, string>>
   /** Packages of which a file was found altered; until another comes in its place. */
   readonly #spoilt = new Set<string>()
   /** Pins and removals one after the other: a pin that was promised is on the disk before anything is removed. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(root: string, trust: readonly PackageSigner[], pins: Readonly<Record<string, string>>) {
+  private constructor(
+    root: string,
+    { trust, verify }: { readonly trust: readonly PackageSigner[]; readonly verify: Verify },
+    pins: Readonly<Record<string, string>>,
+  ) {
     this.#root = root
     this.#trust = trust
+    this.#verify = verify
     this.#pins = pins
   }
 
   /**
    * Open, or make, the shelf of a state folder; what an earlier run was removing is removed.
    * @param trust keys of which one must have signed what is put there
+   * @param verify how folders are verified; in this thread when it is left out
    * @throws EdgeError `STORE_UNUSABLE` when it can be neither read nor made, or its pins are damaged.
    */
-  static async open(stateDir: string, trust: readonly PackageSigner[]): Promise<PackageShelf> {
+  static async open(
+    stateDir: string,
+    trust: readonly PackageSigner[],
+    verify: Verify = verifyFolder,
+  ): Promise<PackageShelf> {
     const root = join(stateDir, 'packages')
     try {
       await makeFolder(join(root, 'incoming'), { mode: 0o700 })
       await rm(join(root, 'leaving'), { recursive: true, force: true })
-      return new PackageShelf(root, trust, await readPins(join(root, PINS_FILE)))
+      return new PackageShelf(root, { trust, verify }, await readPins(join(root, PINS_FILE)))
     } catch (error) {
       if (error instanceof EdgeError) throw error
       throw new EdgeError('STORE_UNUSABLE', {
@@ -100,7 +114,7 @@ export class PackageShelf {
     const held = this.#spoilt.has(digest) ? null : await this.find(digest)
     if (held === null) return null
     try {
-      await verifyFolder({ folder: held.folder, trust: null, digest })
+      await this.#verify({ folder: held.folder, trust: null, digest })
       return held
     } catch (error) {
       if (!(error instanceof EdgeError) || isUnread(error)) throw error
@@ -130,7 +144,7 @@ export class PackageShelf {
       await this.#remove(folder)
       return here
     }
-    await verifyFolder({ folder, trust: this.#trust, digest })
+    await this.#verify({ folder, trust: this.#trust, digest })
     await syncTree(folder)
     const place = join(this.#root, digest)
     // What stands there was damaged by others.

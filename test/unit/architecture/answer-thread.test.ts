@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { expect, test } from 'vitest'
+import { BUNDLE_OPTIONS } from '../../../scripts/bundle-options.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 /** Rooms whose work goes on in the thread that answers devices while it answers them. */
@@ -27,4 +29,26 @@ test('what brings and changes models waits for no disk in the thread that answer
     }
   }
   expect(found.sort()).toEqual(AT_A_START)
+})
+
+test('what parses manifests of packages and graphs is not in the program of that thread', async () => {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { daemon: 'edge-daemon/main.ts', reader: 'edge-daemon/models/package-worker.ts' },
+    outdir: 'dist',
+    metafile: true,
+    write: false,
+    ...BUNDLE_OPTIONS,
+  })
+  const heldBy = (entry: string, found = new Set<string>(), name = `dist/${entry}.js`): Set<string> => {
+    if (found.has(name)) return found
+    found.add(name)
+    const output = metafile.outputs[name]
+    for (const path of Object.keys(output?.inputs ?? {})) found.add(path)
+    for (const { path, external } of output?.imports ?? []) if (external !== true) heldBy(entry, found, path)
+    return found
+  }
+  const parsers = ['packages/onnx-graph.ts', 'packages/model-package.ts']
+  expect([...heldBy('reader')]).toEqual(expect.arrayContaining(parsers))
+  expect(parsers.filter((path) => heldBy('daemon').has(path))).toEqual([])
 })
