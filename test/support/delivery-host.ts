@@ -92,7 +92,7 @@ export async function deliveryHost(wishes: HostWishes = {}): Promise<DeliveryHos
     packages,
     said,
     delivery: (open, more = {}) =>
-      new Delivery({ packages, open, log, backoff: { firstMs: 10, maxMs: 50 }, patienceMs: 5000, ...more }),
+      new Delivery({ packages, open, log, backoff: { firstMs: 10, maxMs: 50 }, patienceMs: 60_000, ...more }),
     make: async (files, { keys = [PACKAGE_KEY], ...said_ } = {}) => {
       made += 1
       return writePackage(join(dir, `made-${made}-${Date.now()}`), files, { ...said_, keys })

@@ -24,7 +24,7 @@ export async function startService(
   const service = new InferenceService({
     batchMax: 32,
     queueLimit: 512,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     pixelLimit: 40e6,
     onEvent: (event) => events.push(event),
     ...options,

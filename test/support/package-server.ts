@@ -19,6 +19,8 @@ export interface ServerFaults {
   hangsAfter?: number
   /** Sends only a byte now and then after so many bytes of a blob. */
   dripsAfter?: number
+  /** Goes on with a blob after so many bytes of it only when it may. */
+  waits?: { readonly afterBytes: number; readonly until: Promise<void> }
   /** Cuts the connection after so many bytes of a blob. */
   cutsAfter?: number
   /** Changes the first byte of every blob. */
@@ -71,9 +73,11 @@ export async function packageServer(folder: string, tls?: { cert: string; key: s
       at += part.length
       sentBytes += part.length
       if (!response.write(part)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+      if (isBlob && at >= (faults.waits?.afterBytes ?? Infinity)) await faults.waits?.until
       if (at < limit) continue
       if (faults.dripsAfter !== undefined) return await drip(response, { file, at: from + at })
-      if (faults.hangsAfter === undefined) setTimeout(() => response.destroy(), 20)
+      // Cut once all of it is on its way: what was still held here would count as sent and never come.
+      if (faults.hangsAfter === undefined) response.write('', () => response.destroy())
       return
     }
     response.end()

@@ -13,7 +13,7 @@ const { promise: isBack, resolve: back } = Promise.withResolvers<void>()
 const service = new InferenceService({
   batchMax: 4,
   queueLimit: 10,
-  timeoutMs: 5000,
+  timeoutMs: 60_000,
   pixelLimit: 1e6,
   restartFirstMs: 20,
   onEvent: (event) => {

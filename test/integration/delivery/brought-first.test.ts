@@ -42,9 +42,7 @@ function rolloutsThatBring(packages: LocalPackages) {
   return openRollouts({ place, fleet, identity: NO_IDENTITY, holder: 'mia', beforeStart })
 }
 
-test('a package of this machine is in the bucket before its rollout stands in the journal, and is sent once', {
-  timeout: 120_000,
-}, async () => {
+test('a package of this machine is in the bucket before its rollout stands in the journal, and is sent once', async () => {
   await using bus = await natsBus()
   const cloud = await regionOf(bus)
   const packages = new LocalPackages({ clouds: [cloud], signal })
@@ -59,12 +57,10 @@ test('a package of this machine is in the bucket before its rollout stands in th
   expect(await service.list()).toEqual([plan.rollout])
   await close()
   const made = await readLocalPackage(join(dir, 'digits'))
-  expect(await bringToBucket(made, { cloud, bucket: 'packages', timeoutMs: 30_000, signal })).toBe(0)
+  expect(await bringToBucket(made, { cloud, bucket: 'packages', timeoutMs: 60_000, signal })).toBe(0)
 })
 
-test('a rollout whose package cannot be brought is not begun, and says what else can be done', {
-  timeout: 60_000,
-}, async () => {
+test('a rollout whose package cannot be brought is not begun, and says what else can be done', async () => {
   const away = { name: 'hub', servers: ['nats://127.0.0.1:1'], stream: 'EDGE' }
   const packages = new LocalPackages({ clouds: [away], signal })
   const item = await packages.find(join(dir, 'digits'))

@@ -57,7 +57,7 @@ async function push(server: NatsFixture, { folder }: WrittenPackage): Promise<vo
       nodesOf: async () => [],
       access: { version: '0.0.0' },
       format: 'json',
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     },
     io,
   )
@@ -68,9 +68,9 @@ async function inBucket<T>(
   server: NatsFixture,
   use: (door: Parameters<typeof packagesIn>[0]) => Promise<T>,
 ): Promise<T> {
-  const opened = await openCloud(addressOf(server), { timeoutMs: 20_000, reconnects: 0 })
+  const opened = await openCloud(addressOf(server), { timeoutMs: 60_000, reconnects: 0 })
   try {
-    return await use({ ...opened, bucket: 'packages', timeoutMs: 20_000, signal })
+    return await use({ ...opened, bucket: 'packages', timeoutMs: 60_000, signal })
   } finally {
     await opened.connection.close()
   }

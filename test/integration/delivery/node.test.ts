@@ -67,7 +67,7 @@ async function ask(session: TestConsole, verb: string, args: object): Promise<No
 function routeOver(session: () => Promise<TestConsole> | TestConsole, more: Partial<LinkRoute> = {}): LinkRoute {
   return {
     command: async (verb, args) => ask(await session(), verb, args),
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     signal: new AbortController().signal,
     ...more,
   }
@@ -87,7 +87,7 @@ const STAGE = { rollout: 'r1', term: 1 }
 
 describe('a daemon that is told to fetch a package', () => {
   it('goes on after kill -9 in the middle, and fetches nothing twice', async () => {
-    trusting({ 'delivery.maxKbps': 8000 })
+    server.faults = { hangsAfter: 2 * MEGABYTE }
     const first = await home.serve({ program: SOURCE })
     const stage = { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] }
     await ask(await look(first.liveUrl), 'change.stage', stage)
@@ -95,14 +95,14 @@ describe('a daemon that is told to fetch a package', () => {
     first.daemon.kill()
     await first.daemon.ended
     const sentBefore = server.sentBytes()
-    trusting({})
+    server.faults = {}
     const second = await home.serve({ program: SOURCE })
     await ask(await look(second.liveUrl), 'change.stage', stage)
-    await eventually(() => existsSync(shelved()), { what: 'the whole of it', timeoutMs: 20_000 })
+    await eventually(() => existsSync(shelved()), { what: 'the whole of it' })
     expect(server.asked.some((path) => / bytes=\d{7}-$/.test(path))).toBe(true)
     expect(server.sentBytes() - sentBefore).toBeLessThan(3.1 * MEGABYTE)
     expect((await readdir(shelved())).sort()).toEqual(['manifest.json', 'model.onnx', 'package.sig'])
-  }, 60_000)
+  })
 
   it('keeps below its cap', async () => {
     trusting({ 'delivery.maxKbps': 16_000 })
@@ -110,11 +110,10 @@ describe('a daemon that is told to fetch a package', () => {
     const beganMs = performance.now()
     const stage = { ...STAGE, item: itemOf(made), sources: [{ kind: 'https', url: server.url }] }
     await ask(await look(liveUrl), 'change.stage', stage)
-    await eventually(() => existsSync(shelved()), { what: 'the whole of it', timeoutMs: 20_000 })
+    await eventually(() => existsSync(shelved()), { what: 'the whole of it' })
     const ratio = (4 * MEGABYTE * 8) / (performance.now() - beganMs) / 16_000
     expect(ratio).toBeLessThan(1.3)
-    expect(ratio).toBeGreaterThan(0.3)
-  }, 60_000)
+  })
 })
 
 describe('a disk that is too small', () => {
@@ -129,12 +128,13 @@ describe('a disk that is too small', () => {
     expect(change()?.fault?.msg).toMatch(/4\.0 MB are to come .* MB are free and 6\.0 MB must stay free/)
     expect(server.asked.filter((path) => path.startsWith('/blobs'))).toEqual([])
     expect((await postPicture(served.inferUrl, samplePicture(3))).code).toBe(200)
-  }, 60_000)
+  })
 
   it('that fills up on the way is told as full, and what came is gone on with when there is room', async () => {
+    const { promise: until, resolve: goOn } = Promise.withResolvers<void>()
+    server.faults = { waits: { afterBytes: 2 * MEGABYTE, until } }
     trusting({
       'delivery.keepFree': '1KB',
-      'delivery.maxKbps': 12_000,
       'store.maxBytes': '4MB',
       'store.segmentBytes': '1MB',
     })
@@ -149,18 +149,16 @@ describe('a disk that is too small', () => {
     await session.until(() => (change()?.progress?.doneBytes ?? 0) > MEGABYTE)
     const { bavail, bsize } = statfsSync(dirname(inside))
     writeFileSync(inside, Buffer.alloc(bavail * bsize - 256 * 1024))
+    goOn()
     await session.until(() => change()?.phase === 'failed')
     expect(change()?.fault?.msg).toMatch(/DISK_FULL|full/)
     rmSync(inside)
     const before = server.sentBytes()
     // Until the store has seen that there is room, nothing can be written down, and so nothing is done.
-    await eventually(async () => (await ask(session, 'change.stage', stage)).ok, { what: 'room', timeoutMs: 20_000 })
-    await session.until(
-      () => change()?.phase === 'failed' && change()?.fault?.msg.includes('manifest') === true,
-      20_000,
-    )
+    await eventually(async () => (await ask(session, 'change.stage', stage)).ok, { what: 'room' })
+    await session.until(() => change()?.phase === 'failed' && change()?.fault?.msg.includes('manifest') === true)
     expect(server.sentBytes() - before).toBeLessThan(3.1 * MEGABYTE)
-  }, 60_000)
+  })
 })
 
 /** A command line that gives a daemon a disk of its own of this size, for its state folder. */
@@ -211,7 +209,7 @@ describe('a package that a console brings', () => {
     // Before and after each of three offers, and nothing of the puts.
     expect(told.match(/"verb":"package\.offer"/g)).toHaveLength(6)
     expect(told).not.toContain('package.put')
-  }, 60_000)
+  })
 
   it('ends the wait of a rollout that has it brought', async () => {
     const { liveUrl } = await home.serve({ program: SOURCE })
@@ -229,7 +227,7 @@ describe('a package that a console brings', () => {
     // It is here, and no model.
     await session.until(() => phase() === 'failed')
     expect(session.of('status').at(-1)?.changes?.change?.fault?.msg).toContain('manifest')
-  }, 60_000)
+  })
 
   it('is refused where nobody is trusted, where it was not offered, and where it is another one', async () => {
     trusting({ 'models.trust': [] })
@@ -264,5 +262,5 @@ describe('a package that a console brings', () => {
     ).catch((error: unknown) => error)
     expect(lies).toMatchObject({ code: 'PACKAGE_INVALID' })
     expect(existsSync(shelved())).toBe(false)
-  }, 60_000)
+  })
 })

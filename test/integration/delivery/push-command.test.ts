@@ -49,7 +49,7 @@ async function push(
           .map(([key, url]) => ({ key, url })),
       access: { version: '0.0.0' },
       format: 'json',
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
     },
     io,
   )
@@ -117,7 +117,7 @@ it('brings it to nodes over their links, and tells why one does not take it', as
   const kept = join(home.stateDir, 'packages', made.digest, 'model.onnx')
   expect((await readFile(kept)).equals(await readFile(join(made.folder, 'model.onnx')))).toBe(true)
   expect((await push({ kind: 'nodes', names: ['n1'] }, { nodes })).rows).toMatchObject([{ what: 'there', bytes: 0 }])
-}, 60_000)
+})
 
 it('sends nothing that nobody signed or that is damaged, and asks for a region where it needs one', async () => {
   const unsigned = await writePackage(join(home.dir, 'unsigned'), { a: 'a' })

@@ -32,6 +32,8 @@ async function node(answer: (response: http.ServerResponse) => void): Promise<{ 
   server.on('connection', () => {
     seen.connections += 1
   })
+  // However long a busy machine leaves a connection quiet.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
@@ -52,7 +54,7 @@ describe('a camera', () => {
   it('posts raw pictures over connections that stay open', async () => {
     const { url, seen } = await node((response) => response.end('{}'))
     const eye = camera(url, 50)
-    await vi.waitFor(() => expect(eye.counts().answers['200']).toBeGreaterThanOrEqual(20), 5000)
+    await vi.waitFor(() => expect(eye.counts().answers['200']).toBeGreaterThanOrEqual(20), 60_000)
     expect([...seen.types]).toEqual(['image/png'])
     expect([...seen.bodies]).toEqual(['frame'])
     expect(seen.connections).toBeLessThanOrEqual(4)
@@ -61,7 +63,7 @@ describe('a camera', () => {
   it('drops frames when the node lags, and never piles them up', async () => {
     const { url, seen } = await node(() => undefined)
     const eye = camera(url, 100)
-    await vi.waitFor(() => expect(eye.counts().dropped).toBeGreaterThanOrEqual(20), 5000)
+    await vi.waitFor(() => expect(eye.counts().dropped).toBeGreaterThanOrEqual(20), 60_000)
     expect(eye.counts().sent).toBe(4)
     expect(seen.most).toBeLessThanOrEqual(4)
   })
@@ -72,20 +74,20 @@ describe('a camera', () => {
     const eye = camera(url, 50)
     await vi.waitFor(
       () => expect(eye.counts().answers).toMatchObject({ 422: 1, 503: 1, 200: expect.any(Number) }),
-      5000,
+      60_000,
     )
   })
 
   it('tries again with the next frame while the node is away', async () => {
     const eye = camera('http://127.0.0.1:1/infer', 50)
-    await vi.waitFor(() => expect(eye.counts().failed).toBeGreaterThanOrEqual(3), 5000)
+    await vi.waitFor(() => expect(eye.counts().failed).toBeGreaterThanOrEqual(3), 60_000)
   })
 
   it('rests at 0 frames a second and changes its pace at once', async () => {
     const { url } = await node((response) => response.end())
     const eye = camera(url, 0.01)
     eye.setRate(50)
-    await vi.waitFor(() => expect(eye.counts().sent).toBeGreaterThan(2), 5000)
+    await vi.waitFor(() => expect(eye.counts().sent).toBeGreaterThan(2), 60_000)
     eye.setRate(0)
     const { sent } = eye.counts()
     await new Promise((resolve) => setTimeout(resolve, 100))

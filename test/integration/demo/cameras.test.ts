@@ -47,23 +47,28 @@ describe('the cameras of the fleet', () => {
     const log = path.join(dir, 'a.log')
     cameras.point('a', first.url, log)
     cameras.point('b', second.url, path.join(dir, 'b.log'))
-    await vi.waitFor(() => expect(Math.min(first.good(), second.good())).toBeGreaterThan(5), 10_000)
+    await vi.waitFor(() => expect(Math.min(first.good(), second.good())).toBeGreaterThan(5), 60_000)
     expect(first.bad()).toBe(0)
 
     cameras.setGarbage('a', true)
-    await vi.waitFor(() => expect(first.bad()).toBeGreaterThan(3), 5000)
+    await vi.waitFor(() => expect(first.bad()).toBeGreaterThan(3), 60_000)
     expect(second.bad()).toBe(0)
     cameras.setGarbage('a', false)
+    const moreGood = async (count: number): Promise<void> => {
+      const good = first.good()
+      await vi.waitFor(() => expect(first.good()).toBeGreaterThanOrEqual(good + count), 60_000)
+    }
+    // Some may have been on their way when it was told.
+    await moreGood(12)
     const bad = first.bad()
-    const good = first.good()
-    await vi.waitFor(() => expect(first.good()).toBeGreaterThan(good + 3), 5000)
-    // One may have been on its way when it was told.
-    expect(first.bad()).toBeLessThanOrEqual(bad + 4)
+    await moreGood(6)
+    expect(first.bad()).toBe(bad)
 
-    await vi.waitFor(() => expect(cameras.counts('a')?.sent).toBeGreaterThan(0), 5000)
+    await vi.waitFor(() => expect(cameras.counts('a')?.sent).toBeGreaterThan(0), 60_000)
     await cameras.stop()
     expect(readFileSync(log, 'utf8')).toContain(` level=info msg="sends to its node" url="${first.url}"\n`)
-    expect(readFileSync(log, 'utf8')).toContain(' level=debug msg="picture answered" ms=')
+    // Each as it was: a busy machine's answers are slow ones.
+    expect(readFileSync(log, 'utf8')).toMatch(/ level=(?:debug msg="picture answered"|warn msg="slow answer") ms=/)
     expect(isAlive(pid)).toBe(false)
     expect(gone).toEqual([pid])
   })

@@ -51,12 +51,12 @@ describe('the cloud end on a nats-server', () => {
 
     await cloud.down()
     expect(cloud.isUp).toBe(false)
-    await vi.waitFor(() => expect(pids.size).toBe(0))
+    await vi.waitFor(() => expect(pids.size).toBe(0), 60_000)
     await expect(connect({ servers: url, maxReconnectAttempts: 0, timeout: 1000 })).rejects.toThrow()
 
     await cloud.up()
     expect(cloud.url).toBe(url)
-    await vi.waitFor(async () => expect(await heldBy(url, 'count')).toBe(1), { timeout: 10_000, interval: 100 })
+    await vi.waitFor(async () => expect(await heldBy(url, 'count')).toBe(1), { timeout: 60_000, interval: 100 })
     expect(await heldBy(url, 'publish')).toBe(2)
   })
 })

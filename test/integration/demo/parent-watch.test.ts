@@ -7,7 +7,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 function started(between: readonly string[]) {
   const watcher = `
     import { watchParent } from ${JSON.stringify(path.resolve('src/demo/parent-watch.ts'))}
-    const keepAlive = setTimeout(() => {}, 15_000)
+    const keepAlive = setTimeout(() => {}, 120_000)
     watchParent(() => { console.log('gone'); clearTimeout(keepAlive) })
     console.log('watching')
   `
@@ -29,7 +29,7 @@ it.each([
   ['through a shell', ['sh', '-c', '"$@"; exit 0', 'sh']],
 ])('tells when the process that started this one %s is killed', async (_, between) => {
   const { parent, lines } = started(between)
-  await vi.waitFor(() => expect(lines).toEqual(['watching']), 5000)
+  await vi.waitFor(() => expect(lines).toEqual(['watching']), 60_000)
   parent.kill('SIGKILL')
-  await vi.waitFor(() => expect(lines).toEqual(['watching', 'gone']), 5000)
+  await vi.waitFor(() => expect(lines).toEqual(['watching', 'gone']), 60_000)
 })

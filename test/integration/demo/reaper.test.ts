@@ -63,15 +63,15 @@ describe('the reaper', () => {
     const { demo, folder, told, untold, ended } = await standIn()
     expect([told, untold, ended].map(alive)).toEqual([true, true, true])
     demo.kill('SIGKILL')
-    await vi.waitFor(() => expect([told, untold].map(alive)).toEqual([false, false]), 5000)
-    await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 5000)
+    await vi.waitFor(() => expect([told, untold].map(alive)).toEqual([false, false]), 60_000)
+    await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 60_000)
     expect(alive(ended)).toBe(true)
   })
 
   it('touches nothing after an orderly end, and is gone itself', async () => {
     const { demo, folder, told, untold } = await standIn()
     demo.stdin.write('end\n')
-    await vi.waitFor(() => expect(demo.exitCode).toBe(0), 5000)
+    await vi.waitFor(() => expect(demo.exitCode).toBe(0), 60_000)
     expect([told, untold].map(alive)).toEqual([true, true])
     expect(existsSync(folder)).toBe(true)
   })

@@ -43,18 +43,18 @@ describe('the link between a node and the cloud', () => {
     const { link } = await linked()
     const node = dial(link)
     node.socket.write('block')
-    await vi.waitFor(() => expect(node.heard()).toBe('block'))
+    await vi.waitFor(() => expect(node.heard()).toBe('block'), 60_000)
   })
 
   it('resets what is open and refuses what comes while it is cut', async () => {
     const { link, served } = await linked()
     const before = dial(link)
     before.socket.write('a')
-    await vi.waitFor(() => expect(before.heard()).toBe('a'))
+    await vi.waitFor(() => expect(before.heard()).toBe('a'), 60_000)
     link.cut()
-    await vi.waitFor(() => expect(before.closed()).toBe(true))
+    await vi.waitFor(() => expect(before.closed()).toBe(true), 60_000)
     const during = dial(link)
-    await vi.waitFor(() => expect(during.closed()).toBe(true))
+    await vi.waitFor(() => expect(during.closed()).toBe(true), 60_000)
     expect(served()).toBe(1)
   })
 
@@ -66,14 +66,14 @@ describe('the link between a node and the cloud', () => {
     expect(link.port).toBe(port)
     const node = dial(link)
     node.socket.write('b')
-    await vi.waitFor(() => expect(node.heard()).toBe('b'))
+    await vi.waitFor(() => expect(node.heard()).toBe('b'), 60_000)
   })
 
   it('keeps connections and carries nothing while it is silent, then resets them', async () => {
     const { link, served } = await linked()
     const before = dial(link)
     before.socket.write('a')
-    await vi.waitFor(() => expect(before.heard()).toBe('a'))
+    await vi.waitFor(() => expect(before.heard()).toBe('a'), 60_000)
     link.silence()
     const during = dial(link)
     await once(during.socket, 'connect')
@@ -87,7 +87,7 @@ describe('the link between a node and the cloud', () => {
       served: 1,
     })
     link.restore()
-    await vi.waitFor(() => expect([before.closed(), during.closed()]).toEqual([true, true]))
+    await vi.waitFor(() => expect([before.closed(), during.closed()]).toEqual([true, true]), 60_000)
   })
 
   it('refuses while there is no cloud', async () => {
@@ -95,6 +95,6 @@ describe('the link between a node and the cloud', () => {
     await link.start()
     onTestFinished(() => link.stop())
     const node = dial(link)
-    await vi.waitFor(() => expect(node.closed()).toBe(true))
+    await vi.waitFor(() => expect(node.closed()).toBe(true), 60_000)
   })
 })

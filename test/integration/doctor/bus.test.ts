@@ -10,9 +10,7 @@ import { natsBus } from '../../support/nats-bus.ts'
 
 const MIA = { kind: 'operator', name: 'mia', role: 'operator', sites: ['plant'] } as const
 
-test('finds a fleet behind a bus well, and names what is wrong with it when it is not', {
-  timeout: 120_000,
-}, async () => {
+test('finds a fleet behind a bus well, and names what is wrong with it when it is not', async () => {
   await using bus = await natsBus()
   await using home = new DaemonHome()
   const { authority } = bus

@@ -6,9 +6,7 @@ import { FleetAuthority, type IssuedIdentity } from '../../support/fleet-authori
 import { ControllerHome, LocalController } from '../../support/fleet-controller.ts'
 import { secureLiveNode } from '../../support/secure-live-node.ts'
 
-test('tells a controller that is well from one that is stopped, strange, or at another time', {
-  timeout: 60_000,
-}, async () => {
+test('tells a controller that is well from one that is stopped, strange, or at another time', async () => {
   using home = await ControllerHome.create()
   await using controller = await new LocalController(home).start()
   const { port } = controller.client
@@ -56,7 +54,7 @@ test('tells a controller that is well from one that is stopped, strange, or at a
   )
 })
 
-test('tells what is wrong with an identity, and with the certificate of a node', { timeout: 60_000 }, async () => {
+test('tells what is wrong with an identity, and with the certificate of a node', async () => {
   using authority = await FleetAuthority.create()
   const { node } = await secureLiveNode(authority)
   const config = `nodes: [{ name: n1, site: plant-a, url: "${node.url}" }]\n`

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { MAX_HOLD_SEC } from '../../../protocol/enrolment.ts'
 import { FleetSession } from '../../../src/commands/fleet-session.ts'
 import { readIdentityFolder } from '../../../src/identity/identity-folder.ts'
 import { IdentityFolder } from '../../../src/identity/identity-source.ts'
@@ -10,9 +11,7 @@ import { FleetAuthority } from '../../support/fleet-authority.ts'
 import { ControllerHome, LocalController } from '../../support/fleet-controller.ts'
 import { secureLiveNode } from '../../support/secure-live-node.ts'
 
-test('a running console takes each new deny list as soon as the controller has it, and none that is not signed', {
-  timeout: 40_000,
-}, async () => {
+test('a running console takes each new deny list as soon as the controller has it, and none that is not signed', async () => {
   using home = await ControllerHome.create()
   await using controller = await new LocalController(home).start()
   const dir = await home.operator('mia', home.dir)
@@ -34,7 +33,8 @@ test('a running console takes each new deny list as soon as the controller has i
     home.revoke('node/plant-a/n1')
     const startedMs = performance.now()
     await eventually(() => versionOf() > before)
-    expect(performance.now() - startedMs).toBeLessThan(5000)
+    // Long before it would be told that nothing happened.
+    expect(performance.now() - startedMs).toBeLessThan(MAX_HOLD_SEC * 800)
     expect(readFileSync(join(dir, 'deny.json'), 'utf8')).toContain('node/plant-a/n1')
   } finally {
     await follower.stop()
@@ -56,7 +56,7 @@ test('a running console takes each new deny list as soon as the controller has i
   expect(versionOf()).toBe(held)
 })
 
-test('a session to a node that is revoked meanwhile ends, and says why', { timeout: 30_000 }, async () => {
+test('a session to a node that is revoked meanwhile ends, and says why', async () => {
   using authority = await FleetAuthority.create()
   const { node } = await secureLiveNode(authority)
   const mia = await authority.operator('mia')
@@ -71,7 +71,7 @@ test('a session to a node that is revoked meanwhile ends, and says why', { timeo
     await eventually(() => link()?.phase === 'open')
     const list = authority.deny({ names: [{ name: 'node/plant-a/n1', before: Date.now() + 5000, why: 'stolen' }] })
     writeFileSync(join(mia.dir, 'deny.json'), JSON.stringify(list))
-    await eventually(() => link()?.phase !== 'open', { timeoutMs: 5000 })
+    await eventually(() => link()?.phase !== 'open')
     expect(link()?.lastReason).toBe('its certificate does not count: node/plant-a/n1 was revoked: stolen')
     expect(link()?.certified).not.toBe(true)
   } finally {

@@ -12,7 +12,7 @@ const JSON_TYPE = 'application/json'
 
 let node: InferenceNode
 beforeAll(async () => {
-  node = await startInferenceNode({ server: { lingerMs: 300 } })
+  node = await startInferenceNode({ server: { lingerMs: 1500 } })
 })
 afterAll(() => node.stop())
 
@@ -163,7 +163,7 @@ describe('what came to the model', () => {
 
 describe('a node under more than it takes', () => {
   it('refuses with 503 and when to come back, and serves what it took', async () => {
-    const small = await startInferenceNode({ service: { queueLimit: 4, batchMax: 1, slowMs: 300 } })
+    const small = await startInferenceNode({ service: { queueLimit: 4, batchMax: 1, slowMs: 600 } })
     extra.push(small)
     const answers = await Promise.all(Array.from({ length: 30 }, () => post(small.url, 'image/png', picture)))
     const refused = answers.filter(({ status }) => status === 503)

@@ -11,8 +11,7 @@ import { DaemonHome, eventually } from '../../support/edge-daemon.ts'
 import { digitsModel, startService } from '../../support/inference-node.ts'
 import { samplePicture } from '../../support/pictures.ts'
 
-vi.setConfig({ testTimeout: 90_000 })
-const WAIT = { timeout: 30_000, interval: 10 }
+const WAIT = { timeout: 60_000, interval: 10 }
 const HELD_CHILD = fileURLToPath(new URL('../../support/held-child.ts', import.meta.url))
 const picture = samplePicture(7)
 const isAllowed = await mayLift()
@@ -132,6 +131,6 @@ it('says at the start of a node where a model cannot be lifted again', async () 
   const under = isRoot ? ['setpriv', '--bounding-set=-sys_nice', '--inh-caps=-sys_nice'] : []
   const { daemon } = await home.serve({ under })
   const isSaid = (): boolean => daemon.lines.some((line) => line.includes('"model.loads_loudly"'))
-  if (isRoot || !isAllowed) await eventually(isSaid, { timeoutMs: 30_000, what: 'it is said' })
+  if (isRoot || !isAllowed) await eventually(isSaid, { what: 'it is said' })
   else expect(isSaid()).toBe(false)
 })

@@ -1,11 +1,15 @@
-import { afterEach, beforeAll, expect, test, vi } from 'vitest'
-import type { InferenceService } from '../../../edge-daemon/inference/inference-service.ts'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import type { InferenceService, InferenceServiceOptions } from '../../../edge-daemon/inference/inference-service.ts'
 import type { ServedModel } from '../../../edge-daemon/models/models.ts'
 import { digitsModel, isRunning, startService } from '../../support/inference-node.ts'
 import { samplePicture } from '../../support/pictures.ts'
 
-vi.setConfig({ testTimeout: 45_000 })
-const WAIT = { timeout: 20_000, interval: 10 }
+const WAIT = { timeout: 60_000, interval: 10 }
+const HELD_CHILD = fileURLToPath(new URL('../../support/held-child.ts', import.meta.url))
 const picture = samplePicture(7)
 const services: InferenceService[] = []
 let digits: ServedModel
@@ -16,10 +20,20 @@ afterEach(async () => {
   for (const service of services.splice(0)) await service.stop()
 })
 
-async function serve() {
-  const started = await startService({ restartFirstMs: 20 }, digits)
+async function serve(options: Partial<InferenceServiceOptions> = {}) {
+  const started = await startService({ restartFirstMs: 20, ...options }, digits)
   services.push(started.service)
   return started
+}
+
+/** Holds the children that begin to load from `hold` on, until `letGo`. */
+async function gate() {
+  const dir = await mkdtemp(join(tmpdir(), 'edgedeck-swap-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
+  const file = join(dir, 'go')
+  vi.stubEnv('TEST_HOLD_FILE', file)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  return { hold: () => rm(file, { force: true }), letGo: () => writeFile(file, '') }
 }
 
 const pidOf = (service: InferenceService): number => service.status().childPid as number
@@ -69,7 +83,10 @@ test('a swap that is called off while it waits for another one never serves', as
 })
 
 test('a swap that is called off leaves what serves, and one does not wait for a restart that is under way', async () => {
-  const { service, events } = await serve()
+  const { hold, letGo } = await gate()
+  await letGo()
+  const { service, events } = await serve({ childEntry: HELD_CHILD })
+  await hold()
   const calledOff = new AbortController()
   const swap = service.swap({ ...digits, version: '2.0.0' }, { signal: calledOff.signal })
   await vi.waitUntil(() => service.status().generation === 2, WAIT)
@@ -77,7 +94,9 @@ test('a swap that is called off leaves what serves, and one does not wait for a 
   await expect(swap).rejects.toMatchObject({ code: 'MODEL_FAILED' })
   expect(await service.infer(picture)).toMatchObject({ ok: true, model: 'digits@1.0.0' })
 
+  await letGo()
   await service.swap({ ...digits, version: '2.0.0' }, { keepBefore: true })
+  await hold()
   process.kill(pidOf(service), 'SIGKILL')
   await vi.waitUntil(() => service.status().generation === 4, WAIT)
   await service.swap(digits)
