@@ -53,7 +53,7 @@ export class LogReader {
   readonly #parts: LogReaderParts
   readonly #follower: LogFollower
   /** Live rows as they were when it was paused. */
-  #held: { readonly rows: readonly LogRow[]; readonly lastId: number } | null = null
+  #held: { readonly rows: readonly LogRow[]; readonly lastId: number; readonly letGo: number } | null = null
   #memo: { readonly mark: readonly unknown[]; readonly rows: LogRows } | null = null
   #patterns: { readonly text: string; readonly pattern: LogPattern | null } = { text: '', pattern: null }
   #passing: { readonly text: string; readonly passes: (row: LogRow) => boolean } | null = null
@@ -184,7 +184,8 @@ export class LogReader {
   /** Hold the lines as they are, or let them come again. */
   setPaused(paused: boolean): void {
     const rows = this.#live()
-    this.#held = paused ? { rows, lastId: Math.max(0, ...rows.slice(-1000).map(({ id }) => id)) } : null
+    const lastId = Math.max(0, ...rows.slice(-1000).map(({ id }) => id))
+    this.#held = paused ? { rows, lastId, letGo: letGoIn(rows) } : null
     this.#memo = null
     this.#parts.store.setLogs({ paused })
   }
@@ -292,18 +293,24 @@ export class LogReader {
     const { fromMs, toMs } = boundsOf(range, nowMs)
     const all = this.isThen() ? [] : this.#live()
     const live = this.#held === null || this.isThen() ? all : this.#held.rows
-    const lastId = this.#held?.lastId ?? 0
-    const since = this.#held === null ? [] : all.filter((row) => row.id > lastId)
-    const lost = since.reduce(
-      (sum, row) => sum + (row.kind === 'gap' && row.reason === 'let_go' ? (row.missed ?? 0) : 0),
-      0,
-    )
+    const { newer, letGo } = this.#sincePause(all)
     const from = Math.max(fromMs, pages.fromMs)
     const isOf = this.#isOfScreen()
     const passes = this.#passes()
     const read = pages.isOld ? pages.rows.filter((row) => isOf(row) && passes(row)) : pages.rows
     const rows = joined(read, live).filter((row) => row.atMs >= from && (toMs === null || row.atMs <= toMs))
-    return { rows, newer: since.filter(({ kind }) => kind === 'line').length + lost, letGo: lost }
+    return { rows, newer, letGo }
+  }
+
+  /** Lines that came since the pause: what is let go of them is all that was since, without those that the pause holds. */
+  #sincePause(all: readonly LogRow[]): Pick<LogRows, 'newer' | 'letGo'> {
+    const held = this.#held
+    if (held === null) return { newer: 0, letGo: 0 }
+    const isOlder = ({ kind, id }: LogRow): boolean => kind === 'line' && id <= held.lastId
+    const olderGone = held.rows.filter(isOlder).length - all.filter(isOlder).length
+    const letGo = Math.max(0, letGoIn(all) - held.letGo - olderGone)
+    const here = all.filter(({ kind, id }) => kind === 'line' && id > held.lastId).length
+    return { newer: here + letGo, letGo }
   }
 
   #finds(pattern: LogPattern): (row: LogRow) => boolean {
@@ -335,6 +342,11 @@ export class LogReader {
     }
     return this.#passing.passes
   }
+}
+
+/** Lines that the book has let go since it was begun. */
+function letGoIn(rows: readonly LogRow[]): number {
+  return rows.reduce((sum, row) => sum + (row.kind === 'gap' && row.reason === 'let_go' ? (row.missed ?? 0) : 0), 0)
 }
 
 /** A test whose answers are kept with the rows: rows never change, and are asked about with every picture. */
