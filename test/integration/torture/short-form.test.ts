@@ -19,6 +19,6 @@ describe('the short form of `npm run torture`: nothing acknowledged is lost, dou
       const outcome = await scenario.run(world, { seconds, nodes: 1 })
       expect(isPassed(outcome), [...said, ...reportLines(name, outcome, 0)].join('\n')).toBe(true)
     },
-    180_000,
+    600_000,
   )
 })
