@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type ConnectionOptions, connect } from 'nats'
+import { type ConnectionOptions, connect, type NatsConnection } from 'nats'
 import { type Bus, BusConnection } from '../../tunnel/bus.ts'
 import type { LiveLog } from '../live/contract.ts'
 import { Backoff } from '../upstream/backoff.ts'
@@ -34,9 +34,10 @@ export class NodeBus {
   constructor({ region, connection, onUp, log }: NodeBusOptions) {
     const backoff = new Backoff(BACKOFF)
     let faulty: string | null = null
+    let opened: NatsConnection | null = null
     this.#connection = new BusConnection({
-      open: () =>
-        this.#meter.watch(
+      open: async () => {
+        opened = await this.#meter.watch(
           () =>
             connect({
               ...connection(),
@@ -47,13 +48,19 @@ export class NodeBus {
               ignoreClusterUpdates: true,
             }),
           (socket) => this.#watch(socket),
-        ),
+        )
+        return opened
+      },
       waitMs: () => backoff.nextMs(),
       onUp: (bus) => {
         backoff.reset()
         faulty = null
-        log.info('rpc.listening', 'consoles can reach this node through the bus', { region })
         const down = onUp(bus)
+        // What was subscribed to stands at the server before it answers.
+        void opened?.flush().then(
+          () => log.info('rpc.listening', 'consoles can reach this node through the bus', { region }),
+          () => undefined,
+        )
         return (reason) => {
           log.warn('rpc.lost', reason, { region })
           down(reason)

@@ -5,6 +5,7 @@ import { FleetAuthority } from '../../support/fleet-authority.ts'
 import { logBody, TestConsole } from '../../support/live-node.ts'
 import { type NatsFixture, natsFixture } from '../../support/nats-server.ts'
 import { consoleThrough, ReachNode, testBus, throughBus } from '../../support/reach-node.ts'
+import { tcpLink } from '../../support/tcp-link.ts'
 
 let hub: NatsFixture
 let authority: FleetAuthority
@@ -94,6 +95,17 @@ describe('through the bus', { timeout: 240_000 }, () => {
     await eventually(() => bus.fault === null, { what: 'the console is back on the bus' })
     await eventually(() => node.node.events.filter(({ event }) => event === 'rpc.listening').length === 2)
     await consoleThrough(bus, { authority, as })
+  })
+
+  test('a node says that consoles can reach it once they can, however slow its link is', async () => {
+    await using link = await tcpLink(hub.port)
+    link.shape({ delayMs: 500 })
+    await using bus = testBus(hub.url)
+    await eventually(() => bus.fault === null)
+    await using node = await ReachNode.start(authority, `nats://127.0.0.1:${link.port}`)
+    await listening(node)
+    const tunnel = await bus.openTunnel({ site: 's1', node: 'n1' }, 60_000)
+    tunnel.destroy()
   })
 
   test('nobody gets in without a certificate that counts, whatever they may do on the bus', async () => {
