@@ -9,8 +9,8 @@ export default defineConfig({
     env: { TZ: 'UTC' },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // What is so ends the wait: the second that it takes by itself is little on a busy machine.
     expect: { poll: { timeout: 60_000 } },
     teardownTimeout: 60_000,

@@ -139,7 +139,7 @@ describe('a command in a container', () => {
         channel.pause()
       }
     })
-    await expect.poll(() => pauses, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => pauses).toBe(1)
     // What the sockets and the runtime between hold is some megabytes; a program that ran on would be through.
     const held = bytes
     await new Promise((resolve) => setTimeout(resolve, 1000))

@@ -18,7 +18,7 @@ export interface TestPod {
   readonly initContainers?: readonly TestContainer[]
 }
 
-const READY_TIMEOUT_MS = 60_000
+const READY_TIMEOUT_MS = 180_000
 const POLL_MS = 100
 
 /** What tests look at in a pod. */

@@ -17,7 +17,7 @@ describe('every rollout, whatever goes wrong', () => {
       }),
       { numRuns: Number(process.env.EDGE_LAW_RUNS ?? 40) },
     )
-  }, 240_000)
+  }, 900_000)
 
   it('folds and decides whatever a journal holds, in whatever order', () => {
     const shuffled = fc
@@ -49,5 +49,5 @@ describe('every rollout, whatever goes wrong', () => {
       }),
       { numRuns: Number(process.env.EDGE_LAW_RUNS ?? 40) },
     )
-  }, 240_000)
+  }, 900_000)
 })
