@@ -60,6 +60,8 @@ export class RolloutBook {
   readonly #endings: (() => void)[] = []
   #ids: readonly string[] = []
   #fault: UntrustedText | null = null
+  /** Those that could not be read last, by id. */
+  readonly #unread = new Map<string, UntrustedText>()
   #isStopped = false
 
   constructor(parts: RolloutBookParts) {
@@ -74,6 +76,16 @@ export class RolloutBook {
   /** Why the journal could not be read last; null when it could. */
   get fault(): UntrustedText | null {
     return this.#fault
+  }
+
+  /** Why one rollout could not be read last, which is no fault of the others; null when it could. */
+  faultOf(id: string): UntrustedText | null {
+    return this.#unread.get(id) ?? null
+  }
+
+  /** Ids of those that could not be read last, newest first. */
+  unread(): readonly string[] {
+    return this.#ids.filter((id) => this.#unread.has(id))
   }
 
   /** Begin to look; the first answer comes later. */
@@ -140,14 +152,17 @@ export class RolloutBook {
     void service
       .list()
       .then((ids) => {
+        const wasAway = this.#fault !== null
         this.#fault = null
         const held = ids.slice(0, MOST_ROLLOUTS)
         const isNew = held.join() !== this.#ids.join()
         this.#ids = held
         for (const id of held) this.#track(id)
-        if (isNew) this.#parts.changed()
+        if (isNew || wasAway) this.#parts.changed()
       })
       .catch((error: unknown) => {
+        // Where none can be read, none is to blame by itself.
+        this.#unread.clear()
         this.#fault = faultText(error)
         this.#parts.changed()
       })
@@ -174,7 +189,7 @@ export class RolloutBook {
       .follow(id, (view) => this.#took(tracked, view), tracked.stop.signal)
       .catch((error: unknown) => {
         if (this.#isStopped) return
-        this.#fault = faultText(error)
+        this.#unread.set(id, faultText(error))
         // It is followed again at the next look; what it was stays in sight.
         if (tracked.entry === null || !hasEnded(tracked.entry.state)) this.#tracked.delete(id)
         this.#parts.changed()
@@ -182,6 +197,7 @@ export class RolloutBook {
   }
 
   #took(tracked: Tracked, view: RolloutView): void {
+    this.#unread.delete(view.id)
     const before = tracked.entry?.state ?? null
     const state = fold(before, view.entries)
     if (state === null) return

@@ -44,7 +44,7 @@ export function RolloutScreen({
         if (facts !== null) return draw(facts, area)
         return [
           line(look.theme)
-            .rest(` ${desk.book.fault ?? 'reading its journal …'}`, area.columns, 'muted')
+            .rest(` ${desk.book.faultOf(id) ?? desk.book.fault ?? 'reading its journal …'}`, area.columns, 'muted')
             .done(),
         ]
       },

@@ -1,3 +1,5 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { EdgeError } from '../../../protocol/errors.ts'
 import { LOCAL_STANDING } from '../../../src/identity/standing.ts'
@@ -33,6 +35,21 @@ test.each([
   await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollout-fleet-${columns}x${rows}.txt`)
   await screen.type('U')
   await expect(screen.emulator.screen()).toMatchFileSnapshot(`../../golden/rollouts-${columns}x${rows}.txt`)
+})
+
+test('rollouts that cannot be read are counted with how one is told why, and the others are as they were', async () => {
+  const { screen, dir } = await openRolloutScreen({ columns: 80, rows: 24 }, STORY)
+  await screen.saying('rollout digits 2.0.0')
+  for (const id of ['r0-broken', 'r1-broken']) {
+    mkdirSync(join(dir, id), { recursive: true })
+    writeFileSync(join(dir, id, '00000001.json'), '{}')
+  }
+  await screen.type('U')
+  await screen.until('2 cannot be read; see edgedeck rollout explain r')
+  expect(screen.emulator.screen()).toContain('digits 2.0.0')
+  for (const id of ['r0-broken', 'r1-broken']) rmSync(join(dir, id), { recursive: true })
+  await screen.until(/^(?![\s\S]*cannot be read)/)
+  expect(screen.emulator.screen()).toContain('digits 2.0.0')
 })
 
 test('what it is, waits for and can be told stands still while lists are scrolled', async () => {
