@@ -56,6 +56,7 @@ describe('a model that a rollout brings', { timeout: 240_000 }, () => {
   })
 
   test('goes back when too many answers take too long, and when the process of the model dies twice', async () => {
+    node.configure({ 'alerts.latency': '50ms' })
     const item = await node.shelve('2.0.0')
     await node.serve()
     await node.activate(item, { gates: { maxSlowPct: 10, minRequests: 10 } })
