@@ -19,12 +19,15 @@ const REASONS: Readonly<Record<LogGapReason, string>> = {
  * What is known of lines that are not there, for screens and commands; `ofWhom` stands behind the count where the node is not
  * named beside it.
  */
-export function gapText({ missed, reason, text }: Pick<LogGap, 'missed' | 'reason' | 'text'>, ofWhom = ''): string {
-  if (text !== undefined) return text
+export function gapText(gap: Pick<LogGap, 'missed' | 'reason' | 'text'>, ofWhom = ''): string {
+  return gap.text ?? `${missingText(gap, ofWhom)}: ${REASONS[gap.reason] ?? gap.reason}`
+}
+
+/** The same without the reason. */
+export function missingText({ missed, reason }: Pick<LogGap, 'missed' | 'reason'>, ofWhom = ''): string {
   const lines = missed === null ? 'lines' : missed === 1 ? '1 line' : `${spaced(missed)} lines`
   const whose = ofWhom === '' ? lines : `${lines} of ${ofWhom}`
-  const gone = reason === 'let_go' ? 'are no longer held here' : 'did not come'
-  return `${whose} ${gone}: ${REASONS[reason] ?? reason}`
+  return `${whose} ${reason === 'let_go' ? 'are no longer held here' : 'did not come'}`
 }
 
 /** A count in groups of three digits. */

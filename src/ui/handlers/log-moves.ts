@@ -4,6 +4,7 @@ import type { Console } from '../console.ts'
 import { logBars } from '../logs/bars.ts'
 import { indexAt, placeOf } from '../logs/choices.ts'
 import { errorsOf, isError, seekLine } from '../logs/finder.ts'
+import { isLetGo } from '../logs/reader.ts'
 import { backToLive, goToTime, standOn } from './log-places.ts'
 
 /** What moves the cursor through log lines, on what is held and beyond. */
@@ -121,23 +122,30 @@ class Seeker {
     this.#abort.abort()
     // Whoever follows the end goes to the newest of them, with either key.
     const step = cursor === null ? -1 : direction
+    let hole: LogRow | undefined
     for (let at = indexAt(rows, cursor) + (cursor === null ? 0 : step); at >= 0 && at < rows.length; at += step) {
       const row = rows[at]
       if (row !== undefined && isWanted(row)) {
         standOn(this.#console, row)
         return
       }
+      if (row === undefined || !isLetGo(row)) continue
+      // Before it lines are missing, and what is looked for may be among them.
+      hole = step === 1 ? rows[at - 1] : row
+      break
     }
     const none = `no ${step === 1 ? 'later' : 'earlier'} ${what} of ${logs.container() === null ? 'these nodes' : 'this container'}`
-    if (filter === null || parts.store.get().replay !== null || (step === 1 && !logs.isThen())) {
+    if (filter === null || parts.store.get().replay !== null || (step === 1 && !logs.isThen() && hole === undefined)) {
       this.#console.toast(none)
       return
     }
     this.#abort = new AbortController()
     const { signal } = this.#abort
     logs.setSeeking(`looking for ${step === 1 ? 'a later' : 'an earlier'} ${what}`)
-    const fromMs = (step === 1 ? rows.at(-1)?.atMs : rows[0]?.atMs) ?? parts.now()
-    const seek = { wish: logs.wish(), filter, fromMs: fromMs + step, direction: step } as const
+    const edge = hole ?? (step === 1 ? rows.at(-1) : rows[0])
+    // The last line of a hole is as old as the row that stands for it.
+    const beyond = hole !== undefined && step === -1 ? 0 : step
+    const seek = { wish: logs.wish(), filter, fromMs: (edge?.atMs ?? parts.now()) + beyond, direction: step } as const
     const found = await seekLine(seek, parts.now, signal)
     if (!signal.aborted) logs.setSeeking(null)
     // Whoever went on meanwhile is not torn away.

@@ -30,7 +30,7 @@ export async function goToTime(console: Console, atMs: number, isWanted: (row: L
   }
   const { rows } = console.logs.rows()
   const isHeld = (rows[0]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs && (rows.at(-1)?.atMs ?? 0) >= atMs
-  const held = isHeld ? here() : undefined
+  const held = isHeld && !console.logs.isGone(atMs) ? here() : undefined
   if (held !== undefined) {
     standOn(console, held)
     return

@@ -2,9 +2,10 @@ import { LOG_LEVELS } from '../../../protocol/records.ts'
 import type { ActionHandlers } from '../../actions/run.ts'
 import type { Console } from '../console.ts'
 import { LOG_SINCE_MS, placeOf } from '../logs/choices.ts'
+import { isLetGo } from '../logs/reader.ts'
 import { openFind } from './log-input.ts'
 import { logMoves } from './log-moves.ts'
-import { backToLive, standOn } from './log-places.ts'
+import { backToLive, goToTime, standOn } from './log-places.ts'
 import { logTakings } from './log-takings.ts'
 
 /** What keys do on the logs screen; `pageRows` is how many lines it shows. */
@@ -17,6 +18,10 @@ export function logHandlers(console: Console, pageRows: () => number): ActionHan
     'nav.enter': () => {
       const row = console.logs.current()
       if (row === null) return
+      if (isLetGo(row)) {
+        void goToTime(console, row.atMs, () => true)
+        return
+      }
       standOn(console, row)
       store.open({ name: 'node', key: row.key })
     },

@@ -39,6 +39,7 @@ export class LogPages {
   #nextId = FIRST_ID
   #fromMs = Number.NEGATIVE_INFINITY
   #toMs: number | null = null
+  #readMs = Number.NEGATIVE_INFINITY
   #phase: PagesPhase = 'idle'
   /** Lines of the page that is being read: those that came, and how many it has at most. */
   #page = { lines: 0, most: 0 }
@@ -69,6 +70,11 @@ export class LogPages {
   /** Until when everything is here; null up to now, where the lines that come live go on. */
   get toMs(): number | null {
     return this.#toMs
+  }
+
+  /** Until when the nodes gave what they keep; what came since is here as far as it came live. Unix ms. */
+  get readMs(): number {
+    return this.#readMs
   }
 
   get phase(): PagesPhase {
@@ -127,6 +133,7 @@ export class LogPages {
     this.#rows = []
     this.#fromMs = Number.NEGATIVE_INFINITY
     this.#toMs = this.#beginsAt.toMs
+    this.#readMs = Number.NEGATIVE_INFINITY
     this.#beginsAt = null
     this.#isAllOlder = false
     this.#version += 1
@@ -215,6 +222,7 @@ export class LogPages {
       if (!outcome.truncated) this.#fromMs = Math.min(part.toMs, part.fromMs)
     } else if (!outcome.truncated) this.#toMs = wish.toMs
     else if (came === 0) this.#toMs = part.fromMs + 1
+    this.#readMs = Math.max(this.#readMs, newestFirst || !outcome.truncated ? part.toMs : (this.#toMs ?? part.fromMs))
     this.#version += 1
     this.#changed()
   }

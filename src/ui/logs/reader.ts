@@ -5,7 +5,7 @@ import type { FleetReader } from '../../fleet/fleet-reader.ts'
 import { parseLogFilter } from '../../fleet/log-filter-text.ts'
 import { logMatch } from '../../fleet/log-match.ts'
 import { type LogPattern, readPattern } from '../../fleet/log-pattern.ts'
-import type { AsOf, LogLine, LogRow } from '../../fleet/view.ts'
+import type { AsOf, LogGap, LogLine, LogRow } from '../../fleet/view.ts'
 import type { NodeLink } from '../../link/link.ts'
 import type { SearchedNode } from '../../link/log-search-contract.ts'
 import type { ConsoleStore, ScreenName } from '../console-store.ts'
@@ -190,6 +190,15 @@ export class LogReader {
     this.#parts.store.setLogs({ paused })
   }
 
+  /**
+   * Whether lines of a time are gone that came live: this console let them go, and they were not read since. Those before
+   * what was read are with their nodes as all others.
+   */
+  isGone(atMs: number): boolean {
+    if (this.isThen() || atMs <= this.pages.readMs) return false
+    return this.rows().rows.some((row) => isLetGo(row) && row.atMs >= atMs)
+  }
+
   /** Say what the nodes are looked through for. */
   setSeeking(what: string | null): void {
     this.seeking = what
@@ -298,7 +307,11 @@ export class LogReader {
     const isOf = this.#isOfScreen()
     const passes = this.#passes()
     const read = pages.isOld ? pages.rows.filter((row) => isOf(row) && passes(row)) : pages.rows
-    const rows = joined(read, live).filter((row) => row.atMs >= from && (toMs === null || row.atMs <= toMs))
+    // What was let go and read again is here.
+    const isHere = (row: LogRow): boolean => !isLetGo(row) || row.atMs > pages.readMs
+    const rows = joined(read, live.filter(isHere)).filter(
+      (row) => row.atMs >= from && (toMs === null || row.atMs <= toMs),
+    )
     return { rows, newer, letGo }
   }
 
@@ -346,7 +359,12 @@ export class LogReader {
 
 /** Lines that the book has let go since it was begun. */
 function letGoIn(rows: readonly LogRow[]): number {
-  return rows.reduce((sum, row) => sum + (row.kind === 'gap' && row.reason === 'let_go' ? (row.missed ?? 0) : 0), 0)
+  return rows.reduce((sum, row) => sum + (isLetGo(row) ? (row.missed ?? 0) : 0), 0)
+}
+
+/** Whether a row stands for lines that came and that this console holds no longer. */
+export function isLetGo(row: LogRow): row is LogGap {
+  return row.kind === 'gap' && row.reason === 'let_go'
 }
 
 /** A test whose answers are kept with the rows: rows never change, and are asked about with every picture. */

@@ -1,5 +1,5 @@
 import type { LogLevel } from '../../../protocol/records.ts'
-import { gapText, spaced } from '../../fleet/gap-text.ts'
+import { gapText, missingText, spaced } from '../../fleet/gap-text.ts'
 import type { LogPattern } from '../../fleet/log-pattern.ts'
 import type { LogGap, LogLine, LogRow } from '../../fleet/view.ts'
 import { formatAge, formatClock } from '../format.ts'
@@ -90,7 +90,7 @@ export function nothingYet(look: Look, minLevel: LogLevel, when: 'now' | 'past' 
 /** A row as a line of plain text, for the clipboard and for files: nothing is cut or folded. */
 export function plainText(row: LogRow, zone: 'local' | 'utc'): string {
   const when = zone === 'utc' ? new Date(row.atMs).toISOString() : localStamp(row.atMs)
-  if (row.kind === 'gap') return `${when} ${row.name} --- ${gapLine(row)}`
+  if (row.kind === 'gap') return `${when} ${row.name} --- ${gapText(row, row.name)}`
   const fields = Object.entries(row.fields).map(([name, value]) => ` ${name}=${value}`)
   const cut = row.cutChars > 0 ? ` (${row.cutChars} characters were cut by the node)` : ''
   return `${when} ${row.name} ${LEVELS[row.level][0]} ${row.source}: ${row.msg}${fields.join('')}${cut}`
@@ -109,7 +109,7 @@ export function timeText(atMs: number, style: Pick<LogStyle, 'time' | 'precise' 
 
 /** What is known of lines that are not there, and what the operator can do about those that this console let go. */
 function gapLine(row: LogGap): string {
-  return `${gapText(row, row.name)}${row.reason === 'let_go' ? '; scroll up to read them from the node again' : ''}`
+  return row.reason === 'let_go' ? `${missingText(row, row.name)}; enter reads them again` : gapText(row, row.name)
 }
 
 function leadOf(row: LogRow, style: LogStyle, look: Look): LineBuilder {
