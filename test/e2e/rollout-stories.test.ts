@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/edge-daemon.ts'
-import { RolloutFleet } from '../support/rollout-fleet.ts'
+import { MUCH_TIME, RolloutFleet } from '../support/rollout-fleet.ts'
 import { worseGraph } from '../support/worse-model.ts'
 
 const DIGITS = fileURLToPath(new URL('../../models/digits/digits.onnx', import.meta.url))
@@ -40,7 +40,7 @@ describe('a rollout over real daemons, by plain commands', () => {
     const item = await fleet.shelve('2.0.1', worseGraph(readFileSync(DIGITS)), [1, 3, 5, 9])
     await fleet.start()
     const shadow = '{"source":"live","samples":30,"nodes":"canary"}'
-    const { code, stdout } = await fleet.roll(item, '--set', `shadow=${shadow}`, '--leave-paused').result
+    const { code, stdout } = await fleet.roll(item, '--set', `shadow=${shadow}`, ...MUCH_TIME, '--leave-paused').result
     expect(code, stdout).toBe(6)
     expect(stdout).toMatch(/differed from the current one \(\d+ %\), limit 20 %/)
     expect(fleet.versions()).toEqual(all('1.0.0'))

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/edge-daemon.ts'
 import type { EdgedeckProcess } from '../support/edgedeck.ts'
-import { RolloutFleet } from '../support/rollout-fleet.ts'
+import { MUCH_TIME, RolloutFleet } from '../support/rollout-fleet.ts'
 
 /** An entry of the journal, as `-o ndjson` prints it. */
 interface Told {
@@ -72,7 +72,7 @@ describe('a rollout whose drivers die', { timeout: 900_000 }, () => {
       ({ type, wave }) => type === 'gate.judged' && wave === 'canary',
       ({ type, step }) => type === 'step.intended' && step === 'confirm',
     ]
-    let command = fleet.roll(item, '--set', `shadow=${SHADOW}`, '-o', 'ndjson')
+    let command = fleet.roll(item, '--set', `shadow=${SHADOW}`, ...MUCH_TIME, '-o', 'ndjson')
     for (const [index, moment] of moments.entries()) {
       await untilIn(command, index + 1, moment)
       command.child.kill('SIGKILL')

@@ -25,6 +25,8 @@ export const QUICK = [
   '--set',
   'shadow=null',
 ] as const
+/** For a shadow, which has what others leave of the machine: little where all tests run at once. */
+export const MUCH_TIME = ['--set', 'maxSoak=400s'] as const
 const NEED_NODES: ReadonlySet<string> = new Set(['plan', 'start', 'undo', 'drive'])
 const PICTURE_EVERY_MS = 40
 
