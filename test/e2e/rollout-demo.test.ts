@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EdgedeckProcess } from '../support/edgedeck.ts'
 import { HeadlessDemo } from '../support/headless-demo.ts'
+import { MUCH_TIME } from '../support/rollout-fleet.ts'
 
 /** On a machine that runs all tests at once every model is slow; where that is not the story it decides nothing. */
 const PATIENT = ['--set', 'gates.maxSlowPct=100', '--set', 'localGates.maxSlowPct=100'] as const
-/** Much time for a shadow: it has what others leave of the machine, little where all tests run at once. */
-const MUCH_TIME = ['--set', 'maxSoak=400s', '--set', 'confirmWithin=500s'] as const
+/** The demo's strategy has less time for confirming than a soak may then take. */
+const SHADOWED = [...MUCH_TIME, '--set', 'confirmWithin=500s'] as const
 
 let demo: HeadlessDemo
 let stateDir: string
@@ -49,7 +50,7 @@ async function outcome(): Promise<unknown> {
 
 describe('the models of the demo, rolled out by plain commands over its nodes', { timeout: 900_000 }, () => {
   test('the better one goes through, to the canary first', async () => {
-    const { code, stdout, stderr } = await roll('better', ...PATIENT, ...MUCH_TIME, '--set', shadow(40, 20)).result
+    const { code, stdout, stderr } = await roll('better', ...PATIENT, ...SHADOWED, '--set', shadow(40, 20)).result
     expect(code, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/canary is through: 1 of 1 changed[\s\S]*wave-1 is through: 2 of 2 changed[\s\S]*done\n$/)
     expect(await outcome()).toMatchObject({ course: 'done', exceptions: [] })
@@ -57,7 +58,7 @@ describe('the models of the demo, rolled out by plain commands over its nodes', 
 
   test('the worse one is stopped by the shadow before anybody is served by it', async () => {
     // It says something else on a sixth to a third of the pictures, in stretches: of few of them that may be any share.
-    const { code, stdout, stderr } = await roll('worse', ...PATIENT, ...MUCH_TIME, '--set', shadow(300, 5)).result
+    const { code, stdout, stderr } = await roll('worse', ...PATIENT, ...SHADOWED, '--set', shadow(300, 5)).result
     expect(code, stdout + stderr).toBe(6)
     expect(stdout).toMatch(/paused: shadow on node-\d: \d+ of 300 differed from the current one \(\d+ %\), limit 5 %/)
     expect(stdout).not.toContain('is through')
